@@ -1,0 +1,6 @@
+#!/usr/bin/env node
+import { bootstrap, cli, exitWith, runOnLockedNode } from '../scripts/bootstrap.mjs';
+
+await bootstrap().catch(exitWith);
+if (Number(process.versions.node.split('.')[0]) < 24) runOnLockedNode([cli, ...process.argv.slice(2)]);
+else await import(cli);

@@ -1,0 +1,79 @@
+import js from '@eslint/js';
+import { createNodeResolver, importX } from 'eslint-plugin-import-x';
+import { defineConfig, globalIgnores } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+
+/** Which folders of `src/` a folder may import besides itself (docs/architecture.md); nobody else knows anybody else. */
+const mayImport = {
+  contract: [],
+  charts: ['contract'],
+  worker: ['contract', 'charts'],
+  main: ['contract'],
+  preload: ['contract'],
+  renderer: ['contract', 'charts'],
+  cli: ['contract', 'worker'],
+};
+
+const directions = Object.entries(mayImport).map(([folder, others]) => ({
+  target: `./src/${folder}`,
+  from: './src',
+  except: [folder, ...others].map((name) => `./${name}`),
+  message: `src/${folder} may import ${['itself', ...others.map((name) => `src/${name}`)].join(', ')} and nothing else.`,
+}));
+
+const addonIsForItsBinding = {
+  paths: [{ name: '#native', message: 'Only src/worker/native.ts imports the addon.' }],
+  patterns: [{ group: ['**/native/index*'], message: 'Only src/worker/native.ts imports the addon, as #native.' }],
+};
+
+export default defineConfig(
+  globalIgnores(['dist/', 'native/', 'resources/', 'test/fixtures/', 'test-results/']),
+  js.configs.recommended,
+  { rules: { eqeqeq: 'error' } },
+  {
+    files: ['**/*.ts', '**/*.tsx'],
+    extends: [tseslint.configs.strictTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+    },
+  },
+  {
+    files: ['src/**', 'test/**'],
+    plugins: { 'import-x': importX },
+    settings: {
+      'import-x/parsers': { '@typescript-eslint/parser': ['.ts', '.tsx'] },
+      'import-x/resolver-next': [createNodeResolver({ extensions: ['.ts', '.tsx', '.js', '.mjs', '.json'] })],
+    },
+    rules: {
+      'import-x/no-cycle': ['error', { ignoreExternal: true }],
+      'import-x/no-restricted-paths': ['error', { basePath: import.meta.dirname, zones: directions }],
+      'import-x/no-extraneous-dependencies': [
+        'error',
+        { devDependencies: ['test/**'], optionalDependencies: false, peerDependencies: false },
+      ],
+    },
+  },
+  {
+    files: ['src/**'],
+    ignores: ['src/worker/native.ts'],
+    rules: { 'no-restricted-imports': ['error', addonIsForItsBinding] },
+  },
+  {
+    files: ['**/*.js', '**/*.mjs'],
+    languageOptions: {
+      globals: {
+        console: 'readonly',
+        process: 'readonly',
+        URL: 'readonly',
+        performance: 'readonly',
+        setTimeout: 'readonly',
+        Buffer: 'readonly',
+      },
+    },
+  },
+);

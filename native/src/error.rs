@@ -1,0 +1,182 @@
+//! Every refusal of the native core: one variant each, with the values that caused it.
+//!
+//! A variant serializes to `{"code": …, "params": {…}}`; the code is a key of `src/contract/messages/en.ts`, where its sentence is.
+
+use serde::Serialize;
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "code", content = "params")]
+pub enum Error {
+    #[serde(rename = "cancelled")]
+    Cancelled {},
+    #[serde(rename = "file.not-readable")]
+    NotReadable { path: String, reason: String },
+    #[serde(rename = "file.not-writable")]
+    NotWritable { path: String, reason: String },
+    #[serde(rename = "file.no-space")]
+    NoSpace { path: String },
+    #[serde(rename = "run.locked")]
+    Locked { path: String },
+    #[serde(rename = "numeric.not-finite")]
+    NotFinite { row: usize },
+    #[serde(rename = "factor.not-positive-definite")]
+    NotPositiveDefinite {},
+    #[serde(rename = "internal")]
+    Internal { detail: String },
+
+    // Checkpoints: the files around the tensors. `path` is the file that is refused.
+    #[serde(rename = "checkpoint.not-a-folder")]
+    NotAFolder { path: String },
+    #[serde(rename = "checkpoint.no-weights")]
+    NoWeights { path: String },
+    #[serde(rename = "checkpoint.pytorch-only")]
+    PytorchOnly { path: String },
+    #[serde(rename = "checkpoint.not-a-file")]
+    NotAFile { path: String },
+    #[serde(rename = "checkpoint.lfs-pointer")]
+    LfsPointer { path: String },
+
+    // Checkpoints: the index of a sharded one. `offset` is in bytes from the start of the file.
+    #[serde(rename = "checkpoint.index-malformed")]
+    IndexMalformed {
+        path: String,
+        offset: usize,
+        reason: String,
+    },
+    #[serde(rename = "checkpoint.index-duplicate")]
+    IndexDuplicate { path: String, tensor: String },
+    #[serde(rename = "checkpoint.index-too-large")]
+    IndexTooLarge { path: String, size: u64, limit: u64 },
+    #[serde(rename = "checkpoint.shard-name")]
+    ShardName {
+        path: String,
+        shard: String,
+        tensor: String,
+    },
+    #[serde(rename = "checkpoint.shard-missing")]
+    ShardMissing {
+        path: String,
+        index: String,
+        tensor: String,
+    },
+    #[serde(rename = "checkpoint.tensor-not-in-shard")]
+    TensorNotInShard {
+        path: String,
+        tensor: String,
+        shard: String,
+    },
+    #[serde(rename = "checkpoint.tensor-in-two-shards")]
+    TensorInTwoShards {
+        path: String,
+        tensor: String,
+        other: String,
+    },
+
+    // Checkpoints: what a safetensors header can get wrong. Offsets and sizes are in bytes.
+    #[serde(rename = "checkpoint.too-short")]
+    TooShort { path: String, size: u64 },
+    #[serde(rename = "checkpoint.header-beyond-file")]
+    HeaderBeyondFile { path: String, header: u64, size: u64 },
+    #[serde(rename = "checkpoint.header-too-large")]
+    HeaderTooLarge { path: String, header: u64, limit: u64 },
+    #[serde(rename = "checkpoint.header-not-utf8")]
+    HeaderNotUtf8 { path: String, offset: usize },
+    #[serde(rename = "checkpoint.header-not-json")]
+    HeaderNotJson {
+        path: String,
+        offset: usize,
+        reason: String,
+    },
+    #[serde(rename = "checkpoint.header-not-an-object")]
+    HeaderNotAnObject { path: String },
+    #[serde(rename = "checkpoint.header-malformed")]
+    HeaderMalformed {
+        path: String,
+        tensor: String,
+        offset: usize,
+        reason: String,
+    },
+    #[serde(rename = "checkpoint.duplicate-tensor")]
+    DuplicateTensor { path: String, tensor: String },
+    #[serde(rename = "checkpoint.unknown-dtype")]
+    UnknownDtype {
+        path: String,
+        tensor: String,
+        dtype: String,
+    },
+    #[serde(rename = "checkpoint.bad-dimension")]
+    BadDimension {
+        path: String,
+        tensor: String,
+        dimension: String,
+    },
+    #[serde(rename = "checkpoint.shape-overflow")]
+    ShapeOverflow { path: String, tensor: String },
+    #[serde(rename = "checkpoint.part-of-a-byte")]
+    PartOfAByte { path: String, tensor: String, bits: u64 },
+    #[serde(rename = "checkpoint.size-mismatch")]
+    SizeMismatch {
+        path: String,
+        tensor: String,
+        expected: u64,
+        actual: u64,
+    },
+    #[serde(rename = "checkpoint.offsets-reversed")]
+    OffsetsReversed {
+        path: String,
+        tensor: String,
+        begin: u64,
+        end: u64,
+    },
+    #[serde(rename = "checkpoint.offsets-outside")]
+    OffsetsOutside {
+        path: String,
+        tensor: String,
+        end: u64,
+        size: u64,
+    },
+    #[serde(rename = "checkpoint.offsets-overlap")]
+    OffsetsOverlap {
+        path: String,
+        tensor: String,
+        other: String,
+        offset: u64,
+    },
+    #[serde(rename = "checkpoint.hole")]
+    Hole {
+        path: String,
+        tensor: String,
+        offset: u64,
+        bytes: u64,
+    },
+    #[serde(rename = "checkpoint.trailing-bytes")]
+    TrailingBytes { path: String, offset: u64, bytes: u64 },
+
+    // Checkpoints: reading one tensor.
+    #[serde(rename = "checkpoint.no-tensor")]
+    NoTensor { path: String, tensor: String },
+    #[serde(rename = "checkpoint.not-a-weight-dtype")]
+    NotAWeightDtype {
+        path: String,
+        tensor: String,
+        dtype: String,
+    },
+    #[serde(rename = "checkpoint.not-an-id-dtype")]
+    NotAnIdDtype {
+        path: String,
+        tensor: String,
+        dtype: String,
+    },
+    #[serde(rename = "checkpoint.integer-too-large")]
+    IntegerTooLarge { path: String, tensor: String, index: usize },
+}
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&serde_json::to_string(self).expect("an error is plain data"))
+    }
+}
+
+impl std::error::Error for Error {}

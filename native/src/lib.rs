@@ -1,0 +1,643 @@
+//! The Node-API surface and nothing else. Every failure is thrown as an Error whose message is `{"code": …, "params": {…}}`;
+//! everything that takes long is a promise, computed in the addon's own pool.
+
+pub mod checkpoint;
+pub mod control;
+pub mod error;
+pub mod linalg;
+pub mod lock;
+pub mod memory;
+pub mod pool;
+pub mod simd;
+pub mod solve;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use napi::bindgen_prelude::*;
+use napi_derive::napi;
+
+use crate::error::Error as CoreError;
+use crate::linalg::{factor, gram};
+use crate::solve::mask::Pattern;
+use crate::solve::weight::{Compressed, Storage as CoreStorage, Weight};
+use crate::solve::{magnitude, sparsegpt, spectrum, statistics, wanda};
+
+// The tests count allocations with an allocator of their own.
+#[cfg(not(test))]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn thrown(error: CoreError) -> Error {
+    Error::from_reason(error.to_string())
+}
+
+fn internal(detail: &str) -> CoreError {
+    CoreError::Internal {
+        detail: detail.to_owned(),
+    }
+}
+
+/// A computation in the addon's own pool, whose result becomes a JavaScript value of the same type.
+pub struct Job<T>(Option<Box<dyn FnOnce() -> error::Result<T> + Send>>);
+
+impl<T: Send + ToNapiValue + TypeName + 'static> Task for Job<T> {
+    type Output = T;
+    type JsValue = T;
+
+    fn compute(&mut self) -> Result<T> {
+        let compute = self.0.take().expect("a task is computed once");
+        // A panic may not leave through Node's frames.
+        let outcome = catch_unwind(AssertUnwindSafe(|| pool::install(compute)));
+        outcome
+            .unwrap_or_else(|panic| Err(internal(panic_text(&*panic))))
+            .map_err(thrown)
+    }
+
+    fn resolve(&mut self, _env: Env, output: T) -> Result<T> {
+        Ok(output)
+    }
+}
+
+fn job<T: Send + ToNapiValue + TypeName + 'static>(
+    compute: impl FnOnce() -> error::Result<T> + Send + 'static,
+) -> AsyncTask<Job<T>> {
+    AsyncTask::new(Job(Some(Box::new(compute))))
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or(panic.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic without a message")
+}
+
+/// Makes the addon's pool anew with `threads` threads (0: one for each processor).
+#[napi]
+pub fn set_threads(threads: u32) {
+    pool::set_threads(threads as usize);
+}
+
+/// The kernels that this processor gets: "avx512f", "avx2+fma", "neon" or "portable".
+#[napi]
+pub fn kernels() -> &'static str {
+    simd::kernels()
+}
+
+/// Watches and stops tasks. A cancelled task rejects with code "cancelled".
+#[napi]
+#[derive(Default)]
+pub struct Control {
+    inner: Arc<control::Control>,
+}
+
+#[napi]
+impl Control {
+    #[napi(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    #[napi]
+    pub fn cancel(&self) {
+        self.inner.cancel();
+    }
+
+    /// The share of the current task that is done, 0 to 1.
+    #[napi(getter)]
+    pub fn progress(&self) -> f64 {
+        self.inner.progress()
+    }
+}
+
+/// Where one tensor lies: `offset` and `bytes` count bytes of `file`, which is absolute with symbolic links resolved.
+#[napi(object)]
+pub struct TensorInfo {
+    pub name: String,
+    pub dtype: String,
+    pub shape: Vec<f64>,
+    pub file: String,
+    pub offset: f64,
+    pub bytes: f64,
+}
+
+/// What one pass over a tensor found; `firstNotFinite` is a row-major index, or -1.
+#[napi(object)]
+pub struct Scan {
+    pub elements: f64,
+    pub zeros: f64,
+    pub first_not_finite: f64,
+}
+
+/// The tensors of one or several safetensors files, read through a memory map.
+#[napi]
+pub struct Checkpoint {
+    inner: Arc<checkpoint::Checkpoint>,
+}
+
+#[napi]
+impl Checkpoint {
+    /// Opens a folder with `model.safetensors`, or `model.safetensors.index.json` and its shards.
+    #[napi(factory)]
+    pub fn open(folder: String) -> Result<Self> {
+        let inner = Arc::new(checkpoint::Checkpoint::open(Path::new(&folder)).map_err(thrown)?);
+        Ok(Self { inner })
+    }
+
+    /// Opens one .safetensors file of any name.
+    #[napi(factory)]
+    pub fn open_file(file: String) -> Result<Self> {
+        let inner = Arc::new(checkpoint::Checkpoint::open_file(Path::new(&file)).map_err(thrown)?);
+        Ok(Self { inner })
+    }
+
+    /// Every tensor, file by file in the order of the data.
+    #[napi]
+    pub fn tensors(&self) -> Vec<TensorInfo> {
+        let info = |tensor: &checkpoint::Tensor| TensorInfo {
+            name: tensor.name.clone(),
+            dtype: tensor.dtype.name().to_owned(),
+            shape: tensor.shape.iter().map(|&dimension| dimension as f64).collect(),
+            file: checkpoint::display(self.inner.file_of(tensor)),
+            offset: tensor.offset as f64,
+            bytes: tensor.bytes as f64,
+        };
+        self.inner.tensors().iter().map(info).collect()
+    }
+
+    /// The elements of a small F32, F16 or BF16 tensor, row-major.
+    #[napi(js_name = "readF32", ts_return_type = "Float32Array")]
+    pub fn read_f32<'env>(&self, env: &'env Env, name: String) -> Result<Float32ArraySlice<'env>> {
+        let elements = self.inner.tensor(&name).map_err(thrown)?.elements();
+        let mut values = vec![0.0; elements];
+        pool::install(|| self.inner.load_f32(&name, &mut values)).map_err(thrown)?;
+        Float32ArraySlice::copy_from(env, values)
+    }
+
+    /// The elements of an I64 or I32 tensor, each exactly.
+    #[napi(js_name = "readI64", ts_return_type = "Float64Array")]
+    pub fn read_i64<'env>(&self, env: &'env Env, name: String) -> Result<Float64ArraySlice<'env>> {
+        Float64ArraySlice::copy_from(env, self.inner.read_ids(&name).map_err(thrown)?)
+    }
+
+    /// Counts zeros and finds the first element that is not finite.
+    #[napi(ts_return_type = "Promise<Scan>")]
+    pub fn scan(&self, name: String, control: &Control) -> AsyncTask<Job<Scan>> {
+        let (checkpoint, control) = (self.inner.clone(), control.inner.clone());
+        job(move || {
+            let found = checkpoint.scan(&name, &control)?;
+            Ok(Scan {
+                elements: found.elements as f64,
+                zeros: found.zeros as f64,
+                first_not_finite: found.first_not_finite.map_or(-1.0, |index| index as f64),
+            })
+        })
+    }
+}
+
+/// A tensor to be written.
+#[napi(object)]
+pub struct TensorSpec {
+    pub name: String,
+    pub dtype: String,
+    pub shape: Vec<f64>,
+}
+
+/// Writes a safetensors file tensor by tensor, in the declared order, beside its name; `finish` gives it the name.
+#[napi]
+pub struct ShardWriter {
+    /// None once it is finished or abandoned.
+    inner: Arc<Mutex<Option<checkpoint::ShardWriter>>>,
+}
+
+#[napi]
+impl ShardWriter {
+    #[napi(constructor)]
+    pub fn new(path: String, tensors: Vec<TensorSpec>) -> Result<Self> {
+        let specs: error::Result<Vec<_>> = tensors.iter().map(|spec| declared(&path, spec)).collect();
+        let writer = specs.and_then(|specs| checkpoint::ShardWriter::new(Path::new(&path), &specs));
+        let inner = Arc::new(Mutex::new(Some(writer.map_err(thrown)?)));
+        Ok(Self { inner })
+    }
+
+    /// Copies the tensor of the same name; it must be the next one declared.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn copy(&self, name: String, from: &Checkpoint) -> AsyncTask<Job<()>> {
+        let (writer, checkpoint) = (self.inner.clone(), from.inner.clone());
+        job(move || on_writer(&writer, |writer| writer.copy(&name, &checkpoint)))
+    }
+
+    /// Writes a pruned layer as the tensor of this name; it must be the next one declared.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn write(&self, name: String, layer: &CompressedLayer) -> AsyncTask<Job<()>> {
+        let (writer, layer) = (self.inner.clone(), layer.inner.clone());
+        job(move || on_writer(&writer, |writer| writer.write_bytes(&name, &layer.bytes)))
+    }
+
+    /// Makes the file durable and gives it its name.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn finish(&self) -> AsyncTask<Job<()>> {
+        let writer = self.inner.clone();
+        job(move || {
+            let taken = writer.lock().expect("no holder panics").take();
+            taken.ok_or_else(|| internal("the shard is closed"))?.finish()
+        })
+    }
+
+    /// Gives up and removes the partial file; nothing happens after `finish`.
+    #[napi]
+    pub fn abandon(&self) {
+        drop(self.inner.lock().expect("no holder panics").take());
+    }
+}
+
+fn on_writer(
+    writer: &Mutex<Option<checkpoint::ShardWriter>>,
+    act: impl FnOnce(&mut checkpoint::ShardWriter) -> error::Result<()>,
+) -> error::Result<()> {
+    let mut writer = writer.lock().expect("no holder panics");
+    act(writer.as_mut().ok_or_else(|| internal("the shard is closed"))?)
+}
+
+fn declared(path: &str, spec: &TensorSpec) -> error::Result<checkpoint::TensorSpec> {
+    let TensorSpec { name, dtype, shape } = spec;
+    let (path, tensor) = (path.to_owned(), name.clone());
+    let Some(known) = checkpoint::Dtype::of(dtype) else {
+        return Err(CoreError::UnknownDtype {
+            path,
+            tensor,
+            dtype: dtype.clone(),
+        });
+    };
+    if let Some(bad) = shape.iter().find(|&&dimension| dimension != (dimension as u64) as f64) {
+        return Err(CoreError::BadDimension {
+            path,
+            tensor,
+            dimension: bad.to_string(),
+        });
+    }
+    let shape = shape.iter().map(|&dimension| dimension as u64).collect();
+    Ok(checkpoint::TensorSpec {
+        name: tensor,
+        dtype: known,
+        shape,
+    })
+}
+
+/// A lock on a file, held until it is released or the process ends. Error run.locked {path}.
+#[napi]
+pub struct FileLock {
+    inner: Option<lock::FileLock>,
+}
+
+#[napi]
+impl FileLock {
+    #[napi(factory)]
+    pub fn acquire(path: String) -> Result<Self> {
+        let inner = Some(lock::FileLock::acquire(Path::new(&path)).map_err(thrown)?);
+        Ok(Self { inner })
+    }
+
+    #[napi]
+    pub fn release(&mut self) {
+        self.inner = None;
+    }
+}
+
+/// The sum of xᵀ x over the tokens added so far.
+#[napi]
+pub struct Gram {
+    cols: u32,
+    /// None once it has been factored.
+    inner: Arc<Mutex<Option<gram::Gram>>>,
+}
+
+#[napi]
+impl Gram {
+    #[napi(constructor)]
+    pub fn new(cols: u32) -> Self {
+        Self {
+            cols,
+            inner: Arc::new(Mutex::new(Some(gram::Gram::new(cols as usize)))),
+        }
+    }
+
+    /// Adds xᵀ x; x [rows, cols] row-major, not to be changed meanwhile. Error numeric.not-finite {row}.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn add(&self, x: Float32Array, rows: u32, control: &Control) -> AsyncTask<Job<()>> {
+        let (inner, control, cols) = (self.inner.clone(), control.inner.clone(), self.cols as usize);
+        job(move || {
+            if x.len() != rows as usize * cols {
+                return Err(internal("the array does not hold that many rows"));
+            }
+            let mut guard = inner.lock().expect("no holder panics");
+            guard
+                .as_mut()
+                .ok_or_else(|| internal("the Gram matrix has been factored"))?
+                .add(&x, &control)
+        })
+    }
+
+    #[napi(getter)]
+    pub fn cols(&self) -> u32 {
+        self.cols
+    }
+
+    /// Bytes of memory that it holds.
+    #[napi(getter)]
+    pub fn bytes(&self) -> f64 {
+        self.inner
+            .lock()
+            .expect("no holder panics")
+            .as_ref()
+            .map_or(0, gram::Gram::bytes) as f64
+    }
+}
+
+/// U, upper triangular, UᵀU = H⁻¹ of a damped Hessian.
+#[napi]
+pub struct Factor {
+    inner: Arc<factor::Factor>,
+}
+
+#[napi]
+impl Factor {
+    #[napi(getter)]
+    pub fn cols(&self) -> u32 {
+        self.inner.cols as u32
+    }
+
+    /// What was added to the Hessian's diagonal.
+    #[napi(getter)]
+    pub fn damping(&self) -> f64 {
+        self.inner.damping
+    }
+
+    /// How often the damping had to be multiplied by 10.
+    #[napi(getter)]
+    pub fn retries(&self) -> u32 {
+        self.inner.retries
+    }
+
+    /// The number of columns that are zero in every token.
+    #[napi(getter)]
+    pub fn dead(&self) -> u32 {
+        (0..self.inner.cols).filter(|&col| self.inner.is_dead(col)).count() as u32
+    }
+
+    /// Bytes of memory that it holds.
+    #[napi(getter)]
+    pub fn bytes(&self) -> f64 {
+        self.inner.bytes() as f64
+    }
+
+    /// Frees U now, not when JavaScript's garbage is collected; nothing can be done with the factor afterwards.
+    #[napi]
+    pub fn release(&mut self) {
+        self.inner = Arc::default();
+    }
+}
+
+/// Factors H = scale * gram (scale = 2 / sequences) and frees the Gram matrix, to which nothing can be added afterwards.
+/// Error factor.not-positive-definite {} after two retries.
+#[napi(ts_return_type = "Promise<Factor>")]
+pub fn factorize(gram: &Gram, scale: f64, percdamp: f64, control: &Control) -> AsyncTask<Job<Factor>> {
+    let (gram, control) = (gram.inner.clone(), control.inner.clone());
+    job(move || {
+        let gram = gram.lock().expect("no holder panics").take();
+        let gram = gram.ok_or_else(|| internal("the Gram matrix has been factored"))?;
+        let inner = Arc::new(factor::factorize(gram, scale, percdamp, &control)?);
+        Ok(Factor { inner })
+    })
+}
+
+/// A layer's weight in its checkpoint. Errors: those of `bytes`, checkpoint.not-a-weight-dtype.
+fn weight<'a>(checkpoint: &'a checkpoint::Checkpoint, name: &str) -> error::Result<Weight<'a>> {
+    let tensor = checkpoint.tensor(name)?;
+    let storage = match tensor.dtype.name() {
+        "F32" => CoreStorage::F32,
+        "F16" => CoreStorage::F16,
+        "BF16" => CoreStorage::BF16,
+        dtype => {
+            return Err(CoreError::NotAWeightDtype {
+                path: checkpoint::display(checkpoint.file_of(tensor)),
+                tensor: name.to_owned(),
+                dtype: dtype.to_owned(),
+            });
+        }
+    };
+    let &[rows, cols] = &tensor.shape[..] else {
+        return Err(internal("a layer's weight has two dimensions"));
+    };
+    Ok(Weight {
+        rows: rows as usize,
+        cols: cols as usize,
+        storage,
+        bytes: checkpoint.bytes(name)?,
+    })
+}
+
+#[napi(object)]
+pub struct LayerStatistics {
+    /// mean of W² / U_jj²
+    pub estimate: f64,
+    /// 21 values, s = 0, 0.05 .. 1: (1/N) * the sum of the least salient floor(s N) values of W² / U_jj²
+    pub curve: Vec<f64>,
+    /// tr(W H Wᵀ), undamped
+    pub energy: f64,
+}
+
+#[napi(ts_return_type = "Promise<LayerStatistics>")]
+pub fn layer_statistics(
+    checkpoint: &Checkpoint,
+    name: String,
+    factor: &Factor,
+    control: &Control,
+) -> AsyncTask<Job<LayerStatistics>> {
+    let (checkpoint, factor, control) = (checkpoint.inner.clone(), factor.inner.clone(), control.inner.clone());
+    job(move || {
+        let found = statistics::layer_statistics(weight(&checkpoint, &name)?, &factor, &control)?;
+        Ok(LayerStatistics {
+            estimate: found.estimate,
+            curve: found.curve.to_vec(),
+            energy: found.energy,
+        })
+    })
+}
+
+/// OWL's D of one block over all its layers together: 100 * mean(A > m * mean(A)), A = |W| * ‖X_j‖₂; `factors`: of each layer's input.
+#[napi(ts_return_type = "Promise<number>")]
+pub fn outliers(
+    checkpoint: &Checkpoint,
+    names: Vec<String>,
+    factors: Vec<&Factor>,
+    m: f64,
+    control: &Control,
+) -> AsyncTask<Job<f64>> {
+    let factors: Vec<_> = factors.iter().map(|factor| factor.inner.clone()).collect();
+    let (checkpoint, control) = (checkpoint.inner.clone(), control.inner.clone());
+    job(move || {
+        if names.len() != factors.len() {
+            return Err(internal("one factor for each layer"));
+        }
+        let layers = names
+            .iter()
+            .zip(&factors)
+            .map(|(name, factor)| Ok((weight(&checkpoint, name)?, factor.as_ref())));
+        statistics::outliers(&layers.collect::<error::Result<Vec<_>>>()?, m, &control)
+    })
+}
+
+/// AlphaPruning: the Hill estimator of the eigenvalue spectrum of WᵀW, k = half of the eigenvalues.
+#[napi(ts_return_type = "Promise<number>")]
+pub fn spectrum_alpha(checkpoint: &Checkpoint, name: String, control: &Control) -> AsyncTask<Job<f64>> {
+    let (checkpoint, control) = (checkpoint.inner.clone(), control.inner.clone());
+    job(move || spectrum::spectrum_alpha(weight(&checkpoint, &name)?, &control))
+}
+
+#[napi(string_enum = "lowercase")]
+pub enum Method {
+    Sparsegpt,
+    Wanda,
+    Magnitude,
+}
+
+#[napi(string_enum)]
+pub enum Storage {
+    F32,
+    F16,
+    BF16,
+}
+
+impl From<Storage> for CoreStorage {
+    fn from(storage: Storage) -> Self {
+        match storage {
+            Storage::F32 => Self::F32,
+            Storage::F16 => Self::F16,
+            Storage::BF16 => Self::BF16,
+        }
+    }
+}
+
+/// Either `sparsity` (0 to 1) or `n` pruned of every `m`.
+#[napi(object)]
+pub struct PruneOptions {
+    #[napi(ts_type = "'sparsegpt' | 'wanda' | 'magnitude'")]
+    pub method: Method,
+    pub sparsity: Option<f64>,
+    pub n: Option<u32>,
+    pub m: Option<u32>,
+    #[napi(ts_type = "'F32' | 'F16' | 'BF16'")]
+    pub storage: Storage,
+}
+
+impl PruneOptions {
+    fn pattern(&self, cols: usize) -> error::Result<Pattern> {
+        match (self.sparsity, self.n, self.m) {
+            (Some(sparsity), None, None) if (0.0..=1.0).contains(&sparsity) => Ok(Pattern::Sparsity(sparsity)),
+            (None, Some(n), Some(m)) if n <= m && m > 0 && cols.is_multiple_of(m as usize) => Ok(Pattern::NofM {
+                n: n as usize,
+                m: m as usize,
+            }),
+            _ => Err(internal(
+                "prune takes a sparsity from 0 to 1, or n <= m where m divides the columns",
+            )),
+        }
+    }
+}
+
+/// Prunes one layer; `factor` (that of its input) may be null for magnitude. Error numeric.not-finite {row}: of the weight.
+#[napi(ts_return_type = "Promise<CompressedLayer>")]
+pub fn prune(
+    checkpoint: &Checkpoint,
+    name: String,
+    factor: Option<&Factor>,
+    options: PruneOptions,
+    control: &Control,
+) -> AsyncTask<Job<CompressedLayer>> {
+    let factor = factor.map(|factor| factor.inner.clone());
+    let (checkpoint, control) = (checkpoint.inner.clone(), control.inner.clone());
+    job(move || {
+        let weight = weight(&checkpoint, &name)?;
+        let pattern = options.pattern(weight.cols)?;
+        let storage = options.storage.into();
+        let needed = || factor.as_deref().ok_or_else(|| internal("this method needs a factor"));
+        let inner = match options.method {
+            Method::Sparsegpt => sparsegpt::sparsegpt(weight, needed()?, pattern, storage, &control)?,
+            Method::Wanda => wanda::wanda(weight, needed()?, pattern, storage, &control)?,
+            Method::Magnitude => magnitude::magnitude(weight, factor.as_deref(), pattern, storage, &control)?,
+        };
+        Ok(CompressedLayer { inner: Arc::new(inner) })
+    })
+}
+
+/// A pruned weight [rows, cols] in the bytes that it is stored in.
+#[napi]
+pub struct CompressedLayer {
+    inner: Arc<Compressed>,
+}
+
+#[napi]
+impl CompressedLayer {
+    #[napi(getter)]
+    pub fn rows(&self) -> u32 {
+        self.inner.rows as u32
+    }
+
+    #[napi(getter)]
+    pub fn cols(&self) -> u32 {
+        self.inner.cols as u32
+    }
+
+    #[napi(getter)]
+    pub fn zeros(&self) -> f64 {
+        self.inner.zeros as f64
+    }
+
+    /// tr(ΔHΔᵀ) / tr(WHWᵀ) of the undamped H; null where no factor was given.
+    #[napi(getter)]
+    pub fn error(&self) -> Option<f64> {
+        self.inner.error
+    }
+
+    /// Σ (w-q)² / U_jj² / 2; null for other methods than sparsegpt.
+    #[napi(getter)]
+    pub fn loss(&self) -> Option<f64> {
+        self.inner.loss
+    }
+
+    /// The weight as float32, row-major: for tests.
+    #[napi(ts_return_type = "Float32Array")]
+    pub fn to_f32<'env>(&self, env: &'env Env) -> Result<Float32ArraySlice<'env>> {
+        Float32ArraySlice::copy_from(env, self.inner.to_f32())
+    }
+
+    /// Frees the weight now, not when JavaScript's garbage is collected; it is empty afterwards.
+    #[napi]
+    pub fn release(&mut self) {
+        self.inner = Arc::default();
+    }
+}
+
+/// Watches the anonymous resident memory of this process, from its making on.
+#[napi]
+pub struct MemorySampler {
+    inner: memory::MemorySampler,
+}
+
+#[napi]
+impl MemorySampler {
+    #[napi(constructor)]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            inner: memory::MemorySampler::start(),
+        }
+    }
+
+    /// Ends the sampling and returns the highest value seen, in bytes; 0 where the operating system does not tell.
+    #[napi]
+    pub fn stop(&mut self) -> f64 {
+        self.inner.stop() as f64
+    }
+}

@@ -1,0 +1,6 @@
+pub mod factor;
+pub mod gemm;
+pub mod gram;
+
+#[cfg(test)]
+pub(crate) mod tests;

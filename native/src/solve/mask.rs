@@ -1,0 +1,158 @@
+//! Which weights are pruned.
+
+use rayon::prelude::*;
+
+/// What a layer is pruned to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Pattern {
+    /// A share of the weights, 0 to 1.
+    Sparsity(f64),
+    /// `n` pruned of every `m` neighbours in a row (n counts the pruned, as in SparseGPT).
+    NofM { n: usize, m: usize },
+}
+
+/// Bits of a float32 that the first pass of the selection looks at: the exponent and four of the mantissa.
+const HISTOGRAM_BITS: u32 = 12;
+const SHIFT: u32 = 31 - HISTOGRAM_BITS;
+
+/// The threshold of SparseGPT's rule for `count` scores: the one of 0-based rank min(floor(sparsity * count), count - 1), and
+/// everything up to it is pruned; below every score where nothing is.
+///
+/// `visit(part, sink)` hands the scores (not negative) of one of `parts` parts to `sink`, the same ones each time.
+pub fn threshold<V>(sparsity: f64, count: usize, parts: usize, visit: V) -> f32
+where
+    V: Fn(usize, &mut dyn FnMut(&[f32])) + Sync,
+{
+    if sparsity <= 0.0 || count == 0 {
+        return -1.0;
+    }
+    nth_smallest(((sparsity * count as f64) as usize).min(count - 1), parts, visit)
+}
+
+/// The entry of 0-based `rank` in ascending order, found by a histogram of the leading bits and a selection in one of its bins.
+pub fn nth_smallest<V>(rank: usize, parts: usize, visit: V) -> f32
+where
+    V: Fn(usize, &mut dyn FnMut(&[f32])) + Sync,
+{
+    let bin_of = |score: f32| (score.to_bits() >> SHIFT) as usize;
+    let histogram = |part: usize| {
+        let mut counts = vec![0u32; 1 << HISTOGRAM_BITS];
+        visit(part, &mut |scores| {
+            scores.iter().for_each(|&score| counts[bin_of(score)] += 1)
+        });
+        counts
+    };
+    let counts: Vec<Vec<u32>> = (0..parts).into_par_iter().map(histogram).collect();
+    let mut below = 0;
+    let mut bin = 0;
+    loop {
+        let here: usize = counts.iter().map(|part| part[bin] as usize).sum();
+        if below + here > rank {
+            break;
+        }
+        below += here;
+        bin += 1;
+    }
+    let members = |part: usize| {
+        let mut members = Vec::with_capacity(counts[part][bin] as usize);
+        visit(part, &mut |scores| {
+            members.extend(
+                scores
+                    .iter()
+                    .filter(|&&score| bin_of(score) == bin)
+                    .map(|score| score.to_bits()),
+            )
+        });
+        members
+    };
+    let mut candidates: Vec<u32> = (0..parts).into_par_iter().flat_map_iter(members).collect();
+    // The bits of floats that are not negative are in the order of the floats.
+    f32::from_bits(*candidates.select_nth_unstable(rank - below).1)
+}
+
+/// Marks the `count` smallest of `scores` in `pruned`, the first of equals first.
+pub fn smallest(scores: &[f32], count: usize, order: &mut Vec<u32>, pruned: &mut [bool]) {
+    pruned.fill(false);
+    if count == 0 {
+        return;
+    }
+    order.clear();
+    order.extend(0..scores.len() as u32);
+    let key = |&i: &u32| (scores[i as usize].to_bits(), i);
+    order.select_nth_unstable_by_key(count - 1, key);
+    for &i in &order[..count] {
+        pruned[i as usize] = true;
+    }
+}
+
+/// Marks the pruned of one row by its scores: per row the floor(sparsity * cols) smallest, or n of every m.
+pub fn mark_row(pattern: Pattern, scores: &[f32], order: &mut Vec<u32>, pruned: &mut [bool]) {
+    match pattern {
+        Pattern::Sparsity(sparsity) => smallest(scores, (sparsity * scores.len() as f64) as usize, order, pruned),
+        Pattern::NofM { n, m } => {
+            for (scores, pruned) in scores.chunks(m).zip(pruned.chunks_mut(m)) {
+                smallest(scores, n.min(scores.len()), order, pruned);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noise(count: usize) -> Vec<f32> {
+        let mut state = 1u64;
+        let mut next = || {
+            state = state
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            (state >> 40) as f32 / (1 << 24) as f32
+        };
+        // Of many magnitudes, with ties and zeros.
+        (0..count)
+            .map(|i| {
+                if i % 7 == 0 {
+                    (next() * 4.0).floor()
+                } else {
+                    (next() * 20.0 - 10.0).exp()
+                }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn nth_smallest_is_what_sorting_gives() {
+        let scores = noise(10_007);
+        let mut sorted = scores.clone();
+        sorted.sort_by(f32::total_cmp);
+        for rank in (0..scores.len()).step_by(13).chain([scores.len() - 1]) {
+            let found = nth_smallest(rank, 8, |part, sink| {
+                scores.chunks(1251).nth(part).into_iter().for_each(&mut *sink)
+            });
+            assert_eq!(found, sorted[rank], "rank {rank}");
+        }
+    }
+
+    #[test]
+    fn threshold_follows_the_rank_rule() {
+        let scores = [4.0, 1.0, 3.0, 2.0];
+        let at = |sparsity| threshold(sparsity, 4, 1, |_, sink| sink(&scores));
+        assert_eq!(
+            [at(0.0), at(0.1), at(0.25), at(0.5), at(0.99), at(1.0)],
+            [-1.0, 1.0, 2.0, 3.0, 4.0, 4.0]
+        );
+    }
+
+    #[test]
+    fn rows_prune_exactly_and_ties_go_to_the_first() {
+        let (mut order, mut pruned) = (Vec::new(), [false; 8]);
+        let scores = [1.0, 0.5, 0.5, 0.5, 2.0, 2.0, 2.0, 2.0];
+        mark_row(Pattern::Sparsity(0.3), &scores, &mut order, &mut pruned);
+        assert_eq!(pruned, [false, true, true, false, false, false, false, false]);
+        mark_row(Pattern::NofM { n: 2, m: 4 }, &scores, &mut order, &mut pruned);
+        assert_eq!(pruned, [false, true, true, false, true, true, false, false]);
+        mark_row(Pattern::Sparsity(0.0), &scores, &mut order, &mut pruned);
+        assert_eq!(pruned, [false; 8]);
+    }
+}

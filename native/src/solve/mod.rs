@@ -1,0 +1,11 @@
+pub mod magnitude;
+pub mod mask;
+pub mod sparsegpt;
+pub mod spectrum;
+pub mod statistics;
+pub mod sweep;
+pub mod wanda;
+pub mod weight;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,55 @@
+/** `npm test`: the checks of `npm run lint`, the Rust tests and the TypeScript tests; closes with the counts of all tests. */
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { lint } from './lint.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const shell = process.platform === 'win32';
+
+/** Runs `cargo test`, shows its output as it comes and adds up the result lines of its test programs. */
+async function rustTests() {
+  const args = ['test', '--manifest-path', 'native/Cargo.toml', '--release', '--quiet'];
+  const child = spawn('cargo', args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout.on('data', (chunk) => {
+    output += chunk;
+    process.stdout.write(chunk);
+  });
+  const status = await new Promise((resolve) => child.on('close', resolve));
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  for (const [, passed, failed, ignored] of output.matchAll(/(\d+) passed; (\d+) failed; (\d+) ignored/g)) {
+    counts.passed += Number(passed);
+    counts.failed += Number(failed);
+    counts.skipped += Number(ignored);
+  }
+  return { failed: status !== 0, counts };
+}
+
+/** Runs Vitest; `test-reporter.mjs` hands over its counts. */
+function typescriptTests() {
+  const folder = mkdtempSync(join(tmpdir(), 'tamis-test-'));
+  try {
+    const file = join(folder, 'counts.json');
+    const env = { ...process.env, TAMIS_TEST_COUNTS: file };
+    const { status } = spawnSync('vitest', ['run'], { cwd: root, stdio: 'inherit', env, shell });
+    const counts = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { passed: 0, failed: 1, skipped: 0 };
+    return { failed: status !== 0, counts };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const failedChecks = lint();
+const rust = await rustTests();
+const typescript = typescriptTests();
+
+for (const check of failedChecks) console.error(`failed: ${check}`);
+if (rust.failed) console.error('failed: the Rust tests');
+if (typescript.failed) console.error('failed: the TypeScript tests');
+const sum = (key) => rust.counts[key] + typescript.counts[key];
+console.log(`${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`);
+process.exitCode = failedChecks.length > 0 || rust.failed || typescript.failed ? 1 : 0;

@@ -1,0 +1,38 @@
+import type { LayerResult } from '../contract/report.ts';
+
+/** What a chart needs of a layer; a value that is not known yet is null, so that a run can be drawn while it goes. */
+export type ChartLayer = Pick<LayerResult, 'name' | 'block' | 'type' | 'estimate' | 'group' | 'error'> & {
+  readonly sparsity: number | null;
+};
+
+/** A type of layer (`self_attn.q_proj`) and the shortest heading that tells it from the others (`q_proj`). */
+export interface Column {
+  readonly type: string;
+  readonly heading: string;
+}
+
+/** The types of layers in the order in which the model has them. */
+export function columnsOf(layers: readonly ChartLayer[]): Column[] {
+  const types = [...new Set(layers.map((layer) => layer.type))];
+  const last = (type: string): string => type.slice(type.lastIndexOf('.') + 1);
+  const clash = new Set(types.map(last)).size < types.length;
+  return types.map((type) => ({ type, heading: clash ? type : last(type) }));
+}
+
+/** The layers by block, ascending. */
+export function byBlock<L extends ChartLayer>(layers: readonly L[]): [block: number, layers: L[]][] {
+  const blocks = new Map<number, L[]>();
+  for (const layer of layers) blocks.set(layer.block, [...(blocks.get(layer.block) ?? []), layer]);
+  return [...blocks].sort(([a], [b]) => a - b);
+}
+
+/** log10, and null for what has none: zero, and values not measured. */
+export function log10(value: number | null): number | null {
+  return value !== null && value > 0 ? Math.log10(value) : null;
+}
+
+/** Smallest and largest of the known values; null where there is none. */
+export function extent(values: readonly (number | null)[]): [low: number, high: number] | null {
+  const known = values.filter((value) => value !== null);
+  return known.length === 0 ? null : [Math.min(...known), Math.max(...known)];
+}

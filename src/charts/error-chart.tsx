@@ -1,0 +1,86 @@
+import { scaleLog } from 'd3-scale';
+import { line } from 'd3-shape';
+import type { ReactElement } from 'react';
+
+import type { Locale } from '../contract/messages/index.ts';
+import { labels } from '../contract/messages/labels.ts';
+import { columnsOf, extent, log10, type ChartLayer } from './data.ts';
+import { powerOfTen, significant } from '../contract/format.ts';
+import { LayerAxis, layerX, Legend, Mark, markArea, Picture, plot, ValueAxis } from './frame.tsx';
+import { seriesStyle } from './palette.ts';
+
+/** Relative output error of the layers in order on a log axis; layers of one type share a mark and are joined by a line. */
+export function ErrorChart({ layers, locale }: { layers: readonly ChartLayer[]; locale: Locale }): ReactElement {
+  const t = labels(locale);
+  const [low, high] = extent(layers.map((layer) => log10(layer.error))) ?? [-1, 0];
+  const y = scaleLog(decades(low, high), [plot.bottom, plot.top]);
+  const x = layerX(layers.length);
+  const columns = columnsOf(layers);
+  const points = layers.flatMap((layer, i) => {
+    if (layer.error === null) return [];
+    return [{ layer, error: layer.error, x: x(i), y: layer.error > 0 ? y(layer.error) : plot.bottom }];
+  });
+  const path = line<(typeof points)[number]>(
+    (point) => point.x,
+    (point) => point.y,
+  ).digits(1);
+  return (
+    <Picture width={plot.width} height={plot.height} label={t('chart.error.label', { layers: points.length })}>
+      <ValueAxis scale={y} ticks={logTicks(y)} format={writeTick} title={t('axis.error')} />
+      <LayerAxis layers={layers} title={t('axis.blocks')} />
+      {columns.map(({ type }, series) => {
+        const { fill, dash } = seriesStyle(series);
+        const ofType = points.filter((point) => point.layer.type === type && point.error > 0);
+        return (
+          <path key={type} d={path(ofType) ?? ''} fill="none" stroke={fill} strokeDasharray={dash} opacity={0.7} />
+        );
+      })}
+      {points.map(({ layer, error, x: place, y: height }) => (
+        <Mark
+          key={layer.name}
+          layer={layer.name}
+          x={place}
+          y={height}
+          area={markArea(layers.length)}
+          series={seriesStyle(columns.findIndex(({ type }) => type === layer.type))}
+          hollow={error <= 0}
+          title={[
+            layer.name,
+            t('chart.mark.error', { value: significant(error, 3) }),
+            ...(error > 0 ? [] : [t('chart.zero')]),
+          ].join('\n')}
+        />
+      ))}
+      <Legend
+        entries={columns.map(({ type, heading }, series) => ({
+          key: type,
+          text: heading,
+          y: plot.top,
+          series: seriesStyle(series),
+        }))}
+      />
+    </Picture>
+  );
+}
+
+/** The domain of the axis: a little more than the values, and at least the decade around them. */
+function decades(low: number, high: number): [number, number] {
+  return high - low < 1
+    ? [10 ** Math.floor(low), 10 ** Math.max(Math.ceil(high), Math.floor(low) + 1)]
+    : [10 ** (low - 0.1), 10 ** (high + 0.1)];
+}
+
+/** Powers of ten, and 2 and 5 times them where there are few. */
+function logTicks(y: ReturnType<typeof scaleLog<number, number>>): number[] {
+  const all = y.ticks(3);
+  const mantissa = (tick: number): number => Math.round(tick / 10 ** Math.floor(Math.log10(tick) + 1e-9));
+  const powers = all.filter((tick) => mantissa(tick) === 1);
+  return powers.length > 2 ? powers : all.filter((tick) => [1, 2, 5].includes(mantissa(tick)));
+}
+
+function writeTick(tick: number): string {
+  const power = Math.log10(tick);
+  return tick < 1e-3 && Number.isInteger(Math.round(power * 1e6) / 1e6)
+    ? powerOfTen(Math.round(power))
+    : significant(tick, 1);
+}

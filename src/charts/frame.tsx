@@ -1,0 +1,164 @@
+import { scaleLinear, type ScaleLinear, type ScaleLogarithmic } from 'd3-scale';
+import type { ReactElement, ReactNode } from 'react';
+
+import { byBlock, type ChartLayer } from './data.ts';
+import type { SeriesStyle } from './palette.ts';
+
+const grid = 'var(--chart-grid, #8886)';
+const fontSize = 11;
+
+/** An SVG of its natural size that shrinks with its place; its text has the colour of the text around it. */
+export function Picture(props: { width: number; height: number; label: string; children: ReactNode }): ReactElement {
+  const { width, height, label, children } = props;
+  return (
+    <svg
+      role="img"
+      aria-label={label}
+      viewBox={`0 0 ${width} ${height}`}
+      width={width}
+      height={height}
+      fill="currentColor"
+      fontFamily="system-ui, sans-serif"
+      fontSize={fontSize}
+      style={{ maxWidth: '100%', height: 'auto' }}
+    >
+      {children}
+    </svg>
+  );
+}
+
+/** The frame that all charts over the layers share, so that one above the other they line up. */
+export const plot = { width: 760, height: 260, left: 58, right: 604, top: 12, bottom: 216 } as const;
+
+/** Place of layer i of n, in the middle of its share of the axis. */
+export function layerX(n: number): ScaleLinear<number, number> {
+  return scaleLinear([-0.5, n - 0.5], [plot.left, plot.right]);
+}
+
+/** Area of a mark in square units: as large as n of them side by side allow. */
+export function markArea(n: number): number {
+  return Math.min(42, Math.max(7, ((plot.right - plot.left) / n) ** 2 * 0.6));
+}
+
+/** The axis of all layers in order: a line where a block begins, its number below. */
+export function LayerAxis({ layers, title }: { layers: readonly ChartLayer[]; title: string }): ReactElement {
+  const x = layerX(layers.length);
+  const blocks = byBlock(layers);
+  const step = [1, 2, 4, 8, 16, 32].find((every) => ((plot.right - plot.left) / blocks.length) * every >= 26) ?? 64;
+  let first = 0;
+  return (
+    <g>
+      {blocks.map(([block, inBlock], i) => {
+        const [begin, middle] = [x(first - 0.5), x(first + (inBlock.length - 1) / 2)];
+        first += inBlock.length;
+        return i % step !== 0 ? null : (
+          <g key={block}>
+            <line x1={begin} x2={begin} y1={plot.top} y2={plot.bottom} stroke={grid} />
+            <text x={step === 1 ? middle : begin} y={plot.bottom + 15} textAnchor="middle">
+              {block}
+            </text>
+          </g>
+        );
+      })}
+      <line x1={plot.left} x2={plot.right} y1={plot.bottom} y2={plot.bottom} stroke="currentColor" />
+      <text x={(plot.left + plot.right) / 2} y={plot.bottom + 34} textAnchor="middle">
+        {title}
+      </text>
+    </g>
+  );
+}
+
+export type ValueScale = ScaleLinear<number, number> | ScaleLogarithmic<number, number>;
+
+/** The upright axis with its lines across the plot. */
+export function ValueAxis(props: {
+  scale: ValueScale;
+  ticks: readonly number[];
+  format: (value: number) => string;
+  title: string;
+}): ReactElement {
+  const { scale, ticks, format, title } = props;
+  return (
+    <g>
+      {ticks.map((tick) => (
+        <g key={tick}>
+          <line x1={plot.left} x2={plot.right} y1={scale(tick)} y2={scale(tick)} stroke={grid} />
+          <text x={plot.left - 6} y={scale(tick)} dy="0.35em" textAnchor="end">
+            {format(tick)}
+          </text>
+        </g>
+      ))}
+      <text transform={`translate(13 ${(plot.top + plot.bottom) / 2}) rotate(-90)`} textAnchor="middle">
+        {title}
+      </text>
+    </g>
+  );
+}
+
+/** One value of one layer. Hollow = the value is below what the axis can show. */
+export function Mark(props: {
+  layer: string;
+  x: number;
+  y: number;
+  area: number;
+  series: SeriesStyle;
+  hollow: boolean;
+  title: string;
+}): ReactElement {
+  const { layer, x, y, area, series, hollow, title } = props;
+  return (
+    <path
+      data-layer={layer}
+      d={series.path(area)}
+      transform={`translate(${x.toFixed(1)} ${y.toFixed(1)})`}
+      fill={hollow ? 'none' : series.fill}
+      stroke={hollow ? series.fill : 'currentColor'}
+      strokeWidth={hollow ? 1 : area > 20 ? 0.6 : 0}
+    >
+      <title>{title}</title>
+    </path>
+  );
+}
+
+export interface LegendEntry {
+  readonly key: string | number;
+  readonly text: string;
+  /** Height of what the entry names; the entry is put as near to it as the others allow. */
+  readonly y: number;
+  readonly series: SeriesStyle | null;
+}
+
+/** Names beside the right edge of the plot, each with its mark. */
+export function Legend({ entries }: { entries: readonly LegendEntry[] }): ReactElement {
+  const places = spread(
+    entries.map((entry) => entry.y),
+    15,
+  );
+  return (
+    <g>
+      {entries.map(({ key, text, series }, i) => (
+        <g key={key} transform={`translate(${plot.right + 12} ${(places[i] ?? 0).toFixed(1)})`}>
+          {series && <path d={series.path(42)} fill={series.fill} stroke="currentColor" strokeWidth={0.6} />}
+          <text x={series ? 10 : -4} dy="0.35em">
+            {text.length > 22 ? `${text.slice(0, 21)}…` : text}
+            {text.length > 22 && <title>{text}</title>}
+          </text>
+        </g>
+      ))}
+    </g>
+  );
+}
+
+/** The heights moved apart to at least `gap` from each other, from the top down, and kept inside the plot. */
+function spread(heights: readonly number[], gap: number): number[] {
+  const placed = new Array<number>(heights.length).fill(0);
+  const order = heights.map((_, i) => i).sort((a, b) => (heights[a] ?? 0) - (heights[b] ?? 0));
+  let next = plot.top;
+  order.forEach((index, rank) => {
+    const room = plot.bottom - (order.length - 1 - rank) * gap;
+    const y = Math.max(next, Math.min(heights[index] ?? 0, room));
+    placed[index] = y;
+    next = y + gap;
+  });
+  return placed;
+}

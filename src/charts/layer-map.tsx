@@ -1,0 +1,178 @@
+import { scaleLinear } from 'd3-scale';
+import type { ReactElement } from 'react';
+
+import type { Locale } from '../contract/messages/index.ts';
+import { labels, type Label } from '../contract/messages/labels.ts';
+import { byBlock, columnsOf, extent, log10, type ChartLayer } from './data.ts';
+import { fixed, percent, significant } from '../contract/format.ts';
+import { Picture } from './frame.tsx';
+import { sequential, seriesStyle } from './palette.ts';
+
+export type LayerMapValue = 'sparsity' | 'error' | 'estimate' | 'group';
+
+interface Shade {
+  readonly fill: string;
+  readonly text: string;
+}
+
+/** How a cell's value is read, written and coloured; the legend's bar runs from `low` to `high`. */
+interface Reading {
+  readonly of: (layer: ChartLayer) => number | null;
+  readonly write: (value: number) => string;
+  readonly shade: (value: number) => Shade;
+  /** Ends of the legend's bar with their labels; null for groups, which have swatches. */
+  readonly range: { readonly low: string; readonly high: string } | null;
+}
+
+const left = 46;
+const top = 26;
+const legendHeight = 46;
+
+/**
+ * The layers of a model: a row a block, a column a layer of the block, coloured by one value with the value in the cell.
+ * Cells of layers without the value are dashed.
+ */
+export function LayerMap(props: {
+  layers: readonly ChartLayer[];
+  colourBy: LayerMapValue;
+  locale: Locale;
+}): ReactElement {
+  const { layers, colourBy, locale } = props;
+  const t = labels(locale);
+  const columns = columnsOf(layers);
+  const blocks = byBlock(layers);
+  const reading = readingOf(colourBy, layers);
+  const height = Math.min(22, Math.max(10, Math.floor(1000 / Math.max(1, blocks.length))));
+  const width = Math.min(104, Math.max(34, Math.floor(700 / Math.max(1, columns.length))));
+  const bottom = top + blocks.length * height;
+  const name = t(`chart.layer-map.${colourBy}`);
+  return (
+    <Picture
+      width={Math.max(320, left + columns.length * width + 8)}
+      height={bottom + legendHeight}
+      label={t('chart.layer-map.label', { value: name, blocks: blocks.length, columns: columns.length })}
+    >
+      <text x={left - 8} y={top - 9} textAnchor="end">
+        {t('axis.block')}
+      </text>
+      {columns.map(({ type, heading }, column) => (
+        <text key={type} x={left + (column + 0.5) * width} y={top - 9} textAnchor="middle">
+          {fits(heading, width, 11) ? heading : `${heading.slice(0, Math.floor(width / 7))}…`}
+          <title>{type}</title>
+        </text>
+      ))}
+      {blocks.map(([block, inBlock], row) => (
+        <g key={block} transform={`translate(0 ${top + row * height})`} fontSize={Math.min(11, height - 2)}>
+          <text x={left - 8} y={height / 2} dy="0.35em" textAnchor="end">
+            {block}
+          </text>
+          {inBlock.map((layer) => {
+            const column = columns.findIndex(({ type }) => type === layer.type);
+            const place = { x: left + column * width, width, height };
+            return <Cell key={layer.name} layer={layer} reading={reading} {...place} t={t} name={name} />;
+          })}
+        </g>
+      ))}
+      <g transform={`translate(${left} ${bottom + 14})`}>
+        {reading.range ? <Bar {...reading.range} title={name} /> : <Swatches layers={layers} title={name} />}
+      </g>
+    </Picture>
+  );
+}
+
+function readingOf(colourBy: LayerMapValue, layers: readonly ChartLayer[]): Reading {
+  if (colourBy === 'sparsity') {
+    const range = { low: '0', high: '100' };
+    return { of: (layer) => layer.sparsity, write: (value) => percent(value, 1), shade: sequential, range };
+  }
+  if (colourBy === 'group') return { of: (layer) => layer.group, write: String, shade: seriesStyle, range: null };
+
+  const of = (layer: ChartLayer): number | null => layer[colourBy];
+  const [low, high] = extent(layers.map((layer) => log10(of(layer)))) ?? [0, 1];
+  const place = scaleLinear([low, high === low ? low + 1 : high], [0, 1]);
+  const shade = (value: number): Shade => sequential(value > 0 ? place(Math.log10(value)) : 0);
+  if (colourBy === 'error') {
+    const range = { low: significant(10 ** low, 2), high: significant(10 ** high, 2) };
+    return { of, write: (value) => significant(value, 2), shade, range };
+  }
+  const write = (value: number): string => (value > 0 ? fixed(Math.log10(value), 2) : `−∞`);
+  return { of, write, shade, range: { low: fixed(low, 2), high: fixed(high, 2) } };
+}
+
+interface CellProps {
+  readonly layer: ChartLayer;
+  readonly reading: Reading;
+  readonly x: number;
+  readonly width: number;
+  readonly height: number;
+  readonly name: string;
+  readonly t: Label;
+}
+
+function Cell({ layer, reading, x, width, height, name, t }: CellProps): ReactElement {
+  const value = reading.of(layer);
+  const text = value === null ? '–' : reading.write(value);
+  const shade = value === null ? { fill: 'none', text: 'currentColor' } : reading.shade(value);
+  return (
+    <g data-layer={layer.name}>
+      <title>{`${layer.name}\n${name}: ${value === null ? t('chart.none') : text}`}</title>
+      <rect
+        x={x + 0.5}
+        y={0.5}
+        width={width - 1}
+        height={height - 1}
+        fill={shade.fill}
+        stroke="var(--chart-grid, #8886)"
+        strokeDasharray={value === null ? '2 2' : 'none'}
+      />
+      {fits(text, width, height - 2) && (
+        <text x={x + width / 2} y={height / 2} dy="0.35em" textAnchor="middle" fill={shade.text}>
+          {text}
+        </text>
+      )}
+    </g>
+  );
+}
+
+/** Digits and latin letters are about 0.6 of the font's size wide. */
+function fits(text: string, width: number, fontSize: number): boolean {
+  return text.length * 0.6 * Math.min(11, fontSize) <= width - 4;
+}
+
+const barSteps = Array.from({ length: 40 }, (_, i) => i / 39);
+
+function Bar({ low, high, title }: { low: string; high: string; title: string }): ReactElement {
+  return (
+    <g>
+      {barSteps.map((value, i) => (
+        <rect key={value} x={i * 4} width={4.2} height={9} fill={sequential(value).fill} />
+      ))}
+      <text y={22}>{low}</text>
+      <text x={160} y={22} textAnchor="end">
+        {high}
+      </text>
+      <text x={170} y={8.5}>
+        {title}
+      </text>
+    </g>
+  );
+}
+
+function Swatches({ layers, title }: { layers: readonly ChartLayer[]; title: string }): ReactElement {
+  const groups = [...new Set(layers.map((layer) => layer.group).filter((group) => group !== null))].sort(
+    (a, b) => a - b,
+  );
+  return (
+    <g>
+      {groups.map((group, i) => (
+        <g key={group} transform={`translate(${(i % 20) * 22} 0)`}>
+          <rect width={18} height={12} y={-2} fill={seriesStyle(group).fill} />
+          <text x={9} y={4} dy="0.35em" textAnchor="middle" fontSize={9} fill={seriesStyle(group).text}>
+            {group}
+          </text>
+        </g>
+      ))}
+      <text y={24}>{title}</text>
+    </g>
+  );
+}

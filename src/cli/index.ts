@@ -1,0 +1,50 @@
+import { Command, CommanderError } from 'commander';
+
+import { compareCommand } from './compare.ts';
+import { compressCommand } from './compress.ts';
+import { demoCommand } from './demo.ts';
+import { devicesCommand } from './devices.ts';
+import { evalCommand } from './eval.ts';
+import { inspectCommand } from './inspect.ts';
+import { planCommand } from './plan.ts';
+import { recipeCommand } from './recipe.ts';
+import { resumeCommand } from './resume.ts';
+import { version } from './version.ts';
+
+const exitCodes = `
+Exit codes:
+  0    done
+  1    refused or failed; one sentence on standard error says why and what to do
+  2    the command line is wrong
+  70   a bug in Tamis
+  130  cancelled (Ctrl+C); go on with: tamis resume DIR
+
+Progress and messages go to standard error, results to standard output (as JSON with --json).`;
+
+const program = new Command('tamis')
+  .description('Compresses large language models after training: prunes more than 70 % of the weights and shows what that cost.')
+  .version(version)
+  .addHelpText('after', exitCodes)
+  .showHelpAfterError('(add --help for the options)')
+  .exitOverride();
+
+for (const command of [
+  compressCommand(),
+  evalCommand(),
+  inspectCommand(),
+  planCommand(),
+  resumeCommand(),
+  recipeCommand(),
+  compareCommand(),
+  devicesCommand(),
+  demoCommand(),
+]) {
+  program.addCommand(command.copyInheritedSettings(program));
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? 0 : 2;
+}

@@ -1,0 +1,100 @@
+import { SingleBar } from 'cli-progress';
+
+import type { RunEvent, Stage } from '../contract/events.ts';
+import { message, type ErrorCode, type Locale } from '../contract/messages/index.ts';
+import { duration, bytes as size } from '../contract/format.ts';
+
+const PLAIN_INTERVAL_MS = 10_000;
+
+const stageNames: Readonly<Record<Stage, string>> = {
+  fingerprint: 'Check the model',
+  calibration: 'Read the texts',
+  'evaluate-dense': 'Perplexity of the dense model',
+  estimate: 'Estimate the layers',
+  schedule: 'Schedule',
+  compress: 'Compress',
+  'evaluate-compressed': 'Perplexity of the compressed model',
+  report: 'Report',
+};
+
+/** Shows a run's events on standard error: a progress bar on a terminal, plain lines elsewhere. */
+export class ProgressView {
+  readonly #locale: Locale;
+  readonly #terminal = process.stderr.isTTY;
+  #bar: SingleBar | null = null;
+  #told = 0;
+
+  constructor(locale: Locale) {
+    this.#locale = locale;
+  }
+
+  show(event: RunEvent): void {
+    if (event.type === 'progress') this.#progress(event);
+    else this.#line(event);
+  }
+
+  close(): void {
+    this.#bar?.stop();
+    this.#bar = null;
+  }
+
+  #progress(event: Extract<RunEvent, { type: 'progress' }>): void {
+    const share = Math.min(1, event.done / event.total);
+    const left = event.remainingSeconds === null ? '' : `${duration(event.remainingSeconds)} left`;
+    const speed = event.tokensPerSecond === null ? '' : `${Math.round(event.tokensPerSecond)} tokens/s`;
+    const block = event.block === null ? '' : `block ${event.block + 1}`;
+    const detail = [block, left, speed, size(event.memoryBytes)].filter((part) => part !== '').join(', ');
+    if (this.#terminal) {
+      this.#bar ??= startBar(stageNames[event.stage]);
+      this.#bar.update(share, { detail });
+      return;
+    }
+    if (performance.now() - this.#told < PLAIN_INTERVAL_MS) return;
+    this.#told = performance.now();
+    write(`${stageNames[event.stage]}: ${Math.floor(share * 100)} %, ${detail}`);
+  }
+
+  #line(event: Exclude<RunEvent, { type: 'progress' }>): void {
+    const text = lineOf(event, this.#locale);
+    if (text === null) return;
+    this.close();
+    write(text);
+    if (event.type === 'stage') this.#told = performance.now();
+  }
+}
+
+function startBar(stage: string): SingleBar {
+  const bar = new SingleBar({ format: `${stage} {bar} {percentage} %  {detail}`, stream: process.stderr, hideCursor: true, clearOnComplete: true, fps: 10 });
+  bar.start(1, 0, { detail: '' });
+  return bar;
+}
+
+/** What is worth a line of its own; null = nothing. */
+function lineOf(event: Exclude<RunEvent, { type: 'progress' }>, locale: Locale): string | null {
+  switch (event.type) {
+    case 'stage':
+      if (event.state === 'started') return null;
+      return `${stageNames[event.stage]}: ${event.state === 'kept' ? 'kept from before' : duration(event.seconds)}`;
+    case 'started':
+      return event.resumed ? `Going on with run ${event.fingerprint}` : `Run ${event.fingerprint}`;
+    case 'block':
+      return `Block ${event.block + 1} of ${event.blocks}: ${duration(event.seconds)}`;
+    case 'perplexity': {
+      const { dataset, seqlen, perplexity } = event.result;
+      return `Perplexity ${event.which}: ${perplexity.toFixed(3)} (${dataset}, seqlen ${seqlen})`;
+    }
+    case 'warning':
+      return `Warning: ${message(event.code as ErrorCode, event.params, locale)}`;
+    case 'finished':
+      return `Finished in ${duration(event.seconds)}`;
+    case 'estimate':
+    case 'schedule':
+    case 'layer':
+    case 'failed':
+      return null;
+  }
+}
+
+function write(text: string): void {
+  process.stderr.write(`${text}\n`);
+}

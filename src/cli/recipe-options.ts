@@ -1,0 +1,209 @@
+import { readFileSync } from 'node:fs';
+import { basename, dirname, extname, resolve } from 'node:path';
+
+import { InvalidArgumentError, Option, type Command } from 'commander';
+
+import { TamisError } from '../contract/errors.ts';
+import { devices, estimateKinds, methods, parseRecipe, type Recipe } from '../contract/recipe.ts';
+
+/** Flags of a recipe's evaluation, the same for every command that evaluates. */
+export interface EvaluationFlags {
+  evaluation?: string[];
+  evaluationTokens?: string;
+  windows?: number;
+  seqlen?: number;
+}
+
+/** One flag for each field of a recipe; what is not given stays as in the file, or takes its default. */
+export interface RecipeFlags extends EvaluationFlags {
+  recipe?: string;
+  method?: string;
+  sparsity?: number;
+  nm?: { n: number; m: number };
+  scheduler?: string;
+  estimate?: string;
+  groups?: number;
+  mapping?: string;
+  power?: number;
+  range?: number;
+  minSparsity?: number;
+  maxSparsity?: number;
+  lambda?: number;
+  owlM?: number;
+  epsilon?: number;
+  beta?: number;
+  sparsities?: string;
+  percdamp?: number;
+  calibration?: string[];
+  calibrationTokens?: string;
+  sequences?: number;
+  calibrationSeqlen?: number;
+  seed?: number;
+  device?: string;
+  threads?: number;
+  blocks?: number;
+}
+
+const schedulers = ['kmeans', 'uniform', 'owl', 'alpha', 'atp', 'file'];
+
+export function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('It is not a number.');
+  return value;
+}
+
+function pattern(text: string): { n: number; m: number } {
+  const [, n, m] = /^(\d+):(\d+)$/.exec(text) ?? [];
+  if (n === undefined || m === undefined) throw new InvalidArgumentError('Give it as n:m, n of every m pruned, e.g. 2:4.');
+  return { n: Number(n), m: Number(m) };
+}
+
+export function addDeviceOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--device <device>', 'where forward passes run (default: auto)').choices(devices))
+    .option('--threads <n>', 'threads of the CPU (default: all)', number);
+}
+
+export function addEvaluationOptions(command: Command): Command {
+  return command
+    .option('--evaluation <path...>', 'evaluate on these; each path is one dataset: a .txt, .jsonl or .parquet file, or a folder of them')
+    .option('--evaluation-tokens <file>', 'evaluate on token ids: a .safetensors file with an int64 tensor "tokens" [n]')
+    .option('--windows <n>', 'evaluate on at most so many windows of each dataset (default: all)', number)
+    .option('--seqlen <n>', "tokens of an evaluation window (default: 2048, or the model's limit)", number);
+}
+
+export function addRecipeOptions(command: Command): Command {
+  command
+    .option('--recipe <file>', 'take the settings from a recipe (JSON); flags go before it')
+    .addOption(new Option('--method <method>', 'how weights are pruned (default: sparsegpt)').choices(methods))
+    .option('--sparsity <share>', 'wanted mean sparsity, 0 to 1 (default: 0.7)', number)
+    .option('--nm <n:m>', 'prune n of every m weights in a row, e.g. 2:4, in place of --sparsity', pattern)
+    .addOption(new Option('--scheduler <kind>', 'how the sparsity is spread over the layers (default: kmeans)').choices(schedulers))
+    .addOption(new Option('--estimate <kind>', 'kmeans: which estimate of the pruning loss (default: by family)').choices(estimateKinds))
+    .option('--groups <k>', 'kmeans: number of groups; 0 = each layer for itself (default: by family, 3 for OPT)', number)
+    .addOption(new Option('--mapping <kind>', 'kmeans: from estimate to sparsity (default: by family)').choices(['power', 'linear']))
+    .option('--power <p>', 'kmeans, mapping power: a group keeps a share proportional to estimate^p (default: 0.2)', number)
+    .option('--range <r>', 'kmeans, mapping linear: from the least to the most pruned layer (default: 0.1)', number)
+    .option('--min-sparsity <share>', 'kmeans: no layer is pruned less (default: 0)', number)
+    .option('--max-sparsity <share>', 'kmeans: no layer is pruned more (default: 0.95)', number)
+    .option('--lambda <l>', 'owl: half of the range of sparsities (default: 0.08)', number)
+    .option('--owl-m <m>', 'owl: outliers are entries above m times the mean (default: 5)', number)
+    .option('--epsilon <e>', 'alpha: range of the factors (default: 0.3)', number)
+    .option('--beta <b>', 'atp: difference between blocks (default: half of its bound)', number)
+    .option('--sparsities <file>', 'file: a JSON object from layer name to sparsity')
+    .option('--percdamp <share>', "damping: share of the mean of the Hessian's diagonal (default: 0.01)", number)
+    .option('--calibration <path...>', 'calibrate on these: .txt, .jsonl or .parquet files, or folders of them')
+    .option('--calibration-tokens <file>', 'calibrate on token ids: a .safetensors file with an int64 tensor "tokens" [sequences, seqlen]')
+    .option('--sequences <n>', 'calibration sequences (default: 128)', number)
+    .option('--calibration-seqlen <n>', "tokens of a calibration sequence (default: 2048, or the model's limit)", number);
+  addEvaluationOptions(command);
+  addDeviceOptions(command);
+  return command
+    .option('--seed <n>', "of the calibration's windows and of K-means (default: 0)", number)
+    .option('--blocks <n>', 'compress the first so many blocks only, to try a recipe', number);
+}
+
+type Json = Record<string, unknown>;
+
+/** The recipe that a model, a recipe file and flags amount to; paths become absolute. */
+export function recipeFrom(model: string | undefined, flags: RecipeFlags): Recipe {
+  const file = flags.recipe === undefined ? {} : readRecipeFile(flags.recipe);
+  const scheduler = schedulerFrom(flags, file['scheduler']);
+  const recipe: Json = {
+    ...file,
+    ...defined({ model: model === undefined ? undefined : resolve(model), method: flags.method, percdamp: flags.percdamp }),
+    ...defined({ seed: flags.seed, device: flags.device, threads: flags.threads, blocks: flags.blocks, scheduler }),
+    calibration: { ...asJson(file['calibration']), ...defined(calibrationFrom(flags)) },
+    evaluation: { ...asJson(file['evaluation']), ...defined(evaluationFrom(flags)) },
+  };
+  return parseRecipe(withTarget(recipe, flags));
+}
+
+/** A pattern given as a flag takes the place of the file's target and scheduler, and the other way round. */
+function withTarget(recipe: Json, { nm, sparsity, scheduler }: RecipeFlags): Json {
+  const result = { ...recipe };
+  if (nm !== undefined && sparsity === undefined) delete result['sparsity'];
+  if (nm !== undefined && scheduler === undefined) delete result['scheduler'];
+  if (sparsity !== undefined && nm === undefined) delete result['nm'];
+  return { ...result, ...defined({ nm, sparsity }) };
+}
+
+function schedulerFrom(flags: RecipeFlags, inFile: unknown): Json | undefined {
+  const fields = defined({
+    estimate: flags.estimate,
+    groups: flags.groups,
+    mapping: flags.mapping,
+    power: flags.power,
+    range: flags.range,
+    min: flags.minSparsity,
+    max: flags.maxSparsity,
+    lambda: flags.lambda,
+    m: flags.owlM,
+    epsilon: flags.epsilon,
+    beta: flags.beta,
+    path: flags.sparsities === undefined ? undefined : resolve(flags.sparsities),
+  });
+  if (flags.scheduler === undefined && Object.keys(fields).length === 0) return undefined;
+  const kept = flags.scheduler === undefined ? asJson(inFile) : {};
+  return { kind: flags.scheduler ?? 'kmeans', ...kept, ...fields };
+}
+
+function calibrationFrom({ calibration, calibrationTokens, sequences, calibrationSeqlen }: RecipeFlags): Json {
+  if (calibration && calibrationTokens !== undefined) throw new TamisError('cli.two-corpora', { one: '--calibration', other: '--calibration-tokens' });
+  const corpus = calibration ? texts(calibration) : calibrationTokens === undefined ? undefined : tokens(calibrationTokens);
+  return { corpus, sequences, seqlen: calibrationSeqlen };
+}
+
+/** The evaluation part of a recipe from its flags: a dataset is called after its file or folder. */
+export function evaluationFrom({ evaluation, evaluationTokens, windows, seqlen }: EvaluationFlags): Json {
+  const datasets = [
+    ...(evaluation ?? []).map((path) => ({ name: nameOf(path), corpus: texts([path]) })),
+    ...(evaluationTokens === undefined ? [] : [{ name: nameOf(evaluationTokens), corpus: tokens(evaluationTokens) }]),
+  ];
+  const names = datasets.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new TamisError('cli.two-datasets', { name: twice });
+  return { datasets: datasets.length > 0 ? datasets : undefined, windows, seqlen };
+}
+
+function nameOf(path: string): string {
+  return basename(resolve(path), extname(path));
+}
+
+function texts(paths: readonly string[]): Json {
+  return { kind: 'texts', paths: paths.map((path) => resolve(path)) };
+}
+
+function tokens(path: string): Json {
+  return { kind: 'tokens', path: resolve(path) };
+}
+
+/** A recipe file as it is written, its relative paths taken from its own folder. */
+function readRecipeFile(path: string): Json {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new TamisError('file.not-readable', { path: resolve(path), reason: (error as Error).message });
+  }
+  const folder = dirname(resolve(path));
+  try {
+    return asJson(JSON.parse(text, (key, value: unknown) => absolute(folder, key, value)));
+  } catch (error) {
+    throw new TamisError('file.not-json', { path: resolve(path), reason: (error as Error).message });
+  }
+}
+
+function absolute(folder: string, key: string, value: unknown): unknown {
+  if ((key === 'model' || key === 'path') && typeof value === 'string') return resolve(folder, value);
+  if (key === 'paths' && Array.isArray(value)) return value.map((path: unknown) => (typeof path === 'string' ? resolve(folder, path) : path));
+  return value;
+}
+
+function asJson(value: unknown): Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
+}
+
+function defined(fields: Json): Json {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}

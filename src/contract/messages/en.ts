@@ -1,0 +1,224 @@
+/**
+ * Every sentence the engine can hand to a person, by code. `{{name}}` is filled from the error's or warning's params.
+ * An error says what is wrong, where, and what to do about it.
+ */
+export const en = {
+  // Checkpoints
+  'checkpoint.not-a-folder':
+    '{{path}} is not a folder. Give the folder that holds config.json and the .safetensors files.',
+  'checkpoint.no-config': '{{path}} has no config.json. Give the folder of a Hugging Face checkpoint.',
+  'checkpoint.no-weights':
+    '{{path}} has neither model.safetensors nor model.safetensors.index.json. Give the folder of a checkpoint in safetensors format.',
+  'checkpoint.pytorch-only':
+    '{{path}} holds PyTorch .bin weights only, which are not read yet. Convert them to safetensors, for example by loading the model in transformers and saving it with save_pretrained.',
+  'checkpoint.not-a-file': '{{path}} is not a file. Put the .safetensors file in its place.',
+  'checkpoint.lfs-pointer':
+    '{{path}} is a Git LFS pointer, not the weights it stands for. Fetch them with: git lfs pull',
+  'checkpoint.index-malformed':
+    '{{path}} is not a valid index at byte {{offset}}: {{reason}}. Download the file again.',
+  'checkpoint.index-duplicate': '{{path}} names the tensor "{{tensor}}" twice. Download the file again.',
+  'checkpoint.index-too-large': '{{path}} has {{size}} bytes; an index may have {{limit}}. Download the file again.',
+  'checkpoint.shard-name':
+    '{{path}} puts the tensor "{{tensor}}" into "{{shard}}", which is not a plain file name. Shards lie beside the index: download the checkpoint again from a source you trust.',
+  'checkpoint.shard-missing':
+    '{{path}} is missing: {{index}} puts the tensor "{{tensor}}" into it. Download that file into the folder.',
+  'checkpoint.tensor-not-in-shard':
+    '{{path}} puts the tensor "{{tensor}}" into {{shard}}, which does not hold it. Download the index and its shards again, all from one version.',
+  'checkpoint.tensor-in-two-shards':
+    '{{path}} and {{other}} both hold the tensor "{{tensor}}". Download the index and its shards again, all from one version.',
+  'checkpoint.too-short': '{{path}} has only {{size}} bytes, too few for a safetensors file. Download the file again.',
+  'checkpoint.header-beyond-file':
+    '{{path}} announces a header of {{header}} bytes, but the file has only {{size}}. It is no safetensors file or was cut short: download it again.',
+  'checkpoint.header-too-large':
+    '{{path}} announces a header of {{header}} bytes; safetensors allows {{limit}}. Download the file again.',
+  'checkpoint.header-not-utf8': 'The header of {{path}} is not UTF-8 at byte {{offset}}. Download the file again.',
+  'checkpoint.header-not-json':
+    'The header of {{path}} cannot be read as JSON at byte {{offset}}: {{reason}}. Download the file again.',
+  'checkpoint.header-not-an-object': 'The header of {{path}} is not a JSON object of tensors. Download the file again.',
+  'checkpoint.header-malformed':
+    'The header of {{path}} is malformed in the entry "{{tensor}}" at byte {{offset}}: {{reason}}. Download the file again.',
+  'checkpoint.duplicate-tensor': 'The header of {{path}} names the tensor "{{tensor}}" twice. Download the file again.',
+  'checkpoint.unknown-dtype':
+    'The tensor "{{tensor}}" of {{path}} has the unknown dtype "{{dtype}}". Download the file again, or save the model with a dtype safetensors knows.',
+  'checkpoint.bad-dimension':
+    'The tensor "{{tensor}}" of {{path}} has the dimension {{dimension}}, which is not a whole number from 0 up. Download the file again.',
+  'checkpoint.shape-overflow':
+    'The shape of the tensor "{{tensor}}" of {{path}} is larger than any file. Download the file again.',
+  'checkpoint.part-of-a-byte':
+    'The tensor "{{tensor}}" of {{path}} has {{bits}} bits, which is no whole number of bytes. Download the file again.',
+  'checkpoint.size-mismatch':
+    'The tensor "{{tensor}}" of {{path}} needs {{expected}} bytes by its shape and dtype, but its offsets give it {{actual}}. Download the file again.',
+  'checkpoint.offsets-reversed':
+    'The tensor "{{tensor}}" of {{path}} begins at byte {{begin}} of the data and ends before, at {{end}}. Download the file again.',
+  'checkpoint.offsets-outside':
+    'The tensor "{{tensor}}" of {{path}} ends at byte {{end}} of the data, but the file holds only {{size}}. The file was cut short: download it again.',
+  'checkpoint.offsets-overlap':
+    'The tensor "{{tensor}}" of {{path}} begins at byte {{offset}} of the data, inside the tensor "{{other}}". Download the file again.',
+  'checkpoint.hole':
+    'The {{bytes}} bytes of {{path}} from byte {{offset}} of the data up to the tensor "{{tensor}}" belong to no tensor. Download the file again.',
+  'checkpoint.trailing-bytes':
+    '{{path}} goes on for {{bytes}} bytes after its last tensor, which ends at byte {{offset}} of the data. Download the file again.',
+  'checkpoint.no-tensor':
+    '{{path}} holds no tensor "{{tensor}}". Check that the checkpoint is complete; tamis inspect lists its tensors.',
+  'checkpoint.not-a-weight-dtype':
+    'The tensor "{{tensor}}" of {{path}} has the dtype {{dtype}}, but weights are read as F32, F16 or BF16. Save the model in one of these.',
+  'checkpoint.not-an-id-dtype':
+    'The tensor "{{tensor}}" of {{path}} has the dtype {{dtype}}, but token ids are read as I64 or I32. Save them as one of these.',
+  'checkpoint.integer-too-large':
+    'The tensor "{{tensor}}" of {{path}} holds at position {{index}} an integer beyond 2^53, which is no token id. Write the file anew.',
+
+  // Recipes
+  'recipe.invalid':
+    'The recipe is not valid at {{field}}: {{reason}}. Change it; tamis recipe prints a valid one with all its fields.',
+
+  // Texts
+  'texts.not-found': '{{path}} does not exist. Give a .txt, .jsonl or .parquet file, or a folder of them.',
+  'texts.unreadable': '{{path}} cannot be read ({{reason}}). Check its permissions.',
+  'texts.extension':
+    '{{path}} is not a .txt, .jsonl or .parquet file. Convert it, or give token ids with --calibration-tokens or --evaluation-tokens.',
+  'texts.none-in-folder':
+    '{{path}} holds no .txt, .jsonl or .parquet file. Subfolders are not searched: name the folder that holds the files.',
+  'texts.empty-file': '{{path}} holds no text. Remove it from the data or replace it.',
+  'texts.not-utf8': '{{path}} is not UTF-8 at line {{line}}. Convert the file to UTF-8.',
+  'texts.not-json':
+    '{{path}} has no JSON at line {{line}}. Every line must be an object with a text field, such as {"text": "…"}.',
+  'texts.no-text-field':
+    '{{path}} has no text field that is a string at line {{line}}. Every line must be an object such as {"text": "…"}.',
+  'texts.no-column':
+    '{{path}} has no text column of strings, only {{columns}}. Rename the column that holds the texts to text.',
+  'texts.no-text-row': '{{path}} has no text in row {{row}}. Remove the rows whose text is null.',
+  'texts.bad-parquet': '{{path}} cannot be read as Parquet: {{reason}}. Download or export it again.',
+  'texts.too-large':
+    '{{path}} makes a single text of more than {{megabytes}} MiB. Split it: one document a line in a .jsonl for calibration, a smaller file for evaluation.',
+
+  // Tokenizers and token ids
+  'tokenizer.missing':
+    '{{path}} has no tokenizer.json, nor vocab.json with merges.txt. Add the tokenizer of the model, or give token ids with --calibration-tokens and --evaluation-tokens.',
+  'tokenizer.invalid':
+    '{{path}} cannot be used as a tokenizer: {{reason}}. Download it again, or give token ids with --calibration-tokens and --evaluation-tokens.',
+  'tokenizer.not-opt':
+    '{{path}} is not the vocabulary of OPT, whose </s> has the id 2. Add the tokenizer.json of the model.',
+  'tokenizer.beyond-vocabulary':
+    'The tokenizer gives the id {{id}}, but the model knows only {{vocab}} ids. Use the tokenizer that belongs to this checkpoint.',
+  'tokens.no-tensor': '{{path}} has no int64 tensor named tokens. Save the token ids under that name.',
+  'tokens.shape':
+    'The tensor tokens of {{path}} has the shape {{shape}}. Save it as [n] or, for calibration, [sequences, seqlen].',
+  'tokens.out-of-range':
+    'The tensor tokens of {{path}} has {{id}} at position {{position}}, but the model knows the ids 0 up to, not including, {{vocab}}. Make the token ids with the tokenizer of this model.',
+
+  // Calibration and evaluation data
+  'calibration.too-short':
+    'The calibration data holds {{tokens}} tokens, fewer than one sequence of {{seqlen}}. Give more text, or a smaller calibration.seqlen.',
+  'calibration.seqlen':
+    '{{path}} holds sequences of {{found}} tokens, but calibration.seqlen is {{seqlen}}. Set calibration.seqlen to {{found}}.',
+  'calibration.fewer-sequences':
+    '{{path}} holds {{found}} calibration sequences, not the {{wanted}} that were asked for: all of them are used.',
+  'calibration.concatenated':
+    'Only {{long}} of {{documents}} calibration documents have {{seqlen}} tokens or more, too few for {{sequences}} separate sequences: all documents were concatenated.',
+  'evaluation.too-short':
+    'The evaluation data {{dataset}} holds {{tokens}} tokens, fewer than one window of {{seqlen}}. Give more text, or a smaller evaluation.seqlen.',
+
+  // Schedules
+  'schedule.out-of-reach':
+    "The target sparsity {{target}} is out of the scheduler's reach, from {{least}} to {{most}}. Change sparsity, or scheduler.min and scheduler.max.",
+  'schedule.beta':
+    'scheduler.beta is {{beta}}, but with {{blocks}} blocks and a target sparsity of {{target}} it may not pass ±{{largest}}. Choose a smaller one.',
+  'schedule-file.not-an-object':
+    '{{path}} is not a JSON object from layer names to sparsities. Write it as {"model.decoder.layers.0.fc1": 0.7, …}.',
+  'schedule-file.unknown-layer':
+    '{{path}} names the layer {{layer}}, which is not among those to be pruned. Remove it; tamis inspect lists the layers.',
+  'schedule-file.missing-layer':
+    '{{path}} gives no sparsity for the layer {{layer}}. Add it; 0 leaves a layer as it is.',
+  'schedule-file.value':
+    '{{path}} gives {{value}} for the layer {{layer}}. A sparsity is a number from 0 up to, not including, 1.',
+
+  // Files, recipes, runs
+  'file.not-readable': '{{path}} cannot be read: {{reason}}. Check that the file is there and that you may read it.',
+  'file.not-writable': '{{path}} cannot be written: {{reason}}. Choose another folder or change its permissions.',
+  'file.no-space': 'There is no space left for {{path}}. Free some space and continue with: tamis resume',
+  'file.not-json': '{{path}} is not valid JSON: {{reason}}. Mend the file or write it anew.',
+  'file.wrong-shape':
+    '{{path}} is damaged at {{field}}: {{reason}}. Restore the file, or start the run anew in another folder.',
+  'checkpoint.not-finite':
+    '{{path}}: the tensor {{name}} holds a value that is not a finite number (entry {{index}}). Download the checkpoint again, or take another one.',
+  'recipe.no-calibration':
+    'This method or scheduler looks at calibration data, and the recipe names none. Give --calibration PATH or --calibration-tokens FILE.',
+  'recipe.target-with-nm':
+    'sparsity and nm exclude each other: an n:m pattern fixes the sparsity. Leave one of --sparsity and --nm out.',
+  'recipe.scheduler-with-nm':
+    "The scheduler {{scheduler}} and nm exclude each other: an n:m pattern fixes every layer's sparsity. Leave one of --scheduler and --nm out.",
+  'recipe.target-with-file':
+    'sparsity and a file of sparsities exclude each other: the file fixes the mean. Leave one of --sparsity and --scheduler file out.',
+  'recipe.seqlen-too-long':
+    '{{field}} is {{seqlen}}, but the model takes at most {{limit}} tokens. Set it to {{limit}} or less.',
+  'recipe.too-many-blocks':
+    'blocks is {{blocks}}, but the model has {{limit}}. Give --blocks {{limit}} or less, or leave it out.',
+  'recipe.pattern-does-not-divide':
+    'nm: a pattern of {{n}} of {{m}} does not divide the {{cols}} columns of {{layer}}. Choose an m that divides {{cols}}.',
+  'calibration.not-finite':
+    'Calibration sequence {{sample}} gave a value that is not finite at the input {{tap}} of block {{block}}. Check the checkpoint, or calibrate on other text.',
+  'factor.failed':
+    'The Hessian of {{layer}} is not positive definite, even with more damping. Give more or other calibration data, or raise --percdamp.',
+  'factor.damped': '{{layer}}: the Hessian needed more damping ({{damping}}, after {{retries}} retries).',
+  'evaluation.not-finite': 'The perplexity on {{dataset}} is not a finite number. Check the checkpoint.',
+  'run.exists':
+    '{{path}} exists already and is not empty. Give another --out, or continue the run in it with: tamis resume {{path}}',
+  'run.not-a-run': '{{path}} is not a run directory: it has no recipe.json and state/. Give the --out folder of a run.',
+  'run.not-finished': 'The run in {{path}} is not finished. Continue it with: tamis resume {{path}}',
+  'run.locked': '{{path}} is in use by another Tamis process. Wait for it to end, or stop it.',
+  'run.changed-recipe':
+    'The recipe of the run in {{path}} has changed since it began. Put recipe.json back as it was, or start a new run.',
+  'run.changed-model':
+    'The model of the run in {{path}} has changed since it began. Put its files back as they were, or start a new run.',
+  'run.changed-calibration':
+    'The calibration data of the run in {{path}} has changed since it began. Put it back as it was, or start a new run.',
+  'run.changed-evaluation':
+    'The evaluation data of the run in {{path}} has changed since it began. Put it back as it was, or start a new run.',
+  'run.changed-engine':
+    'The run in {{path}} was begun by another version of Tamis, on another processor or with other threads. Go on where it was begun, or start a new run.',
+  'numeric.not-finite': "Row {{row}} of a layer's input is not finite. Check the checkpoint.",
+  'factor.not-positive-definite':
+    'A Hessian is not positive definite, even with more damping. Give more or other calibration data.',
+
+  // Command line
+  'cli.no-evaluation': 'There is nothing to evaluate on. Give --evaluation PATH or --evaluation-tokens FILE.',
+  'cli.two-corpora': '{{one}} and {{other}} exclude each other. Leave one of them out.',
+  'cli.two-datasets': 'Two datasets are called {{name}}. Rename one of the files or folders.',
+  'cli.compare-one': 'compare puts runs side by side: name at least two run directories.',
+
+  // config.json, devices and the files of a run
+  'checkpoint.dtype':
+    'The tensor {{name}} has the dtype {{dtype}}, but layers are read as F32, F16 or BF16. Save the model in one of these.',
+  'checkpoint.mixed-dtypes':
+    'The tensor {{name}} has the dtype {{dtype}}, but the layers before it have {{expected}}. Save the model with one dtype for all its layers.',
+  'checkpoint.tensor-missing':
+    "{{path}} holds no tensor {{name}}, which the model's config.json asks for. Download the checkpoint again, config.json and weights from one version.",
+  'checkpoint.tensor-shape':
+    'The tensor {{name}} has the shape {{shape}}, but config.json asks for {{expected}}. Download config.json and the weights again, from one version.',
+  'checkpoint.two-drives':
+    '{{one}} and {{other}} have no folder in common. Put the run and the checkpoint on one drive.',
+  'config.not-json': '{{path}} is not a JSON object. Download config.json again.',
+  'config.unknown-family':
+    '{{path}} says model_type {{type}}, which Tamis does not know. Take a model of one of these: {{known}}.',
+  'config.quantized':
+    '{{path}} has a quantization_config: the checkpoint is quantized already. Take the original checkpoint in F32, F16 or BF16.',
+  'config.experts':
+    '{{path}} has {{field}}: the model is a mixture of experts, which Tamis does not compress. Take a dense model.',
+  'config.field': '{{path}} is not valid at {{field}}: {{reason}}. Download config.json again, or correct it.',
+  'config.activation':
+    'config.json says activation_function {{value}}, but only {{known}} is computed for this family. Take a model with {{known}}.',
+  'config.heads':
+    'config.json says hidden_size {{hidden}}, which num_attention_heads {{heads}} does not divide. Download config.json again, or correct it.',
+  'device.failed':
+    'The device {{device}} does not run this model: {{reason}}. Choose another --device; tamis devices lists and tests them.',
+  'evaluation.seqlen':
+    'evaluation.seqlen is {{seqlen}}, but the model takes at most {{limit}} tokens. Set it to {{limit}} or less.',
+  'file.wrong-size':
+    '{{path}} has {{bytes}} bytes where {{expected}} are expected. Start the run anew in another folder.',
+
+  // Anything else
+  cancelled: 'The run was cancelled. Continue it with: tamis resume {{path}}',
+  internal: 'Something went wrong inside Tamis: {{detail}}. This is a bug; please report it with the log of the run.',
+} as const satisfies Record<string, string>;
+
+export type ErrorCode = keyof typeof en;

@@ -1,0 +1,176 @@
+import type { ErrorCode } from './en.ts';
+
+/** The same sentences in Traditional Chinese as written in Taiwan. */
+export const zhTW: Readonly<Record<ErrorCode, string>> = {
+  'checkpoint.not-a-folder': '{{path}} 不是資料夾。請指定含有 config.json 與 .safetensors 檔案的資料夾。',
+  'checkpoint.no-config': '{{path}} 裡沒有 config.json。請指定 Hugging Face 檢查點的資料夾。',
+  'checkpoint.no-weights':
+    '{{path}} 裡沒有 model.safetensors，也沒有 model.safetensors.index.json。請指定 safetensors 格式檢查點的資料夾。',
+  'checkpoint.pytorch-only':
+    '{{path}} 裡只有 PyTorch 的 .bin 權重，目前尚無法讀取。請轉換為 safetensors，例如以 transformers 載入模型後用 save_pretrained 儲存。',
+  'checkpoint.not-a-file': '{{path}} 不是檔案。請在該位置放入 .safetensors 檔案。',
+  'checkpoint.lfs-pointer': '{{path}} 只是 Git LFS 指標檔，不是權重本身。請執行：git lfs pull',
+  'checkpoint.index-malformed': '{{path}} 在第 {{offset}} 位元組處不是有效的索引：{{reason}}。請重新下載該檔案。',
+  'checkpoint.index-duplicate': '{{path}} 重複列出張量「{{tensor}}」。請重新下載該檔案。',
+  'checkpoint.index-too-large': '{{path}} 有 {{size}} 位元組，索引最多只能有 {{limit}} 位元組。請重新下載該檔案。',
+  'checkpoint.shard-name':
+    '{{path}} 將張量「{{tensor}}」放在「{{shard}}」，但那不是單純的檔名。分片必須與索引位於同一資料夾：請從可信任的來源重新下載檢查點。',
+  'checkpoint.shard-missing': '缺少 {{path}}：{{index}} 指出張量「{{tensor}}」在該檔案中。請將該檔案下載到資料夾中。',
+  'checkpoint.tensor-not-in-shard':
+    '{{path}} 指出張量「{{tensor}}」在 {{shard}} 中，但該分片並沒有這個張量。請重新下載同一版本的索引與所有分片。',
+  'checkpoint.tensor-in-two-shards':
+    '{{path}} 與 {{other}} 都含有張量「{{tensor}}」。請重新下載同一版本的索引與所有分片。',
+  'checkpoint.too-short': '{{path}} 只有 {{size}} 位元組，不足以構成 safetensors 檔案。請重新下載該檔案。',
+  'checkpoint.header-beyond-file':
+    '{{path}} 宣告的檔頭有 {{header}} 位元組，但檔案只有 {{size}} 位元組。它不是 safetensors 檔案，或下載不完整：請重新下載。',
+  'checkpoint.header-too-large':
+    '{{path}} 宣告的檔頭有 {{header}} 位元組，safetensors 最多允許 {{limit}} 位元組。請重新下載該檔案。',
+  'checkpoint.header-not-utf8': '{{path}} 的檔頭在第 {{offset}} 位元組處不是 UTF-8。請重新下載該檔案。',
+  'checkpoint.header-not-json': '{{path}} 的檔頭在第 {{offset}} 位元組處無法讀成 JSON：{{reason}}。請重新下載該檔案。',
+  'checkpoint.header-not-an-object': '{{path}} 的檔頭不是由張量組成的 JSON 物件。請重新下載該檔案。',
+  'checkpoint.header-malformed':
+    '{{path}} 檔頭中的項目「{{tensor}}」在第 {{offset}} 位元組處格式不正確：{{reason}}。請重新下載該檔案。',
+  'checkpoint.duplicate-tensor': '{{path}} 的檔頭重複列出張量「{{tensor}}」。請重新下載該檔案。',
+  'checkpoint.unknown-dtype':
+    '{{path}} 的張量「{{tensor}}」的 dtype「{{dtype}}」不明。請重新下載該檔案，或以 safetensors 支援的 dtype 儲存模型。',
+  'checkpoint.bad-dimension':
+    '{{path}} 的張量「{{tensor}}」有一個維度為 {{dimension}}，不是 0 以上的整數。請重新下載該檔案。',
+  'checkpoint.shape-overflow': '{{path}} 的張量「{{tensor}}」的形狀大過任何檔案。請重新下載該檔案。',
+  'checkpoint.part-of-a-byte': '{{path}} 的張量「{{tensor}}」有 {{bits}} 位元，不是整數個位元組。請重新下載該檔案。',
+  'checkpoint.size-mismatch':
+    '{{path}} 的張量「{{tensor}}」依形狀與 dtype 需要 {{expected}} 位元組，但位移只給了 {{actual}} 位元組。請重新下載該檔案。',
+  'checkpoint.offsets-reversed':
+    '{{path}} 的張量「{{tensor}}」從資料的第 {{begin}} 位元組開始，卻在更前面的第 {{end}} 位元組結束。請重新下載該檔案。',
+  'checkpoint.offsets-outside':
+    '{{path}} 的張量「{{tensor}}」在資料的第 {{end}} 位元組結束，但檔案只有 {{size}} 位元組的資料。檔案不完整：請重新下載。',
+  'checkpoint.offsets-overlap':
+    '{{path}} 的張量「{{tensor}}」從資料的第 {{offset}} 位元組開始，與張量「{{other}}」重疊。請重新下載該檔案。',
+  'checkpoint.hole':
+    '{{path}} 從資料的第 {{offset}} 位元組起、到張量「{{tensor}}」之前的 {{bytes}} 位元組不屬於任何張量。請重新下載該檔案。',
+  'checkpoint.trailing-bytes':
+    '{{path}} 的最後一個張量在資料的第 {{offset}} 位元組結束，之後還多出 {{bytes}} 位元組。請重新下載該檔案。',
+  'checkpoint.no-tensor': '{{path}} 裡沒有張量「{{tensor}}」。請確認檢查點是否完整；tamis inspect 會列出其中的張量。',
+  'checkpoint.not-a-weight-dtype':
+    '{{path}} 的張量「{{tensor}}」的 dtype 是 {{dtype}}，但權重只能讀取 F32、F16 或 BF16。請以其中一種儲存模型。',
+  'checkpoint.not-an-id-dtype':
+    '{{path}} 的張量「{{tensor}}」的 dtype 是 {{dtype}}，但 token id 只能讀取 I64 或 I32。請以其中一種儲存。',
+  'checkpoint.integer-too-large':
+    '{{path}} 的張量「{{tensor}}」在位置 {{index}} 的整數超過 2^53，不可能是 token id。請重新產生該檔案。',
+
+  'recipe.invalid': '配方的 {{field}} 不正確：{{reason}}。請修改；tamis recipe 會印出含有所有欄位的有效配方。',
+
+  'texts.not-found': '{{path}} 不存在。請指定 .txt、.jsonl 或 .parquet 檔案，或含有這些檔案的資料夾。',
+  'texts.unreadable': '無法讀取 {{path}}（{{reason}}）。請檢查存取權限。',
+  'texts.extension':
+    '{{path}} 不是 .txt、.jsonl 或 .parquet 檔案。請先轉換格式，或以 --calibration-tokens、--evaluation-tokens 提供 token id。',
+  'texts.none-in-folder': '{{path}} 裡沒有 .txt、.jsonl 或 .parquet 檔案。子資料夾不會搜尋，請指定檔案所在的資料夾。',
+  'texts.empty-file': '{{path}} 裡沒有文字。請將它移出資料或換成別的檔案。',
+  'texts.not-utf8': '{{path}} 第 {{line}} 行不是 UTF-8。請將檔案轉換為 UTF-8。',
+  'texts.not-json': '{{path}} 第 {{line}} 行不是 JSON。每一行都必須是含有 text 欄位的物件，例如 {"text": "…"}。',
+  'texts.no-text-field': '{{path}} 第 {{line}} 行沒有內容為字串的 text 欄位。每一行都必須是像 {"text": "…"} 的物件。',
+  'texts.no-column': '{{path}} 沒有內容為字串的 text 欄，只有 {{columns}}。請將存放文字的欄改名為 text。',
+  'texts.no-text-row': '{{path}} 第 {{row}} 列沒有文字。請移除 text 為 null 的列。',
+  'texts.bad-parquet': '無法將 {{path}} 讀成 Parquet：{{reason}}。請重新下載或匯出。',
+  'texts.too-large': '{{path}} 使單一文字超過 {{megabytes}} MiB。請拆分：校準用 .jsonl，每行一篇；評估則用較小的檔案。',
+
+  'tokenizer.missing':
+    '{{path}} 裡沒有 tokenizer.json，也沒有 vocab.json 與 merges.txt。請加入模型的 tokenizer，或以 --calibration-tokens 與 --evaluation-tokens 提供 token id。',
+  'tokenizer.invalid':
+    '無法將 {{path}} 當作 tokenizer 使用：{{reason}}。請重新下載，或以 --calibration-tokens 與 --evaluation-tokens 提供 token id。',
+  'tokenizer.not-opt': '{{path}} 不是 OPT 的詞彙表（其中 </s> 的 id 為 2）。請加入模型的 tokenizer.json。',
+  'tokenizer.beyond-vocabulary':
+    'tokenizer 產生了 id {{id}}，但模型只有 {{vocab}} 個 id。請使用屬於這個檢查點的 tokenizer。',
+  'tokens.no-tensor': '{{path}} 裡沒有名為 tokens 的 int64 張量。請以這個名稱儲存 token id。',
+  'tokens.shape': '{{path}} 的張量 tokens 形狀為 {{shape}}。請存成 [n]，校準用的也可以是 [sequences, seqlen]。',
+  'tokens.out-of-range':
+    '{{path}} 的張量 tokens 在位置 {{position}} 的值為 {{id}}，但模型的 id 從 0 到 {{vocab}}（不含）。請以此模型的 tokenizer 產生 token id。',
+
+  'calibration.too-short':
+    '校準資料只有 {{tokens}} 個 token，不足一段 {{seqlen}} 個 token 的序列。請提供更多文字，或調小 calibration.seqlen。',
+  'calibration.seqlen':
+    '{{path}} 的序列長度為 {{found}} 個 token，但 calibration.seqlen 為 {{seqlen}}。請將 calibration.seqlen 設為 {{found}}。',
+  'calibration.fewer-sequences': '{{path}} 只有 {{found}} 段校準序列，少於要求的 {{wanted}} 段：將全部使用。',
+  'calibration.concatenated':
+    '{{documents}} 篇校準文件中只有 {{long}} 篇達到 {{seqlen}} 個 token，不足以分出 {{sequences}} 段序列：已將所有文件接在一起。',
+  'evaluation.too-short':
+    '評估資料 {{dataset}} 只有 {{tokens}} 個 token，不足一個 {{seqlen}} 個 token 的視窗。請提供更多文字，或調小 evaluation.seqlen。',
+
+  'schedule.out-of-reach':
+    '目標稀疏度 {{target}} 超出排程器可達的範圍 {{least}} 到 {{most}}。請調整 sparsity，或 scheduler.min 與 scheduler.max。',
+  'schedule.beta':
+    'scheduler.beta 為 {{beta}}，但在 {{blocks}} 個區塊、目標稀疏度 {{target}} 之下，不可超過 ±{{largest}}。請選擇較小的值。',
+  'schedule-file.not-an-object':
+    '{{path}} 不是由層名稱對應到稀疏度的 JSON 物件。請寫成 {"model.decoder.layers.0.fc1": 0.7, …}。',
+  'schedule-file.unknown-layer':
+    '{{path}} 列出了 {{layer}}，但要剪枝的層中沒有它。請移除；可用 tamis inspect 列出各層。',
+  'schedule-file.missing-layer': '{{path}} 沒有給出 {{layer}} 的稀疏度。請補上；0 表示該層保持原樣。',
+  'schedule-file.value': '{{path}} 給 {{layer}} 的值為 {{value}}。稀疏度必須是 0 以上、小於 1 的數字。',
+
+  'file.not-readable': '無法讀取 {{path}}：{{reason}}。請確認檔案存在且您有讀取權限。',
+  'file.not-writable': '無法寫入 {{path}}：{{reason}}。請選擇其他資料夾或變更權限。',
+  'file.no-space': '沒有空間可寫入 {{path}}。請清出空間後以 tamis resume 繼續。',
+  'file.not-json': '{{path}} 不是有效的 JSON：{{reason}}。請修正或重新產生該檔案。',
+  'file.wrong-shape': '{{path}} 的 {{field}} 已損壞：{{reason}}。請還原檔案，或在另一個資料夾重新執行。',
+  'checkpoint.not-finite':
+    '{{path}}：張量 {{name}} 含有非有限數值（第 {{index}} 項）。請重新下載檢查點，或改用其他檢查點。',
+  'recipe.no-calibration':
+    '此方法或排程器需要校準資料，但配方沒有指定。請提供 --calibration PATH 或 --calibration-tokens FILE。',
+  'recipe.target-with-nm': 'sparsity 與 nm 不能同時使用：n:m 樣式已決定稀疏度。請移除 --sparsity 或 --nm 其中之一。',
+  'recipe.scheduler-with-nm':
+    '排程器 {{scheduler}} 與 nm 不能同時使用：n:m 樣式已決定每一層的稀疏度。請移除 --scheduler 或 --nm 其中之一。',
+  'recipe.target-with-file':
+    'sparsity 與稀疏度檔案不能同時使用：檔案已決定平均值。請移除 --sparsity 或 --scheduler file 其中之一。',
+  'recipe.seqlen-too-long': '{{field}} 為 {{seqlen}}，但模型最多接受 {{limit}} 個 token。請指定 {{limit}} 或更小的值。',
+  'recipe.too-many-blocks':
+    'blocks 為 {{blocks}}，但模型只有 {{limit}} 個區塊。請指定 {{limit}} 或更小的值，或不指定。',
+  'recipe.pattern-does-not-divide':
+    'nm：{{n}}:{{m}} 樣式無法整除 {{layer}} 的 {{cols}} 欄。請選擇可整除 {{cols}} 的 m。',
+  'calibration.not-finite':
+    '校準序列 {{sample}} 在第 {{block}} 區塊的輸入 {{tap}} 產生非有限數值。請檢查檢查點，或改用其他校準文字。',
+  'factor.failed': '{{layer}} 的 Hessian 即使增加阻尼仍非正定。請提供更多或其他校準資料，或提高 --percdamp。',
+  'factor.damped': '{{layer}}：Hessian 需要更大的阻尼（{{damping}}，重試 {{retries}} 次）。',
+  'evaluation.not-finite': '{{dataset}} 的困惑度不是有限數值。請檢查檢查點。',
+  'run.exists': '{{path}} 已存在且不是空資料夾。請指定其他 --out，或以 tamis resume {{path}} 繼續其中的執行。',
+  'run.not-a-run': '{{path}} 不是執行目錄：缺少 recipe.json 與 state/。請指定某次執行的 --out 資料夾。',
+  'run.not-finished': '{{path}} 的執行尚未完成。請以 tamis resume {{path}} 繼續。',
+  'run.locked': '{{path}} 正由另一個 Tamis 程序使用。請等它結束，或將它停止。',
+  'run.changed-recipe': '{{path}} 的配方自執行開始後已變更。請還原 recipe.json，或開始新的執行。',
+  'run.changed-model': '{{path}} 的模型自執行開始後已變更。請還原其檔案，或開始新的執行。',
+  'run.changed-calibration': '{{path}} 的校準資料自執行開始後已變更。請還原，或開始新的執行。',
+  'run.changed-evaluation': '{{path}} 的評估資料自執行開始後已變更。請還原，或開始新的執行。',
+  'run.changed-engine':
+    '{{path}} 的執行是由其他版本的 Tamis、其他處理器或不同的執行緒數開始的。請在原環境繼續，或開始新的執行。',
+  'numeric.not-finite': '某層輸入的第 {{row}} 列不是有限數值。請檢查檢查點。',
+  'factor.not-positive-definite': 'Hessian 即使增加阻尼仍非正定。請提供更多或其他校準資料。',
+
+  'cli.no-evaluation': '沒有評估資料。請提供 --evaluation PATH 或 --evaluation-tokens FILE。',
+  'cli.two-corpora': '{{one}} 與 {{other}} 不能同時使用。請移除其中之一。',
+  'cli.two-datasets': '有兩個資料集同名：{{name}}。請更改其中一個檔案或資料夾的名稱。',
+  'cli.compare-one': 'compare 會並列比較：請至少指定兩個執行目錄。',
+
+  'checkpoint.dtype': '張量 {{name}} 的 dtype 是 {{dtype}}，但各層只能讀取 F32、F16 或 BF16。請以其中一種儲存模型。',
+  'checkpoint.mixed-dtypes':
+    '張量 {{name}} 的 dtype 是 {{dtype}}，但前面的層是 {{expected}}。請以單一 dtype 儲存模型的所有層。',
+  'checkpoint.tensor-missing':
+    '{{path}} 裡沒有 config.json 所要求的張量 {{name}}。請重新下載同一版本的 config.json 與權重。',
+  'checkpoint.tensor-shape':
+    '張量 {{name}} 的形狀為 {{shape}}，但 config.json 要求 {{expected}}。請重新下載同一版本的 config.json 與權重。',
+  'checkpoint.two-drives': '{{one}} 與 {{other}} 沒有共同的上層資料夾。請將執行目錄與檢查點放在同一個磁碟機。',
+  'config.not-json': '{{path}} 不是 JSON 物件。請重新下載 config.json。',
+  'config.unknown-family': '{{path}} 的 model_type 為 {{type}}，Tamis 不支援。請改用下列家族的模型：{{known}}。',
+  'config.quantized': '{{path}} 含有 quantization_config：此檢查點已量化過。請改用 F32、F16 或 BF16 的原始檢查點。',
+  'config.experts': '{{path}} 含有 {{field}}：此模型為混合專家（MoE）模型，Tamis 無法壓縮。請改用稠密模型。',
+  'config.field': '{{path}} 的 {{field}} 不正確：{{reason}}。請重新下載或修正 config.json。',
+  'config.activation':
+    'config.json 的 activation_function 為 {{value}}，但此家族只支援 {{known}}。請改用 {{known}} 的模型。',
+  'config.heads':
+    'config.json 的 hidden_size {{hidden}} 無法被 num_attention_heads {{heads}} 整除。請重新下載或修正 config.json。',
+  'device.failed':
+    '裝置 {{device}} 無法執行此模型：{{reason}}。請改用其他 --device；可用 tamis devices 列出並測試各裝置。',
+  'evaluation.seqlen':
+    'evaluation.seqlen 為 {{seqlen}}，但模型最多接受 {{limit}} 個 token。請指定 {{limit}} 或更小的值。',
+  'file.wrong-size': '{{path}} 有 {{bytes}} 位元組，應為 {{expected}} 位元組。請在另一個資料夾重新執行。',
+
+  cancelled: '執行已取消。可用此指令繼續：tamis resume {{path}}',
+  internal: 'Tamis 內部發生錯誤：{{detail}}。這是程式的缺陷，請附上執行紀錄回報。',
+};

@@ -1,0 +1,119 @@
+import { z } from 'zod';
+
+import { TamisError } from './errors.ts';
+
+const fraction = z.number().min(0).max(1);
+
+export const methods = ['sparsegpt', 'wanda', 'magnitude'] as const;
+export const estimateKinds = ['raw', 'relative', 'relative-by-type'] as const;
+export const devices = ['auto', 'cpu', 'cuda', 'webgpu', 'dml'] as const;
+
+/**
+ * How the target sparsity is spread over the layers (docs/method.md, sections 6 and 7).
+ * Fields left out take the defaults of the model's family when the run starts (`resolveScheduler`).
+ */
+export const schedulerSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('uniform') }),
+  z.strictObject({
+    kind: z.literal('kmeans'),
+    /** Which estimate of a layer's pruning loss the layers are ordered by. */
+    estimate: z.enum(estimateKinds).optional(),
+    /** Number of K-means groups; 0 = every layer is a group of its own. */
+    groups: z.int().min(0).max(64).optional(),
+    /** `power`: a group keeps a share proportional to estimate^power; `linear`: sparsity falls linearly with log10 estimate over `range`. */
+    mapping: z.enum(['power', 'linear']).optional(),
+    power: z.number().min(0).max(2).optional(),
+    range: z.number().min(0).max(1).optional(),
+    min: fraction.default(0),
+    max: fraction.default(0.95),
+  }),
+  z.strictObject({ kind: z.literal('owl'), lambda: z.number().min(0).max(0.5).default(0.08), m: z.number().positive().default(5) }),
+  z.strictObject({ kind: z.literal('alpha'), epsilon: fraction.default(0.3) }),
+  z.strictObject({ kind: z.literal('atp'), beta: z.number().optional() }),
+  /** A JSON file: an object from layer name to sparsity. */
+  z.strictObject({ kind: z.literal('file'), path: z.string().min(1) }),
+]);
+export type Scheduler = z.infer<typeof schedulerSchema>;
+
+/** Text files (.txt, .jsonl, .parquet), folders of them, or a .safetensors file with an int64 tensor `tokens`. */
+export const corpusSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('texts'), paths: z.array(z.string().min(1)).min(1) }),
+  z.strictObject({ kind: z.literal('tokens'), path: z.string().min(1) }),
+]);
+export type Corpus = z.infer<typeof corpusSchema>;
+
+export const datasetSchema = z.strictObject({ name: z.string().min(1), corpus: corpusSchema });
+export type Dataset = z.infer<typeof datasetSchema>;
+
+export const nmSchema = z
+  .strictObject({ n: z.int().min(1), m: z.int().min(2) })
+  .refine(({ n, m }) => n < m, { message: 'n of m pruned needs n < m' });
+export type NofM = z.infer<typeof nmSchema>;
+
+const settings = {
+  version: z.literal(1).default(1),
+  /** Folder of the checkpoint. */
+  model: z.string().min(1),
+  method: z.enum(methods).default('sparsegpt'),
+  /** n of every m weights in a row pruned; null = unstructured. */
+  nm: nmSchema.nullable().default(null),
+  /** Damping: this share of the mean of the Hessian's diagonal is added to the diagonal. */
+  percdamp: z.number().positive().max(1).default(0.01),
+  calibration: z
+    .strictObject({
+      corpus: corpusSchema.nullable().default(null),
+      sequences: z.int().min(1).max(1_000_000).default(128),
+      /** Tokens a sequence; null = 2048, or the model's limit if smaller. */
+      seqlen: z.int().min(2).nullable().default(null),
+    })
+    .prefault({}),
+  evaluation: z
+    .strictObject({
+      datasets: z.array(datasetSchema).default([]),
+      /** At most so many windows of each dataset; null = all. */
+      windows: z.int().min(1).nullable().default(null),
+      seqlen: z.int().min(2).nullable().default(null),
+    })
+    .prefault({}),
+  /** Of the calibration's windows and of K-means. */
+  seed: z.int().min(0).max(0x7fffffff).default(0),
+  device: z.enum(devices).default('auto'),
+  /** Threads of the CPU; null = all of them. */
+  threads: z.int().min(1).max(1024).nullable().default(null),
+  /** Compress the first so many blocks only, to try a recipe; null = all. */
+  blocks: z.int().min(1).nullable().default(null),
+};
+const sparsity = z.number().min(0).lt(1).nullable();
+
+/** A recipe as people write it: what is left out takes its default. */
+export const recipeInputSchema = z.strictObject({ ...settings, sparsity: sparsity.optional(), scheduler: schedulerSchema.optional() });
+export type RecipeInput = z.input<typeof recipeInputSchema>;
+
+/** The full settings of a run: with the same model and data they reproduce it to the bit on one machine. */
+export const recipeSchema = z.strictObject({
+  ...settings,
+  /** Wanted mean sparsity over all pruned layers; null where the pattern or the scheduler's file fixes it. */
+  sparsity,
+  scheduler: schedulerSchema,
+});
+export type Recipe = z.infer<typeof recipeSchema>;
+export type Method = Recipe['method'];
+export type Device = Recipe['device'];
+export type EstimateKind = (typeof estimateKinds)[number];
+
+/** Checks a recipe and fills in its defaults: 70 %, scheduled. A pattern or a file of sparsities leaves no room for a target. */
+export function parseRecipe(value: unknown): Recipe {
+  const parsed = recipeInputSchema.safeParse(value);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const field = issue?.path.join('.') ?? '';
+    throw new TamisError('recipe.invalid', { field: field === '' ? 'the top' : field, reason: issue?.message ?? '' });
+  }
+  const { nm, sparsity: target, scheduler = nm ? { kind: 'uniform' } : schedulerSchema.parse({ kind: 'kmeans' }), ...rest } = parsed.data;
+  const hasTarget = target !== undefined && target !== null;
+  if (nm && hasTarget) throw new TamisError('recipe.target-with-nm');
+  if (nm && scheduler.kind !== 'uniform') throw new TamisError('recipe.scheduler-with-nm', { scheduler: scheduler.kind });
+  if (scheduler.kind === 'file' && hasTarget) throw new TamisError('recipe.target-with-file');
+  const fixed = nm !== null || scheduler.kind === 'file';
+  return { ...rest, nm, scheduler, sparsity: fixed ? null : (target ?? 0.7) };
+}

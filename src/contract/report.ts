@@ -1,0 +1,93 @@
+import { z } from 'zod';
+
+import { recipeSchema } from './recipe.ts';
+
+/** A perplexity and what it was measured on; numbers compare only at the same dataset and seqlen. */
+export const perplexitySchema = z.strictObject({
+  dataset: z.string(),
+  seqlen: z.int(),
+  windows: z.int(),
+  tokens: z.int(),
+  perplexity: z.number(),
+  /** Bits per byte of the evaluated text; null where only token ids were given. */
+  bitsPerByte: z.number().nullable(),
+  seconds: z.number(),
+});
+export type Perplexity = z.infer<typeof perplexitySchema>;
+
+export const layerResultSchema = z.strictObject({
+  /** As in the checkpoint, without `.weight`: `model.decoder.layers.3.fc1`. */
+  name: z.string(),
+  block: z.int(),
+  /** The last part of the name that is the same in every block: `fc1`, `self_attn.q_proj`. */
+  type: z.string(),
+  rows: z.int(),
+  cols: z.int(),
+  /** mean of W²/U_jj² over the dense layer; null where no estimate pass was made. */
+  estimate: z.number().nullable(),
+  /** K-means group, 0 = the smallest centroid; null without groups. */
+  group: z.int().nullable(),
+  /** As scheduled. */
+  targetSparsity: z.number(),
+  /** Share of exact zeros in the layer as stored. */
+  sparsity: z.number(),
+  /** Relative output error ‖X(W'−W)ᵀ‖² / ‖XWᵀ‖² on the calibration data; null without calibration. */
+  error: z.number().nullable(),
+});
+export type LayerResult = z.infer<typeof layerResultSchema>;
+
+export const centroidSchema = z.strictObject({ group: z.int(), log10: z.number(), sparsity: z.number(), layers: z.int() });
+export type Centroid = z.infer<typeof centroidSchema>;
+
+export const reportSchema = z.strictObject({
+  version: z.literal(1),
+  tamis: z.string(),
+  /** ISO 8601 times. */
+  startedAt: z.string(),
+  finishedAt: z.string(),
+  recipe: recipeSchema,
+  fingerprint: z.string(),
+  model: z.strictObject({
+    name: z.string(),
+    family: z.string(),
+    parameters: z.int(),
+    dtype: z.string(),
+    blocks: z.int(),
+    blocksCompressed: z.int(),
+    /** Bytes of the weight files, before and after (dense storage: the same but for rounding to shards). */
+    bytes: z.int(),
+    bytesCompressed: z.int(),
+  }),
+  perplexity: z.array(
+    z.strictObject({
+      dataset: z.string(),
+      seqlen: z.int(),
+      windows: z.int(),
+      tokens: z.int(),
+      dense: z.number(),
+      compressed: z.number(),
+      denseBitsPerByte: z.number().nullable(),
+      compressedBitsPerByte: z.number().nullable(),
+    }),
+  ),
+  sparsity: z.strictObject({ target: z.number(), actual: z.number() }),
+  /** Which estimate the schedule was made from; null where the scheduler uses none. */
+  estimate: z.string().nullable(),
+  centroids: z.array(centroidSchema),
+  layers: z.array(layerResultSchema),
+  /** Seconds by stage, summed over interruptions. */
+  seconds: z.record(z.string(), z.number()),
+  /** Highest resident anonymous memory of the process, bytes. */
+  peakMemoryBytes: z.int(),
+  warnings: z.array(z.strictObject({ code: z.string(), params: z.record(z.string(), z.union([z.string(), z.number()])) })),
+  environment: z.strictObject({
+    platform: z.string(),
+    cpu: z.string(),
+    threads: z.int(),
+    kernels: z.string(),
+    device: z.string(),
+    node: z.string(),
+    onnxruntime: z.string(),
+  }),
+});
+export type Report = z.infer<typeof reportSchema>;

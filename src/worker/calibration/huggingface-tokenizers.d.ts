@@ -1,0 +1,23 @@
+// The package's own types import each other without extensions, which Node's resolution does not follow: everything would be `any`.
+declare module '@huggingface/tokenizers' {
+  export class PreTokenizer {
+    private readonly preTokenizer: never;
+  }
+  export class ByteLevelPreTokenizer extends PreTokenizer {
+    pattern: RegExp;
+    readonly use_regex: boolean;
+    readonly add_prefix_space: boolean;
+  }
+  export class SequencePreTokenizer extends PreTokenizer {
+    readonly tokenizers: readonly (PreTokenizer | null)[];
+  }
+  export class Tokenizer {
+    /** The parsed tokenizer.json and tokenizer_config.json. */
+    constructor(tokenizer: object, config: object);
+    readonly normalizer: object | null;
+    readonly pre_tokenizer: PreTokenizer | null;
+    readonly model: { readonly fuse_unk: boolean } | null;
+    encode(text: string, options?: { add_special_tokens: boolean }): { readonly ids: readonly number[] };
+    get_added_tokens_decoder(): Map<number, { readonly content: string }>;
+  }
+}

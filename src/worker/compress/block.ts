@@ -1,0 +1,135 @@
+import type { LayerResult } from '../../contract/report.ts';
+import type { Layer } from '../families/family.ts';
+import { controlled, native, translated, type Factor, type ShardWriter } from '../native.ts';
+import { Activations } from '../run/activations.ts';
+import type { Clock } from '../run/clock.ts';
+import type { Run } from '../run/run.ts';
+import { openBlock } from '../runtime/forward.ts';
+import { activationShape, type Calibration } from './calibration.ts';
+import { collectGrams, takeFactor } from './grams.ts';
+import type { LayerPlan } from './schedule-layers.ts';
+import { shardName } from './shards.ts';
+import { need } from './names.ts';
+
+export interface BlockTask {
+  readonly run: Run;
+  readonly block: number;
+  readonly plans: ReadonlyMap<string, LayerPlan>;
+  /** null where the method looks at no data. */
+  readonly calibration: Calibration | null;
+  readonly clock: Clock;
+}
+
+/** The name in `state/` of the inputs of a block. */
+export function activationsFile(block: number): string {
+  return `activations-${String(block).padStart(4, '0')}.f32`;
+}
+
+/**
+ * Compresses one block (method.md, section 8): Hessians from its dense layers, each layer pruned, the block's shard
+ * written, then the sequences run through the block as stored, to be the next block's inputs.
+ * Nothing of it counts before the caller has recorded the block as finished: a kill at any moment repeats the block.
+ */
+export async function compressBlock(task: BlockTask): Promise<LayerResult[]> {
+  const { run, calibration, block } = task;
+  const shard = run.directory.file(shardName(run.model, block + 1));
+  const input = calibration ? openInputs(run, calibration, block) : null;
+  try {
+    const layers = await writeShard(task, shard, input);
+    if (calibration && input && block + 1 < run.blocks) {
+      await propagate(calibration, block, shard, input, run.directory.file('state', activationsFile(block + 1)));
+    }
+    return layers;
+  } finally {
+    input?.close();
+  }
+}
+
+function openInputs(run: Run, calibration: Calibration, block: number): Activations {
+  return Activations.open(run.directory.file('state', activationsFile(block)), activationShape(calibration));
+}
+
+/** The block's tensors: those that are left as they are first, then the layers in the order they are compressed in. */
+async function writeShard(task: BlockTask, path: string, input: Activations | null): Promise<LayerResult[]> {
+  const { calibration, block, clock } = task;
+  const { model } = task.run;
+  const taps = byTap(model.family.layers(block));
+  const pruned = [...taps.values()].flat().map(({ name }) => `${name}.weight`);
+  const kept = model.family.blockTensors(block).filter((name) => !pruned.includes(name));
+  const grams = calibration && input ? await collectGrams(calibration, block, input, null) : null;
+
+  const writer = await translated(() => new native.ShardWriter(path, [...kept, ...pruned].map((name) => need(model.tensors, name))));
+  try {
+    for (const name of kept) await clock.time('write', () => translated(() => writer.copy(name, model.checkpoint)));
+    const results: LayerResult[] = [];
+    for (const [tap, layers] of taps) {
+      const factor = calibration && grams ? await takeFactor(calibration, grams, block, tap) : null;
+      for (const layer of layers) results.push(await pruneLayer(task, writer, layer, factor));
+      factor?.release();
+    }
+    await clock.time('write', () => translated(() => writer.finish()));
+    return results;
+  } catch (error) {
+    writer.abandon();
+    throw error;
+  }
+}
+
+/** Layers that read the same tap stand together, so that one factor is in memory at a time. */
+function byTap(layers: readonly Layer[]): Map<string, Layer[]> {
+  const taps = new Map<string, Layer[]>();
+  for (const layer of layers) taps.set(layer.tap, [...(taps.get(layer.tap) ?? []), layer]);
+  return taps;
+}
+
+async function pruneLayer(task: BlockTask, writer: ShardWriter, layer: Layer, factor: Factor | null): Promise<LayerResult> {
+  const { block, clock } = task;
+  const { model, recipe, signal, emit } = task.run;
+  const plan = need(task.plans, layer.name);
+  const tensor = `${layer.name}.weight`;
+  const storage = model.dtype;
+  const share = recipe.nm ? { n: recipe.nm.n, m: recipe.nm.m } : { sparsity: plan.sparsity };
+  const compressed = await clock.time('solve', () =>
+    controlled(signal, (control) => native.prune(model.checkpoint, tensor, factor, { method: recipe.method, storage, ...share }, control)),
+  );
+  await clock.time('write', () => translated(() => writer.write(tensor, compressed)));
+  const result: LayerResult = {
+    name: layer.name,
+    block,
+    type: layer.type,
+    rows: compressed.rows,
+    cols: compressed.cols,
+    estimate: plan.estimate,
+    group: plan.group,
+    targetSparsity: plan.sparsity,
+    sparsity: compressed.zeros / (compressed.rows * compressed.cols),
+    error: compressed.error,
+  };
+  compressed.release();
+  emit({ type: 'layer', layer: result });
+  return result;
+}
+
+/** Runs the sequences through the block as its shard holds it. */
+async function propagate(calibration: Calibration, block: number, shard: string, input: Activations, path: string): Promise<void> {
+  const { model, session, sequences, seqlen, batch, signal, clock, progress, operations } = calibration;
+  const weights = new Map((await translated(() => native.Checkpoint.openFile(shard).tensors())).map((tensor) => [tensor.name, tensor]));
+  const output = Activations.create(path, activationShape(calibration));
+  const graph = await clock.time('propagate', () => openBlock(model, block, { ...session, seqlen, weights, taps: false, output: true }));
+  try {
+    for (let first = 0; first < sequences; first += batch) {
+      signal.throwIfAborted();
+      const count = Math.min(batch, sequences - first);
+      const result = await clock.time('propagate', () => graph.run(input.read(first, count)));
+      if (!result.output) throw new Error('the block gave no output');
+      output.write(first, result.output);
+      progress.add(operations.forward * count, count * seqlen);
+    }
+    await clock.time('propagate', () => {
+      output.flush();
+    });
+  } finally {
+    output.close();
+    await graph.close();
+  }
+}

@@ -1,0 +1,62 @@
+import { TamisError } from '../../contract/errors.ts';
+import type { RunEvent } from '../../contract/events.ts';
+import type { Model } from '../model/open.ts';
+import { blockOperations, type BlockOperations } from '../plan/costs.ts';
+import type { ActivationShape } from '../run/activations.ts';
+import type { Clock } from '../run/clock.ts';
+import type { Progress } from '../run/progress.ts';
+import type { Run } from '../run/run.ts';
+import { batchSequences } from '../runtime/forward.ts';
+import type { SessionOptions } from '../runtime/session.ts';
+
+/** What every pass of the calibration sequences through a model's blocks needs. */
+export interface Calibration {
+  readonly model: Model;
+  readonly session: SessionOptions;
+  /** int32 [sequences, seqlen] */
+  readonly tokens: Int32Array;
+  readonly sequences: number;
+  readonly seqlen: number;
+  /** Sequences in one run of a graph: fixed, because a row's result may depend on the batch around it. */
+  readonly batch: number;
+  readonly percdamp: number;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly progress: Progress;
+  /** Of one block and one sequence (forward, gram) or one block (the rest). */
+  readonly operations: BlockOperations;
+  readonly emit: (event: RunEvent) => void;
+}
+
+export function calibrationOf(run: Run, clock: Clock, progress: Progress): Calibration {
+  const { model, session, signal, emit } = run;
+  const { percdamp } = run.recipe;
+  const { tokens, sequences, seqlen } = calibrationTokens(run);
+  const batch = batchSequences(seqlen);
+  return { model, session, tokens, sequences, seqlen, batch, percdamp, signal, clock, progress, emit, operations: sequenceOperations(run) };
+}
+
+/** Of the inputs of a block for all sequences. */
+export function activationShape({ sequences, seqlen, model }: Calibration): ActivationShape {
+  return { sequences, seqlen, hidden: model.family.hidden };
+}
+
+/** Operations of all sequences in one block, by kind. */
+export function passOperations(run: Run): BlockOperations {
+  const one = sequenceOperations(run);
+  const sequences = run.calibration?.sequences ?? 0;
+  return { ...one, forward: one.forward * sequences, gram: one.gram * sequences };
+}
+
+function sequenceOperations({ model, calibration }: Run): BlockOperations {
+  const layers = model.family.layers(0).map(({ name, tap }) => {
+    const [rows = 0, cols = 0] = model.tensors.get(`${name}.weight`)?.shape ?? [];
+    return { rows, cols, tap };
+  });
+  return blockOperations(layers, calibration?.seqlen ?? 0, model.family.hidden);
+}
+
+function calibrationTokens({ calibration }: Run): NonNullable<Run['calibration']> {
+  if (calibration === null) throw new TamisError('recipe.no-calibration');
+  return calibration;
+}

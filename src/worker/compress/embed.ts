@@ -1,0 +1,19 @@
+import type { Activations } from '../run/activations.ts';
+import { openEmbed } from '../runtime/forward.ts';
+import type { Calibration } from './calibration.ts';
+
+/** Writes the embeddings of all calibration sequences, the inputs of block 0. */
+export async function embedSequences(calibration: Calibration, output: Activations): Promise<void> {
+  const { model, session, tokens, sequences, seqlen, batch, signal, clock } = calibration;
+  const graph = await openEmbed(model, { ...session, seqlen });
+  try {
+    for (let first = 0; first < sequences; first += batch) {
+      signal.throwIfAborted();
+      const count = Math.min(batch, sequences - first);
+      const ids = tokens.subarray(first * seqlen, (first + count) * seqlen);
+      output.write(first, await clock.time('forward', () => graph.run(ids)));
+    }
+  } finally {
+    await graph.close();
+  }
+}

@@ -1,0 +1,82 @@
+import { TamisError } from '../../contract/errors.ts';
+import { controlled, native, type Factor, type Gram } from '../native.ts';
+import { openBlock } from '../runtime/forward.ts';
+import type { Activations } from '../run/activations.ts';
+import type { Calibration } from './calibration.ts';
+import { layerOf, need } from './names.ts';
+
+/**
+ * Runs all calibration sequences through one dense block and accumulates `Xᵀ X` of each of its taps.
+ * With `output` the block's outputs are stored as well; without it nothing after the last tap is computed.
+ * @returns tap name -> Gram of [cols, cols] over sequences * seqlen rows
+ */
+export async function collectGrams(
+  { model, session, sequences, seqlen, batch, signal, clock, progress, operations }: Calibration,
+  block: number,
+  input: Activations,
+  output: Activations | null,
+): Promise<Map<string, Gram>> {
+  const grams = new Map<string, Gram>();
+  const graph = await clock.time('forward', () =>
+    openBlock(model, block, { ...session, seqlen, taps: true, output: output !== null }),
+  );
+  try {
+    for (let first = 0; first < sequences; first += batch) {
+      signal.throwIfAborted();
+      const count = Math.min(batch, sequences - first);
+      const result = await clock.time('forward', () => graph.run(input.read(first, count)));
+      if (output !== null && result.output) output.write(first, result.output);
+      progress.add(operations.forward * count, count * seqlen);
+      for (const [tap, x] of result.taps) {
+        const rows = count * seqlen;
+        const gram = grams.get(tap) ?? new native.Gram(x.length / rows);
+        grams.set(tap, gram);
+        await clock.time('gram', () => addRows(gram, x, rows, { block, tap, first, seqlen }, signal));
+      }
+      progress.add(operations.gram * count);
+    }
+  } finally {
+    await graph.close();
+  }
+  return grams;
+}
+
+interface Place {
+  readonly block: number;
+  readonly tap: string;
+  readonly first: number;
+  readonly seqlen: number;
+}
+
+async function addRows(gram: Gram, x: Float32Array, rows: number, place: Place, signal: AbortSignal): Promise<void> {
+  try {
+    await controlled(signal, (control) => gram.add(x, rows, control));
+  } catch (error) {
+    if (!(error instanceof TamisError) || error.code !== 'numeric.not-finite') throw error;
+    const sample = place.first + Math.floor(Number(error.params['row']) / place.seqlen);
+    throw new TamisError('calibration.not-finite', { block: place.block, tap: place.tap, sample });
+  }
+}
+
+/**
+ * U with UᵀU = H⁻¹ of one tap, H = 2/sequences * Xᵀ X (method.md, sections 1 and 2); takes the tap's Gram out of the map and uses it up.
+ * More damping than the recipe's is a warning in the run's log.
+ */
+export async function takeFactor(calibration: Calibration, grams: Map<string, Gram>, block: number, tap: string): Promise<Factor> {
+  const { model, clock, sequences, signal, percdamp } = calibration;
+  const gram = need(grams, tap);
+  grams.delete(tap);
+  const layer = layerOf(model, block, tap);
+  try {
+    const factor = await clock.time('factor', () =>
+      controlled(signal, (control) => native.factorize(gram, 2 / sequences, percdamp, control)),
+    );
+    if (factor.retries > 0) {
+      calibration.emit({ type: 'warning', code: 'factor.damped', params: { layer, damping: factor.damping, retries: factor.retries } });
+    }
+    return factor;
+  } catch (error) {
+    if (error instanceof TamisError && error.code === 'factor.not-positive-definite') throw new TamisError('factor.failed', { layer });
+    throw error;
+  }
+}

@@ -1,0 +1,97 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+
+import { z } from 'zod';
+
+import { TamisError } from '../contract/errors.ts';
+import type { RunEvent } from '../contract/events.ts';
+import type { Recipe } from '../contract/recipe.ts';
+import { perplexitySchema, type Report } from '../contract/report.ts';
+import { compressBlocks } from './compress/blocks.ts';
+import { estimateLayers } from './compress/estimate.ts';
+import { scheduleLayers } from './compress/schedule-layers.ts';
+import { evaluateCompressed, evaluateDense } from './evaluate/datasets.ts';
+import { openModel } from './model/open.ts';
+import { prepare, resolveRecipe, type Inputs } from './prepare.ts';
+import { buildReport } from './report/build.ts';
+import { writeReport } from './report/write.ts';
+import { RunDirectory } from './run/directory.ts';
+import { assertSame, fingerprintId, fingerprintSchema, takeFingerprint } from './run/fingerprint.ts';
+import { stage, timed, type Run, type Told } from './run/run.ts';
+
+export interface RunOptions {
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: RunEvent) => void;
+}
+
+/** Compresses the recipe's model into a new folder `out` and measures what that cost. */
+export async function compress(recipe: Recipe, out: string, options: RunOptions): Promise<Report> {
+  if (existsSync(out) && !(statSync(out).isDirectory() && readdirSync(out).length === 0)) {
+    throw new TamisError('run.exists', { path: resolve(out) });
+  }
+  const resolved = await resolveRecipe(recipe, await openModel(recipe.model));
+  const early: RunEvent[] = [];
+  const emit = (event: RunEvent): void => {
+    early.push(event);
+    options.onEvent(event);
+  };
+  const inputs = await prepare(resolved, { signal: options.signal, emit });
+  const directory = await RunDirectory.create(out, resolved);
+  for (const event of early) if (event.type !== 'progress') directory.append(event);
+  return await execute(directory, inputs, options);
+}
+
+/** Goes on with a run that was stopped, killed or lost its power, from its last finished block, to the same bits. */
+export async function resume(path: string, options: RunOptions): Promise<Report> {
+  const directory = RunDirectory.open(path);
+  try {
+    const inputs = await prepare(await directory.recipe(), { signal: options.signal, emit: options.onEvent });
+    return await execute(directory, inputs, options);
+  } finally {
+    directory.close();
+  }
+}
+
+/** Holds the run's directory while the stages go; what ends them early is the last event in its log. */
+async function execute(directory: RunDirectory, inputs: Inputs, options: RunOptions): Promise<Report> {
+  const emit = (event: RunEvent): void => {
+    if (event.type !== 'progress') directory.append(event);
+    options.onEvent(event);
+  };
+  try {
+    return await runStages(directory, inputs, { signal: options.signal, emit });
+  } catch (thrown) {
+    const error = options.signal.aborted ? new TamisError('cancelled', { path: directory.path }) : thrown;
+    const { code, params } = error instanceof TamisError ? error : new TamisError('internal', { detail: String(error) });
+    emit({ type: 'failed', code, params });
+    throw error;
+  } finally {
+    directory.close();
+  }
+}
+
+/** recipe -> stages -> report. Each stage finds what an earlier start of the run has finished and does the rest. */
+async function runStages(directory: RunDirectory, inputs: Inputs, told: Told): Promise<Report> {
+  const started = performance.now();
+  const fingerprint = await timed(told.emit, 'fingerprint', {}, () => takeFingerprint(inputs, told));
+  const kept = await directory.readStep('fingerprint', fingerprintSchema);
+  if (kept) assertSame(kept, fingerprint, directory.path);
+  else await directory.writeStep('fingerprint', fingerprint);
+  told.emit({ type: 'started', fingerprint: fingerprintId(fingerprint), resumed: kept !== null });
+
+  const run: Run = { directory, ...inputs, fingerprint, ...told };
+  const dense = await stage(run, 'evaluate-dense', z.array(perplexitySchema), () => evaluateDense(run));
+  const statistics = await estimateLayers(run);
+  const schedule = await scheduleLayers(run, statistics?.value ?? null);
+  const blocks = await compressBlocks(run, schedule.value);
+  const compressed = await stage(run, 'evaluate-compressed', z.array(perplexitySchema), async () =>
+    evaluateCompressed(run, await openModel(directory.path)),
+  );
+  const report = await timed(told.emit, 'report', {}, async () => {
+    const built = await buildReport(run, { dense, statistics, schedule, blocks, compressed });
+    await writeReport(directory, built);
+    return built;
+  });
+  told.emit({ type: 'finished', seconds: (performance.now() - started) / 1000 });
+  return report;
+}

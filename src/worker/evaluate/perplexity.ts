@@ -1,0 +1,211 @@
+import path from 'node:path';
+
+import { TamisError } from '../../contract/errors.ts';
+import { Activations } from '../run/activations.ts';
+import { batchSequences, openBlock, openEmbed, openHead, type Weights } from '../runtime/forward.ts';
+import type { SessionOptions } from '../runtime/session.ts';
+import type { TensorInfo } from '../native.ts';
+
+export interface EvaluationSet {
+  readonly name: string;
+  /** Token ids; whatever is left after the last whole window is dropped. */
+  readonly tokens: Int32Array;
+}
+
+export interface EvaluationProgress {
+  readonly done: number;
+  readonly total: number;
+  /** Tokens through the whole model, over the time so far. */
+  readonly tokensPerSecond: number;
+}
+
+export interface EvaluationOptions extends SessionOptions {
+  readonly seqlen: number;
+  /** At most so many windows of each set. */
+  readonly windows?: number | undefined;
+  /** A folder for the activations, [windows, seqlen, hidden] in float32; they are removed at the end. */
+  readonly scratch: string;
+  /** Tensors that take the place of the checkpoint's own, by block. */
+  readonly weights?: (block: number) => ReadonlyMap<string, TensorInfo> | undefined;
+  readonly signal: AbortSignal;
+  readonly progress?: (progress: EvaluationProgress) => void;
+}
+
+export interface Perplexity {
+  readonly name: string;
+  readonly seqlen: number;
+  readonly windows: number;
+  /** Tokens in the windows. */
+  readonly tokens: number;
+  /** exp of the mean over windows of the mean negative log-likelihood of a window's seqlen - 1 predictions. */
+  readonly perplexity: number;
+  /** This set's share of the time. */
+  readonly seconds: number;
+}
+
+/**
+ * Perplexity as the papers measure it (docs/method.md, section 9): non-overlapping windows of `seqlen` tokens, the tail dropped. All
+ * windows of all sets go through one block before the next is opened, so that no more than a block's weights are in memory.
+ */
+export async function perplexities(
+  model: Weights,
+  sets: readonly EvaluationSet[],
+  options: EvaluationOptions,
+): Promise<Perplexity[]> {
+  const { seqlen } = options;
+  if (seqlen > model.family.maxSeqlen)
+    throw new TamisError('evaluation.seqlen', { seqlen, limit: model.family.maxSeqlen });
+  const counts = sets.map((set) => windowCount(set, options));
+  const windows = counts.reduce((a, b) => a + b, 0);
+  const ids = joinWindows(sets, counts, seqlen);
+  const started = performance.now();
+  const losses = await windowLosses(model, ids, windows, options);
+  const seconds = (performance.now() - started) / 1000;
+  let start = 0;
+  return sets.map(({ name }, i) => {
+    const count = counts[i] ?? 0;
+    const mean = losses.subarray(start, (start += count)).reduce((a, b) => a + b, 0) / count;
+    return {
+      name,
+      seqlen,
+      windows: count,
+      tokens: count * seqlen,
+      perplexity: Math.exp(mean),
+      seconds: (seconds * count) / windows,
+    };
+  });
+}
+
+function windowCount({ name, tokens }: EvaluationSet, { seqlen, windows }: EvaluationOptions): number {
+  const count = Math.floor(tokens.length / seqlen);
+  if (count === 0) throw new TamisError('evaluation.too-short', { name, tokens: tokens.length, seqlen });
+  return Math.min(count, windows ?? count);
+}
+
+function joinWindows(sets: readonly EvaluationSet[], counts: readonly number[], seqlen: number): Int32Array {
+  const ids = new Int32Array(counts.reduce((a, b) => a + b, 0) * seqlen);
+  let start = 0;
+  for (const [i, { tokens }] of sets.entries()) {
+    const part = tokens.subarray(0, (counts[i] ?? 0) * seqlen);
+    ids.set(part, start);
+    start += part.length;
+  }
+  return ids;
+}
+
+/** Mean negative log-likelihood of every window, in float64 nats: [windows]. */
+async function windowLosses(
+  model: Weights,
+  ids: Int32Array,
+  windows: number,
+  options: EvaluationOptions,
+): Promise<Float64Array> {
+  const { seqlen } = options;
+  const { blocks, hidden } = model.family;
+  const batch = batchSequences(seqlen);
+  const step = counter((blocks + 2) * Math.ceil(windows / batch), ids.length, options);
+  const file = path.join(options.scratch, 'evaluation.f32');
+  const activations = Activations.create(file, { sequences: windows, seqlen, hidden });
+  try {
+    await embedAll(model, ids, activations, options, step);
+    for (let block = 0; block < blocks; block++) await blockAll(model, block, activations, options, step);
+    return await headAll(model, ids, activations, options, step);
+  } finally {
+    activations.remove();
+  }
+}
+
+async function embedAll(
+  model: Weights,
+  ids: Int32Array,
+  activations: Activations,
+  options: EvaluationOptions,
+  step: () => void,
+): Promise<void> {
+  const embed = await openEmbed(model, options);
+  try {
+    for (const [start, count] of batches(activations)) {
+      step();
+      activations.write(start, await embed.run(ids.subarray(start * options.seqlen, (start + count) * options.seqlen)));
+    }
+  } finally {
+    await embed.close();
+  }
+}
+
+async function blockAll(
+  model: Weights,
+  index: number,
+  activations: Activations,
+  options: EvaluationOptions,
+  step: () => void,
+): Promise<void> {
+  const { device, threads, seqlen } = options;
+  const weights = options.weights?.(index);
+  const block = await openBlock(model, index, {
+    device,
+    threads,
+    seqlen,
+    ...(weights && { weights }),
+    taps: false,
+    output: true,
+  });
+  try {
+    for (const [start, count] of batches(activations)) {
+      step();
+      const { output } = await block.run(activations.read(start, count));
+      if (output) activations.write(start, output);
+    }
+  } finally {
+    await block.close();
+  }
+}
+
+async function headAll(
+  model: Weights,
+  ids: Int32Array,
+  activations: Activations,
+  options: EvaluationOptions,
+  step: () => void,
+): Promise<Float64Array> {
+  const { seqlen } = options;
+  const losses = new Float64Array(activations.shape.sequences);
+  const head = await openHead(model, options);
+  try {
+    for (const [start, count] of batches(activations)) {
+      step();
+      const nll = await head.run(activations.read(start, count), nextTokens(ids, start * seqlen, count * seqlen));
+      for (let i = 0; i < count; i++) {
+        const predictions = nll.subarray(i * seqlen, (i + 1) * seqlen - 1);
+        losses[start + i] = predictions.reduce((a, b) => a + b, 0) / predictions.length;
+      }
+    }
+  } finally {
+    await head.close();
+  }
+  return losses;
+}
+
+/** The token after each of `count`; the last one of a window has none, its loss is not read. */
+function nextTokens(ids: Int32Array, start: number, count: number): Int32Array {
+  const next = new Int32Array(count);
+  next.set(ids.subarray(start + 1, start + count + 1));
+  return next;
+}
+
+function* batches({ shape: { sequences, seqlen } }: Activations): Generator<[start: number, count: number]> {
+  const batch = batchSequences(seqlen);
+  for (let start = 0; start < sequences; start += batch) yield [start, Math.min(batch, sequences - start)];
+}
+
+/** Called before each run: tells how far it is, and stops where the signal says so. */
+function counter(total: number, tokens: number, { signal, progress }: EvaluationOptions): () => void {
+  const started = performance.now();
+  let done = 0;
+  return () => {
+    if (signal.aborted) throw new TamisError('cancelled');
+    const seconds = (performance.now() - started) / 1000;
+    progress?.({ done, total, tokensPerSecond: seconds > 0 ? (tokens * done) / total / seconds : 0 });
+    done++;
+  };
+}

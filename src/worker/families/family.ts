@@ -1,0 +1,51 @@
+import { TamisError } from '../../contract/errors.ts';
+import type { GraphBuilder, Rows, Value } from '../graph/builder.ts';
+import type { TensorInfo } from '../native.ts';
+
+/** A prunable linear weight of a block. */
+export interface Layer {
+  /** As in the checkpoint, without `.weight`. */
+  readonly name: string;
+  /** The layer's input; layers that read the same input have the same tap. */
+  readonly tap: string;
+  /** What the layer does, the same in every block: `q_proj`, `fc1` ... */
+  readonly type: string;
+}
+
+/** What a family file says about one checkpoint: its sizes, its layers' names, and how it is computed in the graph builder's words. */
+export interface FamilyModel {
+  readonly family: string;
+  readonly blocks: number;
+  readonly hidden: number;
+  readonly vocab: number;
+  readonly maxSeqlen: number;
+  readonly defaultScheduler: 'paper' | 'relative-by-type';
+  /** The prunable layers of a block, in the order in which they are computed. */
+  layers(block: number): readonly Layer[];
+  /** Every tensor of the block that the checkpoint has. */
+  blockTensors(block: number): readonly string[];
+  /** ids int32 [tokens], sequences of `seqlen` one after another -> [tokens, hidden]. */
+  embed(g: GraphBuilder, ids: Value, seqlen: number): Value;
+  /** [tokens, hidden] -> [tokens, hidden]; calls `tap` with every layer's input [tokens, cols]. */
+  block(g: GraphBuilder, index: number, x: Value, seqlen: number, tap: (name: string, value: Value) => void): Value;
+  /** What comes after the last block and before the vocabulary: [tokens, hidden] -> [tokens, width of the embedding]. */
+  norm(g: GraphBuilder, x: Value): Value;
+  /** The result of `norm` -> logits [tokens, rows] of a range of the vocabulary. */
+  logits(g: GraphBuilder, x: Value, vocabulary: Rows): Value;
+}
+
+/** What a family file gets to see of a checkpoint. */
+export interface Source {
+  readonly folder: string;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+}
+
+/** Refuses a tensor that is missing or of another shape than the config says. */
+export function requireTensor(source: Source, name: string, shape: readonly number[]): void {
+  const info = source.tensors.get(name);
+  if (!info) throw new TamisError('checkpoint.tensor-missing', { path: source.folder, name });
+  if (info.shape.length !== shape.length || info.shape.some((size, i) => size !== shape[i])) {
+    throw new TamisError('checkpoint.tensor-shape', { name, shape: info.shape.join('x'), expected: shape.join('x') });
+  }
+}

@@ -1,0 +1,108 @@
+import type { GraphBuilder, Rows, Value } from './builder.ts';
+
+/** Queries whose scores are computed at once. */
+const ATTENTION_TILE = 128;
+
+/** x Wᵀ + b: [tokens, in] -> [tokens, out], with the checkpoint's W [out, in] (or a range of its rows) and b [out] or none. */
+export function linear(
+  g: GraphBuilder,
+  x: Value,
+  weight: string,
+  options: { bias?: string | undefined; rows?: Rows } = {},
+): Value {
+  const bias = options.bias === undefined ? [] : [g.weight(options.bias, options.rows)];
+  return g.node('Gemm', [x, g.weight(weight, options.rows), ...bias], { transB: 1 });
+}
+
+export function add(g: GraphBuilder, a: Value, b: Value): Value {
+  return g.node('Add', [a, b]);
+}
+
+export function relu(g: GraphBuilder, x: Value): Value {
+  return g.node('Relu', [x]);
+}
+
+export function reshape(g: GraphBuilder, x: Value, shape: readonly number[]): Value {
+  return g.node('Reshape', [x, g.ints(shape)]);
+}
+
+/** Layer normalization over the last dimension (`size`); without `scale` and `bias` it only normalizes. */
+export function layerNorm(g: GraphBuilder, x: Value, size: number, affine?: { scale: string; bias: string }): Value {
+  const scale = affine ? g.weight(affine.scale) : g.floats(new Float32Array(size).fill(1));
+  const bias = affine ? [g.weight(affine.bias)] : [];
+  return g.node('LayerNormalization', [x, scale, ...bias], { axis: -1, epsilon: { float: 1e-5 } });
+}
+
+/** Rows of a table [vocab, size] by index: int32 [tokens] -> float32 [tokens, size]. Widens only the rows looked up. */
+export function embedding(g: GraphBuilder, table: string, ids: Value): Value {
+  return g.toFloat32(g.node('Gather', [g.storedWeight(table), ids]));
+}
+
+export interface AttentionShape {
+  readonly heads: number;
+  readonly hidden: number;
+  readonly seqlen: number;
+}
+
+/**
+ * Causal self-attention over sequences of `seqlen` tokens: softmax(q kᵀ / sqrt(size of a head)) v.
+ * q, k, v and the result: [tokens, hidden], tokens = sequences * seqlen.
+ *
+ * Queries go a tile at a time, each with the keys up to its end: the scores stay small, and half of them are never computed. On the
+ * CPU that is faster than the contrib operators, which hold all scores when they are causal; WebGPU's MultiHeadAttention is wrong
+ * on adapters with small subgroups, SwiftShader's among them.
+ */
+export function causalAttention(
+  g: GraphBuilder,
+  qkv: readonly [q: Value, k: Value, v: Value],
+  shape: AttentionShape,
+): Value {
+  const { heads, hidden, seqlen } = shape;
+  const [q, k, v] = qkv.map((x) => reshape(g, x, [-1, seqlen, heads, hidden / heads])) as [Value, Value, Value];
+  const scaled = g.node('Mul', [q, g.floats(new Float32Array([Math.sqrt(heads / hidden)]))]);
+  const queries = transpose(g, scaled, [0, 2, 1, 3]);
+  const keys = transpose(g, k, [0, 2, 3, 1]);
+  const values = transpose(g, v, [0, 2, 1, 3]);
+  const tiles: Value[] = [];
+  for (let start = 0; start < seqlen; start += ATTENTION_TILE) {
+    const end = Math.min(start + ATTENTION_TILE, seqlen);
+    const scores = g.node('MatMul', [slice(g, queries, 2, { start, end }), slice(g, keys, 3, { start: 0, end })]);
+    const shares = g.node('Softmax', [add(g, scores, causalMask(g, { start, end }))], { axis: -1 });
+    tiles.push(g.node('MatMul', [shares, slice(g, values, 2, { start: 0, end })]));
+  }
+  return reshape(g, transpose(g, g.node('Concat', tiles, { axis: 2 }), [0, 2, 1, 3]), [-1, hidden]);
+}
+
+/** Added to the scores of queries start..end against keys 0..end: 0 for a token and those before it, -1e9 for those after. */
+function causalMask(g: GraphBuilder, { start, end }: Rows): Value {
+  const mask = new Float32Array((end - start) * end);
+  for (let query = start; query < end; query++)
+    mask.fill(-1e9, (query - start) * end + query + 1, (query - start + 1) * end);
+  return g.floats(mask, [end - start, end]);
+}
+
+function transpose(g: GraphBuilder, x: Value, perm: readonly number[]): Value {
+  return g.node('Transpose', [x], { perm });
+}
+
+function slice(g: GraphBuilder, x: Value, axis: number, { start, end }: Rows): Value {
+  return g.node('Slice', [x, g.ints([start]), g.ints([end]), g.ints([axis])]);
+}
+
+/**
+ * Negative log-likelihood of `targets` int32 [tokens] under `logits` [tokens, vocab], in float32 nats: [tokens].
+ * The largest probability is exp(max) / sum(exp) and never underflows, so log sum(exp) = max - log(largest probability): ten times as
+ * fast as onnxruntime's ReduceLogSumExp, and on WebGPU too, where LogSoftmax is not.
+ */
+export function negativeLogLikelihood(g: GraphBuilder, logits: Value, targets: Value): Value {
+  const max = g.node('ReduceMax', [logits], { axes: [1], keepdims: 1 });
+  const largest = g.node('ReduceMax', [g.node('Softmax', [logits], { axis: 1 })], { axes: [1], keepdims: 1 });
+  const logSum = g.node('Sub', [max, g.node('Log', [largest])]);
+  const target = g.node('GatherElements', [logits, reshape(g, targets, [-1, 1])], { axis: 1 });
+  return reshape(g, g.node('Sub', [logSum, target]), [-1]);
+}
+
+/** Adds the same rows [seqlen, hidden] to every sequence of x [tokens, hidden]. */
+export function addPositions(g: GraphBuilder, x: Value, positions: Value, seqlen: number, hidden: number): Value {
+  return reshape(g, add(g, reshape(g, x, [-1, seqlen, hidden]), positions), [-1, hidden]);
+}

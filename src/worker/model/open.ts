@@ -1,0 +1,52 @@
+import fs from 'node:fs';
+import path from 'node:path';
+
+import { TamisError } from '../../contract/errors.ts';
+import type { FamilyModel } from '../families/family.ts';
+import { openFamily } from '../families/index.ts';
+import { native, translated, type Checkpoint, type TensorInfo } from '../native.ts';
+
+/** A checkpoint opened for work: nothing of its weights is in memory. */
+export interface Model {
+  readonly folder: string;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly checkpoint: Checkpoint;
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly family: FamilyModel;
+  /** Of the layers. */
+  readonly dtype: 'F32' | 'F16' | 'BF16';
+}
+
+/** Opens the checkpoint in `folder`; refuses by name what can't be worked with. */
+export async function openModel(folder: string): Promise<Model> {
+  const config = readConfigFile(folder);
+  const checkpoint = await translated(() => native.Checkpoint.open(folder));
+  const tensors = new Map(checkpoint.tensors().map((info) => [info.name, info]));
+  const family = openFamily({ folder, config, tensors });
+  return { folder, config, checkpoint, tensors, family, dtype: layerDtype(family, tensors) };
+}
+
+function readConfigFile(folder: string): Record<string, unknown> {
+  if (!fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+    throw new TamisError('checkpoint.not-a-folder', { path: folder });
+  const file = path.join(folder, 'config.json');
+  if (!fs.existsSync(file)) throw new TamisError('checkpoint.no-config', { path: folder });
+  try {
+    const config: unknown = JSON.parse(fs.readFileSync(file, 'utf8'));
+    if (typeof config === 'object' && config !== null && !Array.isArray(config)) return { ...config };
+  } catch (error) {
+    throw new TamisError('config.not-json', { path: file }, { cause: error });
+  }
+  throw new TamisError('config.not-json', { path: file });
+}
+
+function layerDtype(family: FamilyModel, tensors: ReadonlyMap<string, TensorInfo>): Model['dtype'] {
+  const dtypes = new Map<string, string>();
+  for (let block = 0; block < family.blocks; block++) {
+    for (const { name } of family.layers(block)) dtypes.set(tensors.get(`${name}.weight`)?.dtype ?? '', name);
+  }
+  const [[dtype, name] = ['', ''], other] = [...dtypes];
+  if (other) throw new TamisError('checkpoint.mixed-dtypes', { name: other[1], dtype: other[0], expected: dtype });
+  if (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'BF16') throw new TamisError('checkpoint.dtype', { name, dtype });
+  return dtype;
+}

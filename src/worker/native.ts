@@ -1,0 +1,54 @@
+import * as addon from '#native';
+
+import { TamisError, type MessageParams } from '../contract/errors.ts';
+import type { ErrorCode } from '../contract/messages/index.ts';
+
+export type { Checkpoint, CompressedLayer, Factor, Gram, ShardWriter, TensorInfo } from '#native';
+
+/** The Rust core. Its errors carry a code and parameters as JSON: call it through `translated`. */
+export const native = addon;
+
+/** What the addon threw, as the error that the rest of the product knows. */
+export function fromNative(error: unknown): unknown {
+  if (!(error instanceof Error) || !error.message.startsWith('{"code":')) return error;
+  const { code, params } = JSON.parse(error.message) as { code: ErrorCode; params: MessageParams };
+  return new TamisError(code, params);
+}
+
+/** Runs a call of the addon, synchronous or not, and translates what it throws. */
+export async function translated<T>(call: () => T | Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw fromNative(error);
+  }
+}
+
+/** Runs a long task of the addon under a `Control` that the signal cancels. */
+export async function controlled<T>(signal: AbortSignal, task: (control: addon.Control) => Promise<T>): Promise<T> {
+  const control = new addon.Control();
+  const cancel = (): void => control.cancel();
+  if (signal.aborted) cancel();
+  signal.addEventListener('abort', cancel, { once: true });
+  try {
+    return await translated(() => task(control));
+  } finally {
+    signal.removeEventListener('abort', cancel);
+  }
+}
+
+/** Threads of the addon's own pool; results do not depend on it. */
+export async function setThreads(threads: number): Promise<void> {
+  await translated(() => {
+    native.setThreads(threads);
+  });
+}
+
+/** One .safetensors file as tests and token files see it: shapes, and integers as exact numbers. */
+export function openTensorFile(path: string): { tensors(): addon.TensorInfo[]; readI64(name: string): Float64Array } {
+  try {
+    return native.Checkpoint.openFile(path);
+  } catch (error) {
+    throw fromNative(error);
+  }
+}

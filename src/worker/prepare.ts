@@ -1,0 +1,106 @@
+import { availableParallelism } from 'node:os';
+
+import { TamisError } from '../contract/errors.ts';
+import type { Dataset, Recipe } from '../contract/recipe.ts';
+import { calibrationTokens, type CalibrationTokens, type Sources } from './calibration/sample.ts';
+import { openTokenizer, type Tokenizer } from './calibration/tokenizer.ts';
+import { evaluationTokens, type EvaluationTokens } from './evaluate/dataset.ts';
+import { needsStatistics } from './compress/estimate.ts';
+import { openModel, type Model } from './model/open.ts';
+import { timed, type Told } from './run/run.ts';
+import { chooseDevice } from './runtime/devices.ts';
+import { openTensorFile, setThreads } from './native.ts';
+import type { SessionOptions } from './runtime/session.ts';
+import { resolveScheduler } from './schedule/schedule.ts';
+
+/** Everything a recipe names, opened, checked and cut into tokens, before anything is written. */
+export interface Inputs {
+  readonly recipe: Recipe;
+  readonly model: Model;
+  readonly session: SessionOptions;
+  /** Blocks to compress: the first so many of the model's. */
+  readonly blocks: number;
+  /** null where neither method nor scheduler looks at data. */
+  readonly calibration: CalibrationTokens | null;
+  readonly datasets: readonly EvaluationTokens[];
+}
+
+/** The papers' sequence length; models with a shorter limit take theirs. */
+const SEQLEN = 2048;
+
+/** Decides what a recipe leaves open (device, threads, sequence lengths, the family's scheduler), so that it reproduces the run. */
+export async function resolveRecipe(recipe: Recipe, model: Model): Promise<Recipe> {
+  const threads = recipe.threads ?? availableParallelism();
+  const { blocks, maxSeqlen, defaultScheduler } = model.family;
+  if (recipe.blocks !== null && recipe.blocks > blocks) throw new TamisError('recipe.too-many-blocks', { blocks: recipe.blocks, limit: blocks });
+  assertPattern(recipe, model);
+  return {
+    ...recipe,
+    device: await chooseDevice(recipe.device, threads),
+    threads,
+    scheduler: resolveScheduler(recipe.scheduler, defaultScheduler),
+    calibration: { ...recipe.calibration, seqlen: seqlenOf('calibration.seqlen', recipe.calibration.seqlen, maxSeqlen) },
+    evaluation: { ...recipe.evaluation, seqlen: seqlenOf('evaluation.seqlen', recipe.evaluation.seqlen, maxSeqlen) },
+  };
+}
+
+/** The sequence length wanted, or the papers' where the model allows it. */
+export function seqlenOf(field: string, wanted: number | null, limit: number): number {
+  if (wanted !== null && wanted > limit) throw new TamisError('recipe.seqlen-too-long', { field, seqlen: wanted, limit });
+  return wanted ?? Math.min(SEQLEN, limit);
+}
+
+/** n:m must divide the columns of every layer. */
+function assertPattern({ nm }: Recipe, model: Model): void {
+  if (nm === null) return;
+  for (const { name } of model.family.layers(0)) {
+    const cols = model.tensors.get(`${name}.weight`)?.shape[1] ?? 0;
+    if (cols % nm.m !== 0) throw new TamisError('recipe.pattern-does-not-divide', { n: nm.n, m: nm.m, layer: name, cols });
+  }
+}
+
+/** Opens the model and samples the tokens of a recipe that `resolveRecipe` made whole. */
+export async function prepare(recipe: Recipe, told: Told): Promise<Inputs> {
+  const model = await openModel(recipe.model);
+  const session: SessionOptions = { device: await chooseDevice(recipe.device, recipe.threads ?? 1), threads: recipe.threads ?? 1 };
+  await setThreads(session.threads);
+  const blocks = recipe.blocks ?? model.family.blocks;
+  const sources = sourcesOf(model);
+  return await timed(told.emit, 'calibration', {}, async () => {
+    const calibration = await sample(recipe, model, sources, told);
+    const datasets: EvaluationTokens[] = [];
+    for (const dataset of recipe.evaluation.datasets) datasets.push(await tokensOf(dataset, recipe.evaluation, model, sources));
+    return { recipe, model, session, blocks, calibration, datasets };
+  });
+}
+
+/** Where texts and token ids come from for a model: its tokenizer is opened once, and only if there is text. */
+export function sourcesOf(model: Model): Sources {
+  let tokenizer: Promise<Tokenizer> | null = null;
+  return {
+    tokenizer: () => (tokenizer ??= openTokenizer(model.folder)),
+    openTensorFile: (path) => openTensorFile(path),
+  };
+}
+
+/** The windows of one dataset for a model. */
+export async function tokensOf(
+  dataset: Dataset,
+  { seqlen, windows }: Recipe['evaluation'],
+  model: Model,
+  sources: Sources,
+): Promise<EvaluationTokens> {
+  const { maxSeqlen, vocab } = model.family;
+  return await evaluationTokens(dataset, { seqlen: seqlenOf('evaluation.seqlen', seqlen, maxSeqlen), windows, vocab }, sources);
+}
+
+async function sample(recipe: Recipe, model: Model, sources: Sources, { signal, emit }: Told): Promise<CalibrationTokens | null> {
+  if (recipe.method === 'magnitude' && !needsStatistics(recipe)) return null;
+  const { corpus, sequences, seqlen } = recipe.calibration;
+  if (corpus === null) throw new TamisError('recipe.no-calibration');
+  const { maxSeqlen, vocab } = model.family;
+  const length = seqlenOf('calibration.seqlen', seqlen, maxSeqlen);
+  const sampled = await calibrationTokens(corpus, { sequences, seqlen: length, seed: recipe.seed, vocab, signal }, sources);
+  for (const { code, params } of sampled.warnings) emit({ type: 'warning', code, params: { ...params } });
+  return sampled;
+}

@@ -1,0 +1,107 @@
+import { stat } from 'node:fs/promises';
+import { cpus, release, type } from 'node:os';
+import { basename } from 'node:path';
+
+import type { LayerResult, Perplexity, Report } from '../../contract/report.ts';
+import type { BlockStep } from '../compress/blocks.ts';
+import type { Statistics } from '../compress/estimate.ts';
+import type { Schedule } from '../compress/schedule-layers.ts';
+import { openModel } from '../model/open.ts';
+import { fingerprintId, weightBytes } from '../run/fingerprint.ts';
+import type { Cost, Run, Step } from '../run/run.ts';
+import { engineVersions } from '../run/versions.ts';
+
+/** What the stages left. */
+export interface Results {
+  readonly dense: Step<Perplexity[]>;
+  readonly statistics: Step<Statistics> | null;
+  readonly schedule: Step<Schedule>;
+  readonly blocks: readonly BlockStep[];
+  readonly compressed: Step<Perplexity[]>;
+}
+
+/** The report of a run whose stages are all finished. */
+export async function buildReport(run: Run, results: Results): Promise<Report> {
+  const { recipe, model, directory, fingerprint } = run;
+  const layers = results.blocks.flatMap((block) => block.value);
+  const costs = [results.dense, results.statistics, results.schedule, ...results.blocks, results.compressed].flatMap(
+    (step) => (step ? [step.cost] : []),
+  );
+  const versions = engineVersions();
+  return {
+    version: 1,
+    tamis: versions.tamis,
+    startedAt: (await stat(directory.file('recipe.json'))).birthtime.toISOString(),
+    finishedAt: new Date().toISOString(),
+    recipe,
+    fingerprint: fingerprintId(fingerprint),
+    model: {
+      name: basename(model.folder),
+      family: model.family.family,
+      parameters: [...model.tensors.values()].reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
+      dtype: model.dtype,
+      blocks: model.family.blocks,
+      blocksCompressed: run.blocks,
+      bytes: await weightBytes(model),
+      bytesCompressed: await weightBytes(await openModel(directory.path)),
+    },
+    perplexity: pair(results.dense.value, results.compressed.value),
+    sparsity: {
+      target: weighted(layers, (layer) => layer.targetSparsity),
+      actual: weighted(layers, (layer) => layer.sparsity),
+    },
+    estimate: results.schedule.value.estimate,
+    centroids: results.schedule.value.centroids,
+    layers,
+    seconds: addSeconds(costs),
+    peakMemoryBytes: Math.max(...costs.map((cost) => cost.peakMemoryBytes)),
+    warnings: warningsOf(run),
+    environment: {
+      platform: `${type()} ${release()} ${process.arch}`,
+      cpu: cpus()[0]?.model ?? '',
+      threads: run.session.threads,
+      kernels: versions.kernels,
+      device: run.session.device,
+      node: process.versions.node,
+      onnxruntime: versions.onnxruntime,
+    },
+  };
+}
+
+function pair(dense: readonly Perplexity[], compressed: readonly Perplexity[]): Report['perplexity'] {
+  return dense.map((before, index) => {
+    const after = compressed[index];
+    if (after?.dataset !== before.dataset) throw new Error(`no compressed perplexity of ${before.dataset}`);
+    return {
+      dataset: before.dataset,
+      seqlen: before.seqlen,
+      windows: before.windows,
+      tokens: before.tokens,
+      dense: before.perplexity,
+      compressed: after.perplexity,
+      denseBitsPerByte: before.bitsPerByte,
+      compressedBitsPerByte: after.bitsPerByte,
+    };
+  });
+}
+
+/** Mean over all pruned weights. */
+function weighted(layers: readonly LayerResult[], of: (layer: LayerResult) => number): number {
+  const size = layers.reduce((sum, { rows, cols }) => sum + rows * cols, 0);
+  return layers.reduce((sum, layer) => sum + layer.rows * layer.cols * of(layer), 0) / size;
+}
+
+function addSeconds(costs: readonly Cost[]): Record<string, number> {
+  const total: Record<string, number> = {};
+  for (const { seconds } of costs)
+    for (const [kind, value] of Object.entries(seconds)) total[kind] = (total[kind] ?? 0) + value;
+  return total;
+}
+
+/** Each warning once, however often the run was started. */
+function warningsOf({ directory }: Run): Report['warnings'] {
+  const warnings = directory
+    .events()
+    .flatMap((event) => (event.type === 'warning' ? [{ code: event.code, params: event.params }] : []));
+  return [...new Map(warnings.map((warning) => [JSON.stringify(warning), warning])).values()];
+}

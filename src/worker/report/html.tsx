@@ -1,0 +1,336 @@
+import type { ReactElement, ReactNode } from 'react';
+import { renderToStaticMarkup } from 'react-dom/server';
+
+import { log10 } from '../../charts/data.ts';
+import { ErrorChart } from '../../charts/error-chart.tsx';
+import { bytes, duration, fixed, percent, perplexity, significant, whole } from '../../contract/format.ts';
+import { GroupChart } from '../../charts/group-chart.tsx';
+import { LayerMap } from '../../charts/layer-map.tsx';
+import { SparsityChart } from '../../charts/sparsity-chart.tsx';
+import { en } from '../../contract/messages/en.ts';
+import { message, type ErrorCode, type Locale } from '../../contract/messages/index.ts';
+import { labels, type Label } from '../../contract/messages/labels.ts';
+import type { Report } from '../../contract/report.ts';
+import { style } from './style.ts';
+import { LayerTable, Table } from './table.tsx';
+import { methodNames, patternWords, recipeWords, reproduceCommand, totalSeconds } from './words.ts';
+
+/** The report as one HTML page that needs nothing beside it: no script, no file, no address outside. */
+export function renderHtml(report: Report, locale: Locale = 'en'): string {
+  return `<!doctype html>\n${renderToStaticMarkup(<Page report={report} locale={locale} />)}\n`;
+}
+
+interface PartProps {
+  readonly report: Report;
+  readonly t: Label;
+  readonly locale: Locale;
+}
+
+function Page({ report, locale }: { report: Report; locale: Locale }): ReactElement {
+  const t = labels(locale);
+  const part: PartProps = { report, t, locale };
+  return (
+    <html lang={locale}>
+      <head>
+        <meta charSet="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta httpEquiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'" />
+        <title>{`${t('report.title')}: ${report.model.name}`}</title>
+        <style dangerouslySetInnerHTML={{ __html: style }} />
+      </head>
+      <body>
+        <Head {...part} />
+        <Warnings {...part} />
+        <Perplexities {...part} />
+        <div className="columns">
+          <Section title={t('report.summary')}>
+            <Definitions rows={summaryRows(part)} />
+          </Section>
+          <Section title={t('report.recipe')}>
+            <Definitions rows={recipeWords(report, t, (path) => path)} />
+          </Section>
+        </div>
+        <Maps {...part} />
+        <Groups {...part} />
+        <Sparsities {...part} />
+        <Errors {...part} />
+        <div className="columns">
+          <Stages {...part} />
+          <Section title={t('report.environment')}>
+            <Definitions rows={environmentRows(part)} />
+          </Section>
+        </div>
+        <Section title={t('report.reproduce')}>
+          <p>{t('text.reproduce')}</p>
+          <pre>{reproduceCommand(report)}</pre>
+          <pre>{JSON.stringify(report.recipe, null, 2)}</pre>
+          <p className="muted">{t('text.csv')}</p>
+        </Section>
+      </body>
+    </html>
+  );
+}
+
+function Section({ title, children }: { title: string; children: ReactNode }): ReactElement {
+  return (
+    <section>
+      <h2>{title}</h2>
+      {children}
+    </section>
+  );
+}
+
+function Definitions({ rows }: { rows: readonly (readonly [string, string])[] }): ReactElement {
+  return <dl>{rows.flatMap(([name, text]) => [<dt key={name}>{name}</dt>, <dd key={`${name} text`}>{text}</dd>])}</dl>;
+}
+
+/** A chart with what it shows and, folded on the screen, its numbers. */
+function Figure(props: { chart: ReactElement; caption?: string; table: ReactElement; t: Label }): ReactElement {
+  const { chart, caption, table, t } = props;
+  return (
+    <>
+      <figure>
+        {chart}
+        {caption && <figcaption>{caption}</figcaption>}
+      </figure>
+      <details>
+        <summary>{t('report.table')}</summary>
+        {table}
+      </details>
+    </>
+  );
+}
+
+function Head({ report, t }: PartProps): ReactElement {
+  const { recipe, model } = report;
+  const words = {
+    method: methodNames[recipe.method],
+    pattern: patternWords(recipe, t),
+    scheduler: recipe.scheduler.kind,
+    actual: percent(report.sparsity.actual, 2),
+  };
+  return (
+    <header>
+      <h1>{model.name}</h1>
+      <p>
+        {t('text.headline', words)}
+        {model.blocksCompressed < model.blocks &&
+          ` ${t('text.partial', { done: model.blocksCompressed, blocks: model.blocks })}`}
+      </p>
+      <p className="muted">{t('text.storage')}</p>
+    </header>
+  );
+}
+
+function Warnings({ report, locale, t }: PartProps): ReactElement | null {
+  if (report.warnings.length === 0) return null;
+  const sentence = ({ code, params }: Report['warnings'][number]): string =>
+    Object.hasOwn(en, code) ? message(code as ErrorCode, params, locale) : `${code} ${JSON.stringify(params)}`;
+  return (
+    <Section title={t('report.warnings')}>
+      <ul className="warnings">
+        {report.warnings.map((warning, i) => (
+          <li key={i}>{sentence(warning)}</li>
+        ))}
+      </ul>
+    </Section>
+  );
+}
+
+function Perplexities({ report, t }: PartProps): ReactElement {
+  const measured = report.perplexity;
+  if (measured.length === 0) {
+    return (
+      <Section title={t('report.perplexity')}>
+        <p>{t('text.perplexity-none')}</p>
+      </Section>
+    );
+  }
+  const bits = measured.some((entry) => entry.compressedBitsPerByte !== null);
+  const bitsOf = (value: number | null): string => (value === null ? '–' : fixed(value, 3));
+  return (
+    <Section title={t('report.perplexity')}>
+      <Table
+        id="perplexity"
+        text={1}
+        head={[
+          t('field.dataset'),
+          t('field.seqlen'),
+          t('field.windows'),
+          t('field.tokens'),
+          t('field.dense'),
+          t('field.compressed'),
+          t('field.ratio'),
+          ...(bits ? [t('field.bits-dense'), t('field.bits-compressed')] : []),
+        ]}
+        rows={measured.map((entry) => [
+          entry.dataset,
+          String(entry.seqlen),
+          String(entry.windows),
+          whole(entry.tokens),
+          perplexity(entry.dense),
+          <span className="strong">{perplexity(entry.compressed)}</span>,
+          `${fixed(entry.compressed / entry.dense, 3)} ×`,
+          ...(bits ? [bitsOf(entry.denseBitsPerByte), bitsOf(entry.compressedBitsPerByte)] : []),
+        ])}
+      />
+      <p className="muted">{t('text.perplexity-compare')}</p>
+    </Section>
+  );
+}
+
+function summaryRows({ report, t }: PartProps): [string, string][] {
+  const { model, sparsity, environment } = report;
+  return [
+    [t('field.family'), model.family],
+    [t('field.parameters'), whole(model.parameters)],
+    [t('field.dtype'), model.dtype],
+    [t('field.blocks'), `${model.blocksCompressed} / ${model.blocks}`],
+    [t('field.sparsity-target'), `${percent(sparsity.target, 2)} %`],
+    [t('field.sparsity-actual'), `${percent(sparsity.actual, 2)} %`],
+    [t('field.size-dense'), bytes(model.bytes)],
+    [t('field.size'), bytes(model.bytesCompressed)],
+    [t('field.time'), duration(totalSeconds(report))],
+    [t('field.memory'), bytes(report.peakMemoryBytes)],
+    [t('field.device'), environment.device],
+  ];
+}
+
+function environmentRows({ report, t }: PartProps): [string, string][] {
+  const { environment } = report;
+  return [
+    ['Tamis', report.tamis],
+    [t('field.platform'), environment.platform],
+    [t('field.cpu'), environment.cpu],
+    [t('field.threads'), String(environment.threads)],
+    [t('field.kernels'), environment.kernels],
+    [t('field.device'), environment.device],
+    ['Node', environment.node],
+    ['onnxruntime', environment.onnxruntime],
+    [t('field.started'), report.startedAt],
+    [t('field.finished'), report.finishedAt],
+    [t('field.fingerprint'), report.fingerprint],
+  ];
+}
+
+function Maps({ report, t, locale }: PartProps): ReactElement {
+  return (
+    <Section title={t('report.layer-map')}>
+      <Figure
+        t={t}
+        chart={<LayerMap layers={report.layers} colourBy="sparsity" locale={locale} />}
+        table={<LayerTable id="sparsity" layers={report.layers} t={t} cell={(layer) => percent(layer.sparsity, 2)} />}
+      />
+    </Section>
+  );
+}
+
+function Groups({ report, t, locale }: PartProps): ReactElement {
+  const { layers, centroids } = report;
+  if (layers.every((layer) => layer.estimate === null)) {
+    return (
+      <Section title={t('report.groups')}>
+        <p>{t('text.estimates-none')}</p>
+      </Section>
+    );
+  }
+  const cell = (layer: Report['layers'][number]): string => {
+    const value = log10(layer.estimate);
+    const estimate = value === null ? '–' : fixed(value, 3);
+    return layer.group === null ? estimate : `${estimate} (${layer.group})`;
+  };
+  const head = [t('field.group'), t('field.centroid'), t('field.sparsity'), t('field.layers')];
+  return (
+    <Section title={t('report.groups')}>
+      <Figure
+        t={t}
+        caption={t('text.schedule')}
+        chart={<GroupChart layers={layers} centroids={centroids} locale={locale} />}
+        table={
+          <>
+            {centroids.length > 0 && (
+              <Table
+                id="centroids"
+                text={0}
+                head={head}
+                rows={centroids.map((c) => [
+                  String(c.group),
+                  fixed(c.log10, 3),
+                  `${percent(c.sparsity, 2)} %`,
+                  String(c.layers),
+                ])}
+              />
+            )}
+            <p className="muted">{t('text.group-cell')}</p>
+            <LayerTable id="estimates" layers={layers} t={t} cell={cell} />
+          </>
+        }
+      />
+    </Section>
+  );
+}
+
+function Sparsities({ report, t, locale }: PartProps): ReactElement {
+  const { layers, sparsity, model } = report;
+  return (
+    <Section title={t('report.sparsity')}>
+      <Figure
+        t={t}
+        chart={<SparsityChart runs={[{ name: model.name, layers }]} target={sparsity.target} locale={locale} />}
+        table={
+          <>
+            <p className="muted">{t('text.sparsity-cell')}</p>
+            <LayerTable
+              id="scheduled"
+              layers={layers}
+              t={t}
+              cell={(layer) => `${percent(layer.targetSparsity, 2)} → ${percent(layer.sparsity, 2)}`}
+            />
+          </>
+        }
+      />
+    </Section>
+  );
+}
+
+function Errors({ report, t, locale }: PartProps): ReactElement {
+  const { layers } = report;
+  if (layers.every((layer) => layer.error === null)) {
+    return (
+      <Section title={t('report.error')}>
+        <p>{t('text.error-none')}</p>
+      </Section>
+    );
+  }
+  return (
+    <Section title={t('report.error')}>
+      <Figure
+        t={t}
+        chart={<ErrorChart layers={layers} locale={locale} />}
+        caption={t('text.error-what')}
+        table={
+          <LayerTable
+            id="errors"
+            layers={layers}
+            t={t}
+            cell={(layer) => (layer.error === null ? '–' : significant(layer.error, 3))}
+          />
+        }
+      />
+    </Section>
+  );
+}
+
+function Stages({ report, t }: PartProps): ReactElement {
+  return (
+    <Section title={t('report.stages')}>
+      <Table
+        id="stages"
+        text={1}
+        head={[t('field.stage'), t('field.seconds')]}
+        rows={Object.entries(report.seconds).map(([stage, seconds]) => [stage, fixed(seconds, 2)])}
+        foot={[t('field.total'), fixed(totalSeconds(report), 2)]}
+      />
+    </Section>
+  );
+}

@@ -1,0 +1,108 @@
+import { basename } from 'node:path';
+
+import { fixed, percent, perplexity } from '../../contract/format.ts';
+import { labels } from '../../contract/messages/labels.ts';
+import type { Report } from '../../contract/report.ts';
+import { methodNames, patternWords, recipeWords } from './words.ts';
+
+/**
+ * The README.md of a compressed model, as the Hugging Face hub reads it (YAML front matter, English). Paths are cut to
+ * their last part: the card is made to be published.
+ */
+export function modelCard(report: Report): string {
+  const { model, recipe, sparsity } = report;
+  const t = labels('en');
+  const name = escapeMarkdown(model.name);
+  const partial =
+    model.blocksCompressed < model.blocks
+      ? `\n**Only ${model.blocksCompressed} of ${model.blocks} blocks are compressed.**\n`
+      : '';
+  return `${frontMatter(report)}
+# ${name}, ${percent(sparsity.actual, 1)} % sparse
+
+${name} (${escapeMarkdown(model.family)}, ${model.parameters} parameters, ${escapeMarkdown(model.dtype)}) pruned after training with \
+Tamis ${escapeMarkdown(report.tamis)}: ${methodNames[recipe.method]}, ${patternWords(recipe, t)}. \
+${percent(sparsity.actual, 2)} % of the weights of the pruned layers are zero. It was not trained further.
+${partial}
+## Perplexity
+
+${perplexityTable(report)}
+
+## Limits
+
+- Perplexity on the data above is all that was measured. Other abilities, other languages and biases were not: test what you need before you rely on it.
+- The zeros are stored densely in ${escapeMarkdown(model.dtype)}. The files are as large as the original's, and inference is as fast, unless your runtime skips zeros.
+- The licence and the limits of the original model hold for this one.
+
+## How to load
+
+\`\`\`python
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+folder = "."  # the folder of this file
+tokenizer = AutoTokenizer.from_pretrained(folder)
+model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
+\`\`\`
+
+## How it was made
+
+| | |
+|---|---|
+${recipeWords(report, t, basename)
+  .map(([key, text]) => `| ${key} | ${escapeMarkdown(text)} |`)
+  .join('\n')}
+
+The numbers of every layer are in \`layers.csv\`, everything else in \`report.json\` and \`report.html\`.
+`;
+}
+
+function frontMatter({ model, recipe }: Report): string {
+  const hubName = /^[\w.-]+(\/[\w.-]+)?$/;
+  const tags = [
+    'tamis',
+    'sparse',
+    'pruned',
+    recipe.method,
+    ...(recipe.nm ? [`${recipe.nm.n}-of-${recipe.nm.m}-pruned`] : []),
+  ];
+  return [
+    '---',
+    'library_name: transformers',
+    'pipeline_tag: text-generation',
+    ...(hubName.test(model.name) ? [`base_model: ${JSON.stringify(model.name)}`] : []),
+    'tags:',
+    ...tags.map((tag) => `- ${tag}`),
+    '---',
+  ].join('\n');
+}
+
+function perplexityTable(report: Report): string {
+  if (report.perplexity.length === 0) return 'Not measured: what this compression cost the model is not known.';
+  const rows = report.perplexity.map(({ dataset, seqlen, windows, dense, compressed }) => {
+    const cells = [
+      escapeMarkdown(dataset),
+      seqlen,
+      windows,
+      perplexity(dense),
+      perplexity(compressed),
+      fixed(compressed / dense, 3),
+    ];
+    return `| ${cells.join(' | ')} |`;
+  });
+  return [
+    '| dataset | seqlen | windows | dense | compressed | ratio |',
+    '|---|---:|---:|---:|---:|---:|',
+    ...rows,
+    '',
+    'Perplexities compare only at the same dataset and seqlen.',
+  ].join('\n');
+}
+
+/** Text that stays text in Markdown, in a table too. */
+function escapeMarkdown(text: string): string {
+  return text
+    .replace(/\s+/g, ' ')
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replace(/[\\`*_[\]|#~!]/g, String.raw`\$&`);
+}

@@ -1,0 +1,100 @@
+import { percent } from '../../contract/format.ts';
+import type { Label } from '../../contract/messages/labels.ts';
+import type { Corpus, Method, Recipe, Scheduler } from '../../contract/recipe.ts';
+import type { Report } from '../../contract/report.ts';
+
+export const methodNames: Readonly<Record<Method, string>> = {
+  sparsegpt: 'SparseGPT',
+  wanda: 'Wanda',
+  magnitude: 'magnitude',
+};
+
+export function patternWords({ nm }: Recipe, t: Label): string {
+  return nm === null ? t('text.unstructured') : t('text.nm', nm);
+}
+
+/** What the scheduler did, with the settings that the recipe names. */
+export function schedulerWords(scheduler: Scheduler, groups: number, t: Label): string {
+  switch (scheduler.kind) {
+    case 'uniform':
+      return t('text.scheduler.uniform');
+    case 'owl':
+      return t('text.scheduler.owl', { lambda: scheduler.lambda, m: scheduler.m });
+    case 'alpha':
+      return t('text.scheduler.alpha', { epsilon: scheduler.epsilon });
+    case 'atp':
+      return scheduler.beta === undefined
+        ? t('text.scheduler.atp-default')
+        : t('text.scheduler.atp', { beta: scheduler.beta });
+    case 'file':
+      return t('text.scheduler.file', { path: scheduler.path });
+    case 'kmeans':
+      return t('text.scheduler.kmeans', {
+        groups: groups > 0 ? t('text.groups', { groups }) : t('text.groups-none'),
+        mapping: mappingWords(scheduler, t),
+        min: percent(scheduler.min, 0),
+        max: percent(scheduler.max, 0),
+      });
+  }
+}
+
+function mappingWords({ mapping, power, range }: Extract<Scheduler, { kind: 'kmeans' }>, t: Label): string {
+  if (mapping === 'power' && power !== undefined) return t('text.mapping.power', { power });
+  if (mapping === 'linear' && range !== undefined) return t('text.mapping.linear', { range: percent(range, 0) });
+  return t('text.mapping.default');
+}
+
+export function corpusPaths(corpus: Corpus): readonly string[] {
+  return corpus.kind === 'texts' ? corpus.paths : [corpus.path];
+}
+
+/** The recipe in words, a heading and a text each. `path` says how a path is written. */
+export function recipeWords(
+  { recipe, centroids, estimate }: Report,
+  t: Label,
+  path: (path: string) => string,
+): [string, string][] {
+  const { calibration } = recipe;
+  const scheduler =
+    recipe.scheduler.kind === 'file' ? { ...recipe.scheduler, path: path(recipe.scheduler.path) } : recipe.scheduler;
+  const data =
+    calibration.corpus === null
+      ? t('text.no-calibration')
+      : t('text.calibration', {
+          sequences: calibration.sequences,
+          seqlen: calibration.seqlen ?? t('text.seqlen-default'),
+          paths: corpusPaths(calibration.corpus)
+            .map((each) => path(each))
+            .join(', '),
+        });
+  return [
+    [t('field.method'), methodNames[recipe.method]],
+    [t('field.pattern'), patternWords(recipe, t)],
+    [t('field.sparsity-target'), recipe.sparsity === null ? t('text.no-target') : `${percent(recipe.sparsity, 1)} %`],
+    [t('field.scheduler'), schedulerWords(scheduler, centroids.length, t)],
+    ...(estimate === null ? [] : [[t('field.estimate'), estimateWords(estimate, t)] as [string, string]]),
+    [t('field.calibration'), data],
+    [t('field.damping'), String(recipe.percdamp)],
+    [t('field.seed'), String(recipe.seed)],
+    [t('field.device'), recipe.device],
+  ];
+}
+
+function estimateWords(estimate: string, t: Label): string {
+  if (estimate === 'raw' || estimate === 'relative' || estimate === 'relative-by-type')
+    return t(`text.estimate.${estimate}`);
+  return estimate;
+}
+
+export function totalSeconds({ seconds }: Report): number {
+  return Object.values(seconds).reduce((sum, stage) => sum + stage, 0);
+}
+
+/** The command that runs the report's recipe again, quoted for a POSIX shell. */
+export function reproduceCommand({ recipe }: Report): string {
+  return `tamis compress ${shellQuote(recipe.model)} --recipe recipe.json --out NEW_FOLDER`;
+}
+
+function shellQuote(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}

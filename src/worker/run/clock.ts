@@ -1,0 +1,17 @@
+/** Adds up the seconds spent in each kind of work. */
+export class Clock {
+  readonly #seconds: Record<string, number>;
+
+  constructor(seconds: Record<string, number>) {
+    this.#seconds = seconds;
+  }
+
+  async time<T>(kind: string, work: () => T | Promise<T>): Promise<T> {
+    const start = performance.now();
+    try {
+      return await work();
+    } finally {
+      this.#seconds[kind] = (this.#seconds[kind] ?? 0) + (performance.now() - start) / 1000;
+    }
+  }
+}

@@ -1,0 +1,125 @@
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+import type { z } from 'zod';
+
+import { TamisError } from '../../contract/errors.ts';
+import { eventSchema, type RunEvent } from '../../contract/events.ts';
+import { recipeSchema, type Recipe } from '../../contract/recipe.ts';
+import { reportSchema, type Report } from '../../contract/report.ts';
+import { fromNative, native } from '../native.ts';
+import { fileError, readJson, writeJson } from './files.ts';
+
+/**
+ * A run's folder, which is also the folder of the model that comes out (docs/formats.md lists its files).
+ * `recipe.json` and `events.jsonl` from the start; `state/` holds one small JSON for every finished step and the newest
+ * activations; the model's shards, then `report.json` last of all. While it is open this process holds its lock.
+ */
+export class RunDirectory {
+  readonly path: string;
+  readonly #lock: { release(): void };
+
+  private constructor(path: string, lock: { release(): void }) {
+    this.path = path;
+    this.#lock = lock;
+  }
+
+  /** Makes the folder of a new run; it must not exist, or be empty. */
+  static async create(path: string, recipe: Recipe): Promise<RunDirectory> {
+    const folder = resolve(path);
+    if (existsSync(folder) && readdirSync(folder).length > 0) throw new TamisError('run.exists', { path: folder });
+    try {
+      mkdirSync(join(folder, 'state'), { recursive: true });
+    } catch (error) {
+      throw fileError(error, folder);
+    }
+    const directory = new RunDirectory(folder, acquireLock(folder));
+    await writeJson(directory.file('recipe.json'), recipe);
+    return directory;
+  }
+
+  /** Opens the folder of a run that was begun. */
+  static open(path: string): RunDirectory {
+    const folder = resolve(path);
+    if (!existsSync(join(folder, 'recipe.json')) || !existsSync(join(folder, 'state'))) {
+      throw new TamisError('run.not-a-run', { path: folder });
+    }
+    const directory = new RunDirectory(folder, acquireLock(folder));
+    directory.#mendEvents();
+    return directory;
+  }
+
+  file(...parts: string[]): string {
+    return join(this.path, ...parts);
+  }
+
+  async recipe(): Promise<Recipe> {
+    const recipe = await readJson(this.file('recipe.json'), recipeSchema);
+    if (recipe === null) throw new TamisError('run.not-a-run', { path: this.path });
+    return recipe;
+  }
+
+  /** What a finished step left in `state/`, or null. */
+  async readStep<T>(name: string, schema: z.ZodType<T>): Promise<T | null> {
+    return await readJson(this.file('state', `${name}.json`), schema);
+  }
+
+  async writeStep(name: string, value: unknown): Promise<void> {
+    await writeJson(this.file('state', `${name}.json`), value);
+  }
+
+  append(event: RunEvent): void {
+    try {
+      appendFileSync(this.file('events.jsonl'), `${JSON.stringify({ at: new Date().toISOString(), ...event })}\n`);
+    } catch (error) {
+      throw fileError(error, this.file('events.jsonl'));
+    }
+  }
+
+  events(): RunEvent[] {
+    return readEvents(this.file('events.jsonl'));
+  }
+
+  /** A line that a kill cut short is dropped: every line in the file is a whole event. */
+  #mendEvents(): void {
+    const path = this.file('events.jsonl');
+    if (!existsSync(path)) return;
+    const text = readFileSync(path);
+    const end = text.lastIndexOf(0x0a) + 1;
+    if (end !== text.length) truncateSync(path, end);
+  }
+
+  remove(...parts: string[]): void {
+    rmSync(this.file(...parts), { force: true, recursive: true });
+  }
+
+  close(): void {
+    this.#lock.release();
+  }
+}
+
+/** The events of a run, oldest first, without their times. */
+export function readEvents(path: string): RunEvent[] {
+  if (!existsSync(path)) return [];
+  const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1);
+  return lines.map((line) => {
+    const { at: _at, ...event } = JSON.parse(line) as Record<string, unknown>;
+    return eventSchema.parse(event);
+  });
+}
+
+/** The report of a finished run, or of nothing: an error names what is missing. */
+export async function readReport(path: string): Promise<Report> {
+  const folder = resolve(path);
+  const report = await readJson(join(folder, 'report.json'), reportSchema);
+  if (report !== null) return report;
+  throw new TamisError(existsSync(join(folder, 'recipe.json')) ? 'run.not-finished' : 'run.not-a-run', { path: folder });
+}
+
+function acquireLock(folder: string): { release(): void } {
+  try {
+    return native.FileLock.acquire(join(folder, 'state', 'lock'));
+  } catch (error) {
+    throw fromNative(error);
+  }
+}

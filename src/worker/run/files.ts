@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+
+import writeFileAtomic from 'write-file-atomic';
+import { z } from 'zod';
+
+import { TamisError } from '../../contract/errors.ts';
+
+/** Turns what the file system refused into a sentence's code; anything else is passed through. */
+export function fileError(error: unknown, path: string): unknown {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new TamisError('file.no-space', { path });
+  if (code === 'ENOENT') return new TamisError('file.not-readable', { path, reason: 'it does not exist' });
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+    return new TamisError('file.not-writable', { path, reason: code });
+  }
+  return error;
+}
+
+/** Writes a file beside its name, flushes it and renames it. */
+export async function writeText(path: string, text: string): Promise<void> {
+  try {
+    await writeFileAtomic(path, text, { fsync: true });
+  } catch (error) {
+    throw fileError(error, path);
+  }
+}
+
+export async function writeJson(path: string, value: unknown): Promise<void> {
+  await writeText(path, `${JSON.stringify(value, null, 1)}\n`);
+}
+
+/** A JSON file of a known shape; null if there is none, an error naming file and field if it is damaged. */
+export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | null> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw new TamisError('file.not-readable', { path, reason: (error as Error).message });
+  }
+  return parseJson(path, text, schema);
+}
+
+export function parseJson<T>(path: string, text: string, schema: z.ZodType<T>): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new TamisError('file.not-json', { path, reason: (error as Error).message });
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const field = issue?.path.join('.') ?? '';
+  throw new TamisError('file.wrong-shape', { path, field: field === '' ? 'the whole file' : field, reason: issue?.message ?? '' });
+}
+
+/** SHA-256 of a file's bytes, hex; `onBytes` hears of each chunk. */
+export async function hashFile(path: string, signal: AbortSignal, onBytes: (bytes: number) => void): Promise<string> {
+  const hash = createHash('sha256');
+  try {
+    for await (const chunk of createReadStream(path, { highWaterMark: 4 << 20, signal })) {
+      hash.update(chunk as Buffer);
+      onBytes((chunk as Buffer).length);
+    }
+  } catch (error) {
+    throw signal.aborted ? new TamisError('cancelled') : fileError(error, path);
+  }
+  return hash.digest('hex');
+}
+
+export function hashText(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+export function hashTokens(tokens: Int32Array): string {
+  return createHash('sha256').update(new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength)).digest('hex');
+}

@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { z } from 'zod';
+
+import { TamisError } from '../../contract/errors.ts';
+import type { Recipe } from '../../contract/recipe.ts';
+import type { Model } from '../model/open.ts';
+import { controlled } from '../native.ts';
+import type { Inputs } from '../prepare.ts';
+import { Progress } from './progress.ts';
+import type { Told } from './run.ts';
+import { engineVersions } from './versions.ts';
+import { hashFile, hashText, hashTokens } from './files.ts';
+
+/** What a run's bits depend on. A run goes on only where all of it is as it was. */
+export const fingerprintSchema = z.strictObject({
+  recipe: z.string(),
+  /** config.json and every weight file, whole. */
+  model: z.string(),
+  /** Token ids of the calibration sequences; null without calibration. */
+  calibration: z.string().nullable(),
+  /** Token ids of each evaluated dataset. */
+  evaluation: z.record(z.string(), z.string()),
+  /** Versions, kernels of this processor, device and threads. */
+  engine: z.string(),
+});
+export type Fingerprint = z.infer<typeof fingerprintSchema>;
+
+/** The weight files of a model, symlinks resolved, in order. */
+export function weightFiles(model: Model): string[] {
+  return [...new Set([...model.tensors.values()].map((tensor) => tensor.file))].sort();
+}
+
+/** Reads all of the model once: its hash, and that every weight is finite. */
+export async function takeFingerprint(inputs: Inputs, { signal, emit }: Told): Promise<Fingerprint> {
+  const { recipe, model, calibration, datasets, session } = inputs;
+  const progress = new Progress('fingerprint', 2 * (await weightBytes(model)), emit);
+  const hash = await modelHash(model, signal, (bytes) => {
+    progress.add(bytes);
+  });
+  for (const { name, bytes, file } of model.tensors.values()) {
+    const { firstNotFinite } = await controlled(signal, (control) => model.checkpoint.scan(name, control));
+    if (firstNotFinite >= 0) throw new TamisError('checkpoint.not-finite', { path: file, name, index: firstNotFinite });
+    progress.add(bytes);
+  }
+  return {
+    recipe: recipeHash(recipe),
+    model: hash,
+    calibration: calibration ? hashTokens(calibration.tokens) : null,
+    evaluation: Object.fromEntries(datasets.map(({ name, tokens }) => [name, hashTokens(tokens)])),
+    engine: hashText(JSON.stringify([session, engineVersions()])),
+  };
+}
+
+/** SHA-256 over config.json and the weight files. */
+export async function modelHash(model: Model, signal: AbortSignal, onBytes: (bytes: number) => void): Promise<string> {
+  const hash = createHash('sha256');
+  for (const file of [join(model.folder, 'config.json'), ...weightFiles(model)]) hash.update(await hashFile(file, signal, onBytes));
+  return hash.digest('hex');
+}
+
+export async function weightBytes(model: Model): Promise<number> {
+  const sizes = await Promise.all(weightFiles(model).map(async (file) => (await stat(file)).size));
+  return sizes.reduce((a, b) => a + b, 0);
+}
+
+export function recipeHash(recipe: Recipe): string {
+  return hashText(JSON.stringify(recipe));
+}
+
+/** One short string for the whole. */
+export function fingerprintId(fingerprint: Fingerprint): string {
+  return hashText(JSON.stringify(fingerprint)).slice(0, 16);
+}
+
+/** Refuses to go on with a run of which something has changed, by name. */
+export function assertSame(was: Fingerprint, is: Fingerprint, path: string): void {
+  for (const part of ['recipe', 'model', 'calibration', 'engine'] as const) {
+    if (was[part] !== is[part]) throw new TamisError(`run.changed-${part}`, { path });
+  }
+  if (JSON.stringify(was.evaluation) !== JSON.stringify(is.evaluation)) throw new TamisError('run.changed-evaluation', { path });
+}
+

@@ -1,0 +1,74 @@
+import { z } from 'zod';
+
+import type { RunEvent, Stage } from '../../contract/events.ts';
+import type { Inputs } from '../prepare.ts';
+import type { RunDirectory } from './directory.ts';
+import type { Fingerprint } from './fingerprint.ts';
+import { PeakMemory } from './memory.ts';
+
+/** Who hears of what happens, and who may stop it. */
+export interface Told {
+  readonly signal: AbortSignal;
+  readonly emit: (event: RunEvent) => void;
+}
+
+/** One execution of a recipe: everything its stages need. */
+export interface Run extends Inputs, Told {
+  readonly directory: RunDirectory;
+  readonly fingerprint: Fingerprint;
+}
+
+export const costSchema = z.strictObject({
+  /** Seconds by kind of work. */
+  seconds: z.record(z.string(), z.number()),
+  peakMemoryBytes: z.int(),
+});
+export type Cost = z.infer<typeof costSchema>;
+
+/** A finished step as it lies in `state/`: its value and what it cost. */
+function stepSchema<T>(value: z.ZodType<T>): z.ZodType<{ value: T; cost: Cost }> {
+  return z.strictObject({ value, cost: costSchema }) as unknown as z.ZodType<{ value: T; cost: Cost }>;
+}
+
+export interface Step<T> {
+  readonly value: T;
+  readonly cost: Cost;
+}
+
+/** Does a step, unless an earlier start of this run finished it, and records it as finished. */
+export async function step<T>(run: Run, name: string, schema: z.ZodType<T>, compute: (seconds: Record<string, number>) => Promise<T>): Promise<Step<T>> {
+  const kept = await run.directory.readStep(name, stepSchema(schema));
+  if (kept !== null) return kept;
+  const memory = new PeakMemory();
+  const seconds: Record<string, number> = {};
+  try {
+    const value = await compute(seconds);
+    const done = { value, cost: { seconds, peakMemoryBytes: memory.stop() } };
+    await run.directory.writeStep(name, done);
+    return done;
+  } finally {
+    memory.stop();
+  }
+}
+
+/** A step that is a whole stage: announced, timed, and told as `kept` where an earlier start finished it. */
+export async function stage<T>(run: Run, name: Stage, schema: z.ZodType<T>, compute: () => Promise<T>): Promise<Step<T>> {
+  let computed = false;
+  const done = await step(run, name, schema, async (seconds) => {
+    computed = true;
+    return await timed(run.emit, name, seconds, compute);
+  });
+  if (!computed) run.emit({ type: 'stage', stage: name, state: 'kept', seconds: 0 });
+  return done;
+}
+
+/** Announces a stage, does it, and adds its seconds. */
+export async function timed<T>(emit: (event: RunEvent) => void, name: Stage, seconds: Record<string, number>, work: () => Promise<T>): Promise<T> {
+  emit({ type: 'stage', stage: name, state: 'started', seconds: 0 });
+  const start = performance.now();
+  const value = await work();
+  const took = (performance.now() - start) / 1000;
+  seconds[name] = took;
+  emit({ type: 'stage', stage: name, state: 'finished', seconds: took });
+  return value;
+}

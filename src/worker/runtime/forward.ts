@@ -1,0 +1,157 @@
+import { Tensor } from 'onnxruntime-node';
+
+import type { FamilyModel } from '../families/family.ts';
+import { GraphBuilder, type Value } from '../graph/builder.ts';
+import { negativeLogLikelihood } from '../graph/operations.ts';
+import { Session, type SessionOptions } from './session.ts';
+import type { TensorInfo } from '../native.ts';
+
+/** What the forward passes need of a model. */
+export interface Weights {
+  readonly family: FamilyModel;
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+}
+
+/** Logits of one slice are at most this many tokens times the vocabulary. */
+const HEAD_TOKENS = 256;
+/** A run of a block has about so many tokens: large enough for the products, small enough for the cache. */
+const RUN_TOKENS = 2048;
+
+/** The fixed number of sequences in a run. */
+export function batchSequences(seqlen: number): number {
+  return Math.max(1, Math.floor(RUN_TOKENS / seqlen));
+}
+
+export interface Embed {
+  /** ids [n * seqlen] -> [n * seqlen, hidden]. */
+  run(ids: Int32Array): Promise<Float32Array>;
+  close(): Promise<void>;
+}
+
+/** Token and position embeddings. Always on the CPU: it looks rows up, and no device should hold the table for that. */
+export async function openEmbed(model: Weights, options: { threads: number; seqlen: number }): Promise<Embed> {
+  const { family } = model;
+  const g = new GraphBuilder(model.tensors);
+  g.output('output', family.embed(g, g.input('ids', 'int32', ['tokens']), options.seqlen));
+  const session = await Session.open(g.build(), { device: 'cpu', threads: options.threads });
+  return {
+    async run(ids) {
+      const output = new Float32Array(ids.length * family.hidden);
+      await session.run({ ids: new Tensor('int32', ids, [ids.length]) }, { output: rows(output, ids.length) });
+      return output;
+    },
+    close: () => session.close(),
+  };
+}
+
+export interface BlockOptions extends SessionOptions {
+  readonly seqlen: number;
+  /** Tensors that take the place of the checkpoint's own, by name: a finished block's. */
+  readonly weights?: ReadonlyMap<string, TensorInfo>;
+  /** Give the inputs of the layers out. Without `output` nothing is computed after the last of them. */
+  readonly taps: boolean;
+  readonly output: boolean;
+}
+
+/** The arrays belong to the block and hold until its next run. */
+export interface BlockResult {
+  /** [tokens, hidden]. */
+  readonly output?: Float32Array;
+  /** By tap name: [tokens, cols]. */
+  readonly taps: ReadonlyMap<string, Float32Array>;
+}
+
+export interface Block {
+  /** x [tokens, hidden], whole sequences. */
+  run(x: Float32Array): Promise<BlockResult>;
+  close(): Promise<void>;
+}
+
+/** One decoder block, with its weights and nothing else in memory. */
+export async function openBlock(model: Weights, index: number, options: BlockOptions): Promise<Block> {
+  const { family } = model;
+  const tensors = options.weights ? new Map([...model.tensors, ...options.weights]) : model.tensors;
+  const g = new GraphBuilder(tensors);
+  const widths = new Map<string, number>();
+  const cols = new Map(
+    family.layers(index).map(({ name, tap }) => [tap, tensors.get(`${name}.weight`)?.shape[1] ?? 0]),
+  );
+  const tap = (name: string, value: Value): void => {
+    if (!options.taps) return;
+    g.output(name, value);
+    widths.set(name, cols.get(name) ?? 0);
+  };
+  const output = family.block(g, index, g.input('x', 'float32', ['tokens', family.hidden]), options.seqlen, tap);
+  if (options.output) {
+    g.output('output', output);
+    widths.set('output', family.hidden);
+  }
+  const session = await Session.open(g.build(), options);
+  const buffers = new Buffers(widths);
+  return {
+    async run(x) {
+      const tokens = x.length / family.hidden;
+      const results = buffers.views(tokens);
+      const tensorsOut = Object.fromEntries([...results].map(([name, data]) => [name, rows(data, tokens)]));
+      await session.run({ x: rows(x, tokens) }, tensorsOut);
+      const { output: out, ...taps } = Object.fromEntries(results);
+      return { ...(out && { output: out }), taps: new Map(Object.entries(taps)) };
+    },
+    close: () => session.close(),
+  };
+}
+
+export interface Head {
+  /** x [tokens, hidden], targets [tokens] -> negative log-likelihood of each target in nats [tokens]. */
+  run(x: Float32Array, targets: Int32Array): Promise<Float32Array>;
+  close(): Promise<void>;
+}
+
+/** Final norm, vocabulary and loss, in slices of at most 256 tokens. */
+export async function openHead(model: Weights, options: SessionOptions): Promise<Head> {
+  const { family } = model;
+  const g = new GraphBuilder(model.tensors);
+  const hidden = family.norm(g, g.input('x', 'float32', ['tokens', family.hidden]));
+  const logits = family.logits(g, hidden, { start: 0, end: family.vocab });
+  g.output('nll', negativeLogLikelihood(g, logits, g.input('targets', 'int32', ['tokens'])));
+  const session = await Session.open(g.build(), options);
+  return {
+    async run(x, targets) {
+      const nll = new Float32Array(targets.length);
+      for (let start = 0; start < targets.length; start += HEAD_TOKENS) {
+        const end = Math.min(start + HEAD_TOKENS, targets.length);
+        const slice = rows(x.subarray(start * family.hidden, end * family.hidden), end - start);
+        const inputs = { x: slice, targets: new Tensor('int32', targets.subarray(start, end), [end - start]) };
+        await session.run(inputs, { nll: new Tensor('float32', nll.subarray(start, end), [end - start]) });
+      }
+      return nll;
+    },
+    close: () => session.close(),
+  };
+}
+
+/** One array for each result, made at the first run and used again: fresh memory costs more than the smaller operators. */
+class Buffers {
+  readonly #widths: ReadonlyMap<string, number>;
+  #arrays = new Map<string, Float32Array>();
+  #tokens = 0;
+
+  constructor(widths: ReadonlyMap<string, number>) {
+    this.#widths = widths;
+  }
+
+  /** For each result a view [tokens, width]. */
+  views(tokens: number): Map<string, Float32Array> {
+    if (tokens > this.#tokens) {
+      this.#arrays = new Map([...this.#widths].map(([name, width]) => [name, new Float32Array(tokens * width)]));
+      this.#tokens = tokens;
+    }
+    return new Map(
+      [...this.#arrays].map(([name, data]) => [name, data.subarray(0, tokens * (this.#widths.get(name) ?? 0))]),
+    );
+  }
+}
+
+function rows(data: Float32Array, count: number): Tensor {
+  return new Tensor('float32', data, [count, data.length / count]);
+}

@@ -1,0 +1,65 @@
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+
+import { TamisError } from '../../contract/errors.ts';
+import type { Device } from '../../contract/recipe.ts';
+import type { GraphFile } from '../graph/builder.ts';
+
+/** A device that a session runs on: `auto` has been decided by then. */
+export type RunDevice = Exclude<Device, 'auto'>;
+
+export interface SessionOptions {
+  readonly device: RunDevice;
+  readonly threads: number;
+}
+
+/** A graph made ready to run on one device. */
+export class Session {
+  readonly #session: InferenceSession;
+  readonly #device: RunDevice;
+
+  private constructor(session: InferenceSession, device: RunDevice) {
+    this.#session = session;
+    this.#device = device;
+  }
+
+  /** Error `device.failed`, which names the device, where it does not run every node of the graph. */
+  static async open(graph: GraphFile, { device, threads }: SessionOptions): Promise<Session> {
+    // TF32 would round products to 10 bits; cuBLAS reads this when the first session starts.
+    if (device === 'cuda') process.env['NVIDIA_TF32_OVERRIDE'] = '0';
+    const session = await named(device, () =>
+      InferenceSession.create(graph.bytes, {
+        executionProviders: [device],
+        intraOpNumThreads: threads,
+        interOpNumThreads: 1,
+        executionMode: 'sequential',
+        graphOptimizationLevel: 'all',
+        logSeverityLevel: 4,
+        extra: {
+          session: {
+            model_external_initializers_file_folder_path: graph.folder,
+            ...(device === 'cpu' ? {} : { disable_cpu_ep_fallback: '1' }),
+          },
+        },
+      }),
+    );
+    return new Session(session, device);
+  }
+
+  /** Runs the graph; results are written into the tensors of `outputs`. */
+  async run(inputs: Readonly<Record<string, Tensor>>, outputs: Readonly<Record<string, Tensor>>): Promise<void> {
+    await named(this.#device, () => this.#session.run(inputs, outputs));
+  }
+
+  async close(): Promise<void> {
+    await this.#session.release();
+  }
+}
+
+async function named<T>(device: RunDevice, task: () => Promise<T>): Promise<T> {
+  try {
+    return await task();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new TamisError('device.failed', { device, reason }, { cause: error });
+  }
+}

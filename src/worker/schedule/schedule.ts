@@ -1,0 +1,51 @@
+import { alphaSchedule, atpSchedule, owlSchedule, uniformSchedule } from './blocks.ts';
+import type { LayerStatistics } from './estimates.ts';
+import { fileSchedule } from './file.ts';
+import { kmeansSchedule } from './kmeans.ts';
+import type { LayerSize, ResolvedScheduler, Schedule } from './types.ts';
+
+export { resolveScheduler } from './resolve.ts';
+
+/** What the schedulers go by; each needs its own member, or none. */
+export interface Measured {
+  /** By layer name: for `kmeans`. */
+  readonly statistics?: Readonly<Record<string, LayerStatistics>>;
+  /** D of each block: for `owl`. */
+  readonly outliers?: readonly number[];
+  /** By layer name: for `alpha`. */
+  readonly alphas?: Readonly<Record<string, number>>;
+  /** The parsed JSON of the scheduler's file: for `file`. */
+  readonly file?: unknown;
+}
+
+/**
+ * Sparsities of all layers, whose mean over all weights is the target (of `file`: the mean that the file amounts to, whatever the
+ * target).
+ * @param layers in model order, blocks counted from 0
+ */
+export function schedule(
+  scheduler: ResolvedScheduler,
+  layers: readonly LayerSize[],
+  target: number,
+  measured: Measured,
+): Schedule {
+  switch (scheduler.kind) {
+    case 'uniform':
+      return uniformSchedule(layers, target);
+    case 'kmeans':
+      return kmeansSchedule(layers, present(measured.statistics, 'statistics'), scheduler, target);
+    case 'owl':
+      return owlSchedule(layers, present(measured.outliers, 'outliers'), scheduler.lambda, target);
+    case 'alpha':
+      return alphaSchedule(layers, present(measured.alphas, 'alphas'), scheduler.epsilon, target);
+    case 'atp':
+      return atpSchedule(layers, scheduler.beta ?? null, target);
+    case 'file':
+      return fileSchedule(layers, measured.file, scheduler.path).schedule;
+  }
+}
+
+function present<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new RangeError(`the scheduler needs ${what}`);
+  return value;
+}

@@ -1,0 +1,329 @@
+import type { ReactElement } from 'react';
+import { renderToStaticMarkup } from 'react-dom/server';
+import { describe, expect, test } from 'vitest';
+
+import type { ChartLayer } from '../../src/charts/data.ts';
+import { ErrorChart } from '../../src/charts/error-chart.tsx';
+import {
+  bytes,
+  duration,
+  fixed,
+  percent,
+  perplexity,
+  powerOfTen,
+  significant,
+  whole,
+} from '../../src/contract/format.ts';
+import { GroupChart } from '../../src/charts/group-chart.tsx';
+import { LayerMap, type LayerMapValue } from '../../src/charts/layer-map.tsx';
+import { sequential, seriesStyle } from '../../src/charts/palette.ts';
+import { SparsityChart } from '../../src/charts/sparsity-chart.tsx';
+import { llamaTypes, sampleReport } from '../fixtures/report.ts';
+
+const small = sampleReport();
+const large = sampleReport(96, llamaTypes);
+const single = sampleReport(1);
+const maps: LayerMapValue[] = ['sparsity', 'error', 'estimate', 'group'];
+const draw = (chart: ReactElement): string => renderToStaticMarkup(chart);
+const count = (svg: string, what: string | RegExp): number => svg.split(what).length - 1;
+
+interface Mark {
+  layer: string;
+  x: number;
+  y: number;
+  shape: string;
+  fill: string;
+}
+
+function marks(svg: string): Mark[] {
+  const pattern = /<path data-layer="([^"]+)" d="([^"]+)" transform="translate\(([\d.-]+) ([\d.-]+)\)" fill="([^"]+)"/g;
+  return [...svg.matchAll(pattern)].map(([, layer = '', shape = '', x, y, fill = '']) => ({
+    layer,
+    shape,
+    x: Number(x),
+    y: Number(y),
+    fill,
+  }));
+}
+
+/** The labels of the upright axis as the reader sees them: the number written at each height. */
+function axis(svg: string): { y: number; value: number }[] {
+  return [...svg.matchAll(/<text x="52" y="([\d.]+)" dy="0.35em" text-anchor="end">([^<]+)<\/text>/g)].map(
+    ([, y, text = '']) => {
+      const power = /^10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)$/.exec(text)?.[1];
+      const digits = power?.replace('⁻', '-').replace(/[⁰¹²³⁴⁵⁶⁷⁸⁹]/g, (digit) => String('⁰¹²³⁴⁵⁶⁷⁸⁹'.indexOf(digit)));
+      const exponent = digits === undefined ? null : Number(digits);
+      return { y: Number(y), value: exponent !== null ? 10 ** exponent : Number(text.replace('−', '-')) };
+    },
+  );
+}
+
+/** The value that a reader measures at a height, from the first and last label of the axis. */
+function readOff(svg: string, y: number, scale: 'linear' | 'log'): number {
+  const labels = axis(svg);
+  const [a, b] = [labels[0], labels[labels.length - 1]];
+  if (!a || !b || labels.length < 2) throw new Error('an axis with fewer than two labels');
+  const share = (y - a.y) / (b.y - a.y);
+  return scale === 'linear' ? a.value + share * (b.value - a.value) : a.value * (b.value / a.value) ** share;
+}
+
+describe('numbers', () => {
+  test.each([
+    [fixed(-1.025, 1), '−1.0'],
+    [fixed(-0.001, 2), '0.00'],
+    [percent(0.58123, 1), '58.1'],
+    [significant(0, 3), '0'],
+    [significant(0.0631, 2), '0.063'],
+    [significant(0.000087062, 3), '8.71·10⁻⁵'],
+    [significant(0.09999, 2), '0.10'],
+    [significant(1234.5, 3), '1235'],
+    [significant(4.2e12, 2), '4.2·10¹²'],
+    [significant(-3.3e-9, 2), '−3.3·10⁻⁹'],
+    [powerOfTen(-10), '10⁻¹⁰'],
+    [bytes(0), '0 B'],
+    [bytes(1023), '1023 B'],
+    [bytes(17047264), '16.3 MiB'],
+    [bytes(2 ** 40), '1.0 TiB'],
+    [duration(8.44), '8.4 s'],
+    [duration(59.97), '1 min 00 s'],
+    [duration(8045), '2 h 14 min'],
+    [whole(8523008), '8\u202f523\u202f008'],
+    [whole(999), '999'],
+    [perplexity(77.6398879881635), '77.64'],
+    [perplexity(1234567), '1.23·10⁶'],
+  ])('%s', (written, expected) => expect(written).toBe(expected));
+});
+
+describe('palette', () => {
+  const channel = (value: number): number => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+  const luminance = (colour: string): number => {
+    const hex = colour === '#fff' ? '#ffffff' : colour === '#000' ? '#000000' : colour;
+    const parts = hex.startsWith('#')
+      ? [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16))
+      : (hex.match(/\d+/g) ?? []).map(Number);
+    const [r = 0, g = 0, b = 0] = parts.map((part) => channel(part / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const contrast = (a: string, b: string): number => {
+    const [low = 0, high = 0] = [luminance(a), luminance(b)].sort((x, y) => x - y);
+    return (high + 0.05) / (low + 0.05);
+  };
+
+  test('text on every colour has the contrast of WCAG 2 AA', () => {
+    const shades = [
+      ...Array.from({ length: 1001 }, (_, i) => sequential(i / 1000)),
+      ...Array.from({ length: 7 }, (_, i) => seriesStyle(i)),
+    ];
+    for (const { fill, text } of shades) expect(contrast(fill, text), fill).toBeGreaterThanOrEqual(4.5);
+  });
+
+  test('42 series differ in colour or shape, and neighbours in both', () => {
+    const drawn = Array.from({ length: 42 }, (_, i) => seriesStyle(i));
+    expect(new Set(drawn.map((style) => style.fill + style.path(40))).size).toBe(42);
+    drawn.slice(1).forEach((style, i) => {
+      expect(style.fill).not.toBe(drawn[i]?.fill);
+      expect(style.path(40)).not.toBe(drawn[i]?.path(40));
+    });
+  });
+});
+
+describe('layer map', () => {
+  test.each(maps)('has a cell for each layer, by %s', (colourBy) => {
+    for (const { layers } of [small, large, single]) {
+      const svg = draw(<LayerMap layers={layers} colourBy={colourBy} locale="en" />);
+      for (const { name } of layers) expect(count(svg, `data-layer="${name}"`)).toBe(1);
+      expect(count(svg, 'data-layer=')).toBe(layers.length);
+    }
+  });
+
+  test('writes each value in its cell', () => {
+    const svg = draw(<LayerMap layers={small.layers} colourBy="sparsity" locale="en" />);
+    for (const { name, sparsity } of small.layers) {
+      const cell = svg.split(`data-layer="${name}"`)[1]?.split('</g>')[0] ?? '';
+      expect(cell).toMatch(new RegExp(`>${(sparsity * 100).toFixed(1)}</text>`));
+    }
+  });
+
+  test('puts rows by block and columns by type, whatever the order of the layers', () => {
+    const place = (svg: string): string[] => {
+      const rows = svg.split('<g transform="translate(0 ').slice(1);
+      return rows
+        .flatMap((row) => {
+          const cells = [...row.matchAll(/data-layer="([^"]+)".*?<rect x="([\d.]+)"/gs)];
+          return cells.map((cell) => `${cell[1]} x ${cell[2]} y ${parseInt(row)}`);
+        })
+        .sort();
+    };
+    const forward = draw(<LayerMap layers={small.layers} colourBy="group" locale="en" />);
+    const mixed = [...small.layers.slice(0, 6), ...small.layers.slice(6).reverse()];
+    const shuffled = draw(<LayerMap layers={mixed} colourBy="group" locale="en" />);
+    expect(place(shuffled)).toEqual(place(forward));
+    expect(place(forward)).toHaveLength(48);
+  });
+
+  test('marks what is not measured with a dash, not with a colour', () => {
+    const layers: ChartLayer[] = small.layers.map((layer, i) => (i < 20 ? layer : { ...layer, sparsity: null }));
+    const svg = draw(<LayerMap layers={layers} colourBy="sparsity" locale="en" />);
+    expect(count(svg, '>–</text>')).toBe(28);
+    expect(count(svg, 'stroke-dasharray="2 2"')).toBe(28);
+    expect(count(svg, 'not measured')).toBe(28);
+  });
+
+  test('colours one value alike and different values differently', () => {
+    const svg = draw(<LayerMap layers={small.layers} colourBy="group" locale="en" />);
+    const seen = [...svg.matchAll(/data-layer="([^"]+)".*?fill="(#\w+)"/gs)].map(([, name, fill]) => {
+      return `${small.layers.find((layer) => layer.name === name)?.group} ${fill}`;
+    });
+    expect(new Set(seen).size).toBe(3);
+  });
+});
+
+describe('charts over the layers', () => {
+  test('the group chart puts every layer at its log10 estimate, in order', () => {
+    for (const { layers, centroids } of [small, large]) {
+      const svg = draw(<GroupChart layers={layers} centroids={centroids} locale="en" />);
+      const drawn = marks(svg);
+      expect(drawn.map((mark) => mark.layer)).toEqual(layers.map((layer) => layer.name));
+      drawn.forEach((mark, i) => {
+        expect(readOff(svg, mark.y, 'linear')).toBeCloseTo(Math.log10(layers[i]?.estimate ?? NaN), 2);
+        if (i > 0) expect(mark.x).toBeGreaterThan(drawn[i - 1]?.x ?? NaN);
+      });
+    }
+  });
+
+  test('groups differ in shape and colour, and each centroid has its line and its sparsity', () => {
+    const svg = draw(<GroupChart layers={small.layers} centroids={small.centroids} locale="en" />);
+    const looks = marks(svg).map((mark, i) => ({ ...mark, group: small.layers[i]?.group }));
+    expect(new Set(looks.map(({ group, shape }) => `${group} ${shape}`)).size).toBe(3);
+    expect(new Set(looks.map(({ group, fill }) => `${group} ${fill}`)).size).toBe(3);
+    for (const { group, log10, sparsity } of small.centroids) {
+      const y = Number(new RegExp(`data-centroid="${group}"[^>]* y1="([\\d.]+)"`).exec(svg)?.[1]);
+      expect(readOff(svg, y, 'linear')).toBeCloseTo(log10, 2);
+      expect(svg).toContain(`>group ${group}: ${(100 * sparsity).toFixed(1)} %</text>`);
+    }
+  });
+
+  test('more groups than can be told apart are drawn alike', () => {
+    const centroids = Array.from({ length: 13 }, (_, group) => ({
+      group,
+      log10: -group / 6,
+      sparsity: 0.5,
+      layers: 1,
+    }));
+    const layers = small.layers.map((layer, i) => ({ ...layer, group: i % 13 }));
+    const svg = draw(<GroupChart layers={layers} centroids={centroids} locale="en" />);
+    expect(new Set(marks(svg).map((mark) => mark.shape)).size).toBe(1);
+    expect(count(svg, 'data-centroid=')).toBe(0);
+    expect(svg).toContain('group 12');
+  });
+
+  test('the sparsity chart lays runs over each other, by name', () => {
+    const uniform = [...small.layers].reverse().map((layer, i) => ({ ...layer, sparsity: i / 100 }));
+    const runs = [
+      { name: 'scheduled', layers: small.layers },
+      { name: 'uniform', layers: uniform },
+    ];
+    const svg = draw(<SparsityChart runs={runs} target={0.7} locale="en" />);
+    const drawn = marks(svg);
+    expect(drawn).toHaveLength(96);
+    drawn.forEach((mark, i) => {
+      const source = i < 48 ? small.layers : uniform;
+      expect(readOff(svg, mark.y, 'linear') / 100).toBeCloseTo(
+        source.find(({ name }) => name === mark.layer)?.sparsity ?? NaN,
+        3,
+      );
+      expect(mark.x).toBe(drawn[i % 48]?.x);
+    });
+    expect(new Set(drawn.map((mark) => mark.shape)).size).toBe(2);
+    expect(svg).toContain('>target 70.0 %</text>');
+    expect(svg).toMatch(/>scheduled<\/text>.*>uniform<\/text>/);
+  });
+
+  test('the error chart puts every layer at its error on a log axis, a shape a type', () => {
+    for (const spread of [0.2, 1, 3]) {
+      const layers = small.layers.map((layer) => ({ ...layer, error: (layer.error ?? 0) ** spread }));
+      const svg = draw(<ErrorChart layers={layers} locale="en" />);
+      const drawn = marks(svg);
+      expect(drawn).toHaveLength(48);
+      drawn.forEach((mark, i) => {
+        const ratio = readOff(svg, mark.y, 'log') / (layers[i]?.error ?? NaN);
+        expect(Math.abs(Math.log10(ratio))).toBeLessThan(0.02);
+      });
+      expect(new Set(drawn.map((mark) => mark.shape)).size).toBe(6);
+    }
+    expect(marks(draw(<ErrorChart layers={large.layers} locale="en" />))).toHaveLength(672);
+  });
+
+  test('a layer whose value is zero stays on the chart, hollow, and says so', () => {
+    const layers = small.layers.map((layer, i) => (i === 7 ? { ...layer, error: 0, estimate: 0 } : layer));
+    for (const chart of [
+      <ErrorChart layers={layers} locale="en" />,
+      <GroupChart layers={layers} centroids={small.centroids} locale="en" />,
+    ]) {
+      const hollow = marks(draw(chart)).filter((mark) => mark.fill === 'none');
+      expect(hollow.map((mark) => mark.layer)).toEqual([layers[7]?.name]);
+      expect(draw(chart)).toContain('the value is 0');
+    }
+  });
+});
+
+describe('every chart', () => {
+  const unknown: ChartLayer[] = small.layers.map((layer) => ({
+    ...layer,
+    sparsity: null,
+    error: null,
+    estimate: null,
+    group: null,
+  }));
+  const alike: ChartLayer[] = small.layers.map((layer) => ({
+    ...layer,
+    sparsity: 0.5,
+    error: 0.1,
+    estimate: 0.1,
+    group: 0,
+  }));
+  const zero: ChartLayer[] = small.layers.map((layer) => ({ ...layer, sparsity: 0, error: 0, estimate: 0 }));
+  const cases: [string, readonly ChartLayer[]][] = [
+    ['no layer', []],
+    ['one layer', small.layers.slice(0, 1)],
+    ['nothing known', unknown],
+    ['all alike', alike],
+    ['all zero', zero],
+    ['96 blocks of 7', large.layers],
+  ];
+  const charts = (layers: readonly ChartLayer[], locale: 'en' | 'zh-TW'): ReactElement[] => [
+    ...maps.map((colourBy) => <LayerMap layers={layers} colourBy={colourBy} locale={locale} />),
+    <GroupChart layers={layers} centroids={[]} locale={locale} />,
+    <SparsityChart runs={[{ name: 'run', layers }]} target={null} locale={locale} />,
+    <ErrorChart layers={layers} locale={locale} />,
+  ];
+
+  test.each(cases)('draws %s: finite numbers, every mark with a title, a name for screen readers', (_, layers) => {
+    for (const chart of [...charts(layers, 'en'), ...charts(layers, 'zh-TW')]) {
+      const svg = draw(chart);
+      expect(svg).toMatch(/^<svg role="img" aria-label="[^"]{4,}" viewBox=/);
+      expect(svg).not.toMatch(/NaN|Infinity|undefined|null/);
+      expect(count(svg, /<(?:path|g) data-layer="[^>]*>(?:<title>)/)).toBe(count(svg, 'data-layer='));
+      expect(svg).not.toMatch(/(?:axis|chart)\.[a-z]/);
+    }
+  });
+
+  test('names its axes with their units', () => {
+    const axes = [/log₁₀ estimate/, /sparsity, %/, /relative output error/];
+    charts(small.layers, 'en')
+      .slice(4)
+      .forEach((chart, i) => {
+        expect(draw(chart)).toMatch(axes[i] ?? /never/);
+        expect(draw(chart)).toContain('layers in order, marked at their block');
+      });
+  });
+
+  test('does not let a layer name into the markup', () => {
+    const hostile = small.layers.map((layer, i) => ({
+      ...layer,
+      name: `${i}"><script>alert(1)</script>`,
+      type: `<b>${layer.type}`,
+    }));
+    for (const chart of charts(hostile, 'en')) expect(draw(chart)).not.toMatch(/<script|<b>/);
+  });
+});

@@ -1,0 +1,356 @@
+import { describe, expect, test } from 'vitest';
+
+import type { Report } from '../../src/contract/report.ts';
+import { compareTable } from '../../src/worker/report/compare.ts';
+import { layersCsv } from '../../src/worker/report/csv.ts';
+import { renderHtml } from '../../src/worker/report/html.tsx';
+import { modelCard } from '../../src/worker/report/model-card.ts';
+import { llamaTypes, nmReport, sampleReport } from '../fixtures/report.ts';
+
+const report = sampleReport();
+const html = renderHtml(report);
+const hostileName = `<script>alert("1")</script>'|\`x\`\n=cmd`;
+const hostile: Report = {
+  ...report,
+  model: { ...report.model, name: hostileName, family: hostileName, dtype: hostileName },
+  recipe: {
+    ...report.recipe,
+    model: `/home/somebody/${hostileName}`,
+    scheduler: { kind: 'file', path: `/home/somebody/${hostileName}` },
+  },
+  perplexity: report.perplexity.map((entry) => ({ ...entry, dataset: hostileName })),
+  layers: report.layers.map((layer, i) => ({
+    ...layer,
+    name: `=${i},"${hostileName}"`,
+    type: `${hostileName}${i % 6}`,
+  })),
+  warnings: [
+    { code: hostileName, params: { [hostileName]: hostileName } },
+    { code: 'internal', params: { detail: hostileName } },
+  ],
+  seconds: { [hostileName]: 1 },
+};
+
+/** Text as a reader sees it. */
+function readable(markup: string): string {
+  const entities: Record<string, string> = { lt: '<', gt: '>', quot: '"', '#x27': "'", amp: '&' };
+  return markup.replace(/<[^>]*>/g, '').replace(/&(#?\w+);/g, (_, name: string) => entities[name] ?? `&${name};`);
+}
+
+/** The cells of a table's body, row by row. */
+function table(page: string, id: string): string[][] {
+  const body = new RegExp(`<table id="${id}">.*?<tbody>(.*?)</tbody>`, 's').exec(page)?.[1];
+  if (body === undefined) throw new Error(`no table ${id}`);
+  return [...body.matchAll(/<tr>(.*?)<\/tr>/gs)].map((row) =>
+    [...(row[1] ?? '').matchAll(/<td[^>]*>(.*?)<\/td>/gs)].map((cell) => readable(cell[1] ?? '')),
+  );
+}
+
+/** A written number; minus signs and spaces between thousands are the page's. */
+function numberOf(text = ''): number {
+  const power = /^([\d.]+)·10⁻([⁰¹²³⁴⁵⁶⁷⁸⁹])$/.exec(text);
+  if (power) return Number(`${power[1]}e-${'⁰¹²³⁴⁵⁶⁷⁸⁹'.indexOf(power[2] ?? '')}`);
+  const plain = text.replace('−', '-').replace(/\u202f|[ %×]/g, '');
+  if (!/^-?\d+(\.\d+)?$/.test(plain)) throw new Error(`not a number: ${text}`);
+  return Number(plain);
+}
+
+/** Asserts that every cell of a block-by-type table says what `value` gives for its layer, to `digits` decimals. */
+function expectLayers(
+  page: string,
+  from: Report,
+  id: string,
+  value: (layer: Report['layers'][number]) => (string | number)[],
+  digits: number,
+): void {
+  const rows = table(page, id);
+  const types = [...new Set(from.layers.map((layer) => layer.type))];
+  expect(rows).toHaveLength(from.model.blocks);
+  for (const layer of from.layers) {
+    const row = rows[layer.block];
+    expect(row?.[0]).toBe(String(layer.block));
+    const written = row?.[types.indexOf(layer.type) + 1]?.split(/ → | /) ?? [];
+    const expected = value(layer);
+    expect(written).toHaveLength(expected.length);
+    expected.forEach((part, i) => {
+      if (typeof part === 'string') expect(written[i]).toBe(part);
+      else expect(Math.abs(numberOf(written[i]) - part)).toBeLessThanOrEqual(0.5000001 * 10 ** -digits);
+    });
+  }
+}
+
+describe('html', () => {
+  test('perplexities stand beside their seqlen, with the ratio', () => {
+    const rows = table(html, 'perplexity');
+    expect(rows).toHaveLength(2);
+    report.perplexity.forEach((entry, i) => {
+      const [dataset, seqlen, windows, tokens, dense, compressed, ratio, denseBits, bits] = rows[i] ?? [];
+      expect(dataset).toBe(entry.dataset);
+      expect([seqlen, windows, tokens].map(numberOf)).toEqual([entry.seqlen, entry.windows, entry.tokens]);
+      expect(numberOf(dense)).toBeCloseTo(entry.dense, 2);
+      expect(numberOf(compressed)).toBeCloseTo(entry.compressed, 2);
+      expect(numberOf(ratio)).toBeCloseTo(entry.compressed / entry.dense, 3);
+      if (entry.denseBitsPerByte === null) expect([denseBits, bits]).toEqual(['–', '–']);
+      else
+        expect([numberOf(denseBits), numberOf(bits)]).toEqual(
+          [entry.denseBitsPerByte, entry.compressedBitsPerByte].map((b) => Number(b?.toFixed(3))),
+        );
+    });
+  });
+
+  test.each([
+    ['8 blocks of 6', report],
+    ['96 blocks of 7', sampleReport(96, llamaTypes)],
+  ])('the table of each chart has the number of every layer: %s', (_, from) => {
+    const page = renderHtml(from);
+    expectLayers(page, from, 'sparsity', (layer) => [100 * layer.sparsity], 2);
+    expectLayers(page, from, 'scheduled', (layer) => [100 * layer.targetSparsity, 100 * layer.sparsity], 2);
+    expectLayers(page, from, 'estimates', (layer) => [Math.log10(layer.estimate ?? NaN), `(${layer.group})`], 3);
+    expectLayers(page, from, 'errors', (layer) => [layer.error ?? NaN], 4);
+  });
+
+  test('centroids, stages and their sum', () => {
+    expect(table(html, 'centroids').map((row) => row.map(numberOf))).toEqual(
+      report.centroids.map((c) => [
+        c.group,
+        Number(c.log10.toFixed(3)),
+        Number((100 * c.sparsity).toFixed(2)),
+        c.layers,
+      ]),
+    );
+    expect(table(html, 'stages')).toEqual(
+      Object.entries(report.seconds).map(([stage, seconds]) => [stage, seconds.toFixed(2)]),
+    );
+    expect(readable(/<tfoot>.*?<\/tfoot>/s.exec(html)?.[0] ?? '')).toBe('Total45.09');
+  });
+
+  test('the summary names sizes, time, memory and device', () => {
+    const terms = Object.fromEntries<string>(
+      [...html.matchAll(/<dt>(.*?)<\/dt><dd>(.*?)<\/dd>/gs)].map(([, term = '', text]) => [term, readable(text ?? '')]),
+    );
+    expect(terms).toMatchObject({
+      Parameters: '8\u202f523\u202f008',
+      Blocks: '8 / 8',
+      'Sparsity, actual': '70.00 %',
+      'Weight files, compressed': '16.3 MiB',
+      Time: '45.1 s',
+      'Peak memory': '393.8 MiB',
+      Device: 'cpu',
+      Scheduler: 'kmeans: groups: 3, density proportional to estimate^0.2, every sparsity from 0 to 95 %',
+      Calibration: '128 sequences of 256 tokens from sotu/before-2002, moby-dick/to-110',
+      Fingerprint: report.fingerprint,
+    });
+  });
+
+  test('the recipe on the page is the recipe, and the command names it', () => {
+    const [command, recipe] = [...html.matchAll(/<pre>(.*?)<\/pre>/gs)].map((match) => readable(match[1] ?? ''));
+    expect(JSON.parse(recipe ?? '')).toEqual(report.recipe);
+    expect(command).toBe('tamis compress resources/demo-model --recipe recipe.json --out NEW_FOLDER');
+  });
+
+  test('has the four charts with all their marks', () => {
+    const charts = html.split('<svg ').slice(1);
+    expect(charts.map((chart) => chart.split('data-layer=').length - 1)).toEqual([48, 48, 48, 48]);
+  });
+
+  test('says what is not known', () => {
+    const bare: Report = {
+      ...nmReport(),
+      perplexity: [],
+      layers: nmReport().layers.map((layer) => ({ ...layer, error: null })),
+    };
+    const page = readable(renderHtml(bare));
+    expect(page).toContain('Not measured: the recipe names no evaluation data.');
+    expect(page).toContain('No estimates were made');
+    expect(page).toContain('2 of every 4 pruned');
+    expect(renderHtml(bare).split('<svg ')).toHaveLength(3);
+    expect(page).not.toMatch(/NaN|undefined|Infinity/);
+  });
+
+  test('says what was cut short and what was warned of', () => {
+    const cut: Report = {
+      ...report,
+      model: { ...report.model, blocksCompressed: 2 },
+      warnings: [
+        { code: 'internal', params: { detail: 'the detail' } },
+        { code: 'of.another.version', params: { x: 1 } },
+      ],
+    };
+    const page = readable(renderHtml(cut));
+    expect(page).toContain('Only 2 of 8 blocks were compressed.');
+    expect(page).toContain('Something went wrong inside Tamis: the detail.');
+    expect(page).toContain('of.another.version {"x":1}');
+  });
+
+  test('needs nothing outside itself and runs nothing', () => {
+    for (const page of [html, renderHtml(hostile), renderHtml(nmReport(), 'zh-TW')]) {
+      expect(page).not.toMatch(/<(script|link|img|iframe|object|embed|base|form)\b/i);
+      expect(page).not.toMatch(/https?:|\/\/[a-z]|\b(src|href|on\w+)=|@import|url\(/i);
+      expect(page).toContain(
+        `<meta http-equiv="Content-Security-Policy" content="default-src &#x27;none&#x27;; style-src &#x27;unsafe-inline&#x27;"/>`,
+      );
+    }
+  });
+
+  test('shows hostile names as they are', () => {
+    const page = renderHtml(hostile);
+    expect(readable(/<h1>(.*?)<\/h1>/s.exec(page)?.[1] ?? '')).toBe(hostileName);
+    expect(table(page, 'perplexity')[0]?.[0]).toBe(hostileName);
+  });
+
+  test('is written in Traditional Chinese on request, with the same numbers', () => {
+    const page = renderHtml(report, 'zh-TW');
+    expect(page).toContain('<html lang="zh-TW">');
+    expect(page).toContain('困惑度');
+    for (const id of ['perplexity', 'estimates', 'errors', 'scheduled', 'centroids', 'stages'])
+      expect(table(page, id)).toEqual(table(html, id));
+    expect(readable(page.replace(/<style>.*?<\/style>/s, ''))).not.toMatch(
+      /\b(field|text|chart|report|axis)\.[a-z]+[-.]/,
+    );
+  });
+});
+
+describe('layers.csv', () => {
+  /** RFC 4180, as a spreadsheet reads it. */
+  function parseCsv(text: string): string[][] {
+    const cells = [...text.matchAll(/(?:"((?:[^"]|"")*)"|([^",\n]*))(,|\n|$)/g)];
+    const rows: string[][] = [[]];
+    for (const [whole, quoted, bare, end] of cells) {
+      if (whole === '') break;
+      rows.at(-1)?.push(quoted?.replaceAll('""', '"') ?? bare ?? '');
+      if (end === '\n') rows.push([]);
+    }
+    return rows.slice(0, -1);
+  }
+
+  test('reads back to the report at full precision', () => {
+    const [head = [], ...rows] = parseCsv(layersCsv(report));
+    expect(head).toEqual([
+      'name',
+      'block',
+      'type',
+      'rows',
+      'cols',
+      'estimate',
+      'group',
+      'targetSparsity',
+      'sparsity',
+      'error',
+    ]);
+    expect(
+      rows.map((row) =>
+        Object.fromEntries<string | number>(
+          row.map((cell, i) => [head[i] ?? '', i === 0 || i === 2 ? cell : Number(cell)]),
+        ),
+      ),
+    ).toEqual(report.layers);
+  });
+
+  test('leaves unknown values empty', () => {
+    const [, first] = parseCsv(layersCsv(nmReport()));
+    expect(first?.slice(5, 7)).toEqual(['', '']);
+  });
+
+  test('keeps hostile names in their cell and out of a spreadsheet’s formulas', () => {
+    const rows = parseCsv(layersCsv(hostile)).slice(1);
+    expect(rows.map((row) => row[0])).toEqual(hostile.layers.map((layer) => `'${layer.name}`));
+    expect(new Set(rows.map((row) => row.length))).toEqual(new Set([10]));
+  });
+});
+
+describe('model card', () => {
+  const card = modelCard(report);
+
+  test('begins with the front matter the hub reads', () => {
+    const front = /^---\n(.*?)\n---\n/s.exec(card)?.[1]?.split('\n');
+    expect(front).toEqual([
+      'library_name: transformers',
+      'pipeline_tag: text-generation',
+      'base_model: "demo-opt"',
+      'tags:',
+      '- tamis',
+      '- sparse',
+      '- pruned',
+      '- sparsegpt',
+    ]);
+    expect(modelCard(nmReport())).toContain('\n- 2-of-4-pruned\n');
+  });
+
+  test('has the perplexities with their seqlen', () => {
+    expect(card).toContain('| held-out | 256 | 256 | 77.64 | 91.03 | 1.173 |');
+    expect(card).toContain('| wikitext2 | 2048 | 163 | 27.66 | 113.39 | 4.100 |');
+    expect(modelCard({ ...report, perplexity: [] })).toContain('Not measured');
+  });
+
+  test('promises no smaller file and names what is partial', () => {
+    expect(card).toContain('The files are as large as the original');
+    expect(card).not.toContain('blocks are compressed');
+    expect(modelCard({ ...report, model: { ...report.model, blocksCompressed: 2 } })).toContain(
+      'Only 2 of 8 blocks are compressed',
+    );
+  });
+
+  test('keeps hostile names text, tables whole and folders of the machine to itself', () => {
+    const text = modelCard(hostile);
+    expect(text).not.toContain('<script');
+    expect(text).not.toContain('/home/somebody');
+    expect(/^---\n.*?\n---\n/s.exec(text)?.[0]).not.toContain('base_model');
+    const cells = text
+      .split('\n')
+      .filter((line) => line.startsWith('| '))
+      .map((line) => line.replaceAll(String.raw`\|`, '').split('|').length - 2);
+    expect(new Set(cells)).toEqual(new Set([2, 6]));
+  });
+});
+
+describe('comparison', () => {
+  const uniform = nmReport();
+  const other: Report = {
+    ...uniform,
+    perplexity: uniform.perplexity.map((entry, i) =>
+      i === 0 ? { ...entry, compressed: 83.22 } : { ...entry, seqlen: 1024, compressed: 99 },
+    ),
+    peakMemoryBytes: 2 ** 30,
+  };
+  const rows = compareTable([report, other]);
+  const row = (key: string): (number | string | null)[] | undefined =>
+    rows.find((one) => one.key === key)?.cells.map((cell) => cell.value);
+
+  test('has a cell a report in every row', () => {
+    for (const one of compareTable([report, other, uniform])) expect(one.cells).toHaveLength(3);
+    expect(row('sparsity-target')).toEqual([0.7, 0.5]);
+    expect(row('memory')).toEqual([412_876_800, 2 ** 30]);
+    expect(row('method')).toEqual(['SparseGPT', 'SparseGPT']);
+    expect(row('estimate')).toEqual(['raw', null]);
+  });
+
+  test('puts perplexities in one row only at the same dataset, seqlen and windows', () => {
+    expect(row('perplexity-compressed held-out seqlen=256 windows=256')).toEqual([91.0335310148583, 83.22]);
+    expect(row('perplexity-compressed wikitext2 seqlen=2048 windows=163')).toEqual([113.39412, null]);
+    expect(row('perplexity-compressed wikitext2 seqlen=1024 windows=163')).toEqual([null, 99]);
+    const fewer = { ...report, perplexity: report.perplexity.map((entry) => ({ ...entry, windows: 8 })) };
+    expect(
+      compareTable([report, fewer])
+        .filter((one) => one.key.startsWith('perplexity-dense'))
+        .map((one) => one.cells.map((cell) => cell.text)),
+    ).toEqual([
+      ['77.64', '–'],
+      ['27.66', '–'],
+      ['–', '77.64'],
+      ['–', '27.66'],
+    ]);
+  });
+
+  test('knows which rows differ', () => {
+    const differing = rows.filter((one) => one.differs).map((one) => one.key);
+    expect(differing).toContain('pattern');
+    expect(differing).not.toContain('model');
+    expect(compareTable([report, report]).filter((one) => one.differs)).toEqual([]);
+  });
+
+  test('is written in the reader’s language with the same keys', () => {
+    const chinese = compareTable([report, other], 'zh-TW');
+    expect(chinese.map((one) => one.key)).toEqual(rows.map((one) => one.key));
+    expect(chinese[0]?.label).toBe('模型');
+  });
+});
