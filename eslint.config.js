@@ -21,6 +21,10 @@ const directions = Object.entries(mayImport).map(([folder, others]) => ({
   message: `src/${folder} may import ${['itself', ...others.map((name) => `src/${name}`)].join(', ')} and nothing else.`,
 }));
 
+const nodeGlobals = 'Buffer URL clearInterval clearTimeout console performance process setInterval setTimeout'.split(
+  ' ',
+);
+
 const addonIsForItsBinding = {
   paths: [{ name: '#native', message: 'Only src/worker/native.ts imports the addon.' }],
   patterns: [{ group: ['**/native/index*'], message: 'Only src/worker/native.ts imports the addon, as #native.' }],
@@ -66,14 +70,7 @@ export default defineConfig(
   {
     files: ['**/*.js', '**/*.mjs'],
     languageOptions: {
-      globals: {
-        console: 'readonly',
-        process: 'readonly',
-        URL: 'readonly',
-        performance: 'readonly',
-        setTimeout: 'readonly',
-        Buffer: 'readonly',
-      },
+      globals: Object.fromEntries(nodeGlobals.map((name) => [name, 'readonly'])),
     },
   },
 );

@@ -41,7 +41,7 @@ const bundle = {
 const steps = [
   {
     isMissing: () => !dependenciesAreInstalled('.'),
-    says: 'Installing the locked npm dependencies (about 700 MB in node_modules, so a minute or more the first time) …',
+    says: 'Installing the locked npm dependencies (about 850 MB in node_modules, so a minute or more the first time) …',
     run: installDependencies,
   },
   {

@@ -10,10 +10,15 @@ import { lint } from './lint.mjs';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const shell = process.platform === 'win32';
 
+/** The target that the addon was built for: named, so that cargo finds the dependencies where the addon's build left them. */
+function hostTarget() {
+  return /^host: (.+)$/m.exec(spawnSync('rustc', ['-vV'], { encoding: 'utf8' }).stdout)[1];
+}
+
 /** Runs `cargo test`, shows its output as it comes and adds up the result lines of its test programs. */
 async function rustTests() {
-  const args = ['test', '--manifest-path', 'native/Cargo.toml', '--release', '--quiet'];
-  const child = spawn('cargo', args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+  const command = `test --manifest-path native/Cargo.toml --release --tests --quiet --target ${hostTarget()}`;
+  const child = spawn('cargo', command.split(' '), { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   child.stdout.on('data', (chunk) => {
     output += chunk;

@@ -414,25 +414,13 @@ pub fn factorize(gram: &Gram, scale: f64, percdamp: f64, control: &Control) -> A
 /// A layer's weight in its checkpoint. Errors: those of `bytes`, checkpoint.not-a-weight-dtype.
 fn weight<'a>(checkpoint: &'a checkpoint::Checkpoint, name: &str) -> error::Result<Weight<'a>> {
     let tensor = checkpoint.tensor(name)?;
-    let storage = match tensor.dtype.name() {
-        "F32" => CoreStorage::F32,
-        "F16" => CoreStorage::F16,
-        "BF16" => CoreStorage::BF16,
-        dtype => {
-            return Err(CoreError::NotAWeightDtype {
-                path: checkpoint::display(checkpoint.file_of(tensor)),
-                tensor: name.to_owned(),
-                dtype: dtype.to_owned(),
-            });
-        }
-    };
     let &[rows, cols] = &tensor.shape[..] else {
         return Err(internal("a layer's weight has two dimensions"));
     };
     Ok(Weight {
         rows: rows as usize,
         cols: cols as usize,
-        storage,
+        storage: checkpoint.storage(tensor)?,
         bytes: checkpoint.bytes(name)?,
     })
 }

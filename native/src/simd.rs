@@ -36,17 +36,17 @@ pub fn kernels() -> &'static str {
 /// Declares a function whose body is compiled for every `Level`.
 #[macro_export]
 macro_rules! vectorized {
-    ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block) => {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident $(<const $n:ident: usize>)? ($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block) => {
         $(#[$meta])*
-        $vis fn $name($($arg: $type),*) $(-> $result)? {
+        $vis fn $name $(<const $n: usize>)? ($($arg: $type),*) $(-> $result)? {
             #[inline(always)]
-            fn portable($($arg: $type),*) $(-> $result)? $body
+            fn portable $(<const $n: usize>)? ($($arg: $type),*) $(-> $result)? $body
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx512f")]
-                fn avx512($($arg: $type),*) $(-> $result)? { portable($($arg),*) }
+                fn avx512 $(<const $n: usize>)? ($($arg: $type),*) $(-> $result)? { portable($($arg),*) }
                 #[target_feature(enable = "avx2,fma")]
-                fn avx2($($arg: $type),*) $(-> $result)? { portable($($arg),*) }
+                fn avx2 $(<const $n: usize>)? ($($arg: $type),*) $(-> $result)? { portable($($arg),*) }
                 match $crate::simd::level() {
                     // SAFETY: the processor has been asked.
                     $crate::simd::Level::Avx512 => return unsafe { avx512($($arg),*) },

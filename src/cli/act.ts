@@ -36,12 +36,18 @@ export async function act(work: (acting: Acting) => Promise<void>): Promise<void
     view.close();
   } catch (error) {
     view.close();
-    process.stderr.write(`tamis: ${describe(error, locale())}\n`);
+    process.stderr.write(`tamis: ${describe(cancelledOr(error, abort.signal), locale())}\n`);
     process.exitCode = exitCode(error, abort.signal.aborted);
     if (process.exitCode === 70 && process.env['TAMIS_DEBUG']) console.error(error);
   } finally {
     process.off('SIGINT', cancel).off('SIGTERM', cancel);
   }
+}
+
+/** A run says itself that it was cancelled and where it can be continued; anything else just ends. */
+function cancelledOr(error: unknown, { aborted }: AbortSignal): unknown {
+  const isOfRun = error instanceof TamisError && error.code === 'cancelled' && 'path' in error.params;
+  return aborted && !isOfRun ? new TamisError('cancelled.no-run') : error;
 }
 
 function exitCode(error: unknown, cancelled: boolean): number {

@@ -25,7 +25,11 @@ const program = new Command('tamis')
   .description('Compresses large language models after training: prunes more than 70 % of the weights and shows what that cost.')
   .version(version)
   .addHelpText('after', exitCodes)
-  .showHelpAfterError('(add --help for the options)')
+  .configureOutput({
+    outputError: (text, write) => {
+      write(`${text.trim().replace(/\s*\n\s*/g, ' ')} (add --help for the options)\n`);
+    },
+  })
   .exitOverride();
 
 for (const command of [

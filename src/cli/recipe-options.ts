@@ -113,8 +113,8 @@ export function recipeFrom(model: string | undefined, flags: RecipeFlags): Recip
     ...file,
     ...defined({ model: model === undefined ? undefined : resolve(model), method: flags.method, percdamp: flags.percdamp }),
     ...defined({ seed: flags.seed, device: flags.device, threads: flags.threads, blocks: flags.blocks, scheduler }),
-    calibration: { ...asJson(file['calibration']), ...defined(calibrationFrom(flags)) },
-    evaluation: { ...asJson(file['evaluation']), ...defined(evaluationFrom(flags)) },
+    calibration: merged(file['calibration'], calibrationFrom(flags)),
+    evaluation: merged(file['evaluation'], evaluationFrom(flags)),
   };
   return parseRecipe(withTarget(recipe, flags));
 }
@@ -144,7 +144,7 @@ function schedulerFrom(flags: RecipeFlags, inFile: unknown): Json | undefined {
     path: flags.sparsities === undefined ? undefined : resolve(flags.sparsities),
   });
   if (flags.scheduler === undefined && Object.keys(fields).length === 0) return undefined;
-  const kept = flags.scheduler === undefined ? asJson(inFile) : {};
+  const kept = flags.scheduler === undefined && isJson(inFile) ? inFile : {};
   return { kind: flags.scheduler ?? 'kmeans', ...kept, ...fields };
 }
 
@@ -187,11 +187,14 @@ function readRecipeFile(path: string): Json {
     throw new TamisError('file.not-readable', { path: resolve(path), reason: (error as Error).message });
   }
   const folder = dirname(resolve(path));
+  let recipe: unknown;
   try {
-    return asJson(JSON.parse(text, (key, value: unknown) => absolute(folder, key, value)));
+    recipe = JSON.parse(text, (key, value: unknown) => absolute(folder, key, value));
   } catch (error) {
     throw new TamisError('file.not-json', { path: resolve(path), reason: (error as Error).message });
   }
+  if (isJson(recipe)) return recipe;
+  throw new TamisError('file.not-json', { path: resolve(path), reason: 'a recipe is an object' });
 }
 
 function absolute(folder: string, key: string, value: unknown): unknown {
@@ -200,8 +203,13 @@ function absolute(folder: string, key: string, value: unknown): unknown {
   return value;
 }
 
-function asJson(value: unknown): Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
+/** A part of a recipe with the flags' fields in their place; what is no object stays for `parseRecipe` to refuse. */
+function merged(inFile: unknown, fields: Json): unknown {
+  return inFile === undefined || isJson(inFile) ? { ...inFile, ...defined(fields) } : inFile;
+}
+
+function isJson(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function defined(fields: Json): Json {

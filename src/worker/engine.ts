@@ -1,4 +1,3 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 
 import { z } from 'zod';
@@ -15,7 +14,7 @@ import { openModel } from './model/open.ts';
 import { prepare, resolveRecipe, type Inputs } from './prepare.ts';
 import { buildReport } from './report/build.ts';
 import { writeReport } from './report/write.ts';
-import { RunDirectory } from './run/directory.ts';
+import { isFree, RunDirectory } from './run/directory.ts';
 import { assertSame, fingerprintId, fingerprintSchema, takeFingerprint } from './run/fingerprint.ts';
 import { stage, timed, type Run, type Told } from './run/run.ts';
 
@@ -26,9 +25,7 @@ export interface RunOptions {
 
 /** Compresses the recipe's model into a new folder `out` and measures what that cost. */
 export async function compress(recipe: Recipe, out: string, options: RunOptions): Promise<Report> {
-  if (existsSync(out) && !(statSync(out).isDirectory() && readdirSync(out).length === 0)) {
-    throw new TamisError('run.exists', { path: resolve(out) });
-  }
+  if (!isFree(out)) throw new TamisError('run.exists', { path: resolve(out) });
   const resolved = await resolveRecipe(recipe, await openModel(recipe.model));
   const early: RunEvent[] = [];
   const emit = (event: RunEvent): void => {
@@ -63,10 +60,19 @@ async function execute(directory: RunDirectory, inputs: Inputs, options: RunOpti
   } catch (thrown) {
     const error = options.signal.aborted ? new TamisError('cancelled', { path: directory.path }) : thrown;
     const { code, params } = error instanceof TamisError ? error : new TamisError('internal', { detail: String(error) });
-    emit({ type: 'failed', code, params });
+    recordFailure(emit, { type: 'failed', code, params });
     throw error;
   } finally {
     directory.close();
+  }
+}
+
+/** A full disk takes no event either: what went wrong first is what is told. */
+function recordFailure(emit: Told['emit'], event: RunEvent): void {
+  try {
+    emit(event);
+  } catch {
+    return;
   }
 }
 

@@ -6,6 +6,7 @@ import { calibrationTokens, type CalibrationTokens, type Sources } from './calib
 import { openTokenizer, type Tokenizer } from './calibration/tokenizer.ts';
 import { evaluationTokens, type EvaluationTokens } from './evaluate/dataset.ts';
 import { needsStatistics } from './compress/estimate.ts';
+import { assertSchedule, readSparsities } from './compress/schedule-layers.ts';
 import { openModel, type Model } from './model/open.ts';
 import { timed, type Told } from './run/run.ts';
 import { chooseDevice } from './runtime/devices.ts';
@@ -23,6 +24,8 @@ export interface Inputs {
   /** null where neither method nor scheduler looks at data. */
   readonly calibration: CalibrationTokens | null;
   readonly datasets: readonly EvaluationTokens[];
+  /** The content of the scheduler's file, as it was parsed; null without one. */
+  readonly sparsities: unknown;
 }
 
 /** The papers' sequence length; models with a shorter limit take theirs. */
@@ -65,12 +68,14 @@ export async function prepare(recipe: Recipe, told: Told): Promise<Inputs> {
   const session: SessionOptions = { device: await chooseDevice(recipe.device, recipe.threads ?? 1), threads: recipe.threads ?? 1 };
   await setThreads(session.threads);
   const blocks = recipe.blocks ?? model.family.blocks;
+  const sparsities = await readSparsities(recipe);
+  assertSchedule(recipe, model, blocks, sparsities);
   const sources = sourcesOf(model);
   return await timed(told.emit, 'calibration', {}, async () => {
     const calibration = await sample(recipe, model, sources, told);
     const datasets: EvaluationTokens[] = [];
     for (const dataset of recipe.evaluation.datasets) datasets.push(await tokensOf(dataset, recipe.evaluation, model, sources));
-    return { recipe, model, session, blocks, calibration, datasets };
+    return { recipe, model, session, blocks, calibration, datasets, sparsities };
   });
 }
 

@@ -8,8 +8,7 @@ import { schedulerSchema } from '../../src/contract/recipe.ts';
 import { alphaSchedule, atpSchedule, owlSchedule, uniformSchedule } from '../../src/worker/schedule/blocks.ts';
 import { weightedMean } from '../../src/worker/schedule/budget.ts';
 import { fileSchedule } from '../../src/worker/schedule/file.ts';
-import { resolveScheduler } from '../../src/worker/schedule/resolve.ts';
-import { schedule } from '../../src/worker/schedule/schedule.ts';
+import { resolveScheduler, schedule } from '../../src/worker/schedule/schedule.ts';
 import type { LayerSize, Schedule } from '../../src/worker/schedule/types.ts';
 
 interface Reference {

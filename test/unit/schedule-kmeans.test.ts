@@ -7,7 +7,7 @@ import { weightedMean } from '../../src/worker/schedule/budget.ts';
 import { cluster } from '../../src/worker/schedule/clusters.ts';
 import { estimatesOf, type LayerStatistics } from '../../src/worker/schedule/estimates.ts';
 import { kmeansSchedule } from '../../src/worker/schedule/kmeans.ts';
-import { resolveScheduler } from '../../src/worker/schedule/resolve.ts';
+import { resolveScheduler } from '../../src/worker/schedule/schedule.ts';
 import type { KmeansScheduler, LayerSize } from '../../src/worker/schedule/types.ts';
 import { schedulerSchema } from '../../src/contract/recipe.ts';
 

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -96,6 +96,15 @@ describe('texts that can’t be read', () => {
       code: 'texts.not-found',
       params: { path: join(folder, 'none.txt') },
     });
+  });
+  it('a path through a file', async () => {
+    const path = join(write('plain.txt', 'a'), 'b.txt');
+    expect(await refusal(path)).toEqual({ code: 'texts.unreadable', params: { path, reason: 'ENOTDIR' } });
+  });
+  it('a single text of more than 128 MiB', async () => {
+    const path = write('large.txt', '');
+    truncateSync(path, 128 * 2 ** 20 + 1);
+    expect(await refusal(path)).toEqual({ code: 'texts.too-large', params: { path, megabytes: 128 } });
   });
   it('another extension', async () => {
     const path = write('a.csv', 'text\na');

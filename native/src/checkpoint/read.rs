@@ -1,13 +1,12 @@
 //! Reading tensors out of the map: data may lie at any alignment, so bytes become numbers one by one and are never cast.
 
-use half::f16;
-use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 use rayon::prelude::*;
 
 use super::header::shown;
 use super::{Checkpoint, Tensor, display};
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::solve::weight::Storage;
 
 /// Elements a task takes at once: fixed, so that results can't depend on the number of threads.
 const CHUNK: usize = 1 << 16;
@@ -23,37 +22,18 @@ pub struct Scan {
     pub first_not_finite: Option<usize>,
 }
 
-#[derive(Clone, Copy)]
-enum Float {
-    F32,
-    F16,
-    BF16,
-}
-
-impl Float {
-    fn bytes(self) -> usize {
-        match self {
-            Float::F32 => 4,
-            Float::F16 | Float::BF16 => 2,
-        }
-    }
-}
-
 impl Checkpoint {
     /// Fills `out` with the tensor's elements, row-major, in parallel on the current rayon pool.
     ///
     /// Errors: `checkpoint.no-tensor`, `checkpoint.not-a-weight-dtype`. Panics unless `out` has the tensor's length.
     pub fn load_f32(&self, name: &str, out: &mut [f32]) -> Result<()> {
         let tensor = self.tensor(name)?;
-        let dtype = self.float(tensor)?;
+        let storage = self.storage(tensor)?;
         assert_eq!(out.len(), tensor.elements(), "length of the buffer for {name}");
+        let chunks = self.data(tensor).par_chunks(CHUNK * storage.size());
         out.par_chunks_mut(CHUNK)
-            .zip(self.data(tensor).par_chunks(CHUNK * dtype.bytes()))
-            .for_each(|(out, bytes)| match dtype {
-                Float::F32 => f32_from_bytes(bytes, out),
-                Float::F16 => f32_from_f16_bytes(bytes, out),
-                Float::BF16 => f32_from_bf16_bytes(bytes, out),
-            });
+            .zip(chunks)
+            .for_each(|(out, bytes)| storage.decode(bytes, out));
         Ok(())
     }
 
@@ -94,12 +74,12 @@ impl Checkpoint {
     /// Errors: as `load_f32`; `cancelled`.
     pub fn scan(&self, name: &str, control: &Control) -> Result<Scan> {
         let tensor = self.tensor(name)?;
-        let dtype = self.float(tensor)?;
+        let storage = self.storage(tensor)?;
         control.begin(tensor.bytes)?;
-        let chunks = self.data(tensor).par_chunks(CHUNK * dtype.bytes()).enumerate();
+        let chunks = self.data(tensor).par_chunks(CHUNK * storage.size()).enumerate();
         let found = chunks.map(|(i, bytes)| {
             control.advance(bytes.len() as u64)?;
-            Ok(scan_chunk(dtype, i * CHUNK, bytes))
+            Ok(scan_chunk(storage, i * CHUNK, bytes))
         });
         found.try_reduce(Scan::default, |before, after| {
             Ok(Scan {
@@ -110,11 +90,12 @@ impl Checkpoint {
         })
     }
 
-    fn float(&self, tensor: &Tensor) -> Result<Float> {
+    /// How a weight's numbers are stored. Errors: `checkpoint.not-a-weight-dtype`.
+    pub fn storage(&self, tensor: &Tensor) -> Result<Storage> {
         match tensor.dtype.name() {
-            "F32" => Ok(Float::F32),
-            "F16" => Ok(Float::F16),
-            "BF16" => Ok(Float::BF16),
+            "F32" => Ok(Storage::F32),
+            "F16" => Ok(Storage::F16),
+            "BF16" => Ok(Storage::BF16),
             dtype => {
                 let (path, tensor) = self.place(tensor);
                 Err(Error::NotAWeightDtype {
@@ -131,37 +112,12 @@ impl Checkpoint {
     }
 }
 
-fn f32_from_bytes(bytes: &[u8], out: &mut [f32]) {
-    for (out, b) in out.iter_mut().zip(bytes.as_chunks().0) {
-        *out = f32::from_le_bytes(*b);
-    }
-}
-
-/// By way of an aligned buffer, as half's conversion (F16C where the processor has it) takes whole slices.
-fn f32_from_f16_bytes(bytes: &[u8], out: &mut [f32]) {
-    let mut bits = [0u16; 1024];
-    for (out, bytes) in out.chunks_mut(bits.len()).zip(bytes.chunks(2 * bits.len())) {
-        let bits = &mut bits[..out.len()];
-        for (bits, b) in bits.iter_mut().zip(bytes.as_chunks().0) {
-            *bits = u16::from_le_bytes(*b);
-        }
-        bits.reinterpret_cast::<f16>().convert_to_f32_slice(out);
-    }
-}
-
-/// A bfloat16 is the upper half of a float32.
-fn f32_from_bf16_bytes(bytes: &[u8], out: &mut [f32]) {
-    for (out, b) in out.iter_mut().zip(bytes.as_chunks().0) {
-        *out = f32::from_bits(u32::from(u16::from_le_bytes(*b)) << 16);
-    }
-}
-
 /// `first` is the index of the chunk's first element in its tensor.
-fn scan_chunk(dtype: Float, first: usize, bytes: &[u8]) -> Scan {
-    match dtype {
-        Float::F32 => scan_bits(first, bytes, |b: &[u8; 4]| u32::from_le_bytes(*b), 0x7f80_0000),
-        Float::F16 => scan_bits(first, bytes, |b: &[u8; 2]| u16::from_le_bytes(*b).into(), 0x7c00),
-        Float::BF16 => scan_bits(first, bytes, |b: &[u8; 2]| u16::from_le_bytes(*b).into(), 0x7f80),
+fn scan_chunk(storage: Storage, first: usize, bytes: &[u8]) -> Scan {
+    match storage {
+        Storage::F32 => scan_bits(first, bytes, |b: &[u8; 4]| u32::from_le_bytes(*b), 0x7f80_0000),
+        Storage::F16 => scan_bits(first, bytes, |b: &[u8; 2]| u16::from_le_bytes(*b).into(), 0x7c00),
+        Storage::BF16 => scan_bits(first, bytes, |b: &[u8; 2]| u16::from_le_bytes(*b).into(), 0x7f80),
     }
 }
 

@@ -60,7 +60,7 @@ pub fn factorize(gram: Gram, scale: f64, percdamp: f64, control: &Control) -> Re
     let hessian_diagonal: Vec<f32> = (0..n).map(|j| (scale * gram.get(j, j)) as f32).collect();
     let alive = |h: f32| if h == 0.0 { 1.0 } else { h as f64 };
     let mean = hessian_diagonal.iter().map(|&h| alive(h)).sum::<f64>() / n as f64;
-    control.begin(2 * triangle_of_cubes(n))?;
+    control.begin(2 * work(n) + 1)?;
     for (retries, share) in [percdamp, percdamp * 10.0, percdamp * 100.0].into_iter().enumerate() {
         if retries > 0 && share > 1.0 {
             break;
@@ -70,6 +70,7 @@ pub fn factorize(gram: Gram, scale: f64, percdamp: f64, control: &Control) -> Re
         if cholesky(MatMut::from_row_major_slice_mut(&mut a, n, n), control)? {
             invert(MatMut::from_row_major_slice_mut(&mut a, n, n), control)?;
             a.reverse();
+            control.advance(1)?;
             return Ok(Factor {
                 cols: n,
                 u: a,
@@ -82,14 +83,14 @@ pub fn factorize(gram: Gram, scale: f64, percdamp: f64, control: &Control) -> Re
     Err(Error::NotPositiveDefinite {})
 }
 
-/// Units of work of a factorisation, for the progress: one for each tile and panel.
-fn triangle_of_cubes(n: usize) -> u64 {
-    (0..n).step_by(PANEL).map(|k| tiles_below(n - k)).sum()
-}
-
-fn tiles_below(n: usize) -> u64 {
-    let tiles = n.div_ceil(TILE) as u64;
-    tiles * (tiles + 1) / 2
+/// Units of work of the factorisation, and of the inversion: one for each tile of each panel's trailing triangle.
+fn work(n: usize) -> u64 {
+    let tiles = |rest: usize| rest.div_ceil(TILE) as u64;
+    let triangle = |rest: usize| tiles(rest) * (tiles(rest) + 1) / 2;
+    (0..n)
+        .step_by(PANEL)
+        .map(|start| triangle(n.saturating_sub(start + PANEL)))
+        .sum()
 }
 
 /// The damped Hessian with rows and columns in reverse order: [n, n] row-major, lower triangle, zeros above the diagonal.

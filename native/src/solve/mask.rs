@@ -29,12 +29,17 @@ where
     nth_smallest(((sparsity * count as f64) as usize).min(count - 1), parts, visit)
 }
 
+/// The bits of floats that are not negative are in the order of the floats; NaN, of either sign, comes last.
+fn order(score: f32) -> u32 {
+    score.abs().to_bits()
+}
+
 /// The entry of 0-based `rank` in ascending order, found by a histogram of the leading bits and a selection in one of its bins.
 pub fn nth_smallest<V>(rank: usize, parts: usize, visit: V) -> f32
 where
     V: Fn(usize, &mut dyn FnMut(&[f32])) + Sync,
 {
-    let bin_of = |score: f32| (score.to_bits() >> SHIFT) as usize;
+    let bin_of = |score: f32| (order(score) >> SHIFT) as usize;
     let histogram = |part: usize| {
         let mut counts = vec![0u32; 1 << HISTOGRAM_BITS];
         visit(part, &mut |scores| {
@@ -60,38 +65,37 @@ where
                 scores
                     .iter()
                     .filter(|&&score| bin_of(score) == bin)
-                    .map(|score| score.to_bits()),
+                    .map(|&score| order(score)),
             )
         });
         members
     };
     let mut candidates: Vec<u32> = (0..parts).into_par_iter().flat_map_iter(members).collect();
-    // The bits of floats that are not negative are in the order of the floats.
     f32::from_bits(*candidates.select_nth_unstable(rank - below).1)
 }
 
 /// Marks the `count` smallest of `scores` in `pruned`, the first of equals first.
-pub fn smallest(scores: &[f32], count: usize, order: &mut Vec<u32>, pruned: &mut [bool]) {
+pub fn smallest(scores: &[f32], count: usize, ranking: &mut Vec<u32>, pruned: &mut [bool]) {
     pruned.fill(false);
     if count == 0 {
         return;
     }
-    order.clear();
-    order.extend(0..scores.len() as u32);
-    let key = |&i: &u32| (scores[i as usize].to_bits(), i);
-    order.select_nth_unstable_by_key(count - 1, key);
-    for &i in &order[..count] {
+    ranking.clear();
+    ranking.extend(0..scores.len() as u32);
+    let key = |&i: &u32| (order(scores[i as usize]), i);
+    ranking.select_nth_unstable_by_key(count - 1, key);
+    for &i in &ranking[..count] {
         pruned[i as usize] = true;
     }
 }
 
 /// Marks the pruned of one row by its scores: per row the floor(sparsity * cols) smallest, or n of every m.
-pub fn mark_row(pattern: Pattern, scores: &[f32], order: &mut Vec<u32>, pruned: &mut [bool]) {
+pub fn mark_row(pattern: Pattern, scores: &[f32], ranking: &mut Vec<u32>, pruned: &mut [bool]) {
     match pattern {
-        Pattern::Sparsity(sparsity) => smallest(scores, (sparsity * scores.len() as f64) as usize, order, pruned),
+        Pattern::Sparsity(sparsity) => smallest(scores, (sparsity * scores.len() as f64) as usize, ranking, pruned),
         Pattern::NofM { n, m } => {
             for (scores, pruned) in scores.chunks(m).zip(pruned.chunks_mut(m)) {
-                smallest(scores, n.min(scores.len()), order, pruned);
+                smallest(scores, n.min(scores.len()), ranking, pruned);
             }
         }
     }

@@ -1,3 +1,4 @@
+pub mod lanes;
 pub mod magnitude;
 pub mod mask;
 pub mod sparsegpt;

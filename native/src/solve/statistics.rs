@@ -51,7 +51,7 @@ struct Histogram {
 }
 
 fn bin_of(saliency: f32) -> usize {
-    (saliency.to_bits() >> (31 - BIN_BITS)) as usize
+    (saliency.abs().to_bits() >> (31 - BIN_BITS)) as usize
 }
 
 /// Calls `visit(row's saliencies)` for every row of a panel.

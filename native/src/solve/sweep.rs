@@ -6,13 +6,13 @@
 use faer::prelude::{MatMut, MatRef, Reborrow, ReborrowMut};
 use rayon::prelude::*;
 
+use super::lanes::{Keep, LANES, Lanes, count_before, keep_above, prune_column, saliencies, subtract_errors};
 use super::mask::{Pattern, threshold};
 use super::weight::Storage;
 use crate::control::Control;
 use crate::error::Result;
 use crate::linalg::factor::Factor;
 use crate::linalg::gemm::subtract_product;
-use crate::vectorized;
 
 /// Columns pruned by one threshold.
 const BLOCK: usize = 128;
@@ -22,8 +22,6 @@ const SPAN: usize = 512;
 const PANEL: usize = 128;
 /// Rows and columns of a task in the product after a span.
 const TILE: usize = 512;
-/// Rows swept together, one in each lane of a vector register.
-const LANES: usize = 16;
 /// Columns whose errors are spread over the block at once.
 const STEP: usize = 8;
 
@@ -194,9 +192,9 @@ struct Block<'a> {
 impl<'a> Block<'a> {
     fn new(factor: &'a Factor, first: usize, width: usize, pattern: Pattern, storage: Storage) -> Self {
         let step = match pattern {
-            // The weights of a group must all be up to date when its mask is chosen.
-            Pattern::NofM { m, .. } if m % STEP != 0 && STEP % m != 0 => 1,
-            _ => STEP,
+            Pattern::Sparsity(_) => STEP,
+            // A group of m starts where a step does: there its weights are up to date.
+            Pattern::NofM { m, .. } => STEP.min(1 << m.trailing_zeros()),
         };
         let view = factor.u().submatrix(first, first, width, width);
         let mut u = vec![0f32; width.next_multiple_of(step) * width];
@@ -268,36 +266,18 @@ fn column(w: MatRef<'_, f32>, j: usize, top: usize, height: usize) -> &[f32] {
     &w.col(j).try_as_col_major().expect("columns are contiguous").as_slice()[top..top + height]
 }
 
-#[inline(always)]
-fn saliency(w: f32, u_jj: f32) -> f32 {
-    (w * w) / (u_jj * u_jj)
-}
-
-vectorized! {
-    fn saliencies(w: &[f32], u_jj: f32, scores: &mut [f32]) {
-        for (score, &w) in scores.iter_mut().zip(w) {
-            *score = saliency(w, u_jj);
-        }
-    }
-}
-
-/// The values of one column in `LANES` rows.
-#[derive(Clone, Copy, Default)]
-#[repr(align(64))]
-struct Lanes([f32; LANES]);
-
 /// `LANES` rows of a block, one in each lane; a slot for each column.
 struct Group {
     w: Vec<Lanes>,
     errors: Vec<Lanes>,
     scores: Vec<Lanes>,
     /// All bits set where a weight is kept.
-    keep: Vec<[u32; LANES]>,
+    keep: Vec<Keep>,
 }
 
 impl Group {
     fn new(width: usize) -> Self {
-        let lanes = || vec![Lanes::default(); width];
+        let lanes = || vec![Lanes::ZERO; width];
         Self {
             w: lanes(),
             errors: lanes(),
@@ -333,87 +313,65 @@ fn store(to: MatMut<f32>, lanes: &[Lanes]) {
     }
 }
 
-vectorized! {
-    /// Sweeps one group of rows over the columns of a block, pruning what scores `limit` or less (or n of every m).
-    fn sweep_group(group: &mut Group, block: &Block, limit: f32) {
-        if let Pattern::Sparsity(_) = block.pattern {
-            for ((keep, w), &diagonal) in group.keep.iter_mut().zip(&group.w).zip(&block.diagonal) {
-                for (keep, &w) in keep.iter_mut().zip(&w.0) {
-                    *keep = if saliency(w, diagonal) <= limit { 0 } else { !0 };
-                }
-            }
+/// Sweeps one group of rows over the columns of a block, pruning what scores `limit` or less (or n of every m).
+fn sweep_group(group: &mut Group, block: &Block, limit: f32) {
+    if let Pattern::Sparsity(_) = block.pattern {
+        for j in 0..block.width {
+            saliencies(&group.w[j].0, block.diagonal[j], &mut group.scores[j].0);
+            keep_above(&group.scores[j], limit, &mut group.keep[j]);
         }
-        if block.step == STEP { sweep_steps::<STEP>(group, block) } else { sweep_steps::<1>(group, block) }
+    }
+    match block.step {
+        8 => sweep_steps::<8>(group, block),
+        4 => sweep_steps::<4>(group, block),
+        2 => sweep_steps::<2>(group, block),
+        _ => sweep_steps::<1>(group, block),
     }
 }
 
-#[inline(always)]
 fn sweep_steps<const STEP: usize>(group: &mut Group, block: &Block) {
     let width = block.width;
     for (step, u) in block.u.chunks(width * STEP).enumerate() {
         let u = u.as_chunks::<STEP>().0;
         let first = step * STEP;
         let last = (first + STEP).min(width);
+        if let Pattern::NofM { n, m } = block.pattern
+            && first % m == 0
+        {
+            keep_largest(group, &block.diagonal, first, (first + m).min(width), n);
+        }
         for j in first..last {
-            if let Pattern::NofM { n, m } = block.pattern
-                && j % m == 0
-            {
-                keep_largest(group, &block.diagonal, j, (j + m).min(width), n);
-            }
-            prune_column(group, j, block.diagonal[j], block.storage);
-            let errors = group.errors[j].0;
+            prune_column(
+                &mut group.w[j],
+                &group.keep[j],
+                block.diagonal[j],
+                block.storage,
+                &mut group.errors[j],
+            );
+            let s = j - first;
             for k in j + 1..last {
-                subtract_scaled(&mut group.w[k].0, &errors, u[k][j - first]);
+                subtract_errors(&mut group.w[k..k + 1], &[group.errors[j]], &[[u[k][s]]]);
             }
         }
         if last < width {
-            let errors: [Lanes; STEP] = std::array::from_fn(|s| group.errors[first + s]);
-            for (w, u) in group.w[last..].iter_mut().zip(&u[last..]) {
-                let mut sum = *w;
-                for (errors, &u) in errors.iter().zip(u) {
-                    subtract_scaled(&mut sum.0, &errors.0, u);
-                }
-                *w = sum;
-            }
+            let errors = group.errors[first..]
+                .first_chunk()
+                .expect("only the last step is shorter");
+            subtract_errors(&mut group.w[last..], errors, &u[last..]);
         }
-    }
-}
-
-#[inline(always)]
-fn subtract_scaled(w: &mut [f32; LANES], errors: &[f32; LANES], u: f32) {
-    for (w, &error) in w.iter_mut().zip(errors) {
-        *w = (-error).mul_add(u, *w);
-    }
-}
-
-#[inline(always)]
-fn prune_column(group: &mut Group, j: usize, diagonal: f32, storage: Storage) {
-    for lane in 0..LANES {
-        let w = group.w[j].0[lane];
-        let q = f32::from_bits(storage.round(w).to_bits() & group.keep[j][lane]);
-        group.errors[j].0[lane] = (w - q) / diagonal;
-        group.w[j].0[lane] = q;
     }
 }
 
 /// Chooses the n least salient of columns `first..last` in each row, the leftmost of equals first, and keeps the others.
-#[inline(always)]
 fn keep_largest(group: &mut Group, diagonal: &[f32], first: usize, last: usize, n: usize) {
     for j in first..last {
-        for lane in 0..LANES {
-            group.scores[j].0[lane] = saliency(group.w[j].0[lane], diagonal[j]);
-        }
+        saliencies(&group.w[j].0, diagonal[j], &mut group.scores[j].0);
     }
     for j in first..last {
-        let mut before = [0u32; LANES];
+        let mut before = [0; LANES];
         for other in first..last {
-            for lane in 0..LANES {
-                let (a, b) = (group.scores[other].0[lane], group.scores[j].0[lane]);
-                before[lane] += (a < b || (a == b && other < j)) as u32;
-            }
+            count_before(&group.scores[other], &group.scores[j], other < j, &mut before);
         }
-        for lane in 0..LANES {
-            group.keep[j][lane] = if before[lane] < n as u32 { 0 } else { !0 };
-        }
+        group.keep[j] = before.map(|before| if before < n as u32 { 0 } else { !0 });
     }
 }

@@ -121,6 +121,8 @@ export const en = {
   // Schedules
   'schedule.out-of-reach':
     "The target sparsity {{target}} is out of the scheduler's reach, from {{least}} to {{most}}. Change sparsity, or scheduler.min and scheduler.max.",
+  'schedule.groups':
+    'scheduler.groups is {{groups}}, but only {{layers}} layers are to be pruned. Give {{layers}} or fewer, or 0 for a group each.',
   'schedule.beta':
     'scheduler.beta is {{beta}}, but with {{blocks}} blocks and a target sparsity of {{target}} it may not pass ±{{largest}}. Choose a smaller one.',
   'schedule-file.not-an-object':
@@ -135,7 +137,7 @@ export const en = {
   // Files, recipes, runs
   'file.not-readable': '{{path}} cannot be read: {{reason}}. Check that the file is there and that you may read it.',
   'file.not-writable': '{{path}} cannot be written: {{reason}}. Choose another folder or change its permissions.',
-  'file.no-space': 'There is no space left for {{path}}. Free some space and continue with: tamis resume',
+  'file.no-space': 'There is no space left for {{path}}. Free some space; a run that was begun goes on with: tamis resume DIR',
   'file.not-json': '{{path}} is not valid JSON: {{reason}}. Mend the file or write it anew.',
   'file.wrong-shape':
     '{{path}} is damaged at {{field}}: {{reason}}. Restore the file, or start the run anew in another folder.',
@@ -156,7 +158,7 @@ export const en = {
   'recipe.pattern-does-not-divide':
     'nm: a pattern of {{n}} of {{m}} does not divide the {{cols}} columns of {{layer}}. Choose an m that divides {{cols}}.',
   'calibration.not-finite':
-    'Calibration sequence {{sample}} gave a value that is not finite at the input {{tap}} of block {{block}}. Check the checkpoint, or calibrate on other text.',
+    'Calibration sequence {{sample}} gave a value that is not finite at the input of {{layer}}. Check the checkpoint, or calibrate on other text.',
   'factor.failed':
     'The Hessian of {{layer}} is not positive definite, even with more damping. Give more or other calibration data, or raise --percdamp.',
   'factor.damped': '{{layer}}: the Hessian needed more damping ({{damping}}, after {{retries}} retries).',
@@ -168,6 +170,8 @@ export const en = {
   'run.locked': '{{path}} is in use by another Tamis process. Wait for it to end, or stop it.',
   'run.changed-recipe':
     'The recipe of the run in {{path}} has changed since it began. Put recipe.json back as it was, or start a new run.',
+  'run.changed-sparsities':
+    'The file of sparsities of the run in {{path}} has changed since it began. Put it back as it was, or start a new run.',
   'run.changed-model':
     'The model of the run in {{path}} has changed since it began. Put its files back as they were, or start a new run.',
   'run.changed-calibration':
@@ -209,6 +213,8 @@ export const en = {
     'config.json says activation_function {{value}}, but only {{known}} is computed for this family. Take a model with {{known}}.',
   'config.heads':
     'config.json says hidden_size {{hidden}}, which num_attention_heads {{heads}} does not divide. Download config.json again, or correct it.',
+  'device.not-built-in':
+    'The onnxruntime for {{platform}} has no support for {{device}}. Choose another --device; tamis devices lists those that work.',
   'device.failed':
     'The device {{device}} does not run this model: {{reason}}. Choose another --device; tamis devices lists and tests them.',
   'evaluation.seqlen':
@@ -216,7 +222,16 @@ export const en = {
   'file.wrong-size':
     '{{path}} has {{bytes}} bytes where {{expected}} are expected. Start the run anew in another folder.',
 
+  // Plans
+  'plan.memory':
+    'The stage {{stage}} needs about {{needed}} MiB of memory, and {{free}} MiB are free. Close other programs, or run it on a machine with more memory.',
+  'plan.busy':
+    'Other programs are using the processor: the times were measured beside them. Make the plan again when they have ended.',
+  'plan.disk':
+    'The run needs about {{needed}} MiB for {{path}}, and {{free}} MiB are free there. Free some space, or choose another --out.',
+
   // Anything else
+  'cancelled.no-run': 'Cancelled: nothing was begun that could be continued. Start it again when you like.',
   cancelled: 'The run was cancelled. Continue it with: tamis resume {{path}}',
   internal: 'Something went wrong inside Tamis: {{detail}}. This is a bug; please report it with the log of the run.',
 } as const satisfies Record<string, string>;

@@ -97,6 +97,8 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
 
   'schedule.out-of-reach':
     '目標稀疏度 {{target}} 超出排程器可達的範圍 {{least}} 到 {{most}}。請調整 sparsity，或 scheduler.min 與 scheduler.max。',
+  'schedule.groups':
+    'scheduler.groups 為 {{groups}}，但要剪枝的只有 {{layers}} 層。請給 {{layers}} 以下的值，或用 0 讓每層自成一組。',
   'schedule.beta':
     'scheduler.beta 為 {{beta}}，但在 {{blocks}} 個區塊、目標稀疏度 {{target}} 之下，不可超過 ±{{largest}}。請選擇較小的值。',
   'schedule-file.not-an-object':
@@ -108,7 +110,7 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
 
   'file.not-readable': '無法讀取 {{path}}：{{reason}}。請確認檔案存在且您有讀取權限。',
   'file.not-writable': '無法寫入 {{path}}：{{reason}}。請選擇其他資料夾或變更權限。',
-  'file.no-space': '沒有空間可寫入 {{path}}。請清出空間後以 tamis resume 繼續。',
+  'file.no-space': '沒有空間可寫入 {{path}}。請清出空間；已開始的執行可用 tamis resume DIR 繼續。',
   'file.not-json': '{{path}} 不是有效的 JSON：{{reason}}。請修正或重新產生該檔案。',
   'file.wrong-shape': '{{path}} 的 {{field}} 已損壞：{{reason}}。請還原檔案，或在另一個資料夾重新執行。',
   'checkpoint.not-finite':
@@ -126,7 +128,7 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'recipe.pattern-does-not-divide':
     'nm：{{n}}:{{m}} 樣式無法整除 {{layer}} 的 {{cols}} 欄。請選擇可整除 {{cols}} 的 m。',
   'calibration.not-finite':
-    '校準序列 {{sample}} 在第 {{block}} 區塊的輸入 {{tap}} 產生非有限數值。請檢查檢查點，或改用其他校準文字。',
+    '校準序列 {{sample}} 在 {{layer}} 的輸入產生非有限數值。請檢查檢查點，或改用其他校準文字。',
   'factor.failed': '{{layer}} 的 Hessian 即使增加阻尼仍非正定。請提供更多或其他校準資料，或提高 --percdamp。',
   'factor.damped': '{{layer}}：Hessian 需要更大的阻尼（{{damping}}，重試 {{retries}} 次）。',
   'evaluation.not-finite': '{{dataset}} 的困惑度不是有限數值。請檢查檢查點。',
@@ -135,6 +137,7 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'run.not-finished': '{{path}} 的執行尚未完成。請以 tamis resume {{path}} 繼續。',
   'run.locked': '{{path}} 正由另一個 Tamis 程序使用。請等它結束，或將它停止。',
   'run.changed-recipe': '{{path}} 的配方自執行開始後已變更。請還原 recipe.json，或開始新的執行。',
+  'run.changed-sparsities': '{{path}} 的稀疏度檔案自執行開始後已變更。請還原，或開始新的執行。',
   'run.changed-model': '{{path}} 的模型自執行開始後已變更。請還原其檔案，或開始新的執行。',
   'run.changed-calibration': '{{path}} 的校準資料自執行開始後已變更。請還原，或開始新的執行。',
   'run.changed-evaluation': '{{path}} 的評估資料自執行開始後已變更。請還原，或開始新的執行。',
@@ -165,12 +168,20 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
     'config.json 的 activation_function 為 {{value}}，但此家族只支援 {{known}}。請改用 {{known}} 的模型。',
   'config.heads':
     'config.json 的 hidden_size {{hidden}} 無法被 num_attention_heads {{heads}} 整除。請重新下載或修正 config.json。',
+  'device.not-built-in':
+    '{{platform}} 版的 onnxruntime 不支援 {{device}}。請改用其他 --device；tamis devices 會列出可用的裝置。',
   'device.failed':
     '裝置 {{device}} 無法執行此模型：{{reason}}。請改用其他 --device；可用 tamis devices 列出並測試各裝置。',
   'evaluation.seqlen':
     'evaluation.seqlen 為 {{seqlen}}，但模型最多接受 {{limit}} 個 token。請指定 {{limit}} 或更小的值。',
   'file.wrong-size': '{{path}} 有 {{bytes}} 位元組，應為 {{expected}} 位元組。請在另一個資料夾重新執行。',
 
+  'plan.memory':
+    '{{stage}} 階段約需 {{needed}} MiB 記憶體，目前可用 {{free}} MiB。請關閉其他程式，或改用記憶體較大的機器。',
+  'plan.busy': '其他程式正在使用處理器，時間是在此情況下測得的。請待其結束後重新規劃。',
+  'plan.disk': '這次執行在 {{path}} 約需 {{needed}} MiB，目前可用 {{free}} MiB。請清出空間，或指定其他 --out。',
+
+  'cancelled.no-run': '已取消：尚無可以繼續的執行。需要時請重新開始。',
   cancelled: '執行已取消。可用此指令繼續：tamis resume {{path}}',
   internal: 'Tamis 內部發生錯誤：{{detail}}。這是程式的缺陷，請附上執行紀錄回報。',
 };

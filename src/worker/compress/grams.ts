@@ -31,7 +31,7 @@ export async function collectGrams(
         const rows = count * seqlen;
         const gram = grams.get(tap) ?? new native.Gram(x.length / rows);
         grams.set(tap, gram);
-        await clock.time('gram', () => addRows(gram, x, rows, { block, tap, first, seqlen }, signal));
+        await clock.time('gram', () => addRows(gram, x, rows, { layer: layerOf(model, block, tap), first, seqlen }, signal));
       }
       progress.add(operations.gram * count);
     }
@@ -42,8 +42,8 @@ export async function collectGrams(
 }
 
 interface Place {
-  readonly block: number;
-  readonly tap: string;
+  /** The first one that reads the tap. */
+  readonly layer: string;
   readonly first: number;
   readonly seqlen: number;
 }
@@ -54,7 +54,7 @@ async function addRows(gram: Gram, x: Float32Array, rows: number, place: Place, 
   } catch (error) {
     if (!(error instanceof TamisError) || error.code !== 'numeric.not-finite') throw error;
     const sample = place.first + Math.floor(Number(error.params['row']) / place.seqlen);
-    throw new TamisError('calibration.not-finite', { block: place.block, tap: place.tap, sample });
+    throw new TamisError('calibration.not-finite', { layer: place.layer, sample });
   }
 }
 

@@ -6,7 +6,7 @@ import { TamisError } from '../../contract/errors.ts';
 import { estimateKinds, type Recipe } from '../../contract/recipe.ts';
 import { centroidSchema } from '../../contract/report.ts';
 import type { Model } from '../model/open.ts';
-import { parseJson } from '../run/files.ts';
+import { parseJson, readError } from '../run/files.ts';
 import { stage, type Run, type Step } from '../run/run.ts';
 import { resolveScheduler, schedule, type Measured } from '../schedule/schedule.ts';
 import type { LayerSize } from '../schedule/types.ts';
@@ -26,7 +26,9 @@ export type Schedule = z.infer<typeof scheduleSchema>;
 export async function scheduleLayers(run: Run, statistics: Statistics | null): Promise<Step<Schedule>> {
   const { recipe, model } = run;
   const done = await stage(run, 'schedule', scheduleSchema, async () => {
-    const measured = await measuredFor(recipe, statistics);
+    const measured: Measured = statistics
+      ? { statistics: statistics.layers, outliers: statistics.outliers, alphas: statistics.alphas }
+      : { file: run.sparsities };
     const { sparsities, groups, centroids, estimate } = schedule(
       resolveScheduler(recipe.scheduler, model.family.defaultScheduler),
       layerSizes(model, run.blocks),
@@ -55,20 +57,28 @@ function targetOf({ nm, sparsity }: Recipe): number {
   return nm ? nm.n / nm.m : (sparsity ?? 0);
 }
 
-async function measuredFor({ scheduler }: Recipe, statistics: Statistics | null): Promise<Measured> {
-  if (scheduler.kind === 'file') return { file: await readSparsities(scheduler.path) };
-  if (statistics === null) return {};
-  return { statistics: statistics.layers, outliers: statistics.outliers, alphas: statistics.alphas };
+/** The parsed JSON of the scheduler's file; null where it has none. */
+export async function readSparsities({ scheduler }: Recipe): Promise<unknown> {
+  if (scheduler.kind !== 'file') return null;
+  try {
+    return parseJson(scheduler.path, await readFile(scheduler.path, 'utf8'), z.unknown());
+  } catch (error) {
+    throw readError(error, scheduler.path);
+  }
 }
 
-async function readSparsities(path: string): Promise<unknown> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    throw new TamisError('file.not-readable', { path, reason: (error as Error).message });
+/** Refuses what can be seen to be wrong with a schedule before anything is measured. */
+export function assertSchedule(recipe: Recipe, model: Model, blocks: number, sparsities: unknown): void {
+  const { scheduler } = recipe;
+  const layers = layerSizes(model, blocks);
+  const target = targetOf(recipe);
+  if (scheduler.kind === 'kmeans') {
+    const { groups = 0, min, max } = scheduler;
+    if (groups > layers.length) throw new TamisError('schedule.groups', { groups, layers: layers.length });
+    if (target < min || target > max) throw new TamisError('schedule.out-of-reach', { target, least: min, most: max });
+  } else if (scheduler.kind !== 'owl' && scheduler.kind !== 'alpha') {
+    schedule(scheduler, layers, target, { file: sparsities });
   }
-  return parseJson(path, text, z.unknown());
 }
 
 /** What the schedule says of one layer. */

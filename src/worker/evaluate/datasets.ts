@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { TamisError } from '../../contract/errors.ts';
 import type { Stage } from '../../contract/events.ts';
 import { perplexitySchema, type Perplexity } from '../../contract/report.ts';
 import type { Model } from '../model/open.ts';
@@ -36,6 +37,7 @@ export async function evaluateDatasets({ stage, model, session, datasets, scratc
   });
   progress.reach(1);
   return measured.map(({ name, perplexity, tokens, windows: count, seconds }, index) => {
+    if (!Number.isFinite(perplexity)) throw new TamisError('evaluation.not-finite', { dataset: name });
     const dataset = datasets[index];
     const bits = dataset ? bitsPerByte(Math.log(perplexity), dataset) : null;
     return { dataset: name, seqlen, windows: count, tokens, perplexity, bitsPerByte: bits, seconds };

@@ -2,7 +2,7 @@ import path from 'node:path';
 
 import { TamisError } from '../../contract/errors.ts';
 import { Activations } from '../run/activations.ts';
-import { batchSequences, openBlock, openEmbed, openHead, type Weights } from '../runtime/forward.ts';
+import { batchSequences, openBlock, openEmbed, openHead, vocabularyRanges, type Weights } from '../runtime/forward.ts';
 import type { SessionOptions } from '../runtime/session.ts';
 import type { TensorInfo } from '../native.ts';
 
@@ -78,7 +78,7 @@ export async function perplexities(
 
 function windowCount({ name, tokens }: EvaluationSet, { seqlen, windows }: EvaluationOptions): number {
   const count = Math.floor(tokens.length / seqlen);
-  if (count === 0) throw new TamisError('evaluation.too-short', { name, tokens: tokens.length, seqlen });
+  if (count === 0) throw new TamisError('evaluation.too-short', { dataset: name, tokens: tokens.length, seqlen });
   return Math.min(count, windows ?? count);
 }
 
@@ -103,13 +103,15 @@ async function windowLosses(
   const { seqlen } = options;
   const { blocks, hidden } = model.family;
   const batch = batchSequences(seqlen);
-  const step = counter((blocks + 2) * Math.ceil(windows / batch), ids.length, options);
+  const step = counter((1 + blocks + vocabularyRanges(model).length) * Math.ceil(windows / batch), ids.length, options);
   const file = path.join(options.scratch, 'evaluation.f32');
   const activations = Activations.create(file, { sequences: windows, seqlen, hidden });
   try {
     await embedAll(model, ids, activations, options, step);
     for (let block = 0; block < blocks; block++) await blockAll(model, block, activations, options, step);
-    return await headAll(model, ids, activations, options, step);
+    const losses = await headAll(model, ids, activations, options, step);
+    step();
+    return losses;
   } finally {
     activations.remove();
   }
@@ -161,6 +163,7 @@ async function blockAll(
   }
 }
 
+/** The head goes over all windows once for each range of the vocabulary; a token's log-sums are added up. */
 async function headAll(
   model: Weights,
   ids: Int32Array,
@@ -168,28 +171,50 @@ async function headAll(
   options: EvaluationOptions,
   step: () => void,
 ): Promise<Float64Array> {
-  const { seqlen } = options;
-  const losses = new Float64Array(activations.shape.sequences);
-  const head = await openHead(model, options);
-  try {
-    for (const [start, count] of batches(activations)) {
-      step();
-      const nll = await head.run(activations.read(start, count), nextTokens(ids, start * seqlen, count * seqlen));
-      for (let i = 0; i < count; i++) {
-        const predictions = nll.subarray(i * seqlen, (i + 1) * seqlen - 1);
-        losses[start + i] = predictions.reduce((a, b) => a + b, 0) / predictions.length;
+  const targets = nextTokens(ids);
+  const logSums = new Float64Array(targets.length).fill(-Infinity);
+  const logits = new Float64Array(targets.length);
+  for (const range of vocabularyRanges(model)) {
+    const head = await openHead(model, range, options);
+    try {
+      for (const [start, count] of batches(activations)) {
+        step();
+        const first = start * options.seqlen;
+        const { logSum, target } = await head.run(
+          activations.read(start, count),
+          targets.subarray(first, first + count * options.seqlen),
+        );
+        for (const [i, partial] of logSum.entries()) {
+          const id = targets[first + i] ?? 0;
+          logSums[first + i] = logAddExp(logSums[first + i] ?? 0, partial);
+          if (id >= range.start && id < range.end) logits[first + i] = target[i] ?? 0;
+        }
       }
+    } finally {
+      await head.close();
     }
-  } finally {
-    await head.close();
   }
-  return losses;
+  return meanLosses(logSums, logits, options.seqlen);
 }
 
-/** The token after each of `count`; the last one of a window has none, its loss is not read. */
-function nextTokens(ids: Int32Array, start: number, count: number): Int32Array {
-  const next = new Int32Array(count);
-  next.set(ids.subarray(start + 1, start + count + 1));
+/** log(exp(a) + exp(b)). */
+function logAddExp(a: number, b: number): number {
+  return Math.max(a, b) + Math.log1p(Math.exp(-Math.abs(a - b)));
+}
+
+/** The mean over a window's predictions; its last position has no next token and does not count. */
+function meanLosses(logSums: Float64Array, logits: Float64Array, seqlen: number): Float64Array {
+  return Float64Array.from({ length: logSums.length / seqlen }, (_, window) => {
+    let sum = 0;
+    for (let i = window * seqlen; i < (window + 1) * seqlen - 1; i++) sum += (logSums[i] ?? 0) - (logits[i] ?? 0);
+    return sum / (seqlen - 1);
+  });
+}
+
+/** The token after each; the last one has none. */
+function nextTokens(ids: Int32Array): Int32Array {
+  const next = new Int32Array(ids.length);
+  next.set(ids.subarray(1));
   return next;
 }
 
@@ -198,7 +223,7 @@ function* batches({ shape: { sequences, seqlen } }: Activations): Generator<[sta
   for (let start = 0; start < sequences; start += batch) yield [start, Math.min(batch, sequences - start)];
 }
 
-/** Called before each run: tells how far it is, and stops where the signal says so. */
+/** To be called before each run and after the last: tells how far it is, and stops where the signal says so. */
 function counter(total: number, tokens: number, { signal, progress }: EvaluationOptions): () => void {
   const started = performance.now();
   let done = 0;

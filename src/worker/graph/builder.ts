@@ -57,6 +57,8 @@ export class GraphBuilder {
   readonly #inputs: ValueInfoProto[] = [];
   readonly #outputs: ValueInfoProto[] = [];
   readonly #nodes: NodeProto[] = [];
+  /** By the names of the values that are given out. */
+  readonly #outputNames = new Map<string, string>();
   readonly #constants = new Map<string, TensorProto>();
   readonly #external = new Map<string, TensorInfo>();
   #count = 0;
@@ -72,7 +74,10 @@ export class GraphBuilder {
 
   /** Gives `value` (float32) out under `name`. */
   output(name: string, value: Value): void {
-    this.#nodes.push(create(NodeProtoSchema, { name, opType: 'Identity', input: [value.name], output: [name] }));
+    const made = this.#nodes.some((node) => node.output.includes(value.name));
+    // A node's result takes the name itself, which spares a copy; an input, or what has a name already, can't.
+    if (made && !this.#outputNames.has(value.name)) this.#outputNames.set(value.name, name);
+    else this.#nodes.push(create(NodeProtoSchema, { name, opType: 'Identity', input: [value.name], output: [name] }));
     this.#outputs.push(valueInfo(name, DataType.FLOAT));
   }
 
@@ -121,7 +126,7 @@ export class GraphBuilder {
 
   build(): GraphFile {
     const nodes = neededNodes(
-      this.#nodes,
+      this.#nodes.map((node) => renamed(node, this.#outputNames)),
       this.#outputs.map((o) => o.name),
     );
     const used = new Set(nodes.flatMap((n) => n.input));
@@ -173,6 +178,11 @@ export class GraphBuilder {
   #fresh(kind: string): string {
     return `${kind}_${this.#count++}`;
   }
+}
+
+function renamed(node: NodeProto, names: ReadonlyMap<string, string>): NodeProto {
+  const rename = (name: string): string => names.get(name) ?? name;
+  return { ...node, input: node.input.map(rename), output: node.output.map(rename) };
 }
 
 /** The nodes that `outputs` depend on, in order. */

@@ -90,16 +90,19 @@ function slice(g: GraphBuilder, x: Value, axis: number, { start, end }: Rows): V
 }
 
 /**
- * Negative log-likelihood of `targets` int32 [tokens] under `logits` [tokens, vocab], in float32 nats: [tokens].
- * The largest probability is exp(max) / sum(exp) and never underflows, so log sum(exp) = max - log(largest probability): ten times as
- * fast as onnxruntime's ReduceLogSumExp, and on WebGPU too, where LogSoftmax is not.
+ * log sum(exp(x)) over the last dimension: [tokens, n] -> [tokens].
+ * The largest probability is exp(max) / sum(exp) and never underflows, so log sum(exp) = max - log(largest probability): faster and
+ * more exact than onnxruntime's ReduceLogSumExp, and on WebGPU too, where LogSoftmax is not.
  */
-export function negativeLogLikelihood(g: GraphBuilder, logits: Value, targets: Value): Value {
-  const max = g.node('ReduceMax', [logits], { axes: [1], keepdims: 1 });
-  const largest = g.node('ReduceMax', [g.node('Softmax', [logits], { axis: 1 })], { axes: [1], keepdims: 1 });
-  const logSum = g.node('Sub', [max, g.node('Log', [largest])]);
-  const target = g.node('GatherElements', [logits, reshape(g, targets, [-1, 1])], { axis: 1 });
-  return reshape(g, g.node('Sub', [logSum, target]), [-1]);
+export function logSumExp(g: GraphBuilder, x: Value): Value {
+  const max = g.node('ReduceMax', [x], { axes: [1], keepdims: 0 });
+  const largest = g.node('ReduceMax', [g.node('Softmax', [x], { axis: 1 })], { axes: [1], keepdims: 0 });
+  return g.node('Sub', [max, g.node('Log', [largest])]);
+}
+
+/** One entry of each row: x [tokens, n], index int32 [tokens] -> [tokens]. */
+export function pick(g: GraphBuilder, x: Value, index: Value): Value {
+  return reshape(g, g.node('GatherElements', [x, reshape(g, index, [-1, 1])], { axis: 1 }), [-1]);
 }
 
 /** Adds the same rows [seqlen, hidden] to every sequence of x [tokens, hidden]. */

@@ -43,10 +43,18 @@ function readConfigFile(folder: string): Record<string, unknown> {
 function layerDtype(family: FamilyModel, tensors: ReadonlyMap<string, TensorInfo>): Model['dtype'] {
   const dtypes = new Map<string, string>();
   for (let block = 0; block < family.blocks; block++) {
-    for (const { name } of family.layers(block)) dtypes.set(tensors.get(`${name}.weight`)?.dtype ?? '', name);
+    for (const layer of family.layers(block)) {
+      const name = `${layer.name}.weight`;
+      dtypes.set(tensors.get(name)?.dtype ?? '', name);
+    }
   }
-  const [[dtype, name] = ['', ''], other] = [...dtypes];
-  if (other) throw new TamisError('checkpoint.mixed-dtypes', { name: other[1], dtype: other[0], expected: dtype });
-  if (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'BF16') throw new TamisError('checkpoint.dtype', { name, dtype });
-  return dtype;
+  for (const [dtype, name] of dtypes) if (!isReadable(dtype)) throw new TamisError('checkpoint.dtype', { name, dtype });
+  const [[expected] = [''], other] = [...dtypes];
+  if (other) throw new TamisError('checkpoint.mixed-dtypes', { name: other[1], dtype: other[0], expected });
+  if (!isReadable(expected)) throw new Error('a model has layers');
+  return expected;
+}
+
+function isReadable(dtype: string): dtype is Model['dtype'] {
+  return dtype === 'F32' || dtype === 'F16' || dtype === 'BF16';
 }

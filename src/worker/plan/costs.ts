@@ -9,29 +9,69 @@ export interface LayerShape {
 export interface BlockOperations {
   /** One forward pass of one sequence. */
   readonly forward: number;
+  /** The same up to the last tap: the layers that read it are left out. */
+  readonly taps: number;
   /** One triangle of Xᵀ X of every tap, for one sequence. */
   readonly gram: number;
   /** Reversed Cholesky and triangular inverse, each n³/3, of every tap. */
   readonly factor: number;
   /** SparseGPT's sweep of every layer: rows * cols². */
   readonly solve: number;
-  /** Triangular solves for the layers' output energy: rows * cols². */
+  /** A sweep that prunes all of every layer, for its output energy: rows * cols². */
   readonly energy: number;
 }
 
 /**
- * Operations of a block from its layers' shapes.
+ * Operations of a block from its layers' shapes, in the order in which they are computed.
  * Attention adds scores and their product with the values: 2 * 2 * seqlen² * hidden a sequence.
  */
 export function blockOperations(layers: readonly LayerShape[], seqlen: number, hidden: number): BlockOperations {
-  const taps = new Map(layers.map((layer) => [layer.tap, layer.cols]));
-  const widths = [...taps.values()];
-  const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+  const lastTap = layers.at(-1)?.tap;
+  const attention = 4 * seqlen * seqlen * hidden;
+  const products = (of: readonly LayerShape[]): number => sum(of.map(({ rows, cols }) => 2 * rows * cols * seqlen));
+  const widths = tapWidths(layers);
+  const sweep = sum(layers.map(sweepOperations));
   return {
-    forward: sum(layers.map(({ rows, cols }) => 2 * rows * cols * seqlen)) + 4 * seqlen * seqlen * hidden,
-    gram: sum(widths.map((cols) => seqlen * cols * (cols + 1))),
-    factor: sum(widths.map((cols) => (2 / 3) * cols ** 3)),
-    solve: sum(layers.map(({ rows, cols }) => rows * cols * cols)),
-    energy: sum(layers.map(({ rows, cols }) => rows * cols * cols)),
+    forward: products(layers) + attention,
+    taps: products(layers.filter(({ tap }) => tap !== lastTap)) + attention,
+    gram: sum(widths.map((cols) => gramOperations(cols, seqlen))),
+    factor: sum(widths.map(factorOperations)),
+    solve: sweep,
+    energy: sweep,
   };
+}
+
+/** One triangle of Xᵀ X, X [tokens, cols]. */
+export function gramOperations(cols: number, tokens: number): number {
+  return tokens * cols * (cols + 1);
+}
+
+/** Reversed Cholesky and triangular inverse of [cols, cols]. */
+export function factorOperations(cols: number): number {
+  return (2 / 3) * cols ** 3;
+}
+
+/** One sweep over a layer: each column's errors are subtracted from all columns after it. */
+export function sweepOperations({ rows, cols }: Pick<LayerShape, 'rows' | 'cols'>): number {
+  return rows * cols * cols;
+}
+
+/** Logits of a sequence: [seqlen, width] times the vocabulary [vocab, width]. */
+export function headOperations(vocab: number, width: number, seqlen: number): number {
+  return 2 * vocab * width * seqlen;
+}
+
+/** All eigenvalues of the smaller of W Wᵀ and Wᵀ W: that product's triangle, and its reduction to a tridiagonal matrix, 4/3 n³. */
+export function spectrumOperations({ rows, cols }: Pick<LayerShape, 'rows' | 'cols'>): number {
+  const n = Math.min(rows, cols);
+  return gramOperations(n, Math.max(rows, cols)) + (4 / 3) * n ** 3;
+}
+
+/** Columns of each tap, in the order in which they are computed. */
+export function tapWidths(layers: readonly LayerShape[]): number[] {
+  return [...new Map(layers.map((layer) => [layer.tap, layer.cols])).values()];
+}
+
+export function sum(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0);
 }

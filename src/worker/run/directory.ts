@@ -1,14 +1,17 @@
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-import type { z } from 'zod';
+import { z } from 'zod';
 
 import { TamisError } from '../../contract/errors.ts';
 import { eventSchema, type RunEvent } from '../../contract/events.ts';
 import { recipeSchema, type Recipe } from '../../contract/recipe.ts';
 import { reportSchema, type Report } from '../../contract/report.ts';
 import { fromNative, native } from '../native.ts';
-import { fileError, readJson, writeJson } from './files.ts';
+import { checked, fileError, parseJson, readJson, writeJson } from './files.ts';
+
+/** What a kill leaves of files that were being written beside their names, and of measurements under way. */
+const leftover = /\.(json|md|csv|html)\.\d+$|\.safetensors\.partial$|^(estimate|evaluation)\.f32$/;
 
 /**
  * A run's folder, which is also the folder of the model that comes out (docs/formats.md lists its files).
@@ -24,16 +27,17 @@ export class RunDirectory {
     this.#lock = lock;
   }
 
-  /** Makes the folder of a new run; it must not exist, or be empty. */
+  /** Makes the folder of a new run; it must be free (`isFree`). */
   static async create(path: string, recipe: Recipe): Promise<RunDirectory> {
     const folder = resolve(path);
-    if (existsSync(folder) && readdirSync(folder).length > 0) throw new TamisError('run.exists', { path: folder });
+    if (!isFree(folder)) throw new TamisError('run.exists', { path: folder });
     try {
       mkdirSync(join(folder, 'state'), { recursive: true });
     } catch (error) {
       throw fileError(error, folder);
     }
     const directory = new RunDirectory(folder, acquireLock(folder));
+    directory.#removeLeftovers();
     await writeJson(directory.file('recipe.json'), recipe);
     return directory;
   }
@@ -45,6 +49,7 @@ export class RunDirectory {
       throw new TamisError('run.not-a-run', { path: folder });
     }
     const directory = new RunDirectory(folder, acquireLock(folder));
+    directory.#removeLeftovers();
     directory.#mendEvents();
     return directory;
   }
@@ -89,6 +94,12 @@ export class RunDirectory {
     if (end !== text.length) truncateSync(path, end);
   }
 
+  #removeLeftovers(): void {
+    for (const folder of [this.path, this.file('state')]) {
+      for (const name of readdirSync(folder)) if (leftover.test(name)) rmSync(join(folder, name));
+    }
+  }
+
   remove(...parts: string[]): void {
     rmSync(this.file(...parts), { force: true, recursive: true });
   }
@@ -98,13 +109,19 @@ export class RunDirectory {
   }
 }
 
+/** Whether a run may begin here: nothing is there, an empty folder, or one that a kill left before the run's recipe was written. */
+export function isFree(folder: string): boolean {
+  if (!existsSync(folder)) return true;
+  return statSync(folder).isDirectory() && readdirSync(folder).every((name) => name === 'state' || leftover.test(name));
+}
+
 /** The events of a run, oldest first, without their times. */
 export function readEvents(path: string): RunEvent[] {
   if (!existsSync(path)) return [];
   const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1);
   return lines.map((line) => {
-    const { at: _at, ...event } = JSON.parse(line) as Record<string, unknown>;
-    return eventSchema.parse(event);
+    const { at: _at, ...event } = parseJson(path, line, z.record(z.string(), z.unknown()));
+    return checked(path, event, eventSchema);
   });
 }
 
@@ -119,7 +136,8 @@ export async function readReport(path: string): Promise<Report> {
 function acquireLock(folder: string): { release(): void } {
   try {
     return native.FileLock.acquire(join(folder, 'state', 'lock'));
-  } catch (error) {
-    throw fromNative(error);
+  } catch (thrown) {
+    const error = fromNative(thrown);
+    throw error instanceof TamisError && error.code === 'run.locked' ? new TamisError('run.locked', { path: folder }) : error;
   }
 }

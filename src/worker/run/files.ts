@@ -7,15 +7,25 @@ import { z } from 'zod';
 
 import { TamisError } from '../../contract/errors.ts';
 
-/** Turns what the file system refused into a sentence's code; anything else is passed through. */
+/** Turns what the file system refused to write into a sentence's code; anything else is passed through. */
 export function fileError(error: unknown, path: string): unknown {
-  const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new TamisError('file.no-space', { path });
-  if (code === 'ENOENT') return new TamisError('file.not-readable', { path, reason: 'it does not exist' });
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
-    return new TamisError('file.not-writable', { path, reason: code });
-  }
-  return error;
+  if (!isSystemError(error)) return error;
+  if (error.code === 'ENOSPC' || error.code === 'EDQUOT') return new TamisError('file.no-space', { path });
+  return new TamisError('file.not-writable', { path, reason: reasonOf(error) });
+}
+
+/** The same for what it refused to read. */
+export function readError(error: unknown, path: string): unknown {
+  return isSystemError(error) ? new TamisError('file.not-readable', { path, reason: reasonOf(error) }) : error;
+}
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'code' in error && 'syscall' in error;
+}
+
+/** `ENOENT: no such file or directory`, without the call and the path that Node puts behind it. */
+function reasonOf(error: Error): string {
+  return error.message.split(',')[0] ?? error.message;
 }
 
 /** Writes a file beside its name, flushes it and renames it. */
@@ -38,7 +48,7 @@ export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T
     text = await readFile(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw new TamisError('file.not-readable', { path, reason: (error as Error).message });
+    throw readError(error, path);
   }
   return parseJson(path, text, schema);
 }
@@ -50,6 +60,11 @@ export function parseJson<T>(path: string, text: string, schema: z.ZodType<T>): 
   } catch (error) {
     throw new TamisError('file.not-json', { path, reason: (error as Error).message });
   }
+  return checked(path, value, schema);
+}
+
+/** What was read from a file, if it has the known shape; an error naming file and field if not. */
+export function checked<T>(path: string, value: unknown, schema: z.ZodType<T>): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
@@ -66,7 +81,7 @@ export async function hashFile(path: string, signal: AbortSignal, onBytes: (byte
       onBytes((chunk as Buffer).length);
     }
   } catch (error) {
-    throw signal.aborted ? new TamisError('cancelled') : fileError(error, path);
+    throw signal.aborted ? new TamisError('cancelled') : readError(error, path);
   }
   return hash.digest('hex');
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 
 import { TamisError } from '../../contract/errors.ts';
-import type { Recipe } from '../../contract/recipe.ts';
+import { recipeSchema, type Recipe } from '../../contract/recipe.ts';
 import type { Model } from '../model/open.ts';
 import { controlled } from '../native.ts';
 import type { Inputs } from '../prepare.ts';
@@ -17,6 +17,8 @@ import { hashFile, hashText, hashTokens } from './files.ts';
 /** What a run's bits depend on. A run goes on only where all of it is as it was. */
 export const fingerprintSchema = z.strictObject({
   recipe: z.string(),
+  /** The scheduler's file; null without one. */
+  sparsities: z.string().nullable(),
   /** config.json and every weight file, whole. */
   model: z.string(),
   /** Token ids of the calibration sequences; null without calibration. */
@@ -35,7 +37,7 @@ export function weightFiles(model: Model): string[] {
 
 /** Reads all of the model once: its hash, and that every weight is finite. */
 export async function takeFingerprint(inputs: Inputs, { signal, emit }: Told): Promise<Fingerprint> {
-  const { recipe, model, calibration, datasets, session } = inputs;
+  const { recipe, model, calibration, datasets, session, sparsities } = inputs;
   const progress = new Progress('fingerprint', 2 * (await weightBytes(model)), emit);
   const hash = await modelHash(model, signal, (bytes) => {
     progress.add(bytes);
@@ -47,6 +49,7 @@ export async function takeFingerprint(inputs: Inputs, { signal, emit }: Told): P
   }
   return {
     recipe: recipeHash(recipe),
+    sparsities: sparsities === null ? null : hashText(JSON.stringify(sparsities)),
     model: hash,
     calibration: calibration ? hashTokens(calibration.tokens) : null,
     evaluation: Object.fromEntries(datasets.map(({ name, tokens }) => [name, hashTokens(tokens)])),
@@ -66,8 +69,9 @@ export async function weightBytes(model: Model): Promise<number> {
   return sizes.reduce((a, b) => a + b, 0);
 }
 
+/** Of the recipe's fields in the schema's order, whatever order they were written in. */
 export function recipeHash(recipe: Recipe): string {
-  return hashText(JSON.stringify(recipe));
+  return hashText(JSON.stringify(recipeSchema.parse(recipe)));
 }
 
 /** One short string for the whole. */
@@ -77,7 +81,7 @@ export function fingerprintId(fingerprint: Fingerprint): string {
 
 /** Refuses to go on with a run of which something has changed, by name. */
 export function assertSame(was: Fingerprint, is: Fingerprint, path: string): void {
-  for (const part of ['recipe', 'model', 'calibration', 'engine'] as const) {
+  for (const part of ['recipe', 'sparsities', 'model', 'calibration', 'engine'] as const) {
     if (was[part] !== is[part]) throw new TamisError(`run.changed-${part}`, { path });
   }
   if (JSON.stringify(was.evaluation) !== JSON.stringify(is.evaluation)) throw new TamisError('run.changed-evaluation', { path });

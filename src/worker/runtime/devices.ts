@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+
 import { listSupportedBackends, Tensor } from 'onnxruntime-node';
 
 import { TamisError } from '../../contract/errors.ts';
@@ -31,6 +33,7 @@ export async function listDevices(threads: number): Promise<DeviceReport[]> {
 /** The device to run on. `auto` is the fastest that works: a software adapter never beats the CPU that it runs on. */
 export async function chooseDevice(device: Device, threads: number): Promise<RunDevice> {
   if (device !== 'auto') return device;
+  if (!mayHaveGpu()) return 'cpu';
   const working: DeviceReport[] = [];
   for (const accelerator of accelerators) {
     const report = await tryDevice({ device: accelerator, threads });
@@ -39,6 +42,11 @@ export async function chooseDevice(device: Device, threads: number): Promise<Run
   if (working.length === 0) return 'cpu';
   working.push(await tryDevice({ device: 'cpu', threads }));
   return working.reduce((best, report) => ((report.gflops ?? 0) > (best.gflops ?? 0) ? report : best)).device;
+}
+
+/** Without one of these Linux has no driver for a GPU, and asking for an adapter only writes warnings on the terminal. */
+function mayHaveGpu(): boolean {
+  return process.platform !== 'linux' || ['/dev/dri', '/dev/nvidiactl', '/dev/dxg'].some((path) => existsSync(path));
 }
 
 async function tryDevice(options: SessionOptions): Promise<DeviceReport> {

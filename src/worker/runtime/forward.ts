@@ -1,8 +1,8 @@
 import { Tensor } from 'onnxruntime-node';
 
 import type { FamilyModel } from '../families/family.ts';
-import { GraphBuilder, type Value } from '../graph/builder.ts';
-import { negativeLogLikelihood } from '../graph/operations.ts';
+import { GraphBuilder, type Rows, type Value } from '../graph/builder.ts';
+import { logSumExp, pick } from '../graph/operations.ts';
 import { Session, type SessionOptions } from './session.ts';
 import type { TensorInfo } from '../native.ts';
 
@@ -53,7 +53,7 @@ export interface BlockOptions extends SessionOptions {
   readonly output: boolean;
 }
 
-/** The arrays belong to the block and hold until its next run. */
+/** The arrays belong to the block: they hold until its next run, and are gone when it is closed. */
 export interface BlockResult {
   /** [tokens, hidden]. */
   readonly output?: Float32Array;
@@ -97,37 +97,68 @@ export async function openBlock(model: Weights, index: number, options: BlockOpt
       const { output: out, ...taps } = Object.fromEntries(results);
       return { ...(out && { output: out }), taps: new Map(Object.entries(taps)) };
     },
-    close: () => session.close(),
+    async close() {
+      await session.close();
+      buffers.free();
+    },
   };
+}
+
+/** Of each token, what a range of the vocabulary tells about its target; all [tokens]. */
+export interface HeadResult {
+  /** log sum(exp(logit)) over the range. */
+  readonly logSum: Float32Array;
+  /** The target's logit; of a target outside the range, any logit. */
+  readonly target: Float32Array;
 }
 
 export interface Head {
-  /** x [tokens, hidden], targets [tokens] -> negative log-likelihood of each target in nats [tokens]. */
-  run(x: Float32Array, targets: Int32Array): Promise<Float32Array>;
+  /** x [tokens, hidden], targets [tokens]. */
+  run(x: Float32Array, targets: Int32Array): Promise<HeadResult>;
   close(): Promise<void>;
 }
 
-/** Final norm, vocabulary and loss, in slices of at most 256 tokens. */
-export async function openHead(model: Weights, options: SessionOptions): Promise<Head> {
+/**
+ * Ranges of the vocabulary whose weights are no larger than a block's and pass no tensor of 1 GiB: the head then needs no more
+ * memory than the blocks.
+ */
+export function vocabularyRanges({ family, tensors }: Weights): Rows[] {
+  const block = family.layers(0).reduce((sum, { name }) => sum + elements(tensors.get(`${name}.weight`)), 0);
+  const count = Math.ceil((family.vocab * family.hidden) / Math.min(block, 2 ** 28));
+  const size = Math.ceil(family.vocab / count);
+  return Array.from({ length: count }, (_, i) => ({ start: i * size, end: Math.min((i + 1) * size, family.vocab) }));
+}
+
+/** Final norm and a range of the vocabulary, in slices of at most 256 tokens. */
+export async function openHead(model: Weights, vocabulary: Rows, options: SessionOptions): Promise<Head> {
   const { family } = model;
   const g = new GraphBuilder(model.tensors);
-  const hidden = family.norm(g, g.input('x', 'float32', ['tokens', family.hidden]));
-  const logits = family.logits(g, hidden, { start: 0, end: family.vocab });
-  g.output('nll', negativeLogLikelihood(g, logits, g.input('targets', 'int32', ['tokens'])));
+  const logits = family.logits(g, family.norm(g, g.input('x', 'float32', ['tokens', family.hidden])), vocabulary);
+  g.output('logSum', logSumExp(g, logits));
+  g.output('target', pick(g, logits, g.input('targets', 'int32', ['tokens'])));
   const session = await Session.open(g.build(), options);
+  const inRange = (id: number): number => (id >= vocabulary.start && id < vocabulary.end ? id - vocabulary.start : 0);
   return {
     async run(x, targets) {
-      const nll = new Float32Array(targets.length);
+      const result = { logSum: new Float32Array(targets.length), target: new Float32Array(targets.length) };
       for (let start = 0; start < targets.length; start += HEAD_TOKENS) {
         const end = Math.min(start + HEAD_TOKENS, targets.length);
         const slice = rows(x.subarray(start * family.hidden, end * family.hidden), end - start);
-        const inputs = { x: slice, targets: new Tensor('int32', targets.subarray(start, end), [end - start]) };
-        await session.run(inputs, { nll: new Tensor('float32', nll.subarray(start, end), [end - start]) });
+        const ids = new Tensor('int32', targets.subarray(start, end).map(inRange), [end - start]);
+        const outputs = {
+          logSum: column(result.logSum.subarray(start, end)),
+          target: column(result.target.subarray(start, end)),
+        };
+        await session.run({ x: slice, targets: ids }, outputs);
       }
-      return nll;
+      return result;
     },
     close: () => session.close(),
   };
+}
+
+function elements(info: TensorInfo | undefined): number {
+  return info?.shape.reduce((a, b) => a * b, 1) ?? 0;
 }
 
 /** One array for each result, made at the first run and used again: fresh memory costs more than the smaller operators. */
@@ -150,8 +181,22 @@ class Buffers {
       [...this.#arrays].map(([name, data]) => [name, data.subarray(0, tokens * (this.#widths.get(name) ?? 0))]),
     );
   }
+
+  /** Gives the memory back now: garbage collection sees only small objects and lets many blocks' arrays pile up. */
+  free(): void {
+    for (const { buffer } of this.#arrays.values()) (buffer as Transferable).transfer(0);
+    this.#arrays = new Map();
+    this.#tokens = 0;
+  }
 }
+
+/** Node 24 and Chromium have it; the ES2023 types do not yet. */
+type Transferable = ArrayBuffer & { transfer(length: number): ArrayBuffer };
 
 function rows(data: Float32Array, count: number): Tensor {
   return new Tensor('float32', data, [count, data.length / count]);
+}
+
+function column(data: Float32Array): Tensor {
+  return new Tensor('float32', data, [data.length]);
 }

@@ -1,10 +1,9 @@
+import type { Scheduler } from '../../contract/recipe.ts';
 import { alphaSchedule, atpSchedule, owlSchedule, uniformSchedule } from './blocks.ts';
 import type { LayerStatistics } from './estimates.ts';
 import { fileSchedule } from './file.ts';
 import { kmeansSchedule } from './kmeans.ts';
-import type { LayerSize, ResolvedScheduler, Schedule } from './types.ts';
-
-export { resolveScheduler } from './resolve.ts';
+import type { DefaultScheduler, LayerSize, ResolvedScheduler, Schedule } from './types.ts';
 
 /** What the schedulers go by; each needs its own member, or none. */
 export interface Measured {
@@ -16,6 +15,27 @@ export interface Measured {
   readonly alphas?: Readonly<Record<string, number>>;
   /** The parsed JSON of the scheduler's file: for `file`. */
   readonly file?: unknown;
+}
+
+const familyDefaults = {
+  paper: { estimate: 'raw', groups: 3, mapping: 'power' },
+  'relative-by-type': { estimate: 'relative-by-type', groups: 0, mapping: 'linear' },
+} as const;
+
+/** Fills in what a recipe leaves to the model's family (method.md, section 6). */
+export function resolveScheduler(scheduler: Scheduler, family: DefaultScheduler): ResolvedScheduler {
+  if (scheduler.kind !== 'kmeans') return scheduler;
+  const { estimate, groups, mapping } = familyDefaults[family];
+  return {
+    kind: 'kmeans',
+    estimate: scheduler.estimate ?? estimate,
+    groups: scheduler.groups ?? groups,
+    mapping: scheduler.mapping ?? mapping,
+    power: scheduler.power ?? 0.2,
+    range: scheduler.range ?? 0.1,
+    min: scheduler.min,
+    max: scheduler.max,
+  };
 }
 
 /**

@@ -1,0 +1,114 @@
+//! Measures Gram, factor and sweep beside faer's product of matrices of the same size, in GFLOP/s, and prints JSON.
+//! Usage: bench [threads...]; 1 and 2 by default.
+
+use std::time::Instant;
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, Mat, Par};
+use serde_json::{Value, json};
+use tamis_native::control::Control;
+use tamis_native::linalg::factor::{Factor, factorize};
+use tamis_native::linalg::gram::Gram;
+use tamis_native::pool;
+use tamis_native::solve::mask::Pattern;
+use tamis_native::solve::sweep::{Columns, sweep};
+use tamis_native::solve::weight::Storage;
+
+const SHAPES: [(usize, usize); 6] = [
+    (256, 256),
+    (768, 768),
+    (3072, 768),
+    (768, 3072),
+    (4096, 4096),
+    (2048, 8192),
+];
+const TOKENS: usize = 4096;
+
+/// Pseudo-random values between -1 and 1.
+fn noise(count: usize) -> Vec<f32> {
+    let mut state = 1u64;
+    let mut next = || {
+        state = state
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+/// The best of several times, in seconds: at least three and half a second of them.
+fn best(mut run: impl FnMut() -> f64) -> f64 {
+    let (mut least, mut total, mut runs) = (f64::INFINITY, 0.0, 0);
+    while runs < 3 || (total < 0.5 && runs < 1000) {
+        let seconds = run();
+        least = least.min(seconds);
+        total += seconds;
+        runs += 1;
+    }
+    least
+}
+
+fn timed<R>(run: impl FnOnce() -> R) -> (f64, R) {
+    let start = Instant::now();
+    let result = run();
+    (start.elapsed().as_secs_f64(), result)
+}
+
+/// Floating-point operations a second of a product [m, k] x [k, n] by faer on all threads, in 10⁹.
+fn gemm(m: usize, k: usize, n: usize, threads: usize) -> f64 {
+    let a = Mat::<f32>::from_fn(m, k, |i, j| (i * 7 + j * 3) as f32 % 11.0 - 5.0);
+    let b = Mat::<f32>::from_fn(k, n, |i, j| (i * 5 + j) as f32 % 13.0 - 6.0);
+    let mut c = Mat::<f32>::zeros(m, n);
+    let par = if threads == 1 { Par::Seq } else { Par::rayon(threads) };
+    let seconds = best(|| timed(|| matmul(&mut c, Accum::Replace, &a, &b, 1.0, par)).0);
+    2.0 * (m * k * n) as f64 / seconds / 1e9
+}
+
+fn measure(rows: usize, cols: usize, threads: usize) -> Value {
+    let control = Control::default();
+    let x = noise(TOKENS * cols);
+    let (cubes, full) = ((cols * cols * cols) as f64, 2.0 * (TOKENS * cols * cols) as f64);
+    let mut gram = Gram::new(cols);
+    let gram_seconds = best(|| timed(|| gram.add(&x, &control).unwrap()).0);
+    let mut factored: Option<Factor> = None;
+    let factor_seconds = best(|| {
+        let mut gram = Gram::new(cols);
+        gram.add(&x, &control).unwrap();
+        let (seconds, factor) = timed(|| factorize(gram, 2.0 / 16.0, 0.01, &control).unwrap());
+        factored = Some(factor);
+        seconds
+    });
+    let factor = factored.expect("at least one run");
+    let w = noise(rows * cols);
+    let sweep_seconds = best(|| {
+        let mut w = Columns::from_rows(rows, cols, |i, row| row.copy_from_slice(&w[i * cols..(i + 1) * cols]));
+        timed(|| sweep(&mut w, &factor, Pattern::Sparsity(0.7), Storage::F16, &control).unwrap()).0
+    });
+    let gram_gemm = gemm(cols, TOKENS, cols, threads);
+    let factor_gemm = gemm(cols, cols, cols, threads);
+    let sweep_gemm = gemm(rows, cols, cols, threads);
+    let entry = |work: f64, seconds: f64, gemm: f64| {
+        let rate = work / seconds / 1e9;
+        json!({ "milliseconds": seconds * 1e3, "gflops": rate, "gemmGflops": gemm, "ratio": rate / gemm })
+    };
+    json!({
+        "rows": rows, "cols": cols, "threads": threads,
+        "gram": entry(full, gram_seconds, gram_gemm),
+        "factor": entry(cubes * 2.0 / 3.0, factor_seconds, factor_gemm),
+        "sweep": entry((rows * cols * cols) as f64, sweep_seconds, sweep_gemm),
+    })
+}
+
+fn main() {
+    let asked: Vec<usize> = std::env::args()
+        .skip(1)
+        .filter_map(|argument| argument.parse().ok())
+        .collect();
+    let all = if asked.is_empty() { vec![1, 2] } else { asked };
+    for threads in all {
+        pool::set_threads(threads);
+        for (rows, cols) in SHAPES {
+            println!("{}", pool::install(|| measure(rows, cols, threads)));
+        }
+    }
+}

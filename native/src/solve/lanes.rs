@@ -1,0 +1,79 @@
+//! The sweep's inner loops, on one column of 64 rows at a time: long enough for the compiler to turn loops over the rows into
+//! vector instructions, where it would unroll shorter ones.
+
+use super::weight::Storage;
+use crate::vectorized;
+
+/// Rows swept together.
+pub const LANES: usize = 64;
+
+/// The values of one column in `LANES` rows.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+pub struct Lanes(pub [f32; LANES]);
+
+impl Lanes {
+    pub const ZERO: Self = Self([0.0; LANES]);
+}
+
+/// One word for each row: all bits set where the column's weight is kept, none where it is pruned.
+pub type Keep = [u32; LANES];
+
+vectorized! {
+    /// scores = w² / U_jj².
+    pub fn saliencies(w: &[f32], u_jj: f32, scores: &mut [f32]) {
+        for (score, &w) in scores.iter_mut().zip(w) {
+            *score = (w * w) / (u_jj * u_jj);
+        }
+    }
+}
+
+vectorized! {
+    /// Keeps what scores more than `limit`.
+    pub fn keep_above(scores: &Lanes, limit: f32, keep: &mut Keep) {
+        for (keep, &score) in keep.iter_mut().zip(&scores.0) {
+            *keep = if score <= limit { 0 } else { !0 };
+        }
+    }
+}
+
+vectorized! {
+    /// Counts 1 where `other` is pruned before `score`; of equals, the one further left.
+    pub fn count_before(other: &Lanes, score: &Lanes, is_left: bool, before: &mut Keep) {
+        for ((before, &other), &score) in before.iter_mut().zip(&other.0).zip(&score.0) {
+            *before += ((other < score) | ((other == score) & is_left)) as u32;
+        }
+    }
+}
+
+vectorized! {
+    /// Replaces `w` by what is stored of it, q, and sets errors = (w - q) / U_jj.
+    pub fn prune_column(w: &mut Lanes, keep: &Keep, u_jj: f32, storage: Storage, errors: &mut Lanes) {
+        let mut q = w.0;
+        match storage {
+            Storage::F32 => {}
+            Storage::F16 => q.iter_mut().for_each(|q| *q = Storage::F16.round(*q)),
+            Storage::BF16 => q.iter_mut().for_each(|q| *q = Storage::BF16.round(*q)),
+        }
+        for ((q, w), (&keep, error)) in q.iter().zip(&mut w.0).zip(keep.iter().zip(&mut errors.0)) {
+            let q = f32::from_bits(q.to_bits() & keep);
+            *error = (*w - q) / u_jj;
+            *w = q;
+        }
+    }
+}
+
+vectorized! {
+    /// `w[k] -= errors[s] u[k][s]` for every column k and s = 0, 1 .. `STEP` - 1 in this order.
+    pub fn subtract_errors<const STEP: usize>(w: &mut [Lanes], errors: &[Lanes; STEP], u: &[[f32; STEP]]) {
+        for (w, u) in w.iter_mut().zip(u) {
+            for lane in 0..LANES {
+                let mut sum = w.0[lane];
+                for s in 0..STEP {
+                    sum = (-errors[s].0[lane]).mul_add(u[s], sum);
+                }
+                w.0[lane] = sum;
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+import { z } from 'zod';
+
+import { methods } from './recipe.ts';
+
+/** The stages of a run that take time or memory worth planning, in their order. */
+export const plannedStages = [
+  'calibration',
+  'fingerprint',
+  'evaluate-dense',
+  'estimate',
+  'compress',
+  'evaluate-compressed',
+] as const;
+export type PlannedStage = (typeof plannedStages)[number];
+
+/** What floating-point operations are for; a multiply-add counts two. */
+export const operationKinds = ['forward', 'head', 'gram', 'factor', 'statistics', 'solve', 'spectrum'] as const;
+export type OperationKind = (typeof operationKinds)[number];
+
+/** What holds memory. */
+export const holders = [
+  'process',
+  'text',
+  'tokens',
+  'block-weights',
+  'block-run',
+  'grams',
+  'factors',
+  'layer',
+  'vocabulary',
+  'logits',
+  'garbage',
+] as const;
+export type Holder = (typeof holders)[number];
+
+const count = z.number().nonnegative();
+
+export const stagePlanSchema = z.strictObject({
+  stage: z.enum(plannedStages),
+  /** Floating-point operations by kind. */
+  operations: z.partialRecord(z.enum(operationKinds), count),
+  seconds: count,
+  /** Bytes at the stage's highest moment, by what holds them. */
+  memory: z.partialRecord(z.enum(holders), count),
+  peakMemoryBytes: count,
+});
+export type StagePlan = z.infer<typeof stagePlanSchema>;
+
+/** What a recipe will need. */
+export const planSchema = z.strictObject({
+  model: z.strictObject({
+    folder: z.string(),
+    family: z.string(),
+    dtype: z.string(),
+    parameters: z.int(),
+    blocks: z.int(),
+    blocksCompressed: z.int(),
+    hidden: z.int(),
+    vocab: z.int(),
+  }),
+  method: z.enum(methods),
+  device: z.string(),
+  threads: z.int(),
+  calibration: z.strictObject({ sequences: z.int(), seqlen: z.int() }).nullable(),
+  /** `estimated`: from the size of the texts; token files are counted. */
+  evaluation: z.array(
+    z.strictObject({ dataset: z.string(), seqlen: z.int(), windows: z.int(), estimated: z.boolean() }),
+  ),
+  stages: z.array(stagePlanSchema),
+  operations: count,
+  /** Of all stages: a run finds the dense perplexity and the estimates of an earlier one kept, and takes less. */
+  seconds: count,
+  memory: z.strictObject({
+    peakBytes: count,
+    stage: z.enum(plannedStages),
+    largest: z.enum(holders),
+    largestBytes: count,
+    /** What this process could still get when the plan was made. */
+    freeBytes: count,
+  }),
+  disk: z.strictObject({
+    /** The folder that comes out. */
+    outputBytes: count,
+    /** Inputs and outputs of a block for all sequences, while a stage needs them; removed afterwards. */
+    activationBytes: count,
+    totalBytes: count,
+    /** On the file system of `--out`; null where none was given. */
+    freeBytes: count.nullable(),
+  }),
+  size: z.strictObject({
+    /** Dense weight files, zeros in place: as large as before. */
+    denseBytes: count,
+    /** What the same weights would take with the pruned layers as a bit mask and their non-zero values. */
+    nonZeroBytes: count,
+  }),
+  warnings: z.array(
+    z.strictObject({ code: z.string(), params: z.record(z.string(), z.union([z.string(), z.number()])) }),
+  ),
+});
+export type Plan = z.infer<typeof planSchema>;

@@ -1,0 +1,202 @@
+import type { Holder, PlannedStage } from '../../contract/plan.ts';
+import { batchSequences } from '../runtime/forward.ts';
+import { sum, tapWidths, type LayerShape } from './costs.ts';
+import type { ModelShape } from './shape.ts';
+import type { Sequences, Workload } from './workload.ts';
+
+/** Bytes at one moment, by what holds them. */
+export type Held = Readonly<Partial<Record<Holder, number>>>;
+
+const FLOAT = 4;
+/** Node, V8, onnxruntime and the addon, with nothing loaded: measured. */
+const PROCESS_BYTES = 85 * 2 ** 20;
+/** V8 lets so many bytes of arrays that nobody needs pile up before it looks for them. */
+const GARBAGE_BYTES = 64 * 2 ** 20;
+/** Tokenizing a text whole takes about so many times its bytes (calibration/texts.ts). */
+const TEXT_FACTOR = 40;
+/** What onnxruntime packs weights into is a little larger than they are. */
+const PACKED = 1.05;
+/** Tokens of a slice of the head. */
+const HEAD_TOKENS = 256;
+/** Of a slice: logits, their softmax, and what the softmax works in. */
+const LOGITS_COPIES = 3;
+/** Columns whose errors a sweep holds. */
+const SPAN = 512;
+/** Bytes of the histogram of each 256 rows that a layer's statistics are taken from. */
+const HISTOGRAM_BYTES = 2 ** 15 * 16;
+
+/**
+ * The moment of a stage at which it holds most. Anonymous memory: the weights' pages of the checkpoint, which the system can drop, do
+ * not count. For forward passes on another device than the CPU it is the process's memory all the same, and an upper bound.
+ */
+export function stageMemory(shape: ModelShape, work: Workload, stage: PlannedStage): Held {
+  const base = { process: PROCESS_BYTES, tokens: tokenBytes(work) };
+  const moments = momentsOf(shape, work, stage).map((held): Held => ({ ...base, ...held }));
+  return moments.reduce<Held>((most, held) => (total(held) > total(most) ? held : most), base);
+}
+
+export function total(held: Held): number {
+  return sum(Object.values(held));
+}
+
+function momentsOf(shape: ModelShape, work: Workload, stage: PlannedStage): Held[] {
+  switch (stage) {
+    case 'calibration':
+      return work.texts.map((bytes) => ({ text: TEXT_FACTOR * bytes }));
+    case 'fingerprint':
+      return [{ garbage: GARBAGE_BYTES }];
+    case 'evaluate-dense':
+    case 'evaluate-compressed':
+      return work.evaluation
+        ? [
+            ...blockMoments(shape, work.evaluation, { taps: false, output: true }),
+            ...headMoments(shape, work.evaluation),
+          ]
+        : [];
+    case 'estimate':
+      if (work.estimate === 'spectra') return shape.layers.map(spectrumMoment);
+      return work.calibration ? estimateMoments(shape, work.calibration, work.blocks) : [];
+    case 'compress':
+      return work.calibration && work.method !== 'magnitude'
+        ? compressMoments(shape, work.calibration, work)
+        : shape.layers.map((layer) => ({ layer: layer.rows * layer.cols * shape.weightBytes }));
+  }
+}
+
+interface Results {
+  readonly taps: boolean;
+  readonly output: boolean;
+}
+
+/** A block while its graph is opened, and in a run. */
+function blockMoments(shape: ModelShape, sequences: Sequences, results: Results): Held[] {
+  const weights = PACKED * blockWeights(shape, results);
+  const opening = shape.weightBytes < FLOAT ? FLOAT * Math.max(...shape.layers.map(elements)) : 0;
+  const garbage = garbageBytes(shape, sequences, results);
+  return [
+    { 'block-weights': weights + opening, garbage },
+    { 'block-weights': weights, 'block-run': runBytes(shape, sequences, results), garbage },
+  ];
+}
+
+/** As float32. Without its output a block is opened up to its last tap. */
+function blockWeights({ layers, otherElements }: ModelShape, { output }: Results): number {
+  const last = layers.at(-1)?.tap;
+  const opened = output ? layers : layers.filter(({ tap }) => tap !== last);
+  return FLOAT * (sum(opened.map(elements)) + otherElements);
+}
+
+/** The input, the results twice (onnxruntime-node copies them into arrays of its own beside those it is given), and intermediates. */
+function runBytes(shape: ModelShape, sequences: Sequences, results: Results): number {
+  const tokens = runTokens(sequences);
+  return FLOAT * tokens * shape.hidden + 2 * resultBytes(shape, tokens, results) + intermediateBytes(shape, tokens);
+}
+
+/** The last run's results are among them. */
+function garbageBytes(shape: ModelShape, sequences: Sequences, results: Results): number {
+  return Math.max(GARBAGE_BYTES, resultBytes(shape, runTokens(sequences), results));
+}
+
+function runTokens({ sequences, seqlen }: Sequences): number {
+  return Math.min(batchSequences(seqlen), sequences) * seqlen;
+}
+
+function resultBytes({ layers, hidden }: ModelShape, tokens: number, { taps, output }: Results): number {
+  return FLOAT * tokens * ((taps ? sum(tapWidths(layers)) : 0) + (output ? hidden : 0));
+}
+
+/** A run's intermediates at their most: the widest layer's result before and after its activation function, and the block's own width twice. */
+function intermediateBytes({ layers, hidden }: ModelShape, tokens: number): number {
+  const widest = Math.max(...layers.map(({ rows }) => rows));
+  return FLOAT * tokens * (2 * widest + 2 * hidden);
+}
+
+/** The head while its graph is opened, and in a run. */
+function headMoments({ vocabularyRows, width, hidden, weightBytes }: ModelShape, sequences: Sequences): Held[] {
+  const weights = FLOAT * vocabularyRows * width;
+  const input = FLOAT * runTokens(sequences) * hidden;
+  return [
+    { vocabulary: (weightBytes < FLOAT ? 2 : 1) * weights, garbage: GARBAGE_BYTES },
+    {
+      vocabulary: PACKED * weights,
+      logits: LOGITS_COPIES * FLOAT * HEAD_TOKENS * vocabularyRows + input,
+      garbage: GARBAGE_BYTES,
+    },
+  ];
+}
+
+/** All of a block's sequences, its factors one after another, then the statistics with all factors at hand. */
+function estimateMoments(shape: ModelShape, sequences: Sequences, blocks: number): Held[] {
+  const results = { taps: true, output: blocks > 1 };
+  const widths = tapWidths(shape.layers);
+  const left = { garbage: garbageBytes(shape, sequences, results) };
+  const factoring = widths.map((_, k) => ({
+    grams: gramBytes(widths.slice(k)),
+    factors: factorBytes(widths.slice(0, k + 1)),
+    ...left,
+  }));
+  const measuring = shape.layers.map(({ rows, cols }) => ({
+    factors: factorBytes(widths),
+    layer: sweepBytes({ rows, cols }) + Math.ceil(rows / 256) * HISTOGRAM_BYTES,
+    ...left,
+  }));
+  return [...collecting(shape, sequences, results), ...factoring, ...measuring];
+}
+
+/** All of a block's sequences, then one factor at a time with its layers, then the sequences through the block as stored. */
+function compressMoments(shape: ModelShape, sequences: Sequences, { blocks, method }: Workload): Held[] {
+  const results = { taps: true, output: false };
+  const widths = tapWidths(shape.layers);
+  const left = { garbage: garbageBytes(shape, sequences, results) };
+  const factoring = widths.map((cols, k) => ({
+    grams: gramBytes(widths.slice(k)),
+    factors: factorBytes([cols]),
+    ...left,
+  }));
+  const taps = [...new Set(shape.layers.map(({ tap }) => tap))];
+  const pruning = shape.layers.map((layer) => ({
+    grams: gramBytes(widths.slice(1 + taps.indexOf(layer.tap))),
+    factors: factorBytes([layer.cols]),
+    layer: sweepBytes(layer) + elements(layer) * shape.weightBytes * (method === 'wanda' ? 2 : 1),
+    ...left,
+  }));
+  const passing = blocks > 1 ? blockMoments(shape, sequences, { taps: false, output: true }) : [];
+  return [...collecting(shape, sequences, results), ...factoring, ...pruning, ...passing];
+}
+
+/** The sequences go through a block and its Gram matrices grow. */
+function collecting(shape: ModelShape, sequences: Sequences, results: Results): Held[] {
+  const grams = gramBytes(tapWidths(shape.layers));
+  return blockMoments(shape, sequences, results).map((held) => ({ ...held, grams }));
+}
+
+/** Token ids; of an evaluation they are joined and shifted, and each has its sum of exponentials and its target's logit. */
+function tokenBytes({ calibration, evaluation }: Workload): number {
+  const tokens = (of: Sequences | null): number => (of ? of.sequences * of.seqlen : 0);
+  return 4 * tokens(calibration) + 28 * tokens(evaluation);
+}
+
+/** One triangle in float64. */
+function gramBytes(widths: readonly number[]): number {
+  return sum(widths.map((cols) => 8 * ((cols * (cols + 1)) / 2)));
+}
+
+/** U as a whole square in float32. */
+function factorBytes(widths: readonly number[]): number {
+  return sum(widths.map((cols) => FLOAT * cols * cols));
+}
+
+/** The weight and the errors of a span of columns. */
+function sweepBytes({ rows, cols }: Pick<LayerShape, 'rows' | 'cols'>): number {
+  return FLOAT * rows * (cols + Math.min(SPAN, cols));
+}
+
+/** The weight twice, the product with its transpose as one triangle and as a whole, and as much again for its reduction, in float64. */
+function spectrumMoment({ rows, cols }: LayerShape): Held {
+  const n = Math.min(rows, cols);
+  return { layer: 2 * FLOAT * rows * cols, grams: gramBytes([n]) + 16 * n * n };
+}
+
+function elements({ rows, cols }: Pick<LayerShape, 'rows' | 'cols'>): number {
+  return rows * cols;
+}

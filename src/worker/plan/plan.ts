@@ -1,0 +1,209 @@
+import { existsSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+
+import { TamisError } from '../../contract/errors.ts';
+import type { Holder, Plan, StagePlan } from '../../contract/plan.ts';
+import type { Recipe } from '../../contract/recipe.ts';
+import type { ErrorCode } from '../../contract/messages/index.ts';
+import { assertSchedule, layerSizes, readSparsities } from '../compress/schedule-layers.ts';
+import { openModel, type Model } from '../model/open.ts';
+import { resolveRecipe, sourcesOf } from '../prepare.ts';
+import { schedule } from '../schedule/schedule.ts';
+import { sum } from './costs.ts';
+import { isBusy, measuredRates } from './measure.ts';
+import { stageMemory, total } from './memory.ts';
+import { stageSeconds } from './seconds.ts';
+import { shapeOf } from './shape.ts';
+import { diskBytes, nonZeroBytes } from './storage.ts';
+import { corpusSize, type CorpusSize } from './texts.ts';
+import { estimateOf, stageOperations, stagesOf, type Sequences, type Workload } from './workload.ts';
+
+export interface PlanOptions {
+  /** Where the run would write; its file system's free space is compared with what is needed. */
+  readonly out?: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** What a recipe will need, from its model's shapes and the rates of this machine; no text is read beyond its first 64 KiB. */
+export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promise<Plan> {
+  const model = await openModel(recipe.model);
+  const resolved = await resolveRecipe(recipe, model);
+  const device = resolved.device === 'auto' ? 'cpu' : resolved.device;
+  const threads = resolved.threads ?? 1;
+  const shape = shapeOf(model);
+  const sparsity = await meanSparsity(resolved, model, resolved.blocks ?? shape.blocks);
+  const { workload, evaluation } = await workloadOf(resolved, model);
+  const seqlens = [workload.calibration, workload.evaluation].flatMap((sequences) =>
+    sequences ? [sequences.seqlen] : [],
+  );
+  const rates = await measuredRates(model, { device, threads }, seqlens, signal);
+  const stages = stagesOf(workload).map((stage): StagePlan => {
+    const memory = stageMemory(shape, workload, stage);
+    return {
+      stage,
+      operations: stageOperations(shape, workload, stage),
+      seconds: stageSeconds(shape, workload, stage, rates),
+      memory,
+      peakMemoryBytes: total(memory),
+    };
+  });
+  const memory = peakOf(stages);
+  const disk = { ...diskBytes(shape, workload), freeBytes: out === undefined ? null : await freeSpace(out) };
+  return {
+    model: {
+      folder: model.folder,
+      family: model.family.family,
+      dtype: model.dtype,
+      ...sizesOf(model, shape.parameters, workload.blocks),
+    },
+    method: resolved.method,
+    device,
+    threads,
+    calibration: workload.calibration,
+    evaluation,
+    stages,
+    operations: sum(stages.flatMap(({ operations }) => Object.values(operations))),
+    seconds: sum(stages.map(({ seconds }) => seconds)),
+    memory,
+    disk,
+    size: { denseBytes: shape.bytes, nonZeroBytes: nonZeroBytes(shape, workload.blocks, sparsity) },
+    warnings: warningsOf(memory, disk, out),
+  };
+}
+
+function sizesOf(
+  { family: { blocks, hidden, vocab } }: Model,
+  parameters: number,
+  blocksCompressed: number,
+): Omit<Plan['model'], 'folder' | 'family' | 'dtype'> {
+  return { parameters, blocks, blocksCompressed, hidden, vocab };
+}
+
+/** The numbers of a recipe that `resolveRecipe` made whole. */
+async function workloadOf(
+  recipe: Recipe,
+  model: Model,
+): Promise<{ workload: Workload; evaluation: Plan['evaluation'] }> {
+  const sources = sourcesOf(model);
+  const datasets: { name: string; size: CorpusSize }[] = [];
+  for (const { name, corpus } of recipe.evaluation.datasets)
+    datasets.push({ name, size: await corpusSize(corpus, sources) });
+  const evaluation = datasets.map(({ name, size }) => windowsOf(name, size, recipe.evaluation));
+  const estimate = estimateOf(recipe);
+  const calibration =
+    recipe.method === 'magnitude' && estimate !== 'pass' ? null : await calibrationOf(recipe, sources);
+  const windows = sum(evaluation.map((dataset) => dataset.windows));
+  const workload: Workload = {
+    method: recipe.method,
+    estimate,
+    blocks: recipe.blocks ?? model.family.blocks,
+    calibration: calibration?.sequences ?? null,
+    evaluation: windows > 0 ? { sequences: windows, seqlen: recipe.evaluation.seqlen ?? 0 } : null,
+    texts: [calibration?.bytes ?? 0, ...datasets.map(({ size }) => size.bytes)],
+    tokenizingSeconds: (calibration?.seconds ?? 0) + sum(datasets.map(({ size }) => size.bytes * size.secondsPerByte)),
+  };
+  return { workload, evaluation };
+}
+
+function windowsOf(
+  dataset: string,
+  { tokens, estimated }: CorpusSize,
+  { seqlen, windows }: Recipe['evaluation'],
+): Plan['evaluation'][number] {
+  const length = seqlen ?? 0;
+  const held = Math.floor(tokens / length);
+  if (held === 0) throw new TamisError('evaluation.too-short', { dataset, tokens, seqlen: length });
+  return { dataset, seqlen: length, windows: Math.min(held, windows ?? held), estimated };
+}
+
+interface PlannedCalibration {
+  readonly sequences: Sequences;
+  /** Of the text tokenized at once. */
+  readonly bytes: number;
+  readonly seconds: number;
+}
+
+/** Documents are drawn until there are enough sequences: as many texts of a file's mean size as sequences, at most all. */
+async function calibrationOf(
+  { calibration: { corpus, sequences, seqlen } }: Recipe,
+  sources: ReturnType<typeof sourcesOf>,
+): Promise<PlannedCalibration> {
+  if (corpus === null) throw new TamisError('recipe.no-calibration');
+  const { tokens, bytes, files, estimated, secondsPerByte } = await corpusSize(corpus, sources);
+  const length = seqlen ?? 0;
+  const held = Math.floor(tokens / length);
+  if (held === 0) throw new TamisError('calibration.too-short', { tokens, seqlen: length });
+  const document = files === 0 ? 0 : bytes / files;
+  return {
+    sequences: { sequences: estimated ? sequences : Math.min(sequences, held), seqlen: length },
+    bytes: document,
+    seconds: Math.min(bytes, sequences * document) * secondsPerByte,
+  };
+}
+
+function peakOf(stages: readonly StagePlan[]): Plan['memory'] {
+  const highest = stages.reduce((a, b) => (b.peakMemoryBytes > a.peakMemoryBytes ? b : a));
+  const [largest, largestBytes] = (Object.entries(highest.memory) as [Holder, number][]).reduce((a, b) =>
+    b[1] > a[1] ? b : a,
+  );
+  return {
+    peakBytes: highest.peakMemoryBytes,
+    stage: highest.stage,
+    largest,
+    largestBytes,
+    freeBytes: process.availableMemory(),
+  };
+}
+
+/** Of the file system that `out` is or will be on. */
+async function freeSpace(out: string): Promise<number> {
+  let folder = resolve(out);
+  while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}
+
+/** Weighted by the layers' sizes: the target, what the pattern fixes, or the mean that a file amounts to. */
+async function meanSparsity(recipe: Recipe, model: Model, blocks: number): Promise<number> {
+  const { nm, sparsity, scheduler } = recipe;
+  const file = await readSparsities(recipe);
+  assertSchedule(recipe, model, blocks, file);
+  if (nm) return nm.n / nm.m;
+  if (scheduler.kind !== 'file') return sparsity ?? 0;
+  const layers = layerSizes(model, blocks);
+  const { sparsities } = schedule(scheduler, layers, 0, { file });
+  const pruned = layers.map(({ name, weights }) => weights * (sparsities[name] ?? 0));
+  return sum(pruned) / sum(layers.map(({ weights }) => weights));
+}
+
+function warningsOf(memory: Plan['memory'], disk: Plan['disk'], out: string | undefined): Plan['warnings'] {
+  const warning = (code: ErrorCode, params: Record<string, string | number>): Plan['warnings'][number] => ({
+    code,
+    params,
+  });
+  const warnings: Plan['warnings'] = isBusy() ? [warning('plan.busy', {})] : [];
+  if (memory.peakBytes > memory.freeBytes) {
+    warnings.push(
+      warning('plan.memory', {
+        needed: mebibytes(memory.peakBytes),
+        free: mebibytes(memory.freeBytes),
+        stage: memory.stage,
+      }),
+    );
+  }
+  if (disk.freeBytes !== null && disk.totalBytes > disk.freeBytes) {
+    warnings.push(
+      warning('plan.disk', {
+        path: resolve(out ?? ''),
+        needed: mebibytes(disk.totalBytes),
+        free: mebibytes(disk.freeBytes),
+      }),
+    );
+  }
+  return warnings;
+}
+
+function mebibytes(bytes: number): number {
+  return Math.round(bytes / 2 ** 20);
+}

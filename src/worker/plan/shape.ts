@@ -1,0 +1,61 @@
+import type { FamilyModel } from '../families/family.ts';
+import { vocabularyRanges, type Weights } from '../runtime/forward.ts';
+import { sum, type LayerShape } from './costs.ts';
+
+/** What the costs of a model depend on. All blocks have the shapes of the first. */
+export interface ModelShape {
+  readonly blocks: number;
+  readonly hidden: number;
+  readonly vocab: number;
+  /** Width of the embedding, which the vocabulary's matrix [vocab, width] has too. */
+  readonly width: number;
+  /** Rows of the vocabulary's matrix that the head holds at once, and how often it goes over all tokens for that. */
+  readonly vocabularyRows: number;
+  readonly vocabularyPasses: number;
+  readonly parameters: number;
+  /** Of all tensors as they are stored. */
+  readonly bytes: number;
+  /** Bytes of one weight of a layer as it is stored. */
+  readonly weightBytes: number;
+  /** The prunable layers of a block, in the order in which they are computed. */
+  readonly layers: readonly LayerShape[];
+  /** Elements of a block's other tensors: biases and norms. */
+  readonly otherElements: number;
+}
+
+export function shapeOf(model: Weights): ModelShape {
+  const { family, tensors } = model;
+  const ranges = vocabularyRanges(model);
+  const all = [...tensors.values()].map(({ shape, bytes }) => ({ elements: product(shape), bytes }));
+  const layers = family.layers(0).map(({ name, tap }): LayerShape & { bytes: number } => {
+    const { shape: [rows = 0, cols = 0] = [], bytes = 0 } = tensors.get(`${name}.weight`) ?? {};
+    return { rows, cols, tap, bytes };
+  });
+  const block = sum(family.blockTensors(0).map((name) => product(tensors.get(name)?.shape ?? [])));
+  const weights = sum(layers.map(({ rows, cols }) => rows * cols));
+  return {
+    blocks: family.blocks,
+    hidden: family.hidden,
+    vocab: family.vocab,
+    width: embeddingWidth(family, tensors),
+    vocabularyRows: Math.max(...ranges.map(({ start, end }) => end - start)),
+    vocabularyPasses: ranges.length,
+    parameters: sum(all.map(({ elements }) => elements)),
+    bytes: sum(all.map(({ bytes }) => bytes)),
+    weightBytes: sum(layers.map(({ bytes }) => bytes)) / weights,
+    layers: layers.map(({ rows, cols, tap }) => ({ rows, cols, tap })),
+    otherElements: block - weights,
+  };
+}
+
+function embeddingWidth(family: FamilyModel, tensors: Weights['tensors']): number {
+  const inBlock = new Set(family.blockTensors(0));
+  const table = [...tensors.values()].find(
+    ({ name, shape }) => !inBlock.has(name) && shape.length === 2 && shape[0] === family.vocab,
+  );
+  return table?.shape[1] ?? family.hidden;
+}
+
+function product(shape: readonly number[]): number {
+  return shape.reduce((a, b) => a * b, 1);
+}

@@ -1,0 +1,28 @@
+import type { Plan } from '../../contract/plan.ts';
+import { sum } from './costs.ts';
+import { activationBytes } from './seconds.ts';
+import type { ModelShape } from './shape.ts';
+import type { Workload } from './workload.ts';
+
+/**
+ * Bytes of what comes out and of what lies beside it meanwhile. Blocks are compressed from one file of activations into another; the
+ * estimates and an evaluation have one file each, and no two stages go on at once.
+ */
+export function diskBytes(
+  shape: ModelShape,
+  { calibration, evaluation, estimate, method, blocks }: Workload,
+): Pick<Plan['disk'], 'outputBytes' | 'activationBytes' | 'totalBytes'> {
+  const compressing = method === 'magnitude' ? 0 : Math.min(2, blocks);
+  const files = Math.max(estimate === 'pass' ? 1 : 0, compressing);
+  const activations = Math.max(
+    calibration ? files * activationBytes(shape, calibration) : 0,
+    evaluation ? activationBytes(shape, evaluation) : 0,
+  );
+  return { outputBytes: shape.bytes, activationBytes: activations, totalBytes: shape.bytes + activations };
+}
+
+/** The checkpoint with its pruned layers as one bit a weight and the values that are left. `sparsity`: mean over the pruned layers. */
+export function nonZeroBytes({ layers, weightBytes, bytes }: ModelShape, blocks: number, sparsity: number): number {
+  const weights = blocks * sum(layers.map(({ rows, cols }) => rows * cols));
+  return Math.ceil(bytes - weights * weightBytes + weights / 8 + (1 - sparsity) * weights * weightBytes);
+}

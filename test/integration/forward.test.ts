@@ -1,0 +1,204 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, describe, expect, test } from 'vitest';
+
+import { perplexities } from '../../src/worker/evaluate/perplexity.ts';
+import { openModel, type Model } from '../../src/worker/model/open.ts';
+import { native } from '../../src/worker/native.ts';
+import { openBlock, openEmbed, openHead, vocabularyRanges } from '../../src/worker/runtime/forward.ts';
+import { OPT_SEQLEN, OPT_SEQUENCES, optExpected, optFolder, optVariants, relativeDifference } from '../fixtures/opt.ts';
+import { safetensors, testFolder } from '../fixtures/safetensors.ts';
+
+const session = { device: 'cpu', threads: 1 } as const;
+const options = { ...session, seqlen: OPT_SEQLEN };
+const scratch = mkdtempSync(join(tmpdir(), 'tamis-forward-'));
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+/** The embedded tokens, which block 0 gets. */
+async function embed(model: Model, ids: Int32Array): Promise<Float32Array> {
+  const graph = await openEmbed(model, { threads: 1, seqlen: OPT_SEQLEN });
+  const x = await graph.run(ids);
+  await graph.close();
+  return x;
+}
+
+describe.each(optVariants)('OPT %s computes what transformers computes', (variant) => {
+  const expected = optExpected(variant);
+  const ids = Int32Array.from(expected.readI64('tokens'));
+
+  test('block by block, with the inputs of all layers', async () => {
+    const model = await openModel(optFolder(variant));
+    let x = await embed(model, ids);
+    for (let index = 0; index < model.family.blocks; index++) {
+      const block = await openBlock(model, index, { ...options, taps: true, output: true });
+      const { output, taps } = await block.run(x);
+      expect([...taps.keys()]).toEqual(['attn_in', 'attn_out', 'mlp_in', 'mlp_mid']);
+      for (const [tap, value] of taps)
+        expect(relativeDifference(value, expected.readF32(`${index}.${tap}`))).toBeLessThan(1e-6);
+      expect(relativeDifference(output, expected.readF32(`${index}.output`))).toBeLessThan(1e-6);
+      x = output?.slice() ?? x;
+      await block.close();
+    }
+  });
+
+  test('to the loss of each token, over ranges of the vocabulary', async () => {
+    const model = await openModel(optFolder(variant));
+    const x = expected.readF32('1.output');
+    const logits = expected.readF32('logits');
+    const { vocab } = model.family;
+    const ranges = vocabularyRanges(model);
+    expect(ranges.length).toBeGreaterThan(1);
+    const targets = Int32Array.from(ids, (id) => (id * 7) % vocab);
+    for (const range of ranges) {
+      const head = await openHead(model, range, session);
+      const { logSum, target } = await head.run(x, targets);
+      for (const [token, id] of targets.entries()) {
+        const row = logits.subarray(token * vocab + range.start, token * vocab + range.end);
+        expect(logSum[token]).toBeCloseTo(Math.log(row.reduce((sum, logit) => sum + Math.exp(logit), 0)), 5);
+        if (id >= range.start && id < range.end)
+          expect(target[token]).toBeCloseTo(logits[token * vocab + id] ?? NaN, 5);
+      }
+      await head.close();
+    }
+    expect(ranges.at(0)?.start).toBe(0);
+    expect(ranges.at(-1)?.end).toBe(vocab);
+  });
+
+  test('to the perplexity, which equals that of the logits', async () => {
+    const model = await openModel(optFolder(variant));
+    const [result] = await perplexities(model, [{ name: 'fixture', tokens: ids }], {
+      ...options,
+      scratch,
+      signal: new AbortController().signal,
+    });
+    expect(result).toMatchObject({ windows: OPT_SEQUENCES, tokens: ids.length, seqlen: OPT_SEQLEN });
+    expect(result?.perplexity).toBeCloseTo(naivePerplexity(expected.readF32('logits'), ids, model.family.vocab), 3);
+  });
+});
+
+/** exp of the mean over windows of the mean -log softmax(logits)[next token]. */
+function naivePerplexity(logits: Float32Array, ids: Int32Array, vocab: number): number {
+  const losses: number[] = [];
+  for (const [token] of ids.entries()) {
+    if ((token + 1) % OPT_SEQLEN === 0) continue;
+    const row = logits.subarray(token * vocab, (token + 1) * vocab);
+    losses.push(Math.log(row.reduce((sum, logit) => sum + Math.exp(logit), 0)) - (row[ids[token + 1] ?? 0] ?? NaN));
+  }
+  return Math.exp(losses.reduce((a, b) => a + b) / losses.length);
+}
+
+describe('a block', () => {
+  const expected = optExpected('pre-norm');
+
+  test('with taps alone gives the same taps and no output', async () => {
+    const model = await openModel(optFolder('pre-norm'));
+    const block = await openBlock(model, 1, { ...options, taps: true, output: false });
+    const { output, taps } = await block.run(expected.readF32('0.output'));
+    expect(output).toBeUndefined();
+    for (const [tap, value] of taps) expect(relativeDifference(value, expected.readF32(`1.${tap}`))).toBeLessThan(1e-6);
+    await block.close();
+  });
+
+  test('takes the weights of a finished shard in the place of its own', async () => {
+    const model = await openModel(optFolder('pre-norm'));
+    const folder = testFolder('forward');
+    const zeros = { dtype: 'F32', shape: [8, 24], data: new Array<number>(192).fill(0) };
+    const shard = folder.write('shard.safetensors', safetensors({ 'model.decoder.layers.1.fc2.weight': zeros }));
+    const weights = new Map(
+      native.Checkpoint.openFile(shard)
+        .tensors()
+        .map((info) => [info.name, info]),
+    );
+    const block = await openBlock(model, 1, { ...options, weights, taps: true, output: true });
+    const x = expected.readF32('0.output');
+    const { output, taps } = await block.run(x);
+    expect(relativeDifference(taps.get('mlp_mid'), expected.readF32('1.mlp_mid'))).toBeLessThan(1e-6);
+    // With fc2 zero the MLP adds its bias alone: all tokens differ from the dense output by fc2's part.
+    const bias = model.checkpoint.readF32('model.decoder.layers.1.fc2.bias');
+    const fc2 = model.checkpoint.readF32('model.decoder.layers.1.fc2.weight');
+    const mid = expected.readF32('1.mlp_mid');
+    const dense = expected.readF32('1.output').map((value, i) => {
+      const [token, row] = [Math.floor(i / 8), i % 8];
+      let product = 0;
+      for (let j = 0; j < 24; j++) product += (fc2[row * 24 + j] ?? NaN) * (mid[token * 24 + j] ?? NaN);
+      return value - product;
+    });
+    expect(bias.some((value) => value !== 0)).toBe(true);
+    expect(relativeDifference(output, dense)).toBeLessThan(1e-6);
+    await block.close();
+    folder.remove();
+  });
+
+  test('gives the same bits again, and a smaller last batch its own', async () => {
+    const model = await openModel(optFolder('post-norm'));
+    const block = await openBlock(model, 0, { ...options, taps: false, output: true });
+    const x = await embed(model, Int32Array.from(optExpected('post-norm').readI64('tokens')));
+    const first = (await block.run(x)).output?.slice();
+    const part = (await block.run(x.subarray(0, x.length / 2))).output?.slice();
+    expect((await block.run(x)).output).toEqual(first);
+    expect(part).toHaveLength(x.length / 2);
+    expect(relativeDifference(part, first?.slice(0, x.length / 2) ?? x)).toBeLessThan(1e-6);
+    await block.close();
+  });
+});
+
+describe('perplexities', () => {
+  const ids = Int32Array.from(optExpected('pre-norm').readI64('tokens'));
+  const run = async (
+    more: Partial<Parameters<typeof perplexities>[2]>,
+    tokens = ids,
+  ): ReturnType<typeof perplexities> =>
+    perplexities(
+      await openModel(optFolder('pre-norm')),
+      [
+        { name: 'one', tokens },
+        { name: 'two', tokens: tokens.subarray(10) },
+      ],
+      {
+        ...options,
+        scratch,
+        signal: new AbortController().signal,
+        ...more,
+      },
+    );
+
+  test('of several sets are those of each alone, tails dropped', async () => {
+    const [one, two] = await run({}, Int32Array.from([...ids, 1, 2, 3]));
+    expect(one?.windows).toBe(2);
+    expect(two?.windows).toBe(1);
+    const logits = optExpected('pre-norm').readF32('logits');
+    expect(two?.perplexity).toBeCloseTo(naivePerplexity(logits.slice(10 * 90), ids.slice(10), 90), 3);
+    expect(one?.perplexity).toBeCloseTo(naivePerplexity(logits, ids, 90), 3);
+  });
+
+  test('take at most so many windows', async () => {
+    const [one] = await run({ windows: 1 });
+    expect(one?.windows).toBe(1);
+  });
+
+  test('tell how far they are, and end at the total', async () => {
+    const seen: number[] = [];
+    let total = 0;
+    await run({ progress: (progress) => ((total = progress.total), seen.push(progress.done)) });
+    expect(seen).toEqual(Array.from({ length: total + 1 }, (_, i) => i));
+  });
+
+  test('stop at the signal', async () => {
+    const controller = new AbortController();
+    const stopped = run({ signal: controller.signal, progress: ({ done }) => done === 2 && controller.abort() });
+    await expect(stopped).rejects.toMatchObject({ code: 'cancelled' });
+  });
+
+  test('refuse a text shorter than a window and windows beyond the positions', async () => {
+    await expect(run({}, ids.subarray(0, 15))).rejects.toMatchObject({
+      code: 'evaluation.too-short',
+      params: { dataset: 'two' },
+    });
+    await expect(run({ seqlen: 17 })).rejects.toMatchObject({
+      code: 'evaluation.seqlen',
+      params: { seqlen: 17, limit: 16 },
+    });
+  });
+});

@@ -1,0 +1,268 @@
+import { mkdirSync, rmSync } from 'node:fs';
+
+import { fromBinary } from '@bufbuild/protobuf';
+import { Tensor } from 'onnxruntime-node';
+import { ModelProtoSchema } from 'onnx-buf';
+import { afterAll, describe, expect, test } from 'vitest';
+
+import { GraphBuilder, type Value } from '../../src/worker/graph/builder.ts';
+import { commonFolder } from '../../src/worker/graph/folder.ts';
+import { causalAttention, embedding, layerNorm, linear, logSumExp, pick } from '../../src/worker/graph/operations.ts';
+import { native, type TensorInfo } from '../../src/worker/native.ts';
+import { Session } from '../../src/worker/runtime/session.ts';
+import { safetensors, testFolder } from '../fixtures/safetensors.ts';
+
+const folder = testFolder('graph');
+afterAll(folder.remove);
+
+/** Writes a .safetensors file and gives its tensors. */
+function weightsIn(file: string, tensors: Parameters<typeof safetensors>[0]): Map<string, TensorInfo> {
+  const path = folder.write(file, safetensors(tensors));
+  return new Map(
+    native.Checkpoint.openFile(path)
+      .tensors()
+      .map((info) => [info.name, info]),
+  );
+}
+
+/** Builds a graph of one output `y` [size], runs it on the CPU and gives `y`. */
+async function evaluate(
+  weights: ReadonlyMap<string, TensorInfo>,
+  build: (g: GraphBuilder) => Value,
+  inputs: Record<string, Tensor>,
+  size: readonly number[],
+): Promise<number[]> {
+  const g = new GraphBuilder(weights);
+  g.output('y', build(g));
+  const session = await Session.open(g.build(), { device: 'cpu', threads: 1 });
+  const y = new Float32Array(size.reduce((a, b) => a * b, 1));
+  await session.run(inputs, { y: new Tensor('float32', y, [...size]) });
+  await session.close();
+  return [...y];
+}
+
+/** Numbers of either sign with no pattern that an error could hide in. */
+function values(count: number, seed: number, scale = 1): Float32Array<ArrayBuffer> {
+  return Float32Array.from({ length: count }, (_, i) => scale * ((Math.sin(i * 12.9898 + seed) * 43758.5453) % 1));
+}
+
+function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  expect(a.length).toBe(b.length);
+  return Array.from(a, (x, i) => Math.abs(x - (b[i] ?? NaN))).reduce((x, y) => Math.max(x, y), 0);
+}
+
+describe('weights', () => {
+  const x = new Tensor('float32', new Float32Array([1, 10]), [1, 2]);
+
+  test.each(['F32', 'F16', 'BF16'])('in %s are read from any offset, aligned or not', async (dtype) => {
+    const offsets = new Set<number>();
+    for (const pad of [1, 2, 3, 4, 5, 6, 7, 8]) {
+      const before = { dtype: 'U8', shape: [pad], data: new Uint8Array(pad).fill(0xff) };
+      const weights = weightsIn(`${dtype}-${pad}.safetensors`, {
+        before,
+        w: { dtype, shape: [2, 2], data: [1, -2, 0.5, 4] },
+      });
+      offsets.add((weights.get('w')?.offset ?? 0) % 4);
+      const y = await evaluate(weights, (g) => linear(g, g.input('x', 'float32', [1, 2]), 'w'), { x }, [1, 2]);
+      expect(y).toEqual([-19, 40.5]);
+    }
+    expect(offsets.size).toBe(4);
+  });
+
+  test('come from files in different subfolders of one folder', async () => {
+    const one = weightsIn('a/deep/one.safetensors', { w: { dtype: 'F32', shape: [2, 2], data: [1, 0, 0, 1] } });
+    const two = weightsIn('b/two.safetensors', { b: { dtype: 'F16', shape: [2], data: [0.25, -3] } });
+    const weights = new Map([...one, ...two]);
+    const y = await evaluate(
+      weights,
+      (g) => linear(g, g.input('x', 'float32', [1, 2]), 'w', { bias: 'b' }),
+      { x },
+      [1, 2],
+    );
+    expect(y).toEqual([1.25, 7]);
+  });
+
+  test('can be a range of rows', async () => {
+    const weights = weightsIn('rows.safetensors', {
+      w: { dtype: 'F16', shape: [4, 2], data: [1, 1, 2, 0, 0, 3, 7, 7] },
+    });
+    const rows = { start: 1, end: 3 };
+    const y = await evaluate(weights, (g) => linear(g, g.input('x', 'float32', [1, 2]), 'w', { rows }), { x }, [1, 2]);
+    expect(y).toEqual([2, 30]);
+  });
+
+  test('of an embedding are looked up by id', async () => {
+    const weights = weightsIn('table.safetensors', { w: { dtype: 'BF16', shape: [3, 2], data: [1, 2, 3, 4, 5, 6] } });
+    const ids = new Tensor('int32', new Int32Array([2, 0]), [2]);
+    expect(await evaluate(weights, (g) => embedding(g, 'w', g.input('ids', 'int32', [2])), { ids }, [2, 2])).toEqual([
+      5, 6, 1, 2,
+    ]);
+  });
+});
+
+test('what no output needs is not in the graph', () => {
+  const tensor = { dtype: 'F32', shape: [2, 2], data: [1, 2, 3, 4] };
+  const g = new GraphBuilder(weightsIn('needed.safetensors', { first: tensor, second: tensor }));
+  const tap = linear(g, g.input('x', 'float32', ['tokens', 2]), 'first');
+  g.output('tap', tap);
+  linear(g, tap, 'second');
+  const graph = fromBinary(ModelProtoSchema, g.build().bytes).graph;
+  expect(graph?.initializer.map(({ name }) => name)).toEqual(['first']);
+  expect(graph?.node.map(({ opType }) => opType)).toEqual(['Gemm']);
+});
+
+test('an input and a value given out twice can be outputs too', async () => {
+  const g = new GraphBuilder(new Map());
+  const x = g.input('x', 'float32', [1, 2]);
+  const sum = g.node('Add', [x, x]);
+  g.output('same', x);
+  g.output('one', sum);
+  g.output('two', sum);
+  g.output('more', g.node('Add', [sum, x]));
+  const session = await Session.open(g.build(), { device: 'cpu', threads: 1 });
+  const outputs = Object.fromEntries(
+    ['same', 'one', 'two', 'more'].map((name) => [name, new Tensor('float32', new Float32Array(2), [1, 2])]),
+  );
+  await session.run({ x: new Tensor('float32', new Float32Array([1, -4]), [1, 2]) }, outputs);
+  await session.close();
+  expect(Object.values(outputs).map(({ data }) => [...(data as Float32Array)])).toEqual([
+    [1, -4],
+    [2, -8],
+    [2, -8],
+    [3, -12],
+  ]);
+});
+
+test('the folder of the external data is the deepest that holds all files', () => {
+  expect(commonFolder(['/a/b/c/x', '/a/b/d/y'])).toBe('/a/b');
+  expect(commonFolder(['/a/b/x', '/a/b/c/y'])).toBe('/a/b');
+  expect(commonFolder(['/a/bc/x', '/a/b/y'])).toBe('/a');
+  expect(commonFolder(['/a/..b/x', '/a/y'])).toBe('/a');
+  expect(commonFolder(['/a/x', '/b/y'])).toBe('/');
+});
+
+test('a weight outside the folder is refused, not read', async () => {
+  const weights = weightsIn('inside/w.safetensors', { w: { dtype: 'F32', shape: [1, 1], data: [1] } });
+  const g = new GraphBuilder(weights);
+  g.output('y', linear(g, g.input('x', 'float32', [1, 1]), 'w'));
+  const { bytes } = g.build();
+  mkdirSync(`${folder.path}/elsewhere`, { recursive: true });
+  await expect(
+    Session.open({ bytes, folder: `${folder.path}/elsewhere` }, { device: 'cpu', threads: 1 }),
+  ).rejects.toThrow('device.failed');
+  rmSync(`${folder.path}/elsewhere`, { recursive: true });
+});
+
+// 300 tokens: two tiles of queries and a part of a third.
+test.each([1, 7, 128, 129, 300])('causal attention over %i tokens is softmax(q kᵀ / √d) v', async (seqlen) => {
+  const [sequences, heads, size] = [2, 3, 4];
+  const hidden = heads * size;
+  const tokens = sequences * seqlen;
+  const [q, k, v] = [values(tokens * hidden, 1, 3), values(tokens * hidden, 2, 3), values(tokens * hidden, 3)] as const;
+  const tensor = (x: Float32Array): Tensor => new Tensor('float32', x, [tokens, hidden]);
+  const y = await evaluate(
+    new Map(),
+    (g) => {
+      const input = (name: string): Value => g.input(name, 'float32', ['tokens', hidden]);
+      return causalAttention(g, [input('q'), input('k'), input('v')], { heads, hidden, seqlen });
+    },
+    { q: tensor(q), k: tensor(k), v: tensor(v) },
+    [tokens, hidden],
+  );
+  const expected = naiveAttention(q, k, v, { sequences, seqlen, heads, size });
+  expect(largestDifference(y, expected)).toBeLessThan(2e-6);
+});
+
+/** One token, head and entry after another, in float64. */
+function naiveAttention(
+  q: Float32Array,
+  k: Float32Array,
+  v: Float32Array,
+  { sequences, seqlen, heads, size }: { sequences: number; seqlen: number; heads: number; size: number },
+): Float64Array {
+  const at = (sequence: number, token: number, head: number, i: number): number =>
+    ((sequence * seqlen + token) * heads + head) * size + i;
+  const result = new Float64Array(q.length);
+  for (let s = 0; s < sequences; s++) {
+    for (let h = 0; h < heads; h++) {
+      for (let query = 0; query < seqlen; query++) {
+        const weights = Array.from({ length: query + 1 }, (_, key) => {
+          let dot = 0;
+          for (let i = 0; i < size; i++) dot += (q[at(s, query, h, i)] ?? NaN) * (k[at(s, key, h, i)] ?? NaN);
+          return Math.exp(dot / Math.sqrt(size));
+        });
+        const total = weights.reduce((a, b) => a + b, 0);
+        for (let i = 0; i < size; i++) {
+          let sum = 0;
+          for (const [key, weight] of weights.entries()) sum += weight * (v[at(s, key, h, i)] ?? NaN);
+          result[at(s, query, h, i)] = sum / total;
+        }
+      }
+    }
+  }
+  return result;
+}
+
+test('layer normalization, with and without scale and bias', async () => {
+  const [rows, size] = [3, 5];
+  const x = values(rows * size, 4, 10);
+  const [scale, bias] = [values(size, 5), values(size, 6)];
+  const weights = weightsIn('norm.safetensors', {
+    scale: { dtype: 'F32', shape: [size], data: [...scale] },
+    bias: { dtype: 'F32', shape: [size], data: [...bias] },
+  });
+  const inputs = { x: new Tensor('float32', x, [rows, size]) };
+  const plain = Array.from(x, (value, i) => {
+    const row = [...x.subarray(i - (i % size), i - (i % size) + size)];
+    const mean = row.reduce((a, b) => a + b) / size;
+    const variance = row.reduce((a, b) => a + (b - mean) ** 2, 0) / size;
+    return (value - mean) / Math.sqrt(variance + 1e-5);
+  });
+  const affine = plain.map((value, i) => value * (scale[i % size] ?? NaN) + (bias[i % size] ?? NaN));
+  const input = (g: GraphBuilder): Value => g.input('x', 'float32', ['tokens', size]);
+  expect(
+    largestDifference(await evaluate(weights, (g) => layerNorm(g, input(g), size), inputs, [rows, size]), plain),
+  ).toBeLessThan(1e-6);
+  const names = { scale: 'scale', bias: 'bias' };
+  expect(
+    largestDifference(
+      await evaluate(weights, (g) => layerNorm(g, input(g), size, names), inputs, [rows, size]),
+      affine,
+    ),
+  ).toBeLessThan(1e-6);
+});
+
+test('log-sum-exp neither overflows nor underflows', async () => {
+  const size = 1000;
+  const rows = [
+    values(size, 7, 20),
+    new Float32Array(size).fill(-500),
+    new Float32Array(size).fill(-300).fill(400, 3, 4),
+  ];
+  const x = Float32Array.from(rows.flatMap((row) => [...row]));
+  const y = await evaluate(
+    new Map(),
+    (g) => logSumExp(g, g.input('x', 'float32', ['tokens', size])),
+    { x: new Tensor('float32', x, [3, size]) },
+    [3],
+  );
+  const expected = rows.map((row) => {
+    const max = row.reduce((a, b) => Math.max(a, b));
+    return max + Math.log(row.reduce((sum, value) => sum + Math.exp(value - max), 0));
+  });
+  expect(expected[1]).toBeCloseTo(-500 + Math.log(1000), 10);
+  for (const [i, value] of expected.entries())
+    expect(Math.abs((y[i] ?? NaN) - value)).toBeLessThan(1e-6 * Math.abs(value));
+});
+
+test('pick takes one entry of each row', async () => {
+  const x = new Tensor('float32', new Float32Array([1, 2, 3, 4, 5, 6]), [2, 3]);
+  const index = new Tensor('int32', new Int32Array([2, 0]), [2]);
+  const y = await evaluate(
+    new Map(),
+    (g) => pick(g, g.input('x', 'float32', ['tokens', 3]), g.input('index', 'int32', ['tokens'])),
+    { x, index },
+    [2],
+  );
+  expect(y).toEqual([3, 4]);
+});

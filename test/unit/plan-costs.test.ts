@@ -1,0 +1,197 @@
+import { describe, expect, it } from 'vitest';
+
+import type { TensorInfo } from '../../src/worker/native.ts';
+import { openOpt } from '../../src/worker/families/opt.ts';
+import { blockOperations, headOperations, spectrumOperations, type LayerShape } from '../../src/worker/plan/costs.ts';
+import { shapeOf } from '../../src/worker/plan/shape.ts';
+import { stageOperations, stagesOf, type Workload } from '../../src/worker/plan/workload.ts';
+
+interface Size {
+  readonly hidden: number;
+  readonly blocks: number;
+  readonly vocab: number;
+}
+const opt125m: Size = { hidden: 768, blocks: 12, vocab: 50272 };
+const opt66b: Size = { hidden: 9216, blocks: 64, vocab: 50272 };
+
+/** OPT's layers as the paper's table of sizes gives them: ffn is four times the hidden size. */
+function optLayers(hidden: number): LayerShape[] {
+  const attention = ['attn_in', 'attn_in', 'attn_in', 'attn_out'].map((tap) => ({ rows: hidden, cols: hidden, tap }));
+  return [
+    ...attention,
+    { rows: 4 * hidden, cols: hidden, tap: 'mlp_in' },
+    { rows: hidden, cols: 4 * hidden, tap: 'mlp_mid' },
+  ];
+}
+
+/** Operations counted by the loops themselves: `body` gives those of one turn. */
+function loop(count: number, body: (i: number) => number): number {
+  let operations = 0;
+  for (let i = 0; i < count; i++) operations += body(i);
+  return operations;
+}
+
+/** y[r] += w[r][c] * x[c] for every token. */
+const productByLoops = ({ rows, cols }: LayerShape, tokens: number): number =>
+  loop(tokens, () => loop(rows, () => 2 * cols));
+/** For every query and every key: a dot product over the hidden size (of all heads together), then the weighted sum of values. */
+const attentionByLoops = (tokens: number, hidden: number): number =>
+  loop(tokens, () => loop(tokens, () => 2 * hidden + 2 * hidden));
+/** G[i][j] += x[i] * x[j] for j <= i. */
+const gramByLoops = (cols: number, tokens: number): number => loop(tokens, () => loop(cols, (i) => 2 * (i + 1)));
+/**
+ * Cholesky, row by row: L[i][j] needs j multiply-adds for every j <= i, so row i needs i (i + 1) / 2 of them. The inverse of a triangle:
+ * X[i][j] needs i - j, row i as many again.
+ */
+const factorByLoops = (n: number): number => loop(n, (i) => i * (i + 1)) + loop(n, (i) => i * (i + 1));
+/** For every column, in every row the error times U is subtracted from the columns after it. */
+const sweepByLoops = ({ rows, cols }: LayerShape): number => loop(cols, (j) => 2 * rows * (cols - 1 - j));
+
+describe.each([
+  ['OPT-125M', opt125m, 2048],
+  ['OPT-66B', opt66b, 2048],
+] as const)('operations of a block of %s', (_, { hidden }, seqlen) => {
+  const layers = optLayers(hidden);
+  const operations = blockOperations(layers, seqlen, hidden);
+  const widths = [hidden, hidden, hidden, 4 * hidden];
+  const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+
+  it('of a forward pass are those of the loops', () => {
+    const attention = attentionByLoops(seqlen, hidden);
+    expect(operations.forward).toBe(sum(layers.map((layer) => productByLoops(layer, seqlen))) + attention);
+    expect(operations.taps).toBe(sum(layers.slice(0, -1).map((layer) => productByLoops(layer, seqlen))) + attention);
+  });
+
+  it('of the Gram matrices are those of the loops', () => {
+    expect(operations.gram).toBe(sum(widths.map((cols) => gramByLoops(cols, seqlen))));
+  });
+
+  it('of factors and sweeps are those of the loops, but for terms of lower order', () => {
+    const ofLowerOrder = 3 / hidden;
+    const factor = sum(widths.map(factorByLoops));
+    expect(Math.abs(operations.factor / factor - 1)).toBeLessThan(ofLowerOrder);
+    expect(Math.abs(operations.solve / sum(layers.map(sweepByLoops)) - 1)).toBeLessThan(ofLowerOrder);
+    expect(operations.energy).toBe(operations.solve);
+  });
+});
+
+describe('other operations', () => {
+  it('of the head are those of the loops', () => {
+    expect(headOperations(50272, 768, 64)).toBe(loop(64, () => loop(50272, () => 2 * 768)));
+  });
+
+  it("of a spectrum are the smaller product's triangle and a Householder reduction", () => {
+    // Each of n - 2 reflections is a product of the rest with a vector and a symmetric update of its triangle, of two vectors.
+    const reduction = (n: number): number =>
+      loop(n - 2, (k) => loop(n - 1 - k, () => 2 * (n - 1 - k)) + loop(n - 1 - k, (i) => 4 * (i + 1)));
+    const expected = gramByLoops(512, 2048) + reduction(512);
+    expect(Math.abs(spectrumOperations({ rows: 2048, cols: 512 }) / expected - 1)).toBeLessThan(0.01);
+    expect(spectrumOperations({ rows: 512, cols: 2048 })).toBe(spectrumOperations({ rows: 2048, cols: 512 }));
+  });
+});
+
+/** A checkpoint of OPT's shapes without its data. */
+function optShape({ hidden, blocks, vocab }: Size): ReturnType<typeof shapeOf> {
+  const config = {
+    model_type: 'opt',
+    hidden_size: hidden,
+    num_hidden_layers: blocks,
+    ffn_dim: 4 * hidden,
+    num_attention_heads: hidden / 64,
+    vocab_size: vocab,
+  };
+  const tensors = new Map<string, TensorInfo>();
+  const add = (name: string, shape: number[]): void => {
+    const bytes = 2 * shape.reduce((a, b) => a * b, 1);
+    tensors.set(name, { name, dtype: 'F16', shape, file: '/model.safetensors', offset: 0, bytes });
+  };
+  add('model.decoder.embed_tokens.weight', [vocab, hidden]);
+  add('model.decoder.embed_positions.weight', [2050, hidden]);
+  const norm = (name: string): void => ['weight', 'bias'].forEach((part) => add(`${name}.${part}`, [hidden]));
+  norm('model.decoder.final_layer_norm');
+  for (let block = 0; block < blocks; block++) {
+    const at = `model.decoder.layers.${block}`;
+    const linear = (name: string, rows: number, cols: number): void => {
+      add(`${at}.${name}.weight`, [rows, cols]);
+      add(`${at}.${name}.bias`, [rows]);
+    };
+    for (const name of ['q_proj', 'k_proj', 'v_proj', 'out_proj']) linear(`self_attn.${name}`, hidden, hidden);
+    linear('fc1', 4 * hidden, hidden);
+    linear('fc2', hidden, 4 * hidden);
+    norm(`${at}.self_attn_layer_norm`);
+    norm(`${at}.final_layer_norm`);
+  }
+  return shapeOf({ family: openOpt({ folder: '/', config, tensors }), tensors });
+}
+
+const work: Workload = {
+  method: 'sparsegpt',
+  estimate: 'pass',
+  blocks: 12,
+  calibration: { sequences: 128, seqlen: 2048 },
+  evaluation: { sequences: 10, seqlen: 2048 },
+  texts: [],
+  tokenizingSeconds: 0,
+};
+
+describe('operations of the stages', () => {
+  const shape = optShape(opt125m);
+  const block = blockOperations(optLayers(768), 2048, 768);
+
+  it('knows a model by its tensors', () => {
+    expect(shape).toMatchObject({
+      blocks: 12,
+      hidden: 768,
+      vocab: 50272,
+      width: 768,
+      weightBytes: 2,
+      layers: optLayers(768),
+    });
+    // As transformers counts OPT-125M, whose head is tied.
+    expect(shape.parameters).toBe(125_239_296);
+    expect(shape.bytes).toBe(2 * 125_239_296);
+    // Biases of q, k, v, out, fc1, fc2, and two norms.
+    expect(shape.otherElements).toBe(768 * (4 + 4 + 1 + 4));
+    expect(optShape(opt66b).parameters).toBeGreaterThan(65e9);
+    expect(optShape(opt66b).parameters).toBeLessThan(67e9);
+  });
+
+  it('are what each stage does', () => {
+    expect(stagesOf(work)).toEqual([
+      'calibration',
+      'fingerprint',
+      'evaluate-dense',
+      'estimate',
+      'compress',
+      'evaluate-compressed',
+    ]);
+    expect(stageOperations(shape, work, 'evaluate-dense')).toEqual({
+      forward: 10 * 12 * block.forward,
+      head: 10 * 2 * 50272 * 768 * 2048,
+    });
+    expect(stageOperations(shape, work, 'estimate')).toEqual({
+      forward: 128 * (11 * block.forward + block.taps),
+      gram: 128 * 12 * block.gram,
+      factor: 12 * block.factor,
+      statistics: 12 * block.energy,
+    });
+    expect(stageOperations(shape, work, 'compress')).toEqual({
+      forward: 128 * (12 * block.taps + 11 * block.forward),
+      gram: 128 * 12 * block.gram,
+      factor: 12 * block.factor,
+      solve: 12 * 2 * block.solve,
+    });
+  });
+
+  it('leaves out what a recipe does not do', () => {
+    const magnitude: Workload = { ...work, method: 'magnitude', estimate: null, calibration: null, evaluation: null };
+    expect(stagesOf(magnitude)).toEqual(['calibration', 'fingerprint', 'compress']);
+    expect(stageOperations(shape, magnitude, 'compress')).toEqual({});
+    expect(stageOperations(shape, { ...magnitude, estimate: 'spectra' }, 'estimate')).toEqual({
+      spectrum:
+        12 * (4 * spectrumOperations({ rows: 768, cols: 768 }) + 2 * spectrumOperations({ rows: 3072, cols: 768 })),
+    });
+    const twoBlocks = stageOperations(shape, { ...work, blocks: 2 }, 'compress');
+    expect(twoBlocks.forward).toBe(128 * (2 * block.taps + block.forward));
+  });
+});

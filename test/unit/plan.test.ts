@@ -1,0 +1,217 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { message } from '../../src/contract/messages/index.ts';
+import { planSchema } from '../../src/contract/plan.ts';
+import { parseRecipe, type RecipeInput } from '../../src/contract/recipe.ts';
+import { demoTexts } from '../../src/cli/demo-texts.ts';
+import { evaluationTokens } from '../../src/worker/evaluate/dataset.ts';
+import { openModel } from '../../src/worker/model/open.ts';
+import { plan } from '../../src/worker/plan/plan.ts';
+import { sourcesOf } from '../../src/worker/prepare.ts';
+
+const demo = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
+const demoFile = join(demo, 'model.safetensors');
+const { signal } = new AbortController();
+
+let folder = '';
+let cache: string | undefined;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tamis-plan-'));
+  cache = process.env['TAMIS_CACHE'];
+  process.env['TAMIS_CACHE'] = join(folder, 'cache');
+  writeTokens('calibration.safetensors', [6, 256]);
+  writeTokens('evaluation.safetensors', [1000]);
+});
+afterAll(() => {
+  if (cache === undefined) delete process.env['TAMIS_CACHE'];
+  else process.env['TAMIS_CACHE'] = cache;
+  rmSync(folder, { recursive: true });
+});
+
+function writeTokens(name: string, shape: number[]): void {
+  const data = new BigInt64Array(shape.reduce((a, b) => a * b, 1)).fill(5n);
+  const json = JSON.stringify({ tokens: { dtype: 'I64', shape, data_offsets: [0, data.byteLength] } });
+  const header = Buffer.from(json.padEnd(Math.ceil(json.length / 8) * 8));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  writeFileSync(join(folder, name), Buffer.concat([length, header, Buffer.from(data.buffer)]));
+}
+
+function recipe(changes: Partial<RecipeInput> = {}): ReturnType<typeof parseRecipe> {
+  return parseRecipe({
+    model: demo,
+    device: 'cpu',
+    calibration: {
+      corpus: { kind: 'tokens', path: join(folder, 'calibration.safetensors') },
+      sequences: 4,
+      seqlen: 256,
+    },
+    evaluation: {
+      datasets: [{ name: 'ids', corpus: { kind: 'tokens', path: join(folder, 'evaluation.safetensors') } }],
+      seqlen: 256,
+    },
+    ...changes,
+  });
+}
+
+describe('a plan', () => {
+  it('describes the demo model, and is what its schema says', async () => {
+    const made = await plan(recipe(), { out: join(folder, 'not', 'yet', 'there'), signal });
+    expect(planSchema.parse(made)).toEqual(made);
+    expect(made.model).toEqual({
+      folder: demo,
+      family: 'opt',
+      dtype: 'F16',
+      parameters: 8_481_792,
+      blocks: 8,
+      blocksCompressed: 8,
+      hidden: 256,
+      vocab: 8192,
+    });
+    expect(made.calibration).toEqual({ sequences: 4, seqlen: 256 });
+    // 1000 tokens hold three windows of 256.
+    expect(made.evaluation).toEqual([{ dataset: 'ids', seqlen: 256, windows: 3, estimated: false }]);
+    expect(made.stages.map(({ stage }) => stage)).toEqual([
+      'calibration',
+      'fingerprint',
+      'evaluate-dense',
+      'estimate',
+      'compress',
+      'evaluate-compressed',
+    ]);
+    for (const { seconds, peakMemoryBytes } of made.stages) {
+      expect(seconds).toBeGreaterThanOrEqual(0);
+      expect(peakMemoryBytes).toBeGreaterThan(2 ** 25);
+    }
+    expect(made.seconds).toBeGreaterThan(0);
+    expect(made.memory.freeBytes).toBeGreaterThan(0);
+    expect(made.disk.freeBytes).toBeGreaterThan(0);
+  });
+
+  it('says how large the results and what lies beside them are', async () => {
+    const { disk, size } = await plan(recipe(), { signal });
+    const header = Number(readFileSync(demoFile).readBigUInt64LE(0));
+    const tensors = statSync(demoFile).size - 8 - header;
+    expect(size.denseBytes).toBe(tensors);
+    expect(disk.outputBytes).toBe(tensors);
+    // Inputs and outputs of a block: [4, 256, 256] float32 each, more than the evaluation's [3, 256, 256].
+    expect(disk.activationBytes).toBe(2 * 4 * 256 * 256 * 4);
+    expect(disk.totalBytes).toBe(disk.outputBytes + disk.activationBytes);
+    // Of 8 blocks' 12 * 256² weights in 16 bits, 30 % stay, and each has a bit in the mask.
+    const weights = 8 * 12 * 256 * 256;
+    expect(size.nonZeroBytes).toBeCloseTo(tensors - 2 * weights + 0.3 * 2 * weights + weights / 8, -1);
+  });
+
+  it('follows the recipe', async () => {
+    const magnitude = await plan(
+      recipe({ method: 'magnitude', scheduler: { kind: 'uniform' }, evaluation: {}, calibration: {} }),
+      { signal },
+    );
+    expect(magnitude.stages.map(({ stage }) => stage)).toEqual(['calibration', 'fingerprint', 'compress']);
+    expect(magnitude.disk.activationBytes).toBe(0);
+    expect(magnitude.operations).toBe(0);
+    const pattern = await plan(recipe({ nm: { n: 2, m: 4 }, blocks: 1, evaluation: {} }), { signal });
+    expect(pattern.disk.activationBytes).toBe(4 * 256 * 256 * 4);
+    const weights = 12 * 256 * 256;
+    expect(pattern.size.denseBytes - pattern.size.nonZeroBytes).toBeCloseTo(weights - weights / 8, -1);
+    expect(pattern.model.blocksCompressed).toBe(1);
+  });
+
+  it('takes the mean of a file of sparsities', async () => {
+    const { family } = await openModel(demo);
+    // A layer in four has a third of the block's weights: fc1.
+    const sparsities = Object.fromEntries(family.layers(0).map(({ name, type }) => [name, type === 'fc1' ? 0.9 : 0.3]));
+    const path = join(folder, 'sparsities.json');
+    writeFileSync(path, JSON.stringify(sparsities));
+    const { size } = await plan(recipe({ scheduler: { kind: 'file', path }, blocks: 1 }), { signal });
+    const weights = 12 * 256 * 256;
+    expect(size.denseBytes - size.nonZeroBytes).toBeCloseTo(2 * weights * ((4 * 0.9 + 8 * 0.3) / 12) - weights / 8, -1);
+  });
+
+  it('estimates the windows of texts to a few percent, without reading them', async () => {
+    const corpus = { kind: 'texts' as const, paths: [...demoTexts().evaluation] };
+    const { evaluation } = await plan(recipe({ evaluation: { datasets: [{ name: 'demo', corpus }], seqlen: 256 } }), {
+      signal,
+    });
+    const read = await evaluationTokens(
+      { name: 'demo', corpus },
+      { seqlen: 256, windows: null, vocab: 8192 },
+      sourcesOf(await openModel(demo)),
+    );
+    expect(evaluation[0]?.estimated).toBe(true);
+    expect(Math.abs((evaluation[0]?.windows ?? 0) / read.windows - 1)).toBeLessThan(0.1);
+    const few = await plan(recipe({ evaluation: { datasets: [{ name: 'demo', corpus }], seqlen: 256, windows: 7 } }), {
+      signal,
+    });
+    expect(few.evaluation[0]?.windows).toBe(7);
+  });
+
+  it('counts the bytes around the texts of a .jsonl', async () => {
+    const path = join(folder, 'texts.jsonl');
+    const text = readFileSync(demoTexts().calibration[0] ?? '', 'utf8').slice(0, 2000);
+    writeFileSync(path, `${JSON.stringify({ other: 'x'.repeat(2000), text })}\n`.repeat(60));
+    const corpus = { kind: 'texts' as const, paths: [path] };
+    const { evaluation } = await plan(recipe({ evaluation: { datasets: [{ name: 'lines', corpus }], seqlen: 256 } }), {
+      signal,
+    });
+    const read = await evaluationTokens(
+      { name: 'lines', corpus },
+      { seqlen: 256, windows: null, vocab: 8192 },
+      sourcesOf(await openModel(demo)),
+    );
+    expect(Math.abs((evaluation[0]?.windows ?? 0) - read.windows)).toBeLessThanOrEqual(1 + 0.02 * read.windows);
+  });
+
+  it('keeps what it measured', async () => {
+    await plan(recipe(), { signal });
+    const rates = join(folder, 'cache', 'rates');
+    const kept = readdirSync(rates).map((name) => readFileSync(join(rates, name), 'utf8'));
+    await plan(recipe(), { signal });
+    expect(readdirSync(rates).map((name) => readFileSync(join(rates, name), 'utf8'))).toEqual(kept);
+    expect(readdirSync(join(folder, 'cache')).filter((name) => name.startsWith('rates-'))).toEqual([]);
+  });
+
+  it('refuses what the run would refuse', async () => {
+    await expect(plan(recipe({ calibration: {} }), { signal })).rejects.toMatchObject({
+      code: 'recipe.no-calibration',
+    });
+    const short = recipe({
+      evaluation: {
+        datasets: [{ name: 'ids', corpus: { kind: 'tokens', path: join(folder, 'short.safetensors') } }],
+        seqlen: 256,
+      },
+    });
+    writeTokens('short.safetensors', [255]);
+    await expect(plan(short, { signal })).rejects.toMatchObject({
+      code: 'evaluation.too-short',
+      params: { dataset: 'ids', tokens: 255 },
+    });
+    mkdirSync(join(folder, 'empty'));
+    await expect(plan(recipe({ model: join(folder, 'empty') }), { signal })).rejects.toMatchObject({
+      code: 'checkpoint.no-config',
+    });
+  });
+
+  it('warns of a disk that is too small, in words', async () => {
+    const many = recipe({
+      calibration: {
+        corpus: { kind: 'texts', paths: [...demoTexts().calibration] },
+        sequences: 1_000_000,
+        seqlen: 256,
+      },
+    });
+    const made = await plan(many, { out: folder, signal });
+    const activations = 2 * 1_000_000 * 256 * 256 * 4;
+    expect(made.disk.activationBytes).toBe(activations);
+    const fits = activations < (made.disk.freeBytes ?? 0);
+    const warning = made.warnings.find(({ code }) => code === 'plan.disk');
+    expect(warning === undefined).toBe(fits);
+    const sentence = message('plan.disk', { path: '/out', needed: 2000, free: 1000 }, 'en');
+    expect(sentence).toContain('2000 MiB for /out');
+  });
+});
