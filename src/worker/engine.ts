@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { TamisError } from '../contract/errors.ts';
 import type { RunEvent } from '../contract/events.ts';
 import type { Recipe } from '../contract/recipe.ts';
-import { perplexitySchema, type Report } from '../contract/report.ts';
+import { perplexitySchema, type Perplexity, type Report } from '../contract/report.ts';
 import { compressBlocks } from './compress/blocks.ts';
 import { estimateLayers } from './compress/estimate.ts';
 import { scheduleLayers } from './compress/schedule-layers.ts';
@@ -16,7 +16,7 @@ import { buildReport } from './report/build.ts';
 import { writeReport } from './report/write.ts';
 import { isFree, RunDirectory } from './run/directory.ts';
 import { assertSame, fingerprintId, fingerprintSchema, takeFingerprint } from './run/fingerprint.ts';
-import { stage, timed, type Run, type Told } from './run/run.ts';
+import { nothingToDo, stage, timed, type Run, type Step, type Told } from './run/run.ts';
 
 export interface RunOptions {
   readonly signal: AbortSignal;
@@ -86,11 +86,11 @@ async function runStages(directory: RunDirectory, inputs: Inputs, told: Told): P
   told.emit({ type: 'started', fingerprint: fingerprintId(fingerprint), resumed: kept !== null });
 
   const run: Run = { directory, ...inputs, fingerprint, ...told };
-  const dense = await stage(run, 'evaluate-dense', z.array(perplexitySchema), () => evaluateDense(run));
+  const dense = await evaluation(run, 'evaluate-dense', () => evaluateDense(run));
   const statistics = await estimateLayers(run);
   const schedule = await scheduleLayers(run, statistics?.value ?? null);
   const blocks = await compressBlocks(run, schedule.value);
-  const compressed = await stage(run, 'evaluate-compressed', z.array(perplexitySchema), async () =>
+  const compressed = await evaluation(run, 'evaluate-compressed', async () =>
     evaluateCompressed(run, await openModel(directory.path)),
   );
   const report = await timed(told.emit, 'report', {}, async () => {
@@ -100,4 +100,13 @@ async function runStages(directory: RunDirectory, inputs: Inputs, told: Told): P
   });
   told.emit({ type: 'finished', seconds: (performance.now() - started) / 1000 });
   return report;
+}
+
+async function evaluation(
+  run: Run,
+  name: 'evaluate-dense' | 'evaluate-compressed',
+  evaluate: () => Promise<Perplexity[]>,
+): Promise<Step<Perplexity[]>> {
+  if (run.datasets.length === 0) return nothingToDo([]);
+  return await stage(run, name, z.array(perplexitySchema), evaluate);
 }

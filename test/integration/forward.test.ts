@@ -101,6 +101,15 @@ describe('a block', () => {
     await block.close();
   });
 
+  test('takes its arrays back when it is closed', async () => {
+    const model = await openModel(optFolder('pre-norm'));
+    const block = await openBlock(model, 1, { ...options, taps: true, output: true });
+    const { output, taps } = await block.run(expected.readF32('0.output'));
+    expect(output?.length).toBe(OPT_SEQUENCES * OPT_SEQLEN * 8);
+    await block.close();
+    expect([output?.length, ...[...taps.values()].map(({ length }) => length)]).toEqual([0, 0, 0, 0, 0]);
+  });
+
   test('takes the weights of a finished shard in the place of its own', async () => {
     const model = await openModel(optFolder('pre-norm'));
     const folder = testFolder('forward');

@@ -57,64 +57,64 @@ function expectWholeLog(out: string): void {
 }
 
 describe('a run that was killed ends with the bits of one that was not', () => {
-  const moments: Kill[] = [
+  const moments: readonly [when: Kill['when'], moment: string, nth: number][] = [
     // the first moments
-    { moment: 'rename recipe.json', when: 'after' },
-    { moment: 'append stage', when: 'torn' },
-    { moment: 'rename state/fingerprint.json', when: 'before' },
-    { moment: 'rename state/fingerprint.json', when: 'after' },
-    { moment: 'append started', when: 'torn' },
+    ['after', 'rename recipe.json', 1],
+    ['torn', 'append stage', 1],
+    ['before', 'rename state/fingerprint.json', 1],
+    ['after', 'rename state/fingerprint.json', 1],
+    ['torn', 'append started', 1],
     // perplexity of the dense model
-    { moment: 'Session.run', nth: 4, when: 'before' },
-    { moment: 'remove state/evaluation.f32', when: 'before' },
-    { moment: 'append perplexity', when: 'torn' },
-    { moment: 'rename state/evaluate-dense.json', when: 'before' },
-    { moment: 'rename state/evaluate-dense.json', when: 'after' },
+    ['before', 'Session.run', 4],
+    ['before', 'remove state/evaluation.f32', 1],
+    ['torn', 'append perplexity', 1],
+    ['before', 'rename state/evaluate-dense.json', 1],
+    ['after', 'rename state/evaluate-dense.json', 1],
     // estimates
-    { moment: 'write state/estimate.f32', nth: 3, when: 'after' },
-    { moment: 'Gram.add', nth: 11, when: 'before' },
-    { moment: 'append estimate', nth: 7, when: 'after' },
-    { moment: 'rename state/estimate.json', when: 'before' },
+    ['after', 'write state/estimate.f32', 3],
+    ['before', 'Gram.add', 11],
+    ['after', 'append estimate', 7],
+    ['before', 'rename state/estimate.json', 1],
     // schedule
-    { moment: 'rename state/schedule.json', when: 'before' },
-    { moment: 'rename state/schedule.json', when: 'after' },
-    { moment: 'append schedule', when: 'torn' },
+    ['before', 'rename state/schedule.json', 1],
+    ['after', 'rename state/schedule.json', 1],
+    ['torn', 'append schedule', 1],
     // the first block: embedding, Grams, sweep, shard, propagation, record
-    { moment: 'open state/activations-0000.f32', when: 'after' },
-    { moment: 'write state/activations-0000.f32', when: 'after' },
-    { moment: 'Gram.add', nth: 24 + 3, when: 'before' },
-    { moment: 'ShardWriter.copy', nth: 4, when: 'after' },
-    { moment: 'ShardWriter.write', nth: 2, when: 'before' },
-    { moment: 'append layer', nth: 3, when: 'torn' },
-    { moment: 'ShardWriter.finish', when: 'before' },
-    { moment: 'ShardWriter.finish', when: 'after' },
-    { moment: 'write state/activations-0001.f32', when: 'after' },
-    { moment: 'fsync state/activations-0001.f32', when: 'before' },
-    { moment: 'rename state/block-0000.json', when: 'before' },
-    { moment: 'rename state/block-0000.json', when: 'after' },
-    { moment: 'remove state/activations-0000.f32', when: 'after' },
-    { moment: 'append block', when: 'torn' },
+    ['after', 'open state/activations-0000.f32', 1],
+    ['after', 'write state/activations-0000.f32', 1],
+    ['before', 'Gram.add', 24 + 3],
+    ['after', 'ShardWriter.copy', 4],
+    ['before', 'ShardWriter.write', 2],
+    ['torn', 'append layer', 3],
+    ['before', 'ShardWriter.finish', 1],
+    ['after', 'ShardWriter.finish', 1],
+    ['after', 'write state/activations-0001.f32', 1],
+    ['before', 'fsync state/activations-0001.f32', 1],
+    ['before', 'rename state/block-0000.json', 1],
+    ['after', 'rename state/block-0000.json', 1],
+    ['after', 'remove state/activations-0000.f32', 1],
+    ['torn', 'append block', 1],
     // later blocks and the rest of the model
-    { moment: 'Gram.add', nth: 24 + 8 + 2, when: 'before' },
-    { moment: 'ShardWriter.write', nth: 8, when: 'after' },
-    { moment: 'rename state/block-0001.json', when: 'after' },
-    { moment: 'rename state/block-0002.json', when: 'after' },
-    { moment: 'ShardWriter.finish', nth: 4, when: 'before' },
-    { moment: 'copy config.json', when: 'before' },
-    { moment: 'rename model.safetensors.index.json', when: 'before' },
-    { moment: 'rename state/model.json', when: 'before' },
+    ['before', 'Gram.add', 24 + 8 + 2],
+    ['after', 'ShardWriter.write', 8],
+    ['after', 'rename state/block-0001.json', 1],
+    ['after', 'rename state/block-0002.json', 1],
+    ['before', 'ShardWriter.finish', 4],
+    ['before', 'copy config.json', 1],
+    ['before', 'rename model.safetensors.index.json', 1],
+    ['before', 'rename state/model.json', 1],
     // perplexity of the compressed model, and the report
-    { moment: 'Session.run', nth: 51, when: 'before' },
-    { moment: 'rename state/evaluate-compressed.json', when: 'after' },
-    { moment: 'rename README.md', when: 'before' },
-    { moment: 'rename report.html', when: 'after' },
-    { moment: 'rename report.json', when: 'before' },
-    { moment: 'append finished', when: 'torn' },
+    ['before', 'Session.run', 51],
+    ['after', 'rename state/evaluate-compressed.json', 1],
+    ['before', 'rename README.md', 1],
+    ['after', 'rename report.html', 1],
+    ['before', 'rename report.json', 1],
+    ['torn', 'append finished', 1],
   ];
 
-  test.each(moments)('$when $moment $nth', async (kill) => {
+  test.each(moments)('%s %s %d', async (when, moment, nth) => {
     const { out, cache } = place();
-    await killed(compressInto(out), cache, kill);
+    await killed(compressInto(out), cache, { when, moment, nth });
     await succeed(['resume', out], { cache });
     expect(bitsOf(out)).toEqual(bits);
     expectWholeLog(out);

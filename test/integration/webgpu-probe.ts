@@ -19,11 +19,13 @@ const targets = Int32Array.from({ length: tokens }, (_, i) => (i * 1009) % model
 async function forward(device: RunDevice): Promise<Map<string, Float32Array>> {
   const block = await openBlock(model, 3, { device, threads: 2, seqlen: SEQLEN, taps: true, output: true });
   const { output = x, taps } = await block.run(x);
-  await block.close();
   const head = await openHead(model, { start: 1000, end: 3000 }, { device, threads: 2 });
   const { logSum, target } = await head.run(output, targets);
+  const results = [...taps, ['output', output], ['logSum', logSum], ['target', target]] as [string, Float32Array][];
+  const copies = new Map(results.map(([name, values]) => [name, values.slice()]));
+  await block.close();
   await head.close();
-  return new Map([...taps, ['output', output], ['logSum', logSum], ['target', target]]);
+  return copies;
 }
 
 /** The largest difference of each result, relative to its largest entry. */

@@ -125,7 +125,7 @@ test('an input and a value given out twice can be outputs too', async () => {
   );
   await session.run({ x: new Tensor('float32', new Float32Array([1, -4]), [1, 2]) }, outputs);
   await session.close();
-  expect(Object.values(outputs).map(({ data }) => [...(data as Float32Array)])).toEqual([
+  expect(Object.values(outputs).map(({ data }) => [...data])).toEqual([
     [1, -4],
     [2, -8],
     [2, -8],

@@ -66,10 +66,10 @@ pub fn factorize(gram: Gram, scale: f64, percdamp: f64, control: &Control) -> Re
             break;
         }
         let damping = share * mean;
-        let mut a = reversed_hessian(&gram, scale, damping);
+        let mut a = reversed_hessian(&gram, scale, damping, control)?;
         if cholesky(MatMut::from_row_major_slice_mut(&mut a, n, n), control)? {
             invert(MatMut::from_row_major_slice_mut(&mut a, n, n), control)?;
-            a.reverse();
+            reverse(&mut a, control)?;
             control.advance(1)?;
             return Ok(Factor {
                 cols: n,
@@ -94,18 +94,28 @@ fn work(n: usize) -> u64 {
 }
 
 /// The damped Hessian with rows and columns in reverse order: [n, n] row-major, lower triangle, zeros above the diagonal.
-fn reversed_hessian(gram: &Gram, scale: f64, damping: f64) -> Vec<f32> {
+fn reversed_hessian(gram: &Gram, scale: f64, damping: f64, control: &Control) -> Result<Vec<f32>> {
     let n = gram.cols();
     let mut a = vec![0f32; n * n];
-    a.par_chunks_mut(n).enumerate().for_each(|(i, row)| {
-        let col = n - 1 - i;
-        for (j, entry) in row[..=i].iter_mut().enumerate() {
-            *entry = (scale * gram.get(n - 1 - j, col)) as f32;
+    a.par_chunks_mut(n).enumerate().try_for_each(|(i, row)| {
+        for (entry, sum) in row[..=i].iter_mut().rev().zip(gram.column(n - 1 - i)) {
+            *entry = (scale * sum) as f32;
         }
-        let diagonal = if row[i] == 0.0 { 1.0 } else { scale * gram.get(col, col) };
+        let diagonal = if row[i] == 0.0 { 1.0 } else { scale * gram.get(n - 1 - i, n - 1 - i) };
         row[i] = (diagonal + damping) as f32;
-    });
-    a
+        control.check()
+    })?;
+    Ok(a)
+}
+
+/// Reverses the order of all entries: of a row-major matrix, that of its rows and of its columns.
+fn reverse(a: &mut [f32], control: &Control) -> Result<()> {
+    const PIECE: usize = 1 << 16;
+    let (first, second) = a.split_at_mut(a.len() / 2);
+    first.par_chunks_mut(PIECE).zip(second.par_rchunks_mut(PIECE)).try_for_each(|(first, second)| {
+        first.iter_mut().zip(second.iter_mut().rev()).for_each(|(a, b)| std::mem::swap(a, b));
+        control.check()
+    })
 }
 
 /// Overwrites the lower triangle of `a` [n, n] with L, L Lᵀ = a. Returns whether `a` was positive definite.

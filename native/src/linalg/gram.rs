@@ -12,7 +12,7 @@ const CHUNK: usize = 1024;
 
 /// Rows and columns of a tile, for matrices of `cols` columns: small enough to occupy some threads and to waste little on the diagonal.
 fn tile_size(cols: usize) -> usize {
-    if cols <= 512 { 64 } else { 128 }
+    if cols <= 1024 { 64 } else { 128 }
 }
 
 /// One tile of the lower triangle: the products of columns `row..` with columns `col..`, `col <= row`.
@@ -81,52 +81,85 @@ impl Gram {
         tile.sums[(col - tile.col) * tile.height + row - tile.row]
     }
 
+    /// Column `col` of the lower triangle: rows `col`, `col + 1` ..
+    pub fn column(&self, col: usize) -> impl Iterator<Item = f64> + '_ {
+        let j = col / self.tile;
+        (j..self.cols.div_ceil(self.tile)).flat_map(move |i| {
+            let tile = &self.tiles[i * (i + 1) / 2 + j];
+            let sums = &tile.sums[(col - tile.col) * tile.height..][..tile.height];
+            sums[col.saturating_sub(tile.row)..].iter().copied()
+        })
+    }
+
     /// Adds xᵀ x; x [tokens, cols] row-major. Error: `NotFinite` with the first row of x that is not; the sums are then spoiled.
     pub fn add(&mut self, x: &[f32], control: &Control) -> Result<()> {
         assert!(x.len().is_multiple_of(self.cols), "x holds whole rows");
-        let x = MatRef::from_row_major_slice(x, x.len() / self.cols, self.cols);
-        control.begin((self.tiles.len() * x.nrows()) as u64)?;
-        let finite = self
-            .tiles
-            .par_iter_mut()
-            .map(|tile| tile.add(x, control))
-            .try_reduce(|| true, |a, b| Ok(a && b))?;
-        if finite {
-            Ok(())
-        } else {
-            Err(Error::NotFinite { row: first_bad_row(x) })
+        let tokens = x.len() / self.cols;
+        control.begin((self.tiles.len() * tokens) as u64)?;
+        let mut panels = vec![0f32; CHUNK.min(tokens) * self.cols];
+        for (i, chunk) in x.chunks(CHUNK * self.cols).enumerate() {
+            let length = chunk.len() / self.cols;
+            let panels = &mut panels[..chunk.len()];
+            gather_panels(chunk, self.cols, self.tile, panels);
+            let panel = |first: usize, width: usize| {
+                MatRef::from_row_major_slice(&panels[first * length..(first + width) * length], length, width)
+            };
+            let add_tile = |tile: &mut Tile| {
+                let finite = tile.add(panel(tile.row, tile.height), panel(tile.col, tile.width));
+                control.advance(length as u64)?;
+                Ok(finite)
+            };
+            if !self
+                .tiles
+                .par_iter_mut()
+                .map(add_tile)
+                .try_reduce(|| true, |a, b| Ok(a && b))?
+            {
+                return Err(Error::NotFinite {
+                    row: i * CHUNK + first_bad_row(chunk, self.cols),
+                });
+            }
         }
+        Ok(())
     }
 }
 
-impl Tile {
-    /// Returns whether the diagonal's sums (if the tile is on the diagonal) are finite.
-    fn add(&mut self, x: MatRef<f32>, control: &Control) -> Result<bool> {
-        let mut products = vec![0f32; self.sums.len()];
-        let mut finite = true;
-        for start in (0..x.nrows()).step_by(CHUNK) {
-            let tokens = CHUNK.min(x.nrows() - start);
-            let rows = x.submatrix(start, self.row, tokens, self.height);
-            let cols = x.submatrix(start, self.col, tokens, self.width);
-            product(
-                MatMut::from_row_major_slice_mut(&mut products, self.width, self.height),
-                cols.transpose(),
-                rows,
-            );
-            for (sum, &product) in self.sums.iter_mut().zip(&products) {
-                *sum += product as f64;
+/// Copies x [tokens, cols] into panels of `width` columns, each [tokens, width] row-major and one after the other: a product of two
+/// panels then reads memory in order, where rows a power of two apart would fall on the same lines of the cache.
+fn gather_panels(x: &[f32], cols: usize, width: usize, panels: &mut [f32]) {
+    let tokens = x.len() / cols;
+    panels
+        .par_chunks_mut(tokens * width)
+        .enumerate()
+        .for_each(|(i, panel)| {
+            let (first, width) = (i * width, panel.len() / tokens);
+            for (row, out) in x.chunks(cols).zip(panel.chunks_mut(width)) {
+                out.copy_from_slice(&row[first..first + width]);
             }
-            finite &= self.row != self.col || (0..self.width).all(|i| products[i * self.height + i].is_finite());
-            control.advance(tokens as u64)?;
+        });
+}
+
+impl Tile {
+    /// Adds the products of `cols` [tokens, width] with `rows` [tokens, height]. Returns whether the diagonal's (if the tile is on the
+    /// diagonal) are finite.
+    fn add(&mut self, rows: MatRef<f32>, cols: MatRef<f32>) -> bool {
+        let mut products = vec![0f32; self.sums.len()];
+        product(
+            MatMut::from_row_major_slice_mut(&mut products, self.width, self.height),
+            cols.transpose(),
+            rows,
+        );
+        for (sum, &product) in self.sums.iter_mut().zip(&products) {
+            *sum += product as f64;
         }
-        Ok(finite)
+        self.row != self.col || (0..self.width).all(|i| products[i * self.height + i].is_finite())
     }
 }
 
 /// The first row with a value that is not finite, or else with values too large for their squares to be summed in float32.
-fn first_bad_row(x: MatRef<f32>) -> usize {
-    let row_is = |bad: fn(f32) -> bool| (0..x.nrows()).find(|&i| x.row(i).iter().any(|&v| bad(v)));
-    row_is(|v| !v.is_finite())
-        .or_else(|| row_is(|v| v.abs() > 1e15))
+fn first_bad_row(x: &[f32], cols: usize) -> usize {
+    let row_with = |bad: fn(&f32) -> bool| x.chunks(cols).position(|row| row.iter().any(bad));
+    row_with(|v| !v.is_finite())
+        .or_else(|| row_with(|v| v.abs() > 1e15))
         .unwrap_or(0)
 }

@@ -48,50 +48,55 @@ impl Columns {
         }
     }
 
-    /// A matrix whose row i is what `read(i, row)` writes into `row` [cols].
-    pub fn from_rows(rows: usize, cols: usize, read: impl Fn(usize, &mut [f32]) + Sync) -> Self {
+    /// A matrix whose row i is what `read(i, row)` writes into `row` [cols]. Error: `Cancelled`.
+    pub fn from_rows(rows: usize, cols: usize, read: impl Fn(usize, &mut [f32]) + Sync, control: &Control) -> Result<Self> {
         let mut columns = Self::zeros(rows, cols);
-        columns
-            .view_mut()
-            .par_row_chunks_mut(LANES)
-            .enumerate()
-            .for_each(|(group, mut lanes)| {
-                let mut values = vec![0f32; LANES * cols];
-                let first = group * LANES;
-                for (i, row) in values.chunks_mut(cols).take(rows - first).enumerate() {
-                    read(first + i, row);
+        columns.view_mut().par_row_chunks_mut(LANES).enumerate().try_for_each(|(group, mut lanes)| {
+            let first = group * LANES;
+            let count = LANES.min(rows - first);
+            let mut values = vec![0f32; count * cols];
+            for (i, row) in values.chunks_mut(cols).enumerate() {
+                read(first + i, row);
+            }
+            // In squares, so that whole lines of the cache are read and written.
+            for left in (0..cols).step_by(LANES) {
+                for j in left..(left + LANES).min(cols) {
+                    let column = column_mut(lanes.rb_mut(), j);
+                    (0..count).for_each(|i| column[i] = values[i * cols + j]);
                 }
-                for (j, column) in lanes.rb_mut().col_iter_mut().enumerate() {
-                    for (i, value) in column.iter_mut().enumerate() {
-                        *value = values[i * cols + j];
-                    }
-                }
-            });
-        columns
+            }
+            control.check()
+        })?;
+        Ok(columns)
     }
 
     /// Hands groups of up to `LANES` rows, row-major [group, cols], to `use_rows(first row, rows, out)` with each its share of `out`
-    /// (`size` elements a row), in parallel. Returns what it returned, in order.
-    pub fn for_row_groups<T: Send, R: Send>(
+    /// (`size` elements a row), in parallel. Returns what it returned, in order. Error: `Cancelled`.
+    pub fn map_rows<T, R>(
         &self,
         out: &mut [T],
         size: usize,
         use_rows: impl Fn(usize, &[f32], &mut [T]) -> R + Sync,
-    ) -> Vec<R> {
-        out.par_chunks_mut(LANES * size)
-            .enumerate()
-            .map(|(group, out)| {
-                let first = group * LANES;
-                let count = LANES.min(self.rows - first);
-                let mut values = vec![0f32; count * self.cols];
-                for (j, column) in self.values.chunks(self.stride).enumerate() {
-                    for i in 0..count {
-                        values[i * self.cols + j] = column[first + i];
-                    }
+        control: &Control,
+    ) -> Result<Vec<R>>
+    where
+        T: Send,
+        R: Send,
+    {
+        let use_group = |(group, out): (usize, &mut [T])| {
+            control.check()?;
+            let first = group * LANES;
+            let count = LANES.min(self.rows - first);
+            let mut values = vec![0f32; count * self.cols];
+            for left in (0..self.cols).step_by(LANES) {
+                for j in left..(left + LANES).min(self.cols) {
+                    let column = column(self.view(), j, first, count);
+                    (0..count).for_each(|i| values[i * self.cols + j] = column[i]);
                 }
-                use_rows(first, &values, out)
-            })
-            .collect()
+            }
+            Ok(use_rows(first, &values, out))
+        };
+        out.par_chunks_mut(LANES * size).enumerate().map(use_group).collect()
     }
 
     /// The sum of all values' squares.

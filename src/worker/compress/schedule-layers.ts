@@ -25,7 +25,7 @@ export type Schedule = z.infer<typeof scheduleSchema>;
 /** Spreads the target over the layers as the recipe's scheduler says; `run.emit` hears of the result. */
 export async function scheduleLayers(run: Run, statistics: Statistics | null): Promise<Step<Schedule>> {
   const { recipe, model } = run;
-  const done = await stage(run, 'schedule', scheduleSchema, async () => {
+  const done = await stage(run, 'schedule', scheduleSchema, () => {
     const measured: Measured = statistics
       ? { statistics: statistics.layers, outliers: statistics.outliers, alphas: statistics.alphas }
       : { file: run.sparsities };

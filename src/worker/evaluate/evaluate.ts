@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
@@ -7,6 +7,7 @@ import type { Perplexity } from '../../contract/report.ts';
 import { openModel } from '../model/open.ts';
 import { sourcesOf, tokensOf } from '../prepare.ts';
 import { cacheFolder } from '../run/cache.ts';
+import { makeFolder } from '../run/files.ts';
 import { timed, type Told } from '../run/run.ts';
 import { chooseDevice } from '../runtime/devices.ts';
 import type { EvaluationTokens } from './dataset.ts';
@@ -26,7 +27,7 @@ export async function evaluate(
   });
   const count = threads ?? availableParallelism();
   const session = { device: await chooseDevice(device, count), threads: count };
-  mkdirSync(cacheFolder(), { recursive: true });
+  makeFolder(cacheFolder());
   const scratch = mkdtempSync(join(cacheFolder(), 'evaluation-'));
   try {
     return await evaluateDatasets({ stage: 'evaluate-dense', model, session, datasets, scratch, ...told });

@@ -1,10 +1,9 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import envPaths from 'env-paths';
 import type { z } from 'zod';
 
-import { fileError, hashText, readJson, writeJson } from './files.ts';
+import { hashText, makeFolder, readJson, writeJson } from './files.ts';
 
 /** Where measurements of a model that a second run can use again are kept; TAMIS_CACHE names another folder. */
 export function cacheFolder(): string {
@@ -21,11 +20,7 @@ export async function remembered<T>(kind: string, key: object, schema: z.ZodType
   const kept = await readJson(path, schema).catch(() => null);
   if (kept !== null) return { value: kept, kept: true };
   const value = await compute();
-  try {
-    mkdirSync(folder, { recursive: true });
-  } catch (error) {
-    throw fileError(error, folder);
-  }
+  makeFolder(folder);
   await writeJson(path, value);
   return { value, kept: false };
 }

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 import { z } from 'zod';
@@ -8,7 +8,7 @@ import { eventSchema, type RunEvent } from '../../contract/events.ts';
 import { recipeSchema, type Recipe } from '../../contract/recipe.ts';
 import { reportSchema, type Report } from '../../contract/report.ts';
 import { fromNative, native } from '../native.ts';
-import { checked, fileError, parseJson, readJson, writeJson } from './files.ts';
+import { checked, fileError, makeFolder, parseJson, readJson, writeJson } from './files.ts';
 
 /** What a kill leaves of files that were being written beside their names, and of measurements under way. */
 const leftover = /\.(json|md|csv|html)\.\d+$|\.safetensors\.partial$|^(estimate|evaluation)\.f32$/;
@@ -31,11 +31,7 @@ export class RunDirectory {
   static async create(path: string, recipe: Recipe): Promise<RunDirectory> {
     const folder = resolve(path);
     if (!isFree(folder)) throw new TamisError('run.exists', { path: folder });
-    try {
-      mkdirSync(join(folder, 'state'), { recursive: true });
-    } catch (error) {
-      throw fileError(error, folder);
-    }
+    makeFolder(join(folder, 'state'));
     const directory = new RunDirectory(folder, acquireLock(folder));
     directory.#removeLeftovers();
     await writeJson(directory.file('recipe.json'), recipe);

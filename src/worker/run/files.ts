@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync, mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
 import writeFileAtomic from 'write-file-atomic';
-import { z } from 'zod';
+import type { z } from 'zod';
 
 import { TamisError } from '../../contract/errors.ts';
 
@@ -26,6 +27,17 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 /** `ENOENT: no such file or directory`, without the call and the path that Node puts behind it. */
 function reasonOf(error: Error): string {
   return error.message.split(',')[0] ?? error.message;
+}
+
+/** Makes a folder and those above it. Node's own `recursive` never ends where the system finds no place for a folder, as in /proc. */
+export function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    throw fileError(error, path);
+  }
 }
 
 /** Writes a file beside its name, flushes it and renames it. */

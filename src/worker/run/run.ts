@@ -26,44 +26,55 @@ export const costSchema = z.strictObject({
 export type Cost = z.infer<typeof costSchema>;
 
 /** A finished step as it lies in `state/`: its value and what it cost. */
-function stepSchema<T>(value: z.ZodType<T>): z.ZodType<{ value: T; cost: Cost }> {
-  return z.strictObject({ value, cost: costSchema }) as unknown as z.ZodType<{ value: T; cost: Cost }>;
-}
-
 export interface Step<T> {
   readonly value: T;
   readonly cost: Cost;
 }
 
+/** The step of a stage that a run has no need of. */
+export function nothingToDo<T>(value: T): Step<T> {
+  return { value, cost: { seconds: {}, peakMemoryBytes: 0 } };
+}
+
+type Compute<T> = (seconds: Record<string, number>) => Promise<T>;
+
 /** Does a step, unless an earlier start of this run finished it, and records it as finished. */
-export async function step<T>(run: Run, name: string, schema: z.ZodType<T>, compute: (seconds: Record<string, number>) => Promise<T>): Promise<Step<T>> {
-  const kept = await run.directory.readStep(name, stepSchema(schema));
-  if (kept !== null) return kept;
+export async function step<T>(run: Run, name: string, schema: z.ZodType<T>, compute: Compute<T>): Promise<Step<T>> {
+  return (await keptStep(run, name, schema)) ?? (await newStep(run, name, compute));
+}
+
+/** A step that is a whole stage: announced, timed, and told as `kept` where an earlier start finished it. */
+export async function stage<T>(
+  run: Run,
+  name: Stage,
+  schema: z.ZodType<T>,
+  compute: () => T | Promise<T>,
+): Promise<Step<T>> {
+  const kept = await keptStep(run, name, schema);
+  if (kept === null) return await newStep(run, name, (seconds) => timed(run.emit, name, seconds, compute));
+  run.emit({ type: 'stage', stage: name, state: 'kept', seconds: 0 });
+  return kept;
+}
+
+async function keptStep<T>({ directory }: Run, name: string, schema: z.ZodType<T>): Promise<Step<T> | null> {
+  return await directory.readStep(name, z.strictObject({ value: schema, cost: costSchema }));
+}
+
+async function newStep<T>({ directory }: Run, name: string, compute: Compute<T>): Promise<Step<T>> {
   const memory = new PeakMemory();
   const seconds: Record<string, number> = {};
   try {
     const value = await compute(seconds);
     const done = { value, cost: { seconds, peakMemoryBytes: memory.stop() } };
-    await run.directory.writeStep(name, done);
+    await directory.writeStep(name, done);
     return done;
   } finally {
     memory.stop();
   }
 }
 
-/** A step that is a whole stage: announced, timed, and told as `kept` where an earlier start finished it. */
-export async function stage<T>(run: Run, name: Stage, schema: z.ZodType<T>, compute: () => Promise<T>): Promise<Step<T>> {
-  let computed = false;
-  const done = await step(run, name, schema, async (seconds) => {
-    computed = true;
-    return await timed(run.emit, name, seconds, compute);
-  });
-  if (!computed) run.emit({ type: 'stage', stage: name, state: 'kept', seconds: 0 });
-  return done;
-}
-
 /** Announces a stage, does it, and adds its seconds. */
-export async function timed<T>(emit: (event: RunEvent) => void, name: Stage, seconds: Record<string, number>, work: () => Promise<T>): Promise<T> {
+export async function timed<T>(emit: (event: RunEvent) => void, name: Stage, seconds: Record<string, number>, work: () => T | Promise<T>): Promise<T> {
   emit({ type: 'stage', stage: name, state: 'started', seconds: 0 });
   const start = performance.now();
   const value = await work();

@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+
+import { stageMemory, total } from '../../src/worker/plan/memory.ts';
+import type { ModelShape } from '../../src/worker/plan/shape.ts';
+import type { Workload } from '../../src/worker/plan/workload.ts';
+
+const MiB = 2 ** 20;
+
+/** OPT in float16; its vocabulary goes in one pass. */
+function opt(hidden: number): ModelShape {
+  const attention = ['attn_in', 'attn_in', 'attn_in', 'attn_out'].map((tap) => ({ rows: hidden, cols: hidden, tap }));
+  const mlp = [
+    { rows: 4 * hidden, cols: hidden, tap: 'mlp_in' },
+    { rows: hidden, cols: 4 * hidden, tap: 'mlp_mid' },
+  ];
+  return {
+    blocks: 2,
+    hidden,
+    vocab: 4096,
+    width: hidden,
+    vocabularyRows: 4096,
+    vocabularyPasses: 1,
+    parameters: 0,
+    bytes: 0,
+    weightBytes: 2,
+    layers: [...attention, ...mlp],
+    otherElements: 13 * hidden,
+  };
+}
+
+const work: Workload = {
+  method: 'sparsegpt',
+  estimate: 'pass',
+  blocks: 2,
+  calibration: { sequences: 16, seqlen: 512 },
+  evaluation: null,
+  texts: [],
+  tokenizingSeconds: 0,
+};
+
+describe('the memory of a stage', () => {
+  it('is, while sequences go through a block, that of its weights, arrays and Gram matrices', () => {
+    const held = stageMemory(opt(1024), work, 'estimate');
+    // All layers, 12 * 1024² weights, and 13 * 1024 other values, in float32, packed.
+    expect(held['block-weights']).toBeCloseTo(1.05 * (48 * MiB + 13 * 4096), 0);
+    // 2048 tokens of 1024 values are 8 MiB. In: one of them. Out: four taps of 1 + 1 + 1 + 4 and the output. Between: 4 + 4 + 1 + 1.
+    expect(held['block-run']).toBe((1 + 2 * (8 + 10)) * 8 * MiB);
+    expect(held.grams).toBe(8 * (3 * ((1024 * 1025) / 2) + (4096 * 4097) / 2));
+    expect(held.garbage).toBe(64 * MiB);
+    expect(held.tokens).toBe(16 * 512 * 4);
+  });
+
+  it('leaves out, without its output, what comes after the last tap', () => {
+    const held = stageMemory(opt(1024), { ...work, blocks: 1 }, 'compress');
+    expect(held['block-weights']).toBeCloseTo(1.05 * (32 * MiB + 13 * 4096), 0);
+    expect(held['block-run']).toBe((1 + 2 * (7 + 10)) * 8 * MiB);
+  });
+
+  it('is, of a large model and short runs, that of Hessians and factors', () => {
+    const hidden = 9216;
+    const short: Workload = { ...work, blocks: 1, calibration: { sequences: 1, seqlen: 128 } };
+    const held = stageMemory(opt(hidden), short, 'compress');
+    // fc2's Gram matrix, 36864 wide, while its factor is made.
+    expect(held.grams).toBe(4 * (4 * hidden) * (4 * hidden + 1));
+    expect(held.factors).toBe(4 * (4 * hidden) ** 2);
+    const estimating = stageMemory(opt(hidden), short, 'estimate');
+    // As before, with the factors of the other taps still there.
+    expect(estimating.factors).toBe(4 * ((4 * hidden) ** 2 + 3 * hidden ** 2));
+    expect(total(estimating)).toBeGreaterThan(total(held));
+  });
+
+  it('is that of one stored layer where nothing is calibrated', () => {
+    const magnitude: Workload = { ...work, method: 'magnitude', estimate: null, calibration: null };
+    const held = stageMemory(opt(1024), magnitude, 'compress');
+    expect(held.layer).toBe(4 * 1024 * 1024 * 2);
+    expect(held.grams).toBeUndefined();
+  });
+
+  it('counts the text that is tokenized at once', () => {
+    const small = stageMemory(opt(1024), { ...work, texts: [10, 1000] }, 'calibration');
+    expect(small.text).toBe(40_000);
+  });
+
+  it('does not grow with the number of sequences, but for their ids', () => {
+    const few = stageMemory(opt(1024), work, 'compress');
+    const many = stageMemory(opt(1024), { ...work, calibration: { sequences: 1600, seqlen: 512 } }, 'compress');
+    expect(total(many) - total(few)).toBe((1600 - 16) * 512 * 4);
+  });
+});
