@@ -1,13 +1,28 @@
 import { defineConfig } from 'vitest/config';
 
+const shared = {
+  environment: 'node',
+  // onnxruntime aborts the process when a worker thread ends during a run.
+  pool: 'forks',
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+} as const;
+
 export default defineConfig({
   test: {
-    include: ['test/{unit,integration}/**/*.test.{ts,tsx}'],
-    environment: 'node',
-    // onnxruntime aborts the process when a worker thread ends during a run.
-    pool: 'forks',
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
     reporters: ['default', './scripts/test-reporter.mjs'],
+    projects: [
+      { test: { ...shared, name: 'unit', include: ['test/unit/**/*.test.{ts,tsx}'], sequence: { groupOrder: 0 } } },
+      // Whole runs, each on all cores: one after the other.
+      {
+        test: {
+          ...shared,
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });

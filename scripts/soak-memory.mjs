@@ -31,7 +31,9 @@ function run(...args) {
 /** A safetensors file with seeded random token ids, int64 [sequences, seqlen]. */
 function writeTokens() {
   const count = sequences * seqlen;
-  const header = Buffer.from(JSON.stringify({ tokens: { dtype: 'I64', shape: [sequences, seqlen], data_offsets: [0, count * 8] } }));
+  const header = Buffer.from(
+    JSON.stringify({ tokens: { dtype: 'I64', shape: [sequences, seqlen], data_offsets: [0, count * 8] } }),
+  );
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(header.length));
   let state = 1;
@@ -51,13 +53,35 @@ function anonymousBytes(pid) {
 }
 
 if (!existsSync(model)) {
-  const shapes = ['--hidden', '2048', '--ffn', '8192', '--heads', '32', '--layers', '24', '--vocab', String(vocab), '--positions', '2048'];
+  const shapes = [
+    '--hidden',
+    '2048',
+    '--ffn',
+    '8192',
+    '--heads',
+    '32',
+    '--layers',
+    '24',
+    '--vocab',
+    String(vocab),
+    '--positions',
+    '2048',
+  ];
   run(join(root, 'scripts/make-opt.mjs'), model, ...shapes, '--shard-size', '1GB');
 }
 writeTokens();
 rmSync(out, { recursive: true, force: true });
 
-const recipe = ['--calibration-tokens', tokens, '--sequences', String(sequences), '--calibration-seqlen', String(seqlen), '--blocks', '2'];
+const recipe = [
+  '--calibration-tokens',
+  tokens,
+  '--sequences',
+  String(sequences),
+  '--calibration-seqlen',
+  String(seqlen),
+  '--blocks',
+  '2',
+];
 run(tamis, 'plan', model, ...recipe);
 const child = spawn(process.execPath, [tamis, 'compress', model, '--out', out, ...recipe], { stdio: 'inherit' });
 let peak = 0;
@@ -66,9 +90,13 @@ const timer = setInterval(() => {
 }, 20);
 child.on('exit', (code) => {
   clearInterval(timer);
-  const told = existsSync(join(out, 'report.json')) ? JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')).peakMemoryBytes : NaN;
+  const told = existsSync(join(out, 'report.json'))
+    ? JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')).peakMemoryBytes
+    : NaN;
   if (process.argv[2] === undefined) rmSync(folder, { recursive: true, force: true });
   else rmSync(out, { recursive: true, force: true });
-  console.log(`Peak anonymous memory: ${(peak / 2 ** 30).toFixed(2)} GiB from outside, ${(told / 2 ** 30).toFixed(2)} GiB in the report; limit ${limit / 2 ** 30} GiB`);
+  console.log(
+    `Peak anonymous memory: ${(peak / 2 ** 30).toFixed(2)} GiB from outside, ${(told / 2 ** 30).toFixed(2)} GiB in the report; limit ${limit / 2 ** 30} GiB`,
+  );
   process.exit(code !== 0 ? (code ?? 1) : peak > limit ? 1 : 0);
 });

@@ -81,7 +81,13 @@ fn measure(rows: usize, cols: usize, threads: usize) -> Value {
     let factor = factored.expect("at least one run");
     let w = noise(rows * cols);
     let sweep_seconds = best(|| {
-        let mut w = Columns::from_rows(rows, cols, |i, row| row.copy_from_slice(&w[i * cols..(i + 1) * cols]));
+        let mut w = Columns::from_rows(
+            rows,
+            cols,
+            |i, row| row.copy_from_slice(&w[i * cols..(i + 1) * cols]),
+            &control,
+        )
+        .unwrap();
         timed(|| sweep(&mut w, &factor, Pattern::Sparsity(0.7), Storage::F16, &control).unwrap()).0
     });
     let gram_gemm = gemm(cols, TOKENS, cols, threads);

@@ -10,7 +10,9 @@ import { table } from './table.ts';
 
 export function compareCommand(): Command {
   return new Command('compare')
-    .description('Two or more finished runs side by side; perplexities share a row only at the same dataset, seqlen and windows.')
+    .description(
+      'Two or more finished runs side by side; perplexities share a row only at the same dataset, seqlen and windows.',
+    )
     .argument('<dirs...>', 'the --out folders of the runs')
     .option('--differences', 'only the rows in which the runs differ')
     .option('--json', 'print the table as JSON')
@@ -20,7 +22,13 @@ export function compareCommand(): Command {
         const reports = await Promise.all(folders.map((folder) => readReport(folder)));
         const rows = compareTable(reports, locale()).filter((row) => flags.differences === undefined || row.differs);
         if (flags.json) printJson({ runs: folders.map((folder) => resolve(folder)), rows });
-        else print(table(['', ...folders.map((folder) => basename(resolve(folder)))], rows.map(({ label, cells }) => [label, ...cells.map(({ text }) => text)])));
+        else
+          print(
+            table(
+              ['', ...folders.map((folder) => basename(resolve(folder)))],
+              rows.map(({ label, cells }) => [label, ...cells.map(({ text }) => text)]),
+            ),
+          );
       });
     });
 }

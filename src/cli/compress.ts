@@ -14,7 +14,9 @@ interface Flags extends RecipeFlags {
 
 export function compressCommand(): Command {
   const command = new Command('compress')
-    .description('Prune a checkpoint and measure what that cost: writes a folder that transformers loads, and its report.')
+    .description(
+      'Prune a checkpoint and measure what that cost: writes a folder that transformers loads, and its report.',
+    )
     .argument('[model]', 'folder of the checkpoint (config.json and .safetensors); may come from the recipe')
     .requiredOption('--out <dir>', 'new folder for the compressed model, its report and the state of the run')
     .option('--json', 'print report.json on standard output');

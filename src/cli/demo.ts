@@ -35,14 +35,19 @@ export function demoCommand(): Command {
       const rows: string[][] = [];
       for (const sparsity of targets) {
         for (const scheduler of schedulers) {
-          const out = join(resolve(flags.out), `${scheduler === 'uniform' ? 'uniform' : 'scheduled'}-${sparsity * 100}`);
+          const out = join(
+            resolve(flags.out),
+            `${scheduler === 'uniform' ? 'uniform' : 'scheduled'}-${sparsity * 100}`,
+          );
           const report = await runDemo(out, demoRecipe(sparsity, scheduler, flags), acting);
           if (rows.length === 0) rows.push(denseRow(report));
           rows.push(rowOf(report, scheduler));
         }
       }
       print(table(['', 'sparsity', 'perplexity', 'time', 'size (dense storage)'], rows));
-      print(`\nPerplexity: addresses and chapters that the model has not seen, 256 windows, seqlen 256. Each run and its report.html: ${resolve(flags.out)}`);
+      print(
+        `\nPerplexity: addresses and chapters that the model has not seen, 256 windows, seqlen 256. Each run and its report.html: ${resolve(flags.out)}`,
+      );
       print(`All of it took ${duration((performance.now() - start) / 1000)}.`);
     });
   });
@@ -55,14 +60,22 @@ async function runDemo(out: string, recipe: Recipe, acting: Acting): Promise<Rep
   return await compress(recipe, out, acting);
 }
 
-function demoRecipe(sparsity: number, scheduler: (typeof schedulers)[number], { device, threads, seed }: Flags): Recipe {
+function demoRecipe(
+  sparsity: number,
+  scheduler: (typeof schedulers)[number],
+  { device, threads, seed }: Flags,
+): Recipe {
   const { calibration, evaluation } = demoTexts();
   return parseRecipe({
     model: join(dirname(createRequire(import.meta.url).resolve('#package')), 'resources', 'demo-model'),
     sparsity,
     scheduler: { kind: scheduler },
     calibration: { corpus: { kind: 'texts', paths: calibration }, sequences: 128, seqlen: 256 },
-    evaluation: { datasets: [{ name: 'demo', corpus: { kind: 'texts', paths: evaluation } }], windows: 256, seqlen: 256 },
+    evaluation: {
+      datasets: [{ name: 'demo', corpus: { kind: 'texts', paths: evaluation } }],
+      windows: 256,
+      seqlen: 256,
+    },
     seed,
     ...(device && { device }),
     ...(threads !== undefined && { threads }),
@@ -73,9 +86,28 @@ function denseRow({ perplexity: [measured], model }: Report): string[] {
   return ['dense', '0.00 %', perplexity(measured?.dense ?? NaN), '', bytes(model.bytes)];
 }
 
-function rowOf({ sparsity, perplexity: [measured], seconds, model }: Report, scheduler: (typeof schedulers)[number]): string[] {
+function rowOf(
+  { sparsity, perplexity: [measured], seconds, model }: Report,
+  scheduler: (typeof schedulers)[number],
+): string[] {
   const name = scheduler === 'uniform' ? 'SparseGPT, uniform' : 'SparseGPT, scheduled';
-  const stages = ['evaluate-dense', 'estimate', 'schedule', 'forward', 'gram', 'factor', 'solve', 'propagate', 'evaluate-compressed'];
+  const stages = [
+    'evaluate-dense',
+    'estimate',
+    'schedule',
+    'forward',
+    'gram',
+    'factor',
+    'solve',
+    'propagate',
+    'evaluate-compressed',
+  ];
   const time = stages.reduce((sum, stage) => sum + (seconds[stage] ?? 0), 0);
-  return [name, `${percent(sparsity.actual, 2)} %`, perplexity(measured?.compressed ?? NaN), duration(time), bytes(model.bytesCompressed)];
+  return [
+    name,
+    `${percent(sparsity.actual, 2)} %`,
+    perplexity(measured?.compressed ?? NaN),
+    duration(time),
+    bytes(model.bytesCompressed),
+  ];
 }

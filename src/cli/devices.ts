@@ -17,7 +17,17 @@ export function devicesCommand(): Command {
       await act(async () => {
         const devices = await listDevices(flags.threads ?? availableParallelism());
         if (flags.json) printJson(devices);
-        else print(table(['Device', 'GFLOP/s', ''], devices.map(({ device, gflops, failure }) => [device, gflops?.toFixed(0) ?? '–', failure === null ? 'works' : message(failure.code, failure.params, locale())])));
+        else
+          print(
+            table(
+              ['Device', 'GFLOP/s', ''],
+              devices.map(({ device, gflops, failure }) => [
+                device,
+                gflops?.toFixed(0) ?? '–',
+                failure === null ? 'works' : message(failure.code, failure.params, locale()),
+              ]),
+            ),
+          );
       });
     });
 }

@@ -1,5 +1,8 @@
 import { Command, CommanderError } from 'commander';
 
+import { describe } from '../contract/messages/index.ts';
+import { fileError } from '../worker/run/files.ts';
+import { locale } from './act.ts';
 import { compareCommand } from './compare.ts';
 import { compressCommand } from './compress.ts';
 import { demoCommand } from './demo.ts';
@@ -22,7 +25,9 @@ Exit codes:
 Progress and messages go to standard error, results to standard output (as JSON with --json).`;
 
 const program = new Command('tamis')
-  .description('Compresses large language models after training: prunes more than 70 % of the weights and shows what that cost.')
+  .description(
+    'Compresses large language models after training: prunes more than 70 % of the weights and shows what that cost.',
+  )
   .version(version)
   .addHelpText('after', exitCodes)
   .configureOutput({
@@ -45,6 +50,15 @@ for (const command of [
 ]) {
   program.addCommand(command.copyInheritedSettings(program));
 }
+
+// A reader that has gone, as in `tamis inspect MODEL | head`, ends the command quietly.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  process.stderr.write(`tamis: ${describe(fileError(error, 'standard output'), locale())}\n`);
+  process.exit(1);
+});
+// Where standard error is gone, there is nobody left to tell, and a run goes on.
+process.stderr.on('error', () => undefined);
 
 try {
   await program.parseAsync();

@@ -64,7 +64,13 @@ export class ProgressView {
 }
 
 function startBar(stage: string): SingleBar {
-  const bar = new SingleBar({ format: `${stage} {bar} {percentage} %  {detail}`, stream: process.stderr, hideCursor: true, clearOnComplete: true, fps: 10 });
+  const bar = new SingleBar({
+    format: `${stage} {bar} {percentage} %  {detail}`,
+    stream: process.stderr,
+    hideCursor: true,
+    clearOnComplete: true,
+    fps: 10,
+  });
   bar.start(1, 0, { detail: '' });
   return bar;
 }

@@ -54,7 +54,8 @@ export function number(text: string): number {
 
 function pattern(text: string): { n: number; m: number } {
   const [, n, m] = /^(\d+):(\d+)$/.exec(text) ?? [];
-  if (n === undefined || m === undefined) throw new InvalidArgumentError('Give it as n:m, n of every m pruned, e.g. 2:4.');
+  if (n === undefined || m === undefined)
+    throw new InvalidArgumentError('Give it as n:m, n of every m pruned, e.g. 2:4.');
   return { n: Number(n), m: Number(m) };
 }
 
@@ -66,8 +67,14 @@ export function addDeviceOptions(command: Command): Command {
 
 export function addEvaluationOptions(command: Command): Command {
   return command
-    .option('--evaluation <path...>', 'evaluate on these; each path is one dataset: a .txt, .jsonl or .parquet file, or a folder of them')
-    .option('--evaluation-tokens <file>', 'evaluate on token ids: a .safetensors file with an int64 tensor "tokens" [n]')
+    .option(
+      '--evaluation <path...>',
+      'evaluate on these; each path is one dataset: a .txt, .jsonl or .parquet file, or a folder of them',
+    )
+    .option(
+      '--evaluation-tokens <file>',
+      'evaluate on token ids: a .safetensors file with an int64 tensor "tokens" [n]',
+    )
     .option('--windows <n>', 'evaluate on at most so many windows of each dataset (default: all)', number)
     .option('--seqlen <n>', "tokens of an evaluation window (default: 2048, or the model's limit)", number);
 }
@@ -78,11 +85,32 @@ export function addRecipeOptions(command: Command): Command {
     .addOption(new Option('--method <method>', 'how weights are pruned (default: sparsegpt)').choices(methods))
     .option('--sparsity <share>', 'wanted mean sparsity, 0 to 1 (default: 0.7)', number)
     .option('--nm <n:m>', 'prune n of every m weights in a row, e.g. 2:4, in place of --sparsity', pattern)
-    .addOption(new Option('--scheduler <kind>', 'how the sparsity is spread over the layers (default: kmeans)').choices(schedulers))
-    .addOption(new Option('--estimate <kind>', 'kmeans: which estimate of the pruning loss (default: by family)').choices(estimateKinds))
-    .option('--groups <k>', 'kmeans: number of groups; 0 = each layer for itself (default: by family, 3 for OPT)', number)
-    .addOption(new Option('--mapping <kind>', 'kmeans: from estimate to sparsity (default: by family)').choices(['power', 'linear']))
-    .option('--power <p>', 'kmeans, mapping power: a group keeps a share proportional to estimate^p (default: 0.2)', number)
+    .addOption(
+      new Option('--scheduler <kind>', 'how the sparsity is spread over the layers (default: kmeans)').choices(
+        schedulers,
+      ),
+    )
+    .addOption(
+      new Option('--estimate <kind>', 'kmeans: which estimate of the pruning loss (default: by family)').choices(
+        estimateKinds,
+      ),
+    )
+    .option(
+      '--groups <k>',
+      'kmeans: number of groups; 0 = each layer for itself (default: by family, 3 for OPT)',
+      number,
+    )
+    .addOption(
+      new Option('--mapping <kind>', 'kmeans: from estimate to sparsity (default: by family)').choices([
+        'power',
+        'linear',
+      ]),
+    )
+    .option(
+      '--power <p>',
+      'kmeans, mapping power: a group keeps a share proportional to estimate^p (default: 0.2)',
+      number,
+    )
     .option('--range <r>', 'kmeans, mapping linear: from the least to the most pruned layer (default: 0.1)', number)
     .option('--min-sparsity <share>', 'kmeans: no layer is pruned less (default: 0)', number)
     .option('--max-sparsity <share>', 'kmeans: no layer is pruned more (default: 0.95)', number)
@@ -93,9 +121,16 @@ export function addRecipeOptions(command: Command): Command {
     .option('--sparsities <file>', 'file: a JSON object from layer name to sparsity')
     .option('--percdamp <share>', "damping: share of the mean of the Hessian's diagonal (default: 0.01)", number)
     .option('--calibration <path...>', 'calibrate on these: .txt, .jsonl or .parquet files, or folders of them')
-    .option('--calibration-tokens <file>', 'calibrate on token ids: a .safetensors file with an int64 tensor "tokens" [sequences, seqlen]')
+    .option(
+      '--calibration-tokens <file>',
+      'calibrate on token ids: a .safetensors file with an int64 tensor "tokens" [sequences, seqlen]',
+    )
     .option('--sequences <n>', 'calibration sequences (default: 128)', number)
-    .option('--calibration-seqlen <n>', "tokens of a calibration sequence (default: 2048, or the model's limit)", number);
+    .option(
+      '--calibration-seqlen <n>',
+      "tokens of a calibration sequence (default: 2048, or the model's limit)",
+      number,
+    );
   addEvaluationOptions(command);
   addDeviceOptions(command);
   return command
@@ -111,7 +146,11 @@ export function recipeFrom(model: string | undefined, flags: RecipeFlags): Recip
   const scheduler = schedulerFrom(flags, file['scheduler']);
   const recipe: Json = {
     ...file,
-    ...defined({ model: model === undefined ? undefined : resolve(model), method: flags.method, percdamp: flags.percdamp }),
+    ...defined({
+      model: model === undefined ? undefined : resolve(model),
+      method: flags.method,
+      percdamp: flags.percdamp,
+    }),
     ...defined({ seed: flags.seed, device: flags.device, threads: flags.threads, blocks: flags.blocks, scheduler }),
     calibration: merged(file['calibration'], calibrationFrom(flags)),
     evaluation: merged(file['evaluation'], evaluationFrom(flags)),
@@ -149,8 +188,13 @@ function schedulerFrom(flags: RecipeFlags, inFile: unknown): Json | undefined {
 }
 
 function calibrationFrom({ calibration, calibrationTokens, sequences, calibrationSeqlen }: RecipeFlags): Json {
-  if (calibration && calibrationTokens !== undefined) throw new TamisError('cli.two-corpora', { one: '--calibration', other: '--calibration-tokens' });
-  const corpus = calibration ? texts(calibration) : calibrationTokens === undefined ? undefined : tokens(calibrationTokens);
+  if (calibration && calibrationTokens !== undefined)
+    throw new TamisError('cli.two-corpora', { one: '--calibration', other: '--calibration-tokens' });
+  const corpus = calibration
+    ? texts(calibration)
+    : calibrationTokens === undefined
+      ? undefined
+      : tokens(calibrationTokens);
   return { corpus, sequences, seqlen: calibrationSeqlen };
 }
 
@@ -199,7 +243,8 @@ function readRecipeFile(path: string): Json {
 
 function absolute(folder: string, key: string, value: unknown): unknown {
   if ((key === 'model' || key === 'path') && typeof value === 'string') return resolve(folder, value);
-  if (key === 'paths' && Array.isArray(value)) return value.map((path: unknown) => (typeof path === 'string' ? resolve(folder, path) : path));
+  if (key === 'paths' && Array.isArray(value))
+    return value.map((path: unknown) => (typeof path === 'string' ? resolve(folder, path) : path));
   return value;
 }
 

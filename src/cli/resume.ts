@@ -8,7 +8,9 @@ import { summary } from './summary.ts';
 
 export function resumeCommand(): Command {
   return new Command('resume')
-    .description('Go on with a run that was stopped, killed or lost its power: it ends with the same bits as an uninterrupted one.')
+    .description(
+      'Go on with a run that was stopped, killed or lost its power: it ends with the same bits as an uninterrupted one.',
+    )
     .argument('<dir>', 'the --out folder of the run')
     .option('--json', 'print report.json on standard output')
     .action(async (folder: string, flags: { json?: true }) => {

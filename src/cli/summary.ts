@@ -14,7 +14,10 @@ export function summary(report: Report, folder: string): string {
     perplexity(entry.dense),
     perplexity(entry.compressed),
   ]);
-  const measured = rows.length === 0 ? 'No perplexity: no --evaluation was given.' : table(['Dataset', 'seqlen', 'windows', 'dense', 'compressed'], rows);
+  const measured =
+    rows.length === 0
+      ? 'No perplexity: no --evaluation was given.'
+      : table(['Dataset', 'seqlen', 'windows', 'dense', 'compressed'], rows);
   return [
     `Sparsity ${percent(sparsity.actual, 2)} % (target ${percent(sparsity.target, 2)} %), ${bytes(model.bytesCompressed)} dense storage, peak memory ${bytes(report.peakMemoryBytes)}`,
     measured,

@@ -2,7 +2,16 @@ import { z } from 'zod';
 
 import { layerResultSchema, perplexitySchema } from './report.ts';
 
-export const stages = ['fingerprint', 'calibration', 'evaluate-dense', 'estimate', 'schedule', 'compress', 'evaluate-compressed', 'report'] as const;
+export const stages = [
+  'fingerprint',
+  'calibration',
+  'evaluate-dense',
+  'estimate',
+  'schedule',
+  'compress',
+  'evaluate-compressed',
+  'report',
+] as const;
 export const stageSchema = z.enum(stages);
 export type Stage = z.infer<typeof stageSchema>;
 
@@ -11,7 +20,12 @@ const params = z.record(z.string(), z.union([z.string(), z.number()]));
 /** What a run tells while it goes: one JSON object a line in `events.jsonl`, the same to the CLI and to the window. */
 export const eventSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('started'), fingerprint: z.string(), resumed: z.boolean() }),
-  z.strictObject({ type: z.literal('stage'), stage: stageSchema, state: z.enum(['started', 'finished', 'kept']), seconds: z.number() }),
+  z.strictObject({
+    type: z.literal('stage'),
+    stage: stageSchema,
+    state: z.enum(['started', 'finished', 'kept']),
+    seconds: z.number(),
+  }),
   z.strictObject({
     type: z.literal('progress'),
     stage: stageSchema,
@@ -23,7 +37,11 @@ export const eventSchema = z.discriminatedUnion('type', [
     memoryBytes: z.int(),
   }),
   z.strictObject({ type: z.literal('estimate'), layer: z.string(), estimate: z.number() }),
-  z.strictObject({ type: z.literal('schedule'), sparsities: z.record(z.string(), z.number()), groups: z.record(z.string(), z.int()) }),
+  z.strictObject({
+    type: z.literal('schedule'),
+    sparsities: z.record(z.string(), z.number()),
+    groups: z.record(z.string(), z.int()),
+  }),
   z.strictObject({ type: z.literal('layer'), layer: layerResultSchema }),
   z.strictObject({ type: z.literal('block'), block: z.int(), blocks: z.int(), seconds: z.number() }),
   z.strictObject({ type: z.literal('perplexity'), which: z.enum(['dense', 'compressed']), result: perplexitySchema }),

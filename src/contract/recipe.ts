@@ -27,7 +27,11 @@ export const schedulerSchema = z.discriminatedUnion('kind', [
     min: fraction.default(0),
     max: fraction.default(0.95),
   }),
-  z.strictObject({ kind: z.literal('owl'), lambda: z.number().min(0).max(0.5).default(0.08), m: z.number().positive().default(5) }),
+  z.strictObject({
+    kind: z.literal('owl'),
+    lambda: z.number().min(0).max(0.5).default(0.08),
+    m: z.number().positive().default(5),
+  }),
   z.strictObject({ kind: z.literal('alpha'), epsilon: fraction.default(0.3) }),
   z.strictObject({ kind: z.literal('atp'), beta: z.number().optional() }),
   /** A JSON file: an object from layer name to sparsity. */
@@ -86,7 +90,11 @@ const settings = {
 const sparsity = z.number().min(0).lt(1).nullable();
 
 /** A recipe as people write it: what is left out takes its default. */
-export const recipeInputSchema = z.strictObject({ ...settings, sparsity: sparsity.optional(), scheduler: schedulerSchema.optional() });
+export const recipeInputSchema = z.strictObject({
+  ...settings,
+  sparsity: sparsity.optional(),
+  scheduler: schedulerSchema.optional(),
+});
 export type RecipeInput = z.input<typeof recipeInputSchema>;
 
 /** The full settings of a run: with the same model and data they reproduce it to the bit on one machine. */
@@ -109,10 +117,16 @@ export function parseRecipe(value: unknown): Recipe {
     const field = issue?.path.join('.') ?? '';
     throw new TamisError('recipe.invalid', { field: field === '' ? 'the top' : field, reason: issue?.message ?? '' });
   }
-  const { nm, sparsity: target, scheduler = nm ? { kind: 'uniform' } : schedulerSchema.parse({ kind: 'kmeans' }), ...rest } = parsed.data;
+  const {
+    nm,
+    sparsity: target,
+    scheduler = nm ? { kind: 'uniform' } : schedulerSchema.parse({ kind: 'kmeans' }),
+    ...rest
+  } = parsed.data;
   const hasTarget = target !== undefined && target !== null;
   if (nm && hasTarget) throw new TamisError('recipe.target-with-nm');
-  if (nm && scheduler.kind !== 'uniform') throw new TamisError('recipe.scheduler-with-nm', { scheduler: scheduler.kind });
+  if (nm && scheduler.kind !== 'uniform')
+    throw new TamisError('recipe.scheduler-with-nm', { scheduler: scheduler.kind });
   if (scheduler.kind === 'file' && hasTarget) throw new TamisError('recipe.target-with-file');
   const fixed = nm !== null || scheduler.kind === 'file';
   return { ...rest, nm, scheduler, sparsity: fixed ? null : (target ?? 0.7) };

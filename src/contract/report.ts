@@ -36,7 +36,12 @@ export const layerResultSchema = z.strictObject({
 });
 export type LayerResult = z.infer<typeof layerResultSchema>;
 
-export const centroidSchema = z.strictObject({ group: z.int(), log10: z.number(), sparsity: z.number(), layers: z.int() });
+export const centroidSchema = z.strictObject({
+  group: z.int(),
+  log10: z.number(),
+  sparsity: z.number(),
+  layers: z.int(),
+});
 export type Centroid = z.infer<typeof centroidSchema>;
 
 export const reportSchema = z.strictObject({
@@ -79,7 +84,9 @@ export const reportSchema = z.strictObject({
   seconds: z.record(z.string(), z.number()),
   /** Highest resident anonymous memory of the process, bytes. */
   peakMemoryBytes: z.int(),
-  warnings: z.array(z.strictObject({ code: z.string(), params: z.record(z.string(), z.union([z.string(), z.number()])) })),
+  warnings: z.array(
+    z.strictObject({ code: z.string(), params: z.record(z.string(), z.union([z.string(), z.number()])) }),
+  ),
   environment: z.strictObject({
     platform: z.string(),
     cpu: z.string(),

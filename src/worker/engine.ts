@@ -59,7 +59,8 @@ async function execute(directory: RunDirectory, inputs: Inputs, options: RunOpti
     return await runStages(directory, inputs, { signal: options.signal, emit });
   } catch (thrown) {
     const error = options.signal.aborted ? new TamisError('cancelled', { path: directory.path }) : thrown;
-    const { code, params } = error instanceof TamisError ? error : new TamisError('internal', { detail: String(error) });
+    const { code, params } =
+      error instanceof TamisError ? error : new TamisError('internal', { detail: String(error) });
     recordFailure(emit, { type: 'failed', code, params });
     throw error;
   } finally {

@@ -35,21 +35,26 @@ const SEQLEN = 2048;
 export async function resolveRecipe(recipe: Recipe, model: Model): Promise<Recipe> {
   const threads = recipe.threads ?? availableParallelism();
   const { blocks, maxSeqlen, defaultScheduler } = model.family;
-  if (recipe.blocks !== null && recipe.blocks > blocks) throw new TamisError('recipe.too-many-blocks', { blocks: recipe.blocks, limit: blocks });
+  if (recipe.blocks !== null && recipe.blocks > blocks)
+    throw new TamisError('recipe.too-many-blocks', { blocks: recipe.blocks, limit: blocks });
   assertPattern(recipe, model);
   return {
     ...recipe,
     device: await chooseDevice(recipe.device, threads),
     threads,
     scheduler: resolveScheduler(recipe.scheduler, defaultScheduler),
-    calibration: { ...recipe.calibration, seqlen: seqlenOf('calibration.seqlen', recipe.calibration.seqlen, maxSeqlen) },
+    calibration: {
+      ...recipe.calibration,
+      seqlen: seqlenOf('calibration.seqlen', recipe.calibration.seqlen, maxSeqlen),
+    },
     evaluation: { ...recipe.evaluation, seqlen: seqlenOf('evaluation.seqlen', recipe.evaluation.seqlen, maxSeqlen) },
   };
 }
 
 /** The sequence length wanted, or the papers' where the model allows it. */
 export function seqlenOf(field: string, wanted: number | null, limit: number): number {
-  if (wanted !== null && wanted > limit) throw new TamisError('recipe.seqlen-too-long', { field, seqlen: wanted, limit });
+  if (wanted !== null && wanted > limit)
+    throw new TamisError('recipe.seqlen-too-long', { field, seqlen: wanted, limit });
   return wanted ?? Math.min(SEQLEN, limit);
 }
 
@@ -58,14 +63,18 @@ function assertPattern({ nm }: Recipe, model: Model): void {
   if (nm === null) return;
   for (const { name } of model.family.layers(0)) {
     const cols = model.tensors.get(`${name}.weight`)?.shape[1] ?? 0;
-    if (cols % nm.m !== 0) throw new TamisError('recipe.pattern-does-not-divide', { n: nm.n, m: nm.m, layer: name, cols });
+    if (cols % nm.m !== 0)
+      throw new TamisError('recipe.pattern-does-not-divide', { n: nm.n, m: nm.m, layer: name, cols });
   }
 }
 
 /** Opens the model and samples the tokens of a recipe that `resolveRecipe` made whole. */
 export async function prepare(recipe: Recipe, told: Told): Promise<Inputs> {
   const model = await openModel(recipe.model);
-  const session: SessionOptions = { device: await chooseDevice(recipe.device, recipe.threads ?? 1), threads: recipe.threads ?? 1 };
+  const session: SessionOptions = {
+    device: await chooseDevice(recipe.device, recipe.threads ?? 1),
+    threads: recipe.threads ?? 1,
+  };
   await setThreads(session.threads);
   const blocks = recipe.blocks ?? model.family.blocks;
   const sparsities = await readSparsities(recipe);
@@ -74,7 +83,8 @@ export async function prepare(recipe: Recipe, told: Told): Promise<Inputs> {
   return await timed(told.emit, 'calibration', {}, async () => {
     const calibration = await sample(recipe, model, sources, told);
     const datasets: EvaluationTokens[] = [];
-    for (const dataset of recipe.evaluation.datasets) datasets.push(await tokensOf(dataset, recipe.evaluation, model, sources));
+    for (const dataset of recipe.evaluation.datasets)
+      datasets.push(await tokensOf(dataset, recipe.evaluation, model, sources));
     return { recipe, model, session, blocks, calibration, datasets, sparsities };
   });
 }
@@ -96,16 +106,29 @@ export async function tokensOf(
   sources: Sources,
 ): Promise<EvaluationTokens> {
   const { maxSeqlen, vocab } = model.family;
-  return await evaluationTokens(dataset, { seqlen: seqlenOf('evaluation.seqlen', seqlen, maxSeqlen), windows, vocab }, sources);
+  return await evaluationTokens(
+    dataset,
+    { seqlen: seqlenOf('evaluation.seqlen', seqlen, maxSeqlen), windows, vocab },
+    sources,
+  );
 }
 
-async function sample(recipe: Recipe, model: Model, sources: Sources, { signal, emit }: Told): Promise<CalibrationTokens | null> {
+async function sample(
+  recipe: Recipe,
+  model: Model,
+  sources: Sources,
+  { signal, emit }: Told,
+): Promise<CalibrationTokens | null> {
   if (recipe.method === 'magnitude' && !needsStatistics(recipe)) return null;
   const { corpus, sequences, seqlen } = recipe.calibration;
   if (corpus === null) throw new TamisError('recipe.no-calibration');
   const { maxSeqlen, vocab } = model.family;
   const length = seqlenOf('calibration.seqlen', seqlen, maxSeqlen);
-  const sampled = await calibrationTokens(corpus, { sequences, seqlen: length, seed: recipe.seed, vocab, signal }, sources);
+  const sampled = await calibrationTokens(
+    corpus,
+    { sequences, seqlen: length, seed: recipe.seed, vocab, signal },
+    sources,
+  );
   for (const { code, params } of sampled.warnings) emit({ type: 'warning', code, params: { ...params } });
   return sampled;
 }

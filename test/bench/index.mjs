@@ -34,9 +34,23 @@ function medians(rounds) {
 
 /** Gram, factor and sweep in GFLOP/s, one entry a shape and number of threads. */
 function benchCore() {
-  const args = ['run', '--release', '--quiet', '--manifest-path', join(root, 'native/Cargo.toml'), '--example', 'bench', '--', '1', String(threads)];
+  const args = [
+    'run',
+    '--release',
+    '--quiet',
+    '--manifest-path',
+    join(root, 'native/Cargo.toml'),
+    '--example',
+    'bench',
+    '--',
+    '1',
+    String(threads),
+  ];
   const lines = execFileSync('cargo', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
-  return lines.trim().split('\n').map((line) => JSON.parse(line));
+  return lines
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
 }
 
 /** One uniform 70 % run of the demo model with a cold cache: seconds by stage, peak memory, perplexities. */
@@ -44,9 +58,30 @@ function benchDemo(tokens) {
   const folder = mkdtempSync(join(tmpdir(), 'tamis-bench-'));
   try {
     const data = tokens
-      ? ['--calibration-tokens', join(reference, 'calibration.safetensors'), '--evaluation-tokens', join(reference, 'eval.safetensors')]
+      ? [
+          '--calibration-tokens',
+          join(reference, 'calibration.safetensors'),
+          '--evaluation-tokens',
+          join(reference, 'eval.safetensors'),
+        ]
       : textFlags();
-    const args = [join(root, 'bin/tamis.mjs'), 'compress', model, '--out', join(folder, 'run'), '--scheduler', 'uniform', '--sparsity', '0.7', '--windows', '256', '--device', 'cpu', '--json', ...data];
+    const args = [
+      join(root, 'bin/tamis.mjs'),
+      'compress',
+      model,
+      '--out',
+      join(folder, 'run'),
+      '--scheduler',
+      'uniform',
+      '--sparsity',
+      '0.7',
+      '--windows',
+      '256',
+      '--device',
+      'cpu',
+      '--json',
+      ...data,
+    ];
     const output = execFileSync(process.execPath, args, {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
@@ -66,7 +101,16 @@ function textFlags() {
 
 function benchReference() {
   const script = fileURLToPath(new URL('reference_stages.py', import.meta.url));
-  const args = [script, reference, model, join(reference, 'calibration.safetensors'), join(reference, 'eval.safetensors'), '0.7', '256', String(threads)];
+  const args = [
+    script,
+    reference,
+    model,
+    join(reference, 'calibration.safetensors'),
+    join(reference, 'eval.safetensors'),
+    '0.7',
+    '256',
+    String(threads),
+  ];
   return JSON.parse(execFileSync(python, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }));
 }
 
@@ -82,12 +126,24 @@ function table(head, rows) {
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-const gflops = ({ gflops: rate, gemmGflops, ratio }) => `${rate.toFixed(0)} of ${gemmGflops.toFixed(0)} (${ratio.toFixed(2)})`;
+const gflops = ({ gflops: rate, gemmGflops, ratio }) =>
+  `${rate.toFixed(0)} of ${gemmGflops.toFixed(0)} (${ratio.toFixed(2)})`;
 
 const core = benchCore();
 console.log(`Machine: ${cpus()[0].model}, ${threads} threads\n`);
-console.log('## Native core: GFLOP/s, of faer\'s matrix product of the same size (ratio)\n');
-console.log(table(['rows x cols', 'threads', 'Gram', 'factor', 'sweep'], core.map((entry) => [`${entry.rows} x ${entry.cols}`, entry.threads, gflops(entry.gram), gflops(entry.factor), gflops(entry.sweep)])));
+console.log("## Native core: GFLOP/s, of faer's matrix product of the same size (ratio)\n");
+console.log(
+  table(
+    ['rows x cols', 'threads', 'Gram', 'factor', 'sweep'],
+    core.map((entry) => [
+      `${entry.rows} x ${entry.cols}`,
+      entry.threads,
+      gflops(entry.gram),
+      gflops(entry.factor),
+      gflops(entry.sweep),
+    ]),
+  ),
+);
 
 const reason = withoutReference();
 const ours = [];
@@ -97,14 +153,30 @@ for (let round = 0; round < rounds; round++) {
   ours.push(benchDemo(reason === null));
 }
 const stages = medians(ours.map(({ seconds }) => seconds));
-console.log(`\n## Demo model, uniform 70 %, 128 sequences and 256 windows of 256 tokens: seconds, median of ${rounds}\n`);
-console.log(table(['stage', 'seconds'], Object.entries(stages).map(([stage, seconds]) => [stage, seconds.toFixed(2)])));
-console.log(`\nPeak memory: ${(Math.max(...ours.map(({ peakMemoryBytes }) => peakMemoryBytes)) / 2 ** 20).toFixed(0)} MiB anonymous. Perplexity ${ours[0].perplexity[0].compressed.toFixed(3)} (dense ${ours[0].perplexity[0].dense.toFixed(3)}).`);
+console.log(
+  `\n## Demo model, uniform 70 %, 128 sequences and 256 windows of 256 tokens: seconds, median of ${rounds}\n`,
+);
+console.log(
+  table(
+    ['stage', 'seconds'],
+    Object.entries(stages).map(([stage, seconds]) => [stage, seconds.toFixed(2)]),
+  ),
+);
+console.log(
+  `\nPeak memory: ${(Math.max(...ours.map(({ peakMemoryBytes }) => peakMemoryBytes)) / 2 ** 20).toFixed(0)} MiB anonymous. Perplexity ${ours[0].perplexity[0].compressed.toFixed(3)} (dense ${ours[0].perplexity[0].dense.toFixed(3)}).`,
+);
 
 const results = { core, ours: ours.map(({ seconds, peakMemoryBytes }) => ({ seconds, peakMemoryBytes })) };
 if (reason === null) {
   const reference = medians(theirs.map(({ seconds }) => seconds));
-  const pairs = { forward: 'forward', gram: 'gram', factor: 'factor', solve: 'solve', propagate: 'propagate', evaluate: 'evaluate-compressed' };
+  const pairs = {
+    forward: 'forward',
+    gram: 'gram',
+    factor: 'factor',
+    solve: 'solve',
+    propagate: 'propagate',
+    evaluate: 'evaluate-compressed',
+  };
   const rows = Object.entries(pairs).map(([theirStage, ourStage]) => {
     const ratio = stages[ourStage] / reference[theirStage];
     return [theirStage, stages[ourStage].toFixed(2), reference[theirStage].toFixed(2), ratio.toFixed(2)];

@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -6,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { safetensors, safetensorsFile, type HeaderEntry } from '../fixtures/safetensors.ts';
 import { layerNames, tinyShape, writeTinyOpt, writeTokens, type TinyOptions, type TinyTensors } from '../fixtures/tiny-opt.ts';
-import { cpu, refusal, tamis, tinyFolder, type Ended, type Tiny } from './helpers.ts';
+import { cli, cpu, refusal, tamis, tinyFolder, type Ended, type Tiny } from './helpers.ts';
 
 const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
 const fc1 = 'model.decoder.layers.0.fc1.weight';
@@ -319,6 +320,50 @@ describe('a recipe that makes no sense', () => {
     expect(await refusedRecipe('{"calibration": {"seqlen": "all"}}')).toMatch(invalid('calibration\\.seqlen'));
     expect(await refusedRecipe('{"evaluation": 5}')).toMatch(invalid('evaluation'));
     expect(await refusedRecipe('{"scheduler": {"kind": "best"}}')).toMatch(invalid('scheduler\\.kind'));
+  });
+});
+
+describe('files that may not be read or written', () => {
+  const nobody = 65534;
+  const isRoot = process.getuid?.() === 0;
+  const because = 'only root can become a user who may not';
+  let cache: string;
+
+  beforeAll(() => {
+    chmodSync(tiny.path, 0o755);
+    cache = fresh();
+    mkdirSync(cache);
+    chmodSync(cache, 0o777);
+  });
+
+  test('an output folder in one that is not ours', async ({ skip }) => {
+    if (!isRoot) skip(because);
+    const out = tiny.file('mine');
+    const ended = await tamis(['compress', tiny.model, '--out', out, ...tiny.data], { cache, uid: nobody });
+    expect(refusal(ended)).toBe(`${out} cannot be written: EACCES: permission denied. Choose another folder or change its permissions.`);
+  });
+
+  test.each(['model.safetensors', 'config.json'])('a %s that is not ours', async (name) => {
+    const folder = tinyModel({});
+    chmodSync(join(folder, name), 0o600);
+    const ended = await tamis(['inspect', folder], { cache, uid: nobody });
+    expect(refusal(ended)).toMatch(new RegExp(`^${join(folder, name)} cannot be read: .*denied.*\\. Check`));
+  });
+
+  test('a cache that cannot be a folder', async () => {
+    const options = { cache: join(tiny.model, 'config.json', 'cache') };
+    expect(refusal(await tamis(['eval', tiny.model, ...tiny.data.slice(2, 4), ...cpu], options))).toContain('config.json/cache cannot be written');
+    const out = fresh();
+    expect(refusal(await tamis(['compress', tiny.model, '--out', out, ...tiny.data], options))).toContain('config.json/cache');
+  });
+
+  test('a standard output that takes nothing; one that nobody reads is no error', () => {
+    const full = openSync('/dev/full', 'w');
+    const spawned = spawnSync(process.execPath, [cli, 'inspect', tiny.model], { stdio: ['ignore', full, 'pipe'], encoding: 'utf8' });
+    closeSync(full);
+    expect(refusal({ code: spawned.status, signal: null, stdout: '', stderr: spawned.stderr })).toContain('There is no space left for standard output.');
+    const piped = spawnSync('bash', ['-c', '"$0" "$1" inspect "$2" --json | true; exit ${PIPESTATUS[0]}', process.execPath, cli, tiny.model], { encoding: 'utf8' });
+    expect(piped).toMatchObject({ status: 0, stderr: '' });
   });
 });
 

@@ -10,7 +10,7 @@ import { reportSchema, type Report } from '../../src/contract/report.ts';
 import { testFolder } from '../fixtures/safetensors.ts';
 import { writeTinyOpt, writeTokens, type TinyOptions } from '../fixtures/tiny-opt.ts';
 
-const cli = process.env['TAMIS_TEST_CLI'] ?? fileURLToPath(new URL('../../dist/cli/index.js', import.meta.url));
+export const cli = process.env['TAMIS_TEST_CLI'] ?? fileURLToPath(new URL('../../dist/cli/index.js', import.meta.url));
 
 export interface Ended {
   /** null where a signal ended the process. */
@@ -25,16 +25,19 @@ export interface SpawnOptions {
   env?: Readonly<Record<string, string>>;
   /** Modules that Node loads before the command line. */
   preload?: readonly string[];
+  /** The user to run as; needs root. */
+  uid?: number;
   /** Called as standard error comes, with all of it so far; may signal the process. */
   onStderr?: (stderr: string, kill: (signal: NodeJS.Signals) => void) => void;
 }
 
 /** Runs the command line as its users do, in a process of its own. */
-export async function tamis(args: readonly string[], { cache, env = {}, preload = [], onStderr }: SpawnOptions): Promise<Ended> {
+export async function tamis(args: readonly string[], { cache, env = {}, preload = [], uid, onStderr }: SpawnOptions): Promise<Ended> {
   const nodeArgs = preload.flatMap((module) => ['--import', module]);
   const child = spawn(process.execPath, [...nodeArgs, cli, ...args], {
     env: { ...process.env, LC_ALL: 'C', LANG: 'C', TAMIS_CACHE: cache, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    ...(uid !== undefined && { uid, gid: uid }),
   });
   let stdout = '';
   let stderr = '';
@@ -103,7 +106,7 @@ export function readReportOf(folder: string): Report {
 /** What must be the same to the bit however often a run was interrupted: all but times and memory. */
 export function bitsOf(folder: string): Record<string, unknown> {
   const { startedAt: _started, finishedAt: _finished, seconds: _seconds, peakMemoryBytes: _peak, ...report } = readReportOf(folder);
-  const timed = /^(report\.(json|html)|events\.jsonl|README\.md|state)$/;
+  const timed = /^(report\.(json|html)|events\.jsonl|state)$/;
   const files = readdirSync(folder).filter((name) => !timed.test(name));
   const schedule = JSON.parse(readFileSync(join(folder, 'state/schedule.json'), 'utf8')) as { value: unknown };
   return { report, schedule: schedule.value, files: Object.fromEntries(files.map((name) => [name, sha256(join(folder, name))])) };

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -280,6 +280,16 @@ describe('runs', () => {
     const [first, second] = [readReportOf(one), readReportOf(other)];
     expect(second.perplexity[0]?.dense).toBe(first.perplexity[0]?.dense);
     expect(second.layers.map(({ estimate }) => estimate)).toEqual(first.layers.map(({ estimate }) => estimate));
+  });
+
+  test('a damaged cache is measured again', async () => {
+    const cache = tiny.file('kept');
+    for (const kind of readdirSync(cache)) {
+      for (const file of readdirSync(join(cache, kind))) truncateSync(join(cache, kind, file), 30);
+    }
+    const out = tiny.file('measured-again');
+    await succeed(['compress', tiny.model, '--out', out, ...tiny.data, '--sparsity', '0.7'], { cache });
+    expect(bitsOf(out)).toEqual(bitsOf(tiny.file('target-1')));
   });
 
   function eventsOf(out: string): { type: string }[] {

@@ -110,6 +110,13 @@ describe('resume', () => {
     expect(refusal(await tamis(['resume', out], tiny))).toContain(`The file of sparsities of the run in ${out} has changed`);
   });
 
+  test('refuses to go on in another environment', async () => {
+    const ended = await resumed((folder) => {
+      editJson(join(folder, 'state/fingerprint.json'), (fingerprint) => (fingerprint['engine'] = 'another'));
+    });
+    expect(refusal(ended)).toMatch(/^The run in \S+ was begun by another version of Tamis, on another processor or with other threads\./);
+  });
+
   test('refuses damaged state, naming file and field', async () => {
     const cut = await resumed((folder) => {
       truncateSync(join(folder, 'state/schedule.json'), 40);

@@ -10,6 +10,7 @@ use faer::prelude::{Reborrow, ReborrowMut};
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
+use super::buffer::zeros;
 use super::gemm::{product, subtract_product};
 use super::gram::Gram;
 use crate::control::Control;
@@ -96,12 +97,16 @@ fn work(n: usize) -> u64 {
 /// The damped Hessian with rows and columns in reverse order: [n, n] row-major, lower triangle, zeros above the diagonal.
 fn reversed_hessian(gram: &Gram, scale: f64, damping: f64, control: &Control) -> Result<Vec<f32>> {
     let n = gram.cols();
-    let mut a = vec![0f32; n * n];
+    let mut a = zeros(n * n, control)?;
     a.par_chunks_mut(n).enumerate().try_for_each(|(i, row)| {
         for (entry, sum) in row[..=i].iter_mut().rev().zip(gram.column(n - 1 - i)) {
             *entry = (scale * sum) as f32;
         }
-        let diagonal = if row[i] == 0.0 { 1.0 } else { scale * gram.get(n - 1 - i, n - 1 - i) };
+        let diagonal = if row[i] == 0.0 {
+            1.0
+        } else {
+            scale * gram.get(n - 1 - i, n - 1 - i)
+        };
         row[i] = (diagonal + damping) as f32;
         control.check()
     })?;
@@ -112,10 +117,16 @@ fn reversed_hessian(gram: &Gram, scale: f64, damping: f64, control: &Control) ->
 fn reverse(a: &mut [f32], control: &Control) -> Result<()> {
     const PIECE: usize = 1 << 16;
     let (first, second) = a.split_at_mut(a.len() / 2);
-    first.par_chunks_mut(PIECE).zip(second.par_rchunks_mut(PIECE)).try_for_each(|(first, second)| {
-        first.iter_mut().zip(second.iter_mut().rev()).for_each(|(a, b)| std::mem::swap(a, b));
-        control.check()
-    })
+    first
+        .par_chunks_mut(PIECE)
+        .zip(second.par_rchunks_mut(PIECE))
+        .try_for_each(|(first, second)| {
+            first
+                .iter_mut()
+                .zip(second.iter_mut().rev())
+                .for_each(|(a, b)| std::mem::swap(a, b));
+            control.check()
+        })
 }
 
 /// Overwrites the lower triangle of `a` [n, n] with L, L Lᵀ = a. Returns whether `a` was positive definite.
@@ -205,7 +216,7 @@ fn invert(mut l: MatMut<f32>, control: &Control) -> Result<()> {
             Par::Seq,
         );
         copy_lower(corner, inverse_corner.as_ref());
-        let mut middle = vec![0f32; panel.nrows() * width];
+        let mut middle = zeros(panel.nrows() * width, control)?;
         let mut middle = MatMut::from_row_major_slice_mut(&mut middle, panel.nrows(), width);
         middle
             .rb_mut()

@@ -3,6 +3,7 @@
 use faer::{MatMut, MatRef};
 use rayon::prelude::*;
 
+use super::buffer::zeros;
 use super::gemm::product;
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -96,11 +97,11 @@ impl Gram {
         assert!(x.len().is_multiple_of(self.cols), "x holds whole rows");
         let tokens = x.len() / self.cols;
         control.begin((self.tiles.len() * tokens) as u64)?;
-        let mut panels = vec![0f32; CHUNK.min(tokens) * self.cols];
+        let mut panels = zeros(CHUNK.min(tokens) * self.cols, control)?;
         for (i, chunk) in x.chunks(CHUNK * self.cols).enumerate() {
             let length = chunk.len() / self.cols;
             let panels = &mut panels[..chunk.len()];
-            gather_panels(chunk, self.cols, self.tile, panels);
+            gather_panels(chunk, self.cols, self.tile, panels, control)?;
             let panel = |first: usize, width: usize| {
                 MatRef::from_row_major_slice(&panels[first * length..(first + width) * length], length, width)
             };
@@ -126,17 +127,18 @@ impl Gram {
 
 /// Copies x [tokens, cols] into panels of `width` columns, each [tokens, width] row-major and one after the other: a product of two
 /// panels then reads memory in order, where rows a power of two apart would fall on the same lines of the cache.
-fn gather_panels(x: &[f32], cols: usize, width: usize, panels: &mut [f32]) {
+fn gather_panels(x: &[f32], cols: usize, width: usize, panels: &mut [f32], control: &Control) -> Result<()> {
     let tokens = x.len() / cols;
     panels
         .par_chunks_mut(tokens * width)
         .enumerate()
-        .for_each(|(i, panel)| {
+        .try_for_each(|(i, panel)| {
             let (first, width) = (i * width, panel.len() / tokens);
             for (row, out) in x.chunks(cols).zip(panel.chunks_mut(width)) {
                 out.copy_from_slice(&row[first..first + width]);
             }
-        });
+            control.check()
+        })
 }
 
 impl Tile {

@@ -1,3 +1,4 @@
+pub mod buffer;
 pub mod factor;
 pub mod gemm;
 pub mod gram;

@@ -228,3 +228,48 @@ fn progress_ends_at_one() {
     factorize(gram, 1.0, 0.01, &control).unwrap();
     assert_eq!(control.progress(), 1.0);
 }
+
+/// Runs `task` and cancels it after `wait` milliseconds: it must still be running then and be gone within 100 ms. On a busy machine
+/// either may need another attempt.
+pub fn assert_stops_within_100_ms<R>(wait: u64, task: impl Fn(&Control) -> Result<R>) {
+    let attempt = || {
+        let control = Control::default();
+        let cancelled_at = std::sync::Mutex::new(None);
+        let result = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(std::time::Duration::from_millis(wait));
+                *cancelled_at.lock().unwrap() = Some(std::time::Instant::now());
+                control.cancel();
+            });
+            task(&control).map(|_| ())
+        });
+        let took = cancelled_at.lock().unwrap().unwrap().elapsed();
+        (result, took.as_millis())
+    };
+    let attempts: Vec<_> = (0..4)
+        .map(|_| attempt())
+        .take_while(|(result, took)| result.is_ok() || *took >= 100)
+        .collect();
+    assert!(attempts.len() < 4, "{attempts:?}");
+}
+
+#[test]
+fn gram_and_factor_stop_within_100_ms() {
+    let cols = 3000;
+    let x = Noise(1).take(2048 * cols);
+    assert_stops_within_100_ms(30, |control| Gram::new(cols).add(&x, control));
+    let identity: Vec<f32> = (0..cols * cols)
+        .map(|k| if k % (cols + 1) == 0 { 1.0 } else { 0.0 })
+        .collect();
+    for wait in [5, 40, 120] {
+        let gram = Gram::from_dense(cols, &identity);
+        let gram = std::sync::Mutex::new(Some(gram));
+        let take = || {
+            gram.lock()
+                .unwrap()
+                .take()
+                .unwrap_or_else(|| Gram::from_dense(cols, &identity))
+        };
+        assert_stops_within_100_ms(wait, |control| factorize(take(), 1.0, 0.01, control));
+    }
+}

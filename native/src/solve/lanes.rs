@@ -77,3 +77,60 @@ vectorized! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linalg::tests::Noise;
+
+    fn lanes(noise: &mut Noise) -> Lanes {
+        Lanes(std::array::from_fn(|_| noise.next()))
+    }
+
+    /// The loops written out without vector instructions: this processor's must give the same bits.
+    #[test]
+    fn vector_instructions_do_not_change_a_bit() {
+        let mut noise = Noise(5);
+        let errors: [Lanes; 8] = std::array::from_fn(|_| lanes(&mut noise));
+        let start: Vec<Lanes> = (0..5).map(|_| lanes(&mut noise)).collect();
+        let u: Vec<[f32; 8]> = (0..5).map(|_| std::array::from_fn(|_| noise.next())).collect();
+        let mut found = start.clone();
+        subtract_errors(&mut found, &errors, &u);
+        for (k, lane) in (0..5).flat_map(|k| (0..LANES).map(move |lane| (k, lane))) {
+            let expected = (0..8).fold(start[k].0[lane], |sum, s| (-errors[s].0[lane]).mul_add(u[k][s], sum));
+            assert_eq!(found[k].0[lane].to_bits(), expected.to_bits());
+        }
+    }
+
+    #[test]
+    fn columns_are_pruned_and_rounded() {
+        let mut noise = Noise(6);
+        let start = lanes(&mut noise);
+        let keep: Keep = std::array::from_fn(|lane| if lane % 3 == 0 { 0 } else { !0 });
+        for storage in [Storage::F32, Storage::F16, Storage::BF16] {
+            let (mut w, mut errors) = (start, Lanes::ZERO);
+            prune_column(&mut w, &keep, 0.7, storage, &mut errors);
+            for lane in 0..LANES {
+                let q = if lane % 3 == 0 {
+                    0.0
+                } else {
+                    storage.round(start.0[lane])
+                };
+                assert_eq!((w.0[lane], errors.0[lane]), (q, (start.0[lane] - q) / 0.7));
+            }
+        }
+    }
+
+    #[test]
+    fn ties_are_pruned_from_the_left() {
+        let (low, high) = (Lanes([1.0; LANES]), Lanes([2.0; LANES]));
+        let count = |other, score, is_left| {
+            let mut before = [0; LANES];
+            count_before(other, score, is_left, &mut before);
+            assert!(before.iter().all(|&count| count == before[0]));
+            before[0]
+        };
+        assert_eq!([count(&low, &high, false), count(&high, &low, true)], [1, 0]);
+        assert_eq!([count(&low, &low, true), count(&low, &low, false)], [1, 0]);
+    }
+}

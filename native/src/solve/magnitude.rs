@@ -22,23 +22,24 @@ pub fn magnitude(
 ) -> Result<Compressed> {
     control.begin(if factor.is_some() { 2 * work(weight.cols) } else { 1 })?;
     let limit = match pattern {
-        Pattern::Sparsity(sparsity) => layer_threshold(weight, sparsity),
+        Pattern::Sparsity(sparsity) => layer_threshold(weight, sparsity, control)?,
         Pattern::NofM { .. } => -1.0,
     };
-    let pruned = prune_rows(weight, storage, |values, marks| match pattern {
+    let mark = |values: &[f32], marks: &mut [bool]| match pattern {
         Pattern::Sparsity(_) => values.iter().zip(marks).for_each(|(w, mark)| *mark = w.abs() <= limit),
         Pattern::NofM { .. } => {
             let scores: Vec<f32> = values.iter().map(|w| w.abs()).collect();
             mark_row(pattern, &scores, &mut Vec::new(), marks);
         }
-    })?;
+    };
+    let pruned = prune_rows(weight, storage, mark, control)?;
     match factor {
         Some(factor) => with_error(pruned, weight, factor, control),
         None => Ok(pruned),
     }
 }
 
-fn layer_threshold(weight: Weight, sparsity: f64) -> f32 {
+fn layer_threshold(weight: Weight, sparsity: f64, control: &Control) -> Result<f32> {
     threshold(
         sparsity,
         weight.rows * weight.cols,
@@ -50,6 +51,7 @@ fn layer_threshold(weight: Weight, sparsity: f64) -> f32 {
                 values.iter_mut().for_each(|w| *w = w.abs());
                 sink(&values);
             }
+            control.check()
         },
     )
 }

@@ -2,6 +2,8 @@
 
 use rayon::prelude::*;
 
+use crate::error::Result;
+
 /// What a layer is pruned to.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Pattern {
@@ -18,13 +20,14 @@ const SHIFT: u32 = 31 - HISTOGRAM_BITS;
 /// The threshold of SparseGPT's rule for `count` scores: the one of 0-based rank min(floor(sparsity * count), count - 1), and
 /// everything up to it is pruned; below every score where nothing is.
 ///
-/// `visit(part, sink)` hands the scores (not negative) of one of `parts` parts to `sink`, the same ones each time.
-pub fn threshold<V>(sparsity: f64, count: usize, parts: usize, visit: V) -> f32
+/// `visit(part, sink)` hands the scores (not negative) of one of `parts` parts to `sink`, the same ones each time. Errors: those of
+/// `visit`.
+pub fn threshold<V>(sparsity: f64, count: usize, parts: usize, visit: V) -> Result<f32>
 where
-    V: Fn(usize, &mut dyn FnMut(&[f32])) + Sync,
+    V: Fn(usize, &mut dyn FnMut(&[f32])) -> Result<()> + Sync,
 {
     if sparsity <= 0.0 || count == 0 {
-        return -1.0;
+        return Ok(-1.0);
     }
     nth_smallest(((sparsity * count as f64) as usize).min(count - 1), parts, visit)
 }
@@ -35,19 +38,19 @@ fn order(score: f32) -> u32 {
 }
 
 /// The entry of 0-based `rank` in ascending order, found by a histogram of the leading bits and a selection in one of its bins.
-pub fn nth_smallest<V>(rank: usize, parts: usize, visit: V) -> f32
+pub fn nth_smallest<V>(rank: usize, parts: usize, visit: V) -> Result<f32>
 where
-    V: Fn(usize, &mut dyn FnMut(&[f32])) + Sync,
+    V: Fn(usize, &mut dyn FnMut(&[f32])) -> Result<()> + Sync,
 {
     let bin_of = |score: f32| (order(score) >> SHIFT) as usize;
     let histogram = |part: usize| {
         let mut counts = vec![0u32; 1 << HISTOGRAM_BITS];
         visit(part, &mut |scores| {
             scores.iter().for_each(|&score| counts[bin_of(score)] += 1)
-        });
-        counts
+        })?;
+        Ok(counts)
     };
-    let counts: Vec<Vec<u32>> = (0..parts).into_par_iter().map(histogram).collect();
+    let counts: Vec<Vec<u32>> = (0..parts).into_par_iter().map(histogram).collect::<Result<_>>()?;
     let mut below = 0;
     let mut bin = 0;
     loop {
@@ -60,18 +63,14 @@ where
     }
     let members = |part: usize| {
         let mut members = Vec::with_capacity(counts[part][bin] as usize);
+        let is_member = |score: &&f32| bin_of(**score) == bin;
         visit(part, &mut |scores| {
-            members.extend(
-                scores
-                    .iter()
-                    .filter(|&&score| bin_of(score) == bin)
-                    .map(|&score| order(score)),
-            )
-        });
-        members
+            members.extend(scores.iter().filter(is_member).map(|&score| order(score)))
+        })?;
+        Ok(members)
     };
-    let mut candidates: Vec<u32> = (0..parts).into_par_iter().flat_map_iter(members).collect();
-    f32::from_bits(*candidates.select_nth_unstable(rank - below).1)
+    let candidates: Vec<Vec<u32>> = (0..parts).into_par_iter().map(members).collect::<Result<_>>()?;
+    Ok(f32::from_bits(*candidates.concat().select_nth_unstable(rank - below).1))
 }
 
 /// Marks the `count` smallest of `scores` in `pruned`, the first of equals first.
@@ -132,16 +131,20 @@ mod tests {
         sorted.sort_by(f32::total_cmp);
         for rank in (0..scores.len()).step_by(13).chain([scores.len() - 1]) {
             let found = nth_smallest(rank, 8, |part, sink| {
-                scores.chunks(1251).nth(part).into_iter().for_each(&mut *sink)
+                scores.chunks(1251).nth(part).into_iter().for_each(&mut *sink);
+                Ok(())
             });
-            assert_eq!(found, sorted[rank], "rank {rank}");
+            assert_eq!(found, Ok(sorted[rank]), "rank {rank}");
         }
     }
 
     #[test]
     fn threshold_follows_the_rank_rule() {
-        let scores = [4.0, 1.0, 3.0, 2.0];
-        let at = |sparsity| threshold(sparsity, 4, 1, |_, sink| sink(&scores));
+        let visit = |_, sink: &mut dyn FnMut(&[f32])| {
+            sink(&[4.0, 1.0, 3.0, 2.0]);
+            Ok(())
+        };
+        let at = |sparsity| threshold(sparsity, 4, 1, visit).unwrap();
         assert_eq!(
             [at(0.0), at(0.1), at(0.25), at(0.5), at(0.99), at(1.0)],
             [-1.0, 1.0, 2.0, 3.0, 4.0, 4.0]

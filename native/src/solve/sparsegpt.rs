@@ -5,6 +5,7 @@ use super::sweep::{Columns, sweep, work};
 use super::weight::{Compressed, Storage, Weight};
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::linalg::buffer::zeros;
 use crate::linalg::factor::Factor;
 
 /// Prunes a layer by SparseGPT. Errors: `NotFinite` with the first row where the result is not, `Cancelled`.
@@ -19,9 +20,9 @@ pub fn sparsegpt(
     control.begin(2 * work(weight.cols))?;
     let read = |row: usize, values: &mut [f32]| read_live(weight, factor, row, values);
     let energy = output_energy(weight.rows, factor, read, control)?;
-    let mut w = Columns::from_rows(weight.rows, weight.cols, read);
+    let mut w = Columns::from_rows(weight.rows, weight.cols, read, control)?;
     let squares = sweep(&mut w, factor, pattern, storage, control)?;
-    let (compressed, distance) = finish(&w, weight, factor, storage)?;
+    let (compressed, distance) = finish(&w, weight, factor, storage, control)?;
     // W - Q = Err U and U H Uᵀ = 1, so ‖Err‖² is the damped tr(Δ H Δᵀ).
     let error = (squares - factor.damping * distance) / energy;
     Ok(Compressed {
@@ -49,18 +50,24 @@ pub fn output_energy(
     read: impl Fn(usize, &mut [f32]) + Sync,
     control: &Control,
 ) -> Result<f64> {
-    let mut w = Columns::from_rows(rows, factor.cols, read);
+    let mut w = Columns::from_rows(rows, factor.cols, read, control)?;
     let distance = w.squares();
     let squares = sweep(&mut w, factor, Pattern::Sparsity(1.0), Storage::F32, control)?;
     Ok(squares - factor.damping * distance)
 }
 
 /// Writes the swept weights in their storage type. Returns them with ‖W - Q‖².
-fn finish(w: &Columns, weight: Weight, factor: &Factor, storage: Storage) -> Result<(Compressed, f64)> {
+fn finish(
+    w: &Columns,
+    weight: Weight,
+    factor: &Factor,
+    storage: Storage,
+    control: &Control,
+) -> Result<(Compressed, f64)> {
     let (rows, cols) = (weight.rows, weight.cols);
     let row_bytes = cols * storage.size();
-    let mut bytes = vec![0u8; rows * row_bytes];
-    let groups = w.for_row_groups(&mut bytes, row_bytes, |first, values, bytes| {
+    let mut bytes = zeros(rows * row_bytes, control)?;
+    let finish_group = |first: usize, values: &[f32], bytes: &mut [u8]| {
         storage.encode(values, bytes);
         let mut original = vec![0f32; cols];
         let (mut zeros, mut distance, mut bad) = (0, 0.0, None);
@@ -73,7 +80,8 @@ fn finish(w: &Columns, weight: Weight, factor: &Factor, storage: Storage) -> Res
             bad = bad.or_else(|| row.iter().any(|q| !q.is_finite()).then_some(first + i));
         }
         (zeros, distance, bad)
-    });
+    };
+    let groups = w.map_rows(&mut bytes, row_bytes, finish_group, control)?;
     if let Some(row) = groups.iter().find_map(|group| group.2) {
         return Err(Error::NotFinite { row });
     }

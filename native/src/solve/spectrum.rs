@@ -7,10 +7,12 @@ use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
 use faer::{Mat, Par};
+use rayon::prelude::*;
 
 use super::weight::Weight;
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::linalg::buffer::zeros;
 use crate::linalg::gram::Gram;
 
 /// The Hill estimator of the spectrum of WᵀW with the larger half of its min(rows, cols) eigenvalues, as AlphaPruning's authors
@@ -30,23 +32,30 @@ fn hill(eigenvalues: &[f64]) -> f64 {
 /// W Wᵀ or Wᵀ W, whichever is smaller: the other has the same eigenvalues, and zeros.
 fn smaller_gram(weight: Weight, control: &Control) -> Result<Gram> {
     let (rows, cols) = (weight.rows, weight.cols);
-    let mut w = vec![0f32; rows * cols];
-    for (row, values) in w.chunks_mut(cols).enumerate() {
-        weight.read_row(row, values);
-    }
+    let mut w = zeros(rows * cols, control)?;
+    w.par_chunks_mut(cols).enumerate().try_for_each(|(i, row)| {
+        weight.read_row(i, row);
+        control.check()
+    })?;
     if rows < cols {
-        let mut transposed = vec![0f32; rows * cols];
-        for (j, column) in transposed.chunks_mut(rows).enumerate() {
-            column
-                .iter_mut()
-                .enumerate()
-                .for_each(|(i, value)| *value = w[i * cols + j]);
-        }
-        w = transposed;
+        w = transposed(rows, cols, &w, control)?;
     }
     let mut gram = Gram::new(rows.min(cols));
     gram.add(&w, control)?;
     Ok(gram)
+}
+
+/// w [rows, cols] as [cols, rows], both row-major.
+fn transposed(rows: usize, cols: usize, w: &[f32], control: &Control) -> Result<Vec<f32>> {
+    let mut result = zeros(rows * cols, control)?;
+    result.par_chunks_mut(rows).enumerate().try_for_each(|(j, column)| {
+        column
+            .iter_mut()
+            .enumerate()
+            .for_each(|(i, value)| *value = w[i * cols + j]);
+        control.check()
+    })?;
+    Ok(result)
 }
 
 /// All eigenvalues in ascending order. faer cannot be interrupted, so it computes on a thread of its own, which is left to itself when

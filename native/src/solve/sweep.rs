@@ -11,6 +11,7 @@ use super::mask::{Pattern, threshold};
 use super::weight::Storage;
 use crate::control::Control;
 use crate::error::Result;
+use crate::linalg::buffer::zeros;
 use crate::linalg::factor::Factor;
 use crate::linalg::gemm::subtract_product;
 
@@ -35,38 +36,39 @@ pub struct Columns {
 }
 
 impl Columns {
-    pub fn zeros(rows: usize, cols: usize) -> Self {
+    pub fn zeros(rows: usize, cols: usize, control: &Control) -> Result<Self> {
         let padded = rows.next_multiple_of(LANES);
         // Neighbouring columns a multiple of 4 KiB apart would compete for the same lines of the cache.
         let stride = padded + if padded.is_multiple_of(1024) { LANES } else { 0 };
-        Self {
+        let values = zeros(stride * cols, control)?;
+        Ok(Self {
             rows,
             cols,
             padded,
             stride,
-            values: vec![0.0; stride * cols],
-        }
+            values,
+        })
     }
 
     /// A matrix whose row i is what `read(i, row)` writes into `row` [cols]. Error: `Cancelled`.
-    pub fn from_rows(rows: usize, cols: usize, read: impl Fn(usize, &mut [f32]) + Sync, control: &Control) -> Result<Self> {
-        let mut columns = Self::zeros(rows, cols);
-        columns.view_mut().par_row_chunks_mut(LANES).enumerate().try_for_each(|(group, mut lanes)| {
+    pub fn from_rows(
+        rows: usize,
+        cols: usize,
+        read: impl Fn(usize, &mut [f32]) + Sync,
+        control: &Control,
+    ) -> Result<Self> {
+        let mut columns = Self::zeros(rows, cols, control)?;
+        let fill = |(group, lanes): (usize, MatMut<f32>)| {
             let first = group * LANES;
-            let count = LANES.min(rows - first);
-            let mut values = vec![0f32; count * cols];
+            let mut values = vec![0f32; LANES.min(rows - first) * cols];
             for (i, row) in values.chunks_mut(cols).enumerate() {
                 read(first + i, row);
             }
-            // In squares, so that whole lines of the cache are read and written.
-            for left in (0..cols).step_by(LANES) {
-                for j in left..(left + LANES).min(cols) {
-                    let column = column_mut(lanes.rb_mut(), j);
-                    (0..count).for_each(|i| column[i] = values[i * cols + j]);
-                }
-            }
+            rows_to_columns(&values, lanes);
             control.check()
-        })?;
+        };
+        let groups = columns.view_mut().par_row_chunks_mut(LANES);
+        groups.enumerate().try_for_each(fill)?;
         Ok(columns)
     }
 
@@ -88,12 +90,7 @@ impl Columns {
             let first = group * LANES;
             let count = LANES.min(self.rows - first);
             let mut values = vec![0f32; count * self.cols];
-            for left in (0..self.cols).step_by(LANES) {
-                for j in left..(left + LANES).min(self.cols) {
-                    let column = column(self.view(), j, first, count);
-                    (0..count).for_each(|i| values[i * self.cols + j] = column[i]);
-                }
-            }
+            columns_to_rows(self.view().subrows(first, count), &mut values);
             Ok(use_rows(first, &values, out))
         };
         out.par_chunks_mut(LANES * size).enumerate().map(use_group).collect()
@@ -119,6 +116,47 @@ impl Columns {
     }
 }
 
+/// Columns turned into rows, or back, at once: whole lines of the cache, however far apart the rows lie.
+const SQUARE: usize = 16;
+
+/// Copies up to `LANES` rows [rows, cols] into a column-major matrix of at least as many.
+fn rows_to_columns(rows: &[f32], mut to: MatMut<f32>) {
+    let cols = to.ncols();
+    for left in (0..cols).step_by(SQUARE) {
+        let width = SQUARE.min(cols - left);
+        let mut square = [[0f32; SQUARE]; LANES];
+        for (square, row) in square.iter_mut().zip(rows.chunks(cols)) {
+            square[..width].copy_from_slice(&row[left..left + width]);
+        }
+        for j in 0..width {
+            let column = column_mut(to.rb_mut(), left + j);
+            column
+                .iter_mut()
+                .zip(&square)
+                .for_each(|(value, square)| *value = square[j]);
+        }
+    }
+}
+
+/// Copies a column-major matrix of up to `LANES` rows into `rows` [rows, cols].
+fn columns_to_rows(from: MatRef<f32>, rows: &mut [f32]) {
+    let cols = from.ncols();
+    for left in (0..cols).step_by(SQUARE) {
+        let width = SQUARE.min(cols - left);
+        let mut square = [[0f32; SQUARE]; LANES];
+        for j in 0..width {
+            let column = column(from, left + j, 0, from.nrows());
+            square
+                .iter_mut()
+                .zip(column)
+                .for_each(|(square, &value)| square[j] = value);
+        }
+        for (square, row) in square.iter().zip(rows.chunks_mut(cols)) {
+            row[left..left + width].copy_from_slice(&square[..width]);
+        }
+    }
+}
+
 /// Columns of a block: as near to 128 as groups of m allow.
 fn block_width(pattern: Pattern) -> usize {
     match pattern {
@@ -138,7 +176,7 @@ pub fn work(cols: usize) -> u64 {
 pub fn sweep(w: &mut Columns, factor: &Factor, pattern: Pattern, storage: Storage, control: &Control) -> Result<f64> {
     let block = block_width(pattern);
     let span = (SPAN / block).max(1) * block;
-    let mut errors = Columns::zeros(w.rows, span.min(w.cols));
+    let mut errors = Columns::zeros(w.rows, span.min(w.cols), control)?;
     let (rows, cols) = (w.rows, w.cols);
     let mut squares = 0.0;
     for start in (0..cols).step_by(span) {
@@ -227,7 +265,7 @@ impl<'a> Block<'a> {
 fn sweep_block(w: MatMut<f32>, errors: MatMut<f32>, rows: usize, block: &Block, control: &Control) -> Result<f64> {
     let limit = match block.pattern {
         Pattern::Sparsity(sparsity) if sparsity >= 1.0 => f32::INFINITY,
-        Pattern::Sparsity(sparsity) => block_threshold(w.rb().subcols(0, block.width), rows, sparsity, block),
+        Pattern::Sparsity(sparsity) => block_threshold(w.rb().subcols(0, block.width), rows, sparsity, block, control)?,
         Pattern::NofM { .. } => -1.0,
     };
     let u = block.factor.u();
@@ -254,7 +292,7 @@ fn sweep_block(w: MatMut<f32>, errors: MatMut<f32>, rows: usize, block: &Block, 
 }
 
 /// The score up to which the block's weights are pruned, by the saliency w² / U_jj².
-fn block_threshold(w: MatRef<f32>, rows: usize, sparsity: f64, block: &Block) -> f32 {
+fn block_threshold(w: MatRef<f32>, rows: usize, sparsity: f64, block: &Block, control: &Control) -> Result<f32> {
     threshold(sparsity, rows * block.width, rows.div_ceil(PANEL), |panel, sink| {
         let top = panel * PANEL;
         let height = PANEL.min(rows - top);
@@ -263,12 +301,21 @@ fn block_threshold(w: MatRef<f32>, rows: usize, sparsity: f64, block: &Block) ->
             saliencies(column(w, j, top, height), diagonal, &mut scores[..height]);
             sink(&scores[..height]);
         }
+        control.check()
     })
 }
 
 /// Rows `top..top + height` of column `j` of a column-major matrix.
 fn column(w: MatRef<'_, f32>, j: usize, top: usize, height: usize) -> &[f32] {
     &w.col(j).try_as_col_major().expect("columns are contiguous").as_slice()[top..top + height]
+}
+
+/// Column `j` of a column-major matrix.
+fn column_mut(w: MatMut<'_, f32>, j: usize) -> &mut [f32] {
+    w.col_mut(j)
+        .try_as_col_major_mut()
+        .expect("columns are contiguous")
+        .as_slice_mut()
 }
 
 /// `LANES` rows of a block, one in each lane; a slot for each column.
@@ -308,13 +355,9 @@ impl Group {
     }
 }
 
-fn store(to: MatMut<f32>, lanes: &[Lanes]) {
-    for (column, lanes) in to.col_iter_mut().zip(lanes) {
-        column
-            .try_as_col_major_mut()
-            .expect("columns are contiguous")
-            .as_slice_mut()
-            .copy_from_slice(&lanes.0);
+fn store(mut to: MatMut<f32>, lanes: &[Lanes]) {
+    for (j, lanes) in lanes.iter().enumerate() {
+        column_mut(to.rb_mut(), j).copy_from_slice(&lanes.0);
     }
 }
 
@@ -341,7 +384,7 @@ fn sweep_steps<const STEP: usize>(group: &mut Group, block: &Block) {
         let first = step * STEP;
         let last = (first + STEP).min(width);
         if let Pattern::NofM { n, m } = block.pattern
-            && first % m == 0
+            && first.is_multiple_of(m)
         {
             keep_largest(group, &block.diagonal, first, (first + m).min(width), n);
         }
@@ -354,8 +397,8 @@ fn sweep_steps<const STEP: usize>(group: &mut Group, block: &Block) {
                 &mut group.errors[j],
             );
             let s = j - first;
-            for k in j + 1..last {
-                subtract_errors(&mut group.w[k..k + 1], &[group.errors[j]], &[[u[k][s]]]);
+            for (w, u) in group.w[..last].iter_mut().zip(u).skip(j + 1) {
+                subtract_errors(std::slice::from_mut(w), &[group.errors[j]], &[[u[s]]]);
             }
         }
         if last < width {
@@ -369,8 +412,9 @@ fn sweep_steps<const STEP: usize>(group: &mut Group, block: &Block) {
 
 /// Chooses the n least salient of columns `first..last` in each row, the leftmost of equals first, and keeps the others.
 fn keep_largest(group: &mut Group, diagonal: &[f32], first: usize, last: usize, n: usize) {
-    for j in first..last {
-        saliencies(&group.w[j].0, diagonal[j], &mut group.scores[j].0);
+    let columns = group.w.iter().zip(&mut group.scores).zip(diagonal);
+    for ((w, scores), &u_jj) in columns.take(last).skip(first) {
+        saliencies(&w.0, u_jj, &mut scores.0);
     }
     for j in first..last {
         let mut before = [0; LANES];

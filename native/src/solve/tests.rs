@@ -12,7 +12,7 @@ use crate::control::Control;
 use crate::error::Error;
 use crate::linalg::factor::{Factor, factorize};
 use crate::linalg::gram::Gram;
-use crate::linalg::tests::{Noise, gram_of, inputs, with_threads};
+use crate::linalg::tests::{Noise, assert_stops_within_100_ms, gram_of, inputs, with_threads};
 
 /// A layer with the Hessian of its input, and the factor of that.
 struct Layer {
@@ -377,7 +377,13 @@ fn outliers_are_counted_over_the_whole_block() {
 fn spectrum_is_that_of_known_eigenvalues() {
     // The columns of a Hadamard matrix are orthogonal, so the eigenvalues of W Wᵀ are 64 times its rows' squared scales.
     let scales: Vec<f64> = (1..=9).map(|i| 0.5 + (i as f64).powi(2)).collect();
-    let sign = |i: usize, j: usize| if (i & j).count_ones() % 2 == 0 { 1.0 } else { -1.0 };
+    let sign = |i: usize, j: usize| {
+        if (i & j).count_ones().is_multiple_of(2) {
+            1.0
+        } else {
+            -1.0
+        }
+    };
     let wide: Vec<f32> = (0..9 * 64)
         .map(|k| (scales[k / 64] * sign(k / 64, k % 64)) as f32)
         .collect();
@@ -435,4 +441,39 @@ fn a_weight_that_is_not_finite_is_refused_by_its_row() {
     found
         .into_iter()
         .for_each(|found| assert_eq!(found.map(|result| result.zeros), refused));
+}
+
+#[test]
+fn all_stop_within_100_ms() {
+    let (rows, cols) = (3000, 3000);
+    let identity = (0..cols * cols)
+        .map(|k| if k % (cols + 1) == 0 { 1.0 } else { 0.0 })
+        .collect();
+    let factor = Factor {
+        cols,
+        u: identity,
+        hessian_diagonal: vec![1.0; cols],
+        damping: 0.0,
+        retries: 0,
+    };
+    let bytes: Vec<u8> = Noise(2)
+        .take(rows * cols)
+        .iter()
+        .flat_map(|w| w.to_le_bytes())
+        .collect();
+    let weight = Weight {
+        rows,
+        cols,
+        storage: Storage::F32,
+        bytes: &bytes,
+    };
+    let half = Pattern::Sparsity(0.5);
+    for wait in [5, 60, 150] {
+        assert_stops_within_100_ms(wait, |control| sparsegpt(weight, &factor, half, Storage::F16, control));
+        assert_stops_within_100_ms(wait, |control| wanda(weight, &factor, half, Storage::F16, control));
+    }
+    assert_stops_within_100_ms(5, |control| magnitude(weight, None, half, Storage::F16, control));
+    assert_stops_within_100_ms(5, |control| outliers(&[(weight, &factor); 4], 5.0, control));
+    assert_stops_within_100_ms(20, |control| layer_statistics(weight, &factor, control));
+    assert_stops_within_100_ms(200, |control| spectrum_alpha(weight, control));
 }

@@ -8,6 +8,7 @@ use super::sweep::work;
 use super::weight::{Compressed, Storage, Weight};
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::linalg::buffer::zeros;
 use crate::linalg::factor::Factor;
 
 /// Prunes a layer by Wanda: in each row the floor(sparsity * cols) lowest scores, or n of every m. Errors: `NotFinite`, `Cancelled`.
@@ -22,19 +23,25 @@ pub fn wanda(
     control.begin(2 * work(weight.cols))?;
     // ‖X_j‖ up to a factor that is the same for all columns.
     let norms: Vec<f32> = factor.hessian_diagonal.iter().map(|h| h.sqrt()).collect();
-    let pruned = prune_rows(weight, storage, |values, marks| {
+    let mark = |values: &[f32], marks: &mut [bool]| {
         let scores: Vec<f32> = values.iter().zip(&norms).map(|(w, norm)| w.abs() * norm).collect();
         mark_row(pattern, &scores, &mut Vec::new(), marks);
-    })?;
-    with_error(pruned, weight, factor, control)
+    };
+    with_error(prune_rows(weight, storage, mark, control)?, weight, factor, control)
 }
 
 /// Zeroes the weights that `mark(row's values, marks)` marks in each row and rounds the others to `storage`.
-/// Error: `NotFinite` with the first row that is not.
-pub fn prune_rows(weight: Weight, storage: Storage, mark: impl Fn(&[f32], &mut [bool]) + Sync) -> Result<Compressed> {
+/// Errors: `NotFinite` with the first row that is not, `Cancelled`.
+pub fn prune_rows(
+    weight: Weight,
+    storage: Storage,
+    mark: impl Fn(&[f32], &mut [bool]) + Sync,
+    control: &Control,
+) -> Result<Compressed> {
     let (rows, cols) = (weight.rows, weight.cols);
-    let mut bytes = vec![0u8; rows * cols * storage.size()];
+    let mut bytes = zeros(rows * cols * storage.size(), control)?;
     let prune_row = |(row, bytes): (usize, &mut [u8])| {
+        control.check()?;
         let (mut values, mut marks) = (vec![0f32; cols], vec![false; cols]);
         weight.read_row(row, &mut values);
         mark(&values, &mut marks);
@@ -43,21 +50,14 @@ pub fn prune_rows(weight: Weight, storage: Storage, mark: impl Fn(&[f32], &mut [
         }
         storage.encode(&values, bytes);
         let zeros = values.iter().filter(|&&value| value == 0.0).count();
-        if values.iter().all(|value| value.is_finite()) {
-            Ok(zeros)
-        } else {
-            Err(row)
-        }
+        Ok((zeros, values.iter().all(|value| value.is_finite())))
     };
-    let zeros: Vec<_> = bytes
-        .par_chunks_mut(cols * storage.size())
-        .enumerate()
-        .map(prune_row)
-        .collect();
-    let zeros = zeros
-        .into_iter()
-        .sum::<std::result::Result<usize, usize>>()
-        .map_err(|row| Error::NotFinite { row })?;
+    let counted = bytes.par_chunks_mut(cols * storage.size()).enumerate().map(prune_row);
+    let counted: Vec<(usize, bool)> = counted.collect::<Result<_>>()?;
+    if let Some(row) = counted.iter().position(|&(_, finite)| !finite) {
+        return Err(Error::NotFinite { row });
+    }
+    let zeros = counted.iter().map(|&(zeros, _)| zeros).sum();
     Ok(Compressed {
         rows,
         cols,

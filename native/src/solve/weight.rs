@@ -94,7 +94,7 @@ fn round_bf16(x: f32) -> f32 {
 
 #[inline(always)]
 fn round_f16(x: f32) -> f32 {
-    const SMALLEST_NORMAL: f32 = 6.103515625e-5;
+    const SMALLEST_NORMAL: f32 = f16::MIN_POSITIVE.to_f32_const();
     let magnitude = x.abs();
     let bits = magnitude.to_bits();
     let rounded = f32::from_bits(bits.wrapping_add(0xfff + ((bits >> 13) & 1)) & 0xffff_e000);

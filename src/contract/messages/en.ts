@@ -137,7 +137,8 @@ export const en = {
   // Files, recipes, runs
   'file.not-readable': '{{path}} cannot be read: {{reason}}. Check that the file is there and that you may read it.',
   'file.not-writable': '{{path}} cannot be written: {{reason}}. Choose another folder or change its permissions.',
-  'file.no-space': 'There is no space left for {{path}}. Free some space; a run that was begun goes on with: tamis resume DIR',
+  'file.no-space':
+    'There is no space left for {{path}}. Free some space; a run that was begun goes on with: tamis resume DIR',
   'file.not-json': '{{path}} is not valid JSON: {{reason}}. Mend the file or write it anew.',
   'file.wrong-shape':
     '{{path}} is damaged at {{field}}: {{reason}}. Restore the file, or start the run anew in another folder.',

@@ -58,7 +58,13 @@ async function writeShard(task: BlockTask, path: string, input: Activations | nu
   const kept = model.family.blockTensors(block).filter((name) => !pruned.includes(name));
   const grams = calibration && input ? await collectGrams(calibration, block, input, null) : null;
 
-  const writer = await translated(() => new native.ShardWriter(path, [...kept, ...pruned].map((name) => need(model.tensors, name))));
+  const writer = await translated(
+    () =>
+      new native.ShardWriter(
+        path,
+        [...kept, ...pruned].map((name) => need(model.tensors, name)),
+      ),
+  );
   try {
     for (const name of kept) await clock.time('write', () => translated(() => writer.copy(name, model.checkpoint)));
     const results: LayerResult[] = [];
@@ -82,7 +88,12 @@ function byTap(layers: readonly Layer[]): Map<string, Layer[]> {
   return taps;
 }
 
-async function pruneLayer(task: BlockTask, writer: ShardWriter, layer: Layer, factor: Factor | null): Promise<LayerResult> {
+async function pruneLayer(
+  task: BlockTask,
+  writer: ShardWriter,
+  layer: Layer,
+  factor: Factor | null,
+): Promise<LayerResult> {
   const { block, clock } = task;
   const { model, recipe, signal, emit } = task.run;
   const plan = need(task.plans, layer.name);
@@ -90,7 +101,9 @@ async function pruneLayer(task: BlockTask, writer: ShardWriter, layer: Layer, fa
   const storage = model.dtype;
   const share = recipe.nm ? { n: recipe.nm.n, m: recipe.nm.m } : { sparsity: plan.sparsity };
   const compressed = await clock.time('solve', () =>
-    controlled(signal, (control) => native.prune(model.checkpoint, tensor, factor, { method: recipe.method, storage, ...share }, control)),
+    controlled(signal, (control) =>
+      native.prune(model.checkpoint, tensor, factor, { method: recipe.method, storage, ...share }, control),
+    ),
   );
   await clock.time('write', () => translated(() => writer.write(tensor, compressed)));
   const result: LayerResult = {
@@ -111,11 +124,21 @@ async function pruneLayer(task: BlockTask, writer: ShardWriter, layer: Layer, fa
 }
 
 /** Runs the sequences through the block as its shard holds it. */
-async function propagate(calibration: Calibration, block: number, shard: string, input: Activations, path: string): Promise<void> {
+async function propagate(
+  calibration: Calibration,
+  block: number,
+  shard: string,
+  input: Activations,
+  path: string,
+): Promise<void> {
   const { model, session, sequences, seqlen, batch, signal, clock, progress, operations } = calibration;
-  const weights = new Map((await translated(() => native.Checkpoint.openFile(shard).tensors())).map((tensor) => [tensor.name, tensor]));
+  const weights = new Map(
+    (await translated(() => native.Checkpoint.openFile(shard).tensors())).map((tensor) => [tensor.name, tensor]),
+  );
   const output = Activations.create(path, activationShape(calibration));
-  const graph = await clock.time('propagate', () => openBlock(model, block, { ...session, seqlen, weights, taps: false, output: true }));
+  const graph = await clock.time('propagate', () =>
+    openBlock(model, block, { ...session, seqlen, weights, taps: false, output: true }),
+  );
   try {
     for (let first = 0; first < sequences; first += batch) {
       signal.throwIfAborted();

@@ -28,7 +28,11 @@ export async function compressBlocks(run: Run, schedule: Schedule): Promise<Bloc
       progress.reach(work * (block + 1));
       run.emit({ type: 'block', block, blocks: run.blocks, seconds: (performance.now() - start) / 1000 });
     }
-    steps.push(await step(run, 'model', z.array(layerResultSchema), (seconds) => new Clock(seconds).time('write', () => completeModel(run))));
+    steps.push(
+      await step(run, 'model', z.array(layerResultSchema), (seconds) =>
+        new Clock(seconds).time('write', () => completeModel(run)),
+      ),
+    );
   });
   return steps;
 }

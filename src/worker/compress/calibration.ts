@@ -33,7 +33,20 @@ export function calibrationOf(run: Run, clock: Clock, progress: Progress): Calib
   const { percdamp } = run.recipe;
   const { tokens, sequences, seqlen } = calibrationTokens(run);
   const batch = batchSequences(seqlen);
-  return { model, session, tokens, sequences, seqlen, batch, percdamp, signal, clock, progress, emit, operations: sequenceOperations(run) };
+  return {
+    model,
+    session,
+    tokens,
+    sequences,
+    seqlen,
+    batch,
+    percdamp,
+    signal,
+    clock,
+    progress,
+    emit,
+    operations: sequenceOperations(run),
+  };
 }
 
 /** Of the inputs of a block for all sequences. */

@@ -1,4 +1,3 @@
-
 import { z } from 'zod';
 
 import type { Recipe } from '../../contract/recipe.ts';
@@ -43,7 +42,8 @@ export function needsStatistics({ scheduler }: Recipe): boolean {
 /** The measurements the run's scheduler needs; null if it needs none. A second target or scheduler of the same model and data finds them kept. */
 export async function estimateLayers(run: Run): Promise<Step<Statistics> | null> {
   const { recipe, fingerprint, blocks } = run;
-  if (recipe.scheduler.kind === 'alpha') return await stage(run, 'estimate', statisticsSchema, () => measureSpectra(run));
+  if (recipe.scheduler.kind === 'alpha')
+    return await stage(run, 'estimate', statisticsSchema, () => measureSpectra(run));
   if (!needsStatistics(recipe)) return null;
   const m = recipe.scheduler.kind === 'owl' ? recipe.scheduler.m : OWL_M;
   const { model, calibration, engine } = fingerprint;
@@ -96,7 +96,9 @@ async function measureBlock(
   }
   const names = layers.map(({ name }) => `${name}.weight`);
   const inputs = layers.map(({ tap }) => need(factors, tap));
-  statistics.outliers.push(await controlled(signal, (control) => native.outliers(model.checkpoint, names, inputs, m, control)));
+  statistics.outliers.push(
+    await controlled(signal, (control) => native.outliers(model.checkpoint, names, inputs, m, control)),
+  );
   for (const factor of factors.values()) factor.release();
 }
 
@@ -106,7 +108,9 @@ async function measureSpectra({ model, blocks, signal, emit }: Run): Promise<Sta
   const progress = new Progress('estimate', names.length, emit);
   const alphas: Record<string, number> = {};
   for (const name of names) {
-    alphas[name] = await controlled(signal, (control) => native.spectrumAlpha(model.checkpoint, `${name}.weight`, control));
+    alphas[name] = await controlled(signal, (control) =>
+      native.spectrumAlpha(model.checkpoint, `${name}.weight`, control),
+    );
     progress.add(1);
   }
   return { layers: {}, outliers: [], alphas };

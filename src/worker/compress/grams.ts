@@ -31,7 +31,9 @@ export async function collectGrams(
         const rows = count * seqlen;
         const gram = grams.get(tap) ?? new native.Gram(x.length / rows);
         grams.set(tap, gram);
-        await clock.time('gram', () => addRows(gram, x, rows, { layer: layerOf(model, block, tap), first, seqlen }, signal));
+        await clock.time('gram', () =>
+          addRows(gram, x, rows, { layer: layerOf(model, block, tap), first, seqlen }, signal),
+        );
       }
       progress.add(operations.gram * count);
     }
@@ -62,7 +64,12 @@ async function addRows(gram: Gram, x: Float32Array, rows: number, place: Place, 
  * U with UᵀU = H⁻¹ of one tap, H = 2/sequences * Xᵀ X (method.md, sections 1 and 2); takes the tap's Gram out of the map and uses it up.
  * More damping than the recipe's is a warning in the run's log.
  */
-export async function takeFactor(calibration: Calibration, grams: Map<string, Gram>, block: number, tap: string): Promise<Factor> {
+export async function takeFactor(
+  calibration: Calibration,
+  grams: Map<string, Gram>,
+  block: number,
+  tap: string,
+): Promise<Factor> {
   const { model, clock, sequences, signal, percdamp } = calibration;
   const gram = need(grams, tap);
   grams.delete(tap);
@@ -72,11 +79,16 @@ export async function takeFactor(calibration: Calibration, grams: Map<string, Gr
       controlled(signal, (control) => native.factorize(gram, 2 / sequences, percdamp, control)),
     );
     if (factor.retries > 0) {
-      calibration.emit({ type: 'warning', code: 'factor.damped', params: { layer, damping: factor.damping, retries: factor.retries } });
+      calibration.emit({
+        type: 'warning',
+        code: 'factor.damped',
+        params: { layer, damping: factor.damping, retries: factor.retries },
+      });
     }
     return factor;
   } catch (error) {
-    if (error instanceof TamisError && error.code === 'factor.not-positive-definite') throw new TamisError('factor.failed', { layer });
+    if (error instanceof TamisError && error.code === 'factor.not-positive-definite')
+      throw new TamisError('factor.failed', { layer });
     throw error;
   }
 }

@@ -35,7 +35,9 @@ export async function scheduleLayers(run: Run, statistics: Statistics | null): P
       targetOf(recipe),
       measured,
     );
-    const estimates = Object.fromEntries(Object.entries(statistics?.layers ?? {}).map(([name, { estimate: value }]) => [name, value]));
+    const estimates = Object.fromEntries(
+      Object.entries(statistics?.layers ?? {}).map(([name, { estimate: value }]) => [name, value]),
+    );
     return { sparsities: { ...sparsities }, groups: { ...groups }, centroids: [...centroids], estimate, estimates };
   });
   run.emit({ type: 'schedule', sparsities: done.value.sparsities, groups: done.value.groups });
@@ -88,7 +90,11 @@ export interface LayerPlan {
   readonly estimate: number | null;
 }
 
-export function planLayers(run: Run, { sparsities, groups, estimates }: Schedule, block: number): Map<string, LayerPlan> {
+export function planLayers(
+  run: Run,
+  { sparsities, groups, estimates }: Schedule,
+  block: number,
+): Map<string, LayerPlan> {
   return new Map(
     run.model.family.layers(block).map(({ name }) => {
       const sparsity = sparsities[name];

@@ -28,7 +28,13 @@ function shardTensors(model: Model): string[][] {
 export async function copyShard(model: Model, directory: RunDirectory, index: number): Promise<void> {
   const names = shardTensors(model)[index] ?? [];
   const path = directory.file(shardName(model, index));
-  const writer = await translated(() => new native.ShardWriter(path, names.map((name) => need(model.tensors, name))));
+  const writer = await translated(
+    () =>
+      new native.ShardWriter(
+        path,
+        names.map((name) => need(model.tensors, name)),
+      ),
+  );
   try {
     for (const name of names) await translated(() => writer.copy(name, model.checkpoint));
     await translated(() => writer.finish());

@@ -21,7 +21,15 @@ export interface EvaluationTask extends Told {
 }
 
 /** Perplexity of a model on each dataset; all of them go through a block before the next is read. */
-export async function evaluateDatasets({ stage, model, session, datasets, scratch, signal, emit }: EvaluationTask): Promise<Perplexity[]> {
+export async function evaluateDatasets({
+  stage,
+  model,
+  session,
+  datasets,
+  scratch,
+  signal,
+  emit,
+}: EvaluationTask): Promise<Perplexity[]> {
   const seqlen = datasets[0]?.seqlen;
   if (seqlen === undefined) return [];
   const windows = datasets.reduce((sum, dataset) => sum + dataset.windows, 0);
@@ -47,8 +55,15 @@ export async function evaluateDatasets({ stage, model, session, datasets, scratc
 /** Perplexity of a run's dense model: measured once for the same model, data and engine. */
 export async function evaluateDense(run: Run): Promise<Perplexity[]> {
   const { fingerprint, recipe, model } = run;
-  const key = { model: fingerprint.model, evaluation: fingerprint.evaluation, engine: fingerprint.engine, seqlen: recipe.evaluation.seqlen };
-  const { value } = await remembered('perplexity', key, z.array(perplexitySchema), () => evaluateRun(run, 'evaluate-dense', model));
+  const key = {
+    model: fingerprint.model,
+    evaluation: fingerprint.evaluation,
+    engine: fingerprint.engine,
+    seqlen: recipe.evaluation.seqlen,
+  };
+  const { value } = await remembered('perplexity', key, z.array(perplexitySchema), () =>
+    evaluateRun(run, 'evaluate-dense', model),
+  );
   return tell(run, 'dense', value);
 }
 

@@ -38,7 +38,8 @@ export async function inspect(folder: string, signal: AbortSignal): Promise<Mode
     const { zeros, elements } = await controlled(signal, (control) => checkpoint.scan(name, control));
     summaries.push({ name, dtype: type, shape, bytes, zeros, elements, layer: layers.has(name) });
   }
-  const sum = (of: (tensor: TensorSummary) => number, from = summaries): number => from.reduce((total, tensor) => total + of(tensor), 0);
+  const sum = (of: (tensor: TensorSummary) => number, from = summaries): number =>
+    from.reduce((total, tensor) => total + of(tensor), 0);
   const pruned = summaries.filter((tensor) => tensor.layer);
   return {
     folder,

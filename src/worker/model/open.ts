@@ -5,6 +5,7 @@ import { TamisError } from '../../contract/errors.ts';
 import type { FamilyModel } from '../families/family.ts';
 import { openFamily } from '../families/index.ts';
 import { native, translated, type Checkpoint, type TensorInfo } from '../native.ts';
+import { readError } from '../run/files.ts';
 
 /** A checkpoint opened for work: nothing of its weights is in memory. */
 export interface Model {
@@ -31,13 +32,22 @@ function readConfigFile(folder: string): Record<string, unknown> {
     throw new TamisError('checkpoint.not-a-folder', { path: folder });
   const file = path.join(folder, 'config.json');
   if (!fs.existsSync(file)) throw new TamisError('checkpoint.no-config', { path: folder });
+  const text = readText(file);
   try {
-    const config: unknown = JSON.parse(fs.readFileSync(file, 'utf8'));
+    const config: unknown = JSON.parse(text);
     if (typeof config === 'object' && config !== null && !Array.isArray(config)) return { ...config };
   } catch (error) {
     throw new TamisError('config.not-json', { path: file }, { cause: error });
   }
   throw new TamisError('config.not-json', { path: file });
+}
+
+function readText(file: string): string {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch (error) {
+    throw readError(error, file);
+  }
 }
 
 function layerDtype(family: FamilyModel, tensors: ReadonlyMap<string, TensorInfo>): Model['dtype'] {

@@ -72,10 +72,9 @@ interface Results {
 function blockMoments(shape: ModelShape, sequences: Sequences, results: Results): Held[] {
   const weights = PACKED * blockWeights(shape, results);
   const opening = shape.weightBytes < FLOAT ? FLOAT * Math.max(...shape.layers.map(elements)) : 0;
-  const garbage = garbageBytes(shape, sequences, results);
   return [
-    { 'block-weights': weights + opening, garbage },
-    { 'block-weights': weights, 'block-run': runBytes(shape, sequences, results), garbage },
+    { 'block-weights': weights + opening, garbage: GARBAGE_BYTES },
+    { 'block-weights': weights, 'block-run': runBytes(shape, sequences, results), garbage: GARBAGE_BYTES },
   ];
 }
 
@@ -93,11 +92,6 @@ function blockWeights({ layers, otherElements }: ModelShape, { output }: Results
 function runBytes(shape: ModelShape, sequences: Sequences, results: Results): number {
   const tokens = runTokens(sequences);
   return FLOAT * tokens * shape.hidden + 2 * (resultBytes(shape, tokens, results) + intermediateBytes(shape, tokens));
-}
-
-/** The last run's results are among them. */
-function garbageBytes(shape: ModelShape, sequences: Sequences, results: Results): number {
-  return Math.max(GARBAGE_BYTES, resultBytes(shape, runTokens(sequences), results));
 }
 
 function runTokens({ sequences, seqlen }: Sequences): number {
@@ -132,7 +126,7 @@ function headMoments({ vocabularyRows, width, hidden, weightBytes }: ModelShape,
 function estimateMoments(shape: ModelShape, sequences: Sequences, blocks: number): Held[] {
   const results = { taps: true, output: blocks > 1 };
   const widths = tapWidths(shape.layers);
-  const left = { garbage: garbageBytes(shape, sequences, results) };
+  const left = { garbage: GARBAGE_BYTES };
   const factoring = widths.map((_, k) => ({
     grams: gramBytes(widths.slice(k)),
     factors: factorBytes(widths.slice(0, k + 1)),
@@ -150,7 +144,7 @@ function estimateMoments(shape: ModelShape, sequences: Sequences, blocks: number
 function compressMoments(shape: ModelShape, sequences: Sequences, { blocks, method }: Workload): Held[] {
   const results = { taps: true, output: false };
   const widths = tapWidths(shape.layers);
-  const left = { garbage: garbageBytes(shape, sequences, results) };
+  const left = { garbage: GARBAGE_BYTES };
   const factoring = widths.map((cols, k) => ({
     grams: gramBytes(widths.slice(k)),
     factors: factorBytes([cols]),

@@ -14,7 +14,12 @@ export function cacheFolder(): string {
  * A measurement kept under everything it depends on: computed once, then read. A file that cannot be read is measured again.
  * @param key all the value depends on, as plain data
  */
-export async function remembered<T>(kind: string, key: object, schema: z.ZodType<T>, compute: () => Promise<T>): Promise<{ value: T; kept: boolean }> {
+export async function remembered<T>(
+  kind: string,
+  key: object,
+  schema: z.ZodType<T>,
+  compute: () => Promise<T>,
+): Promise<{ value: T; kept: boolean }> {
   const folder = join(cacheFolder(), kind);
   const path = join(folder, `${hashText(JSON.stringify(key))}.json`);
   const kept = await readJson(path, schema).catch(() => null);

@@ -126,7 +126,9 @@ export async function readReport(path: string): Promise<Report> {
   const folder = resolve(path);
   const report = await readJson(join(folder, 'report.json'), reportSchema);
   if (report !== null) return report;
-  throw new TamisError(existsSync(join(folder, 'recipe.json')) ? 'run.not-finished' : 'run.not-a-run', { path: folder });
+  throw new TamisError(existsSync(join(folder, 'recipe.json')) ? 'run.not-finished' : 'run.not-a-run', {
+    path: folder,
+  });
 }
 
 function acquireLock(folder: string): { release(): void } {
@@ -134,6 +136,8 @@ function acquireLock(folder: string): { release(): void } {
     return native.FileLock.acquire(join(folder, 'state', 'lock'));
   } catch (thrown) {
     const error = fromNative(thrown);
-    throw error instanceof TamisError && error.code === 'run.locked' ? new TamisError('run.locked', { path: folder }) : error;
+    throw error instanceof TamisError && error.code === 'run.locked'
+      ? new TamisError('run.locked', { path: folder })
+      : error;
   }
 }

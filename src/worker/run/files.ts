@@ -81,7 +81,11 @@ export function checked<T>(path: string, value: unknown, schema: z.ZodType<T>): 
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const field = issue?.path.join('.') ?? '';
-  throw new TamisError('file.wrong-shape', { path, field: field === '' ? 'the whole file' : field, reason: issue?.message ?? '' });
+  throw new TamisError('file.wrong-shape', {
+    path,
+    field: field === '' ? 'the whole file' : field,
+    reason: issue?.message ?? '',
+  });
 }
 
 /** SHA-256 of a file's bytes, hex; `onBytes` hears of each chunk. */
@@ -103,5 +107,7 @@ export function hashText(text: string): string {
 }
 
 export function hashTokens(tokens: Int32Array): string {
-  return createHash('sha256').update(new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength)).digest('hex');
+  return createHash('sha256')
+    .update(new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength))
+    .digest('hex');
 }

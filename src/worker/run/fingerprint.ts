@@ -60,7 +60,8 @@ export async function takeFingerprint(inputs: Inputs, { signal, emit }: Told): P
 /** SHA-256 over config.json and the weight files. */
 export async function modelHash(model: Model, signal: AbortSignal, onBytes: (bytes: number) => void): Promise<string> {
   const hash = createHash('sha256');
-  for (const file of [join(model.folder, 'config.json'), ...weightFiles(model)]) hash.update(await hashFile(file, signal, onBytes));
+  for (const file of [join(model.folder, 'config.json'), ...weightFiles(model)])
+    hash.update(await hashFile(file, signal, onBytes));
   return hash.digest('hex');
 }
 
@@ -84,6 +85,6 @@ export function assertSame(was: Fingerprint, is: Fingerprint, path: string): voi
   for (const part of ['recipe', 'sparsities', 'model', 'calibration', 'engine'] as const) {
     if (was[part] !== is[part]) throw new TamisError(`run.changed-${part}`, { path });
   }
-  if (JSON.stringify(was.evaluation) !== JSON.stringify(is.evaluation)) throw new TamisError('run.changed-evaluation', { path });
+  if (JSON.stringify(was.evaluation) !== JSON.stringify(is.evaluation))
+    throw new TamisError('run.changed-evaluation', { path });
 }
-

@@ -74,7 +74,12 @@ async function newStep<T>({ directory }: Run, name: string, compute: Compute<T>)
 }
 
 /** Announces a stage, does it, and adds its seconds. */
-export async function timed<T>(emit: (event: RunEvent) => void, name: Stage, seconds: Record<string, number>, work: () => T | Promise<T>): Promise<T> {
+export async function timed<T>(
+  emit: (event: RunEvent) => void,
+  name: Stage,
+  seconds: Record<string, number>,
+  work: () => T | Promise<T>,
+): Promise<T> {
   emit({ type: 'stage', stage: name, state: 'started', seconds: 0 });
   const start = performance.now();
   const value = await work();

@@ -10,5 +10,9 @@ function versionOf(name: string): string {
 
 /** What the numbers come from besides the recipe and its files. */
 export function engineVersions(): { tamis: string; onnxruntime: string; kernels: string } {
-  return { tamis: versionOf('#package'), onnxruntime: versionOf('onnxruntime-node/package.json'), kernels: native.kernels() };
+  return {
+    tamis: versionOf('#package'),
+    onnxruntime: versionOf('onnxruntime-node/package.json'),
+    kernels: native.kernels(),
+  };
 }

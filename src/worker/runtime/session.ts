@@ -53,12 +53,19 @@ export class Session {
 
   /** Runs the graph; results are written into the tensors of `outputs`. */
   async run(inputs: Readonly<Record<string, Tensor>>, outputs: Readonly<Record<string, Tensor>>): Promise<void> {
-    await named(this.#device, () => this.#session.run(inputs, outputs));
+    const results = await named(this.#device, () => this.#session.run(inputs, outputs));
+    for (const [name, { data }] of Object.entries(results)) freeCopy(data, outputs[name]?.data);
   }
 
   async close(): Promise<void> {
     await this.#session.release();
   }
+}
+
+/** onnxruntime-node hands out a copy of a result that it was given an array for; left to the collector, copies pile up. */
+function freeCopy(copy: Tensor['data'], own: Tensor['data'] | undefined): void {
+  if (!ArrayBuffer.isView(copy) || !ArrayBuffer.isView(own) || copy.buffer === own.buffer) return;
+  if (copy.buffer instanceof ArrayBuffer) copy.buffer.transfer(0);
 }
 
 async function named<T>(device: RunDevice, task: () => Promise<T>): Promise<T> {

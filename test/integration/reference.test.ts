@@ -1,0 +1,75 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+
+import type { Report } from '../../src/contract/report.ts';
+import { testFolder } from '../fixtures/safetensors.ts';
+import { readReportOf, succeed } from './helpers.ts';
+
+/** Beside the repository: what a reference in PyTorch measured on the demo model, and its token ids. */
+const reference = fileURLToPath(new URL('../../../shared/reference', import.meta.url));
+const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
+const WINDOWS = 256;
+
+interface Results {
+  dense: number;
+  windows: number;
+  estimates: Record<string, number>;
+  runs: Record<string, { compressed: number; zeros: number; sparsities?: Record<string, number>; groups?: Record<string, number> }>;
+}
+
+let folder: ReturnType<typeof testFolder>;
+let results: Results;
+
+beforeAll(() => {
+  folder = testFolder('reference');
+  const path = join(reference, 'results.json');
+  if (existsSync(path)) results = JSON.parse(readFileSync(path, 'utf8')) as Results;
+});
+afterAll(() => {
+  folder.remove();
+});
+beforeEach(({ skip }) => {
+  if (!existsSync(reference)) skip('the reference numbers, ../shared/reference, are not here');
+});
+
+/** How far two numbers are apart, as a share of the second. */
+function apart(value: number, from: number): number {
+  return Math.abs(value / from - 1);
+}
+
+async function run(name: string, flags: readonly string[]): Promise<Report> {
+  const out = join(folder.path, name);
+  const tokens = ['--calibration-tokens', join(reference, 'calibration.safetensors'), '--evaluation-tokens', join(reference, 'eval.safetensors')];
+  const args = ['compress', demoModel, '--out', out, ...tokens, '--windows', String(WINDOWS), '--device', 'cpu', ...flags];
+  await succeed(args, { cache: join(folder.path, 'cache') });
+  return readReportOf(out);
+}
+
+describe('the demo model with the token ids of the reference', { timeout: 600_000 }, () => {
+  test.each([
+    ['scheduled-70', ['--sparsity', '0.7']],
+    ['scheduled-80', ['--sparsity', '0.8']],
+    ['uniform-50', ['--scheduler', 'uniform', '--sparsity', '0.5']],
+    ['uniform-70', ['--scheduler', 'uniform', '--sparsity', '0.7']],
+    ['uniform-80', ['--scheduler', 'uniform', '--sparsity', '0.8']],
+    ['nm-2-4', ['--nm', '2:4']],
+    ['nm-4-8', ['--nm', '4:8']],
+  ])('%s: perplexities, estimates, groups and sparsities', async (name, flags) => {
+    const expected = results.runs[name];
+    if (!expected) throw new Error(`results.json has no run ${name}`);
+    const { perplexity, layers, sparsity } = await run(name, flags);
+    expect(perplexity[0]).toMatchObject({ windows: results.windows, seqlen: 256 });
+    expect(apart(perplexity[0]?.dense ?? NaN, results.dense), 'dense').toBeLessThan(0.0005);
+    expect(apart(perplexity[0]?.compressed ?? NaN, expected.compressed), `${name}: ${perplexity[0]?.compressed}`).toBeLessThan(0.01);
+    if (!name.startsWith('nm')) expect(sparsity.actual).toBeCloseTo(expected.zeros, 4);
+    for (const layer of layers) {
+      if (layer.estimate !== null) expect(apart(layer.estimate, results.estimates[layer.name] ?? NaN), layer.name).toBeLessThan(0.005);
+      if (expected.groups) expect(layer.group, layer.name).toBe(expected.groups[layer.name]);
+      if (expected.sparsities) expect(layer.targetSparsity, layer.name).toBeCloseTo(expected.sparsities[layer.name] ?? NaN, 4);
+    }
+    if (expected.groups) expect(layers.filter(({ estimate }) => estimate !== null)).toHaveLength(Object.keys(results.estimates).length);
+  });
+});

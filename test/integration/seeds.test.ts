@@ -1,0 +1,52 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { demoTexts } from '../../src/cli/demo-texts.ts';
+import { testFolder } from '../fixtures/safetensors.ts';
+import { readReportOf, succeed } from './helpers.ts';
+
+const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
+
+let folder: ReturnType<typeof testFolder>;
+let recipe: string;
+
+beforeAll(() => {
+  folder = testFolder('seeds');
+  const { calibration, evaluation } = demoTexts();
+  recipe = folder.write(
+    'recipe.json',
+    JSON.stringify({
+      model: demoModel,
+      calibration: { corpus: { kind: 'texts', paths: calibration }, sequences: 128 },
+      evaluation: { datasets: [{ name: 'unseen', corpus: { kind: 'texts', paths: evaluation } }], windows: 64 },
+      device: 'cpu',
+    }),
+  );
+});
+afterAll(() => {
+  folder.remove();
+});
+
+async function perplexity(seed: number, sparsity: number, scheduler: string): Promise<number> {
+  const out = join(folder.path, `${scheduler}-${sparsity}-${seed}`);
+  const flags = ['--seed', String(seed), '--sparsity', String(sparsity), '--scheduler', scheduler];
+  await succeed(['compress', '--recipe', recipe, '--out', out, ...flags], { cache: join(folder.path, 'cache') });
+  return readReportOf(out).perplexity[0]?.compressed ?? NaN;
+}
+
+describe('on the demo model the schedule beats uniform pruning, whatever the calibration seed', { timeout: 600_000 }, () => {
+  test.each([
+    [0.7, 0],
+    [0.7, 1],
+    [0.7, 2],
+    [0.8, 0],
+    [0.8, 1],
+    [0.8, 2],
+  ])('sparsity %f, seed %i', async (sparsity, seed) => {
+    const scheduled = await perplexity(seed, sparsity, 'kmeans');
+    const uniform = await perplexity(seed, sparsity, 'uniform');
+    expect(scheduled).toBeLessThan(uniform);
+  });
+});
