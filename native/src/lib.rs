@@ -308,6 +308,7 @@ impl FileLock {
 #[napi]
 pub struct Gram {
     cols: u32,
+    bytes: f64,
     /// None once it has been factored.
     inner: Arc<Mutex<Option<gram::Gram>>>,
 }
@@ -316,9 +317,12 @@ pub struct Gram {
 impl Gram {
     #[napi(constructor)]
     pub fn new(cols: u32) -> Self {
+        let gram = gram::Gram::new(cols as usize);
+        let bytes = gram.bytes() as f64;
         Self {
             cols,
-            inner: Arc::new(Mutex::new(Some(gram::Gram::new(cols as usize)))),
+            bytes,
+            inner: Arc::new(Mutex::new(Some(gram))),
         }
     }
 
@@ -346,11 +350,11 @@ impl Gram {
     /// Bytes of memory that it holds.
     #[napi(getter)]
     pub fn bytes(&self) -> f64 {
-        self.inner
-            .lock()
-            .expect("no holder panics")
-            .as_ref()
-            .map_or(0, gram::Gram::bytes) as f64
+        // Never waits for a task that is adding.
+        match self.inner.try_lock() {
+            Ok(gram) if gram.is_none() => 0.0,
+            _ => self.bytes,
+        }
     }
 }
 

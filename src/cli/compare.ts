@@ -26,7 +26,7 @@ export function compareCommand(): Command {
           print(
             table(
               ['', ...folders.map((folder) => basename(resolve(folder)))],
-              rows.map(({ label, cells }) => [label, ...cells.map(({ text }) => text)]),
+              rows.map(({ label, cells }) => [label, ...cells.map(({ text }) => text.replaceAll(', ', ',\n'))]),
             ),
           );
       });

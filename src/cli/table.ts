@@ -1,7 +1,11 @@
 import Table from 'cli-table3';
 
-/** A plain table for the terminal: the first column to the left, the others, being numbers, to the right. */
+/** Characters beyond which a cell is no number. */
+const LONG = 40;
+
+/** A plain table for the terminal: the first column and those with long texts to the left, numbers to the right. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const isText = (column: number): boolean => column === 0 || rows.some((row) => (row[column] ?? '').length > LONG);
   const none = {
     top: '',
     'top-mid': '',
@@ -17,7 +21,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
     chars: { ...none, ...lines },
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
     head: [...head],
-    colAligns: head.map((_, index) => (index === 0 ? 'left' : 'right')),
+    colAligns: head.map((_, column) => (isText(column) ? 'left' : 'right')),
   });
   for (const row of rows) view.push([...row]);
   return view.toString().replace(/ +$/gm, '');

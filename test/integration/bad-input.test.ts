@@ -6,7 +6,14 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { safetensors, safetensorsFile, type HeaderEntry } from '../fixtures/safetensors.ts';
-import { layerNames, tinyShape, writeTinyOpt, writeTokens, type TinyOptions, type TinyTensors } from '../fixtures/tiny-opt.ts';
+import {
+  layerNames,
+  tinyShape,
+  writeTinyOpt,
+  writeTokens,
+  type TinyOptions,
+  type TinyTensors,
+} from '../fixtures/tiny-opt.ts';
 import { cli, cpu, refusal, tamis, tinyFolder, type Ended, type Tiny } from './helpers.ts';
 
 const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
@@ -43,7 +50,9 @@ async function refused(model: string, ...flags: string[]): Promise<string> {
 async function stopped(model: string, ...flags: string[]): Promise<string> {
   const out = fresh();
   const sentence = refusal(await run('compress', model, '--out', out, ...flags));
-  expect(JSON.parse(readFileSync(join(out, 'events.jsonl'), 'utf8').trimEnd().split('\n').at(-1) ?? '')).toMatchObject({ type: 'failed' });
+  expect(JSON.parse(readFileSync(join(out, 'events.jsonl'), 'utf8').trimEnd().split('\n').at(-1) ?? '')).toMatchObject({
+    type: 'failed',
+  });
   expect(existsSync(join(out, 'report.json'))).toBe(false);
   return sentence;
 }
@@ -71,7 +80,9 @@ function offsets(header: Record<string, HeaderEntry>, name: string): [number, nu
 describe('a model that is none', () => {
   test('not a folder', async () => {
     const path = tiny.file('no-such-folder');
-    expect(await refused(path, ...tiny.data)).toBe(`${path} is not a folder. Give the folder that holds config.json and the .safetensors files.`);
+    expect(await refused(path, ...tiny.data)).toBe(
+      `${path} is not a folder. Give the folder that holds config.json and the .safetensors files.`,
+    );
     expect(await refused(join(tiny.model, 'config.json'), ...tiny.data)).toContain('config.json is not a folder.');
   });
 
@@ -84,24 +95,35 @@ describe('a model that is none', () => {
   test('a config that is no JSON, and one with a wrong field', async () => {
     const folder = tinyModel({});
     writeFileSync(join(folder, 'config.json'), '{"model_type": ');
-    expect(await refused(folder, ...tiny.data)).toContain(`${join(folder, 'config.json')} is not a JSON object. Download`);
+    expect(await refused(folder, ...tiny.data)).toContain(
+      `${join(folder, 'config.json')} is not a JSON object. Download`,
+    );
     const field = await refused(tinyModel({ config: { hidden_size: 'wide' } }), ...tiny.data);
     expect(field).toMatch(/config\.json is not valid at hidden_size: .+ Download/);
   });
 
   test('an unknown architecture: says which are known', async () => {
     const sentence = await refused(tinyModel({ config: { model_type: 'mamba' } }), ...tiny.data);
-    expect(sentence).toMatch(/config\.json says model_type mamba, which Tamis does not know\. Take a model of one of these: opt\./);
+    expect(sentence).toMatch(
+      /config\.json says model_type mamba, which Tamis does not know\. Take a model of one of these: opt\./,
+    );
   });
 
   test('quantized already', async () => {
     const folder = tinyModel({ config: { quantization_config: { quant_method: 'gptq', bits: 4 } } });
-    expect(await refused(folder, ...tiny.data)).toMatch(/config\.json has a quantization_config.* Take the original checkpoint/);
+    expect(await refused(folder, ...tiny.data)).toMatch(
+      /config\.json has a quantization_config.* Take the original checkpoint/,
+    );
   });
 
   test('a mixture of experts, by its config or its tensors', async () => {
-    const byConfig = await refused(tinyModel({ config: { model_type: 'mixtral', num_local_experts: 8 } }), ...tiny.data);
-    expect(byConfig).toMatch(/config\.json has num_local_experts: the model is a mixture of experts.* Take a dense model\./);
+    const byConfig = await refused(
+      tinyModel({ config: { model_type: 'mixtral', num_local_experts: 8 } }),
+      ...tiny.data,
+    );
+    expect(byConfig).toMatch(
+      /config\.json has num_local_experts: the model is a mixture of experts.* Take a dense model\./,
+    );
     const change = (tensors: TinyTensors): void => {
       tensors['model.decoder.layers.0.experts.0.w1.weight'] = { dtype: 'F32', shape: [1], data: [0] };
     };
@@ -111,12 +133,16 @@ describe('a model that is none', () => {
   test('a tensor missing, of another shape, of no weight dtype', async () => {
     const missing = tinyModel({ change: (tensors) => void Reflect.deleteProperty(tensors, fc1) });
     expect(await refused(missing, ...tiny.data)).toContain(`holds no tensor ${fc1}`);
-    expect(await refused(tinyModel({ config: { ffn_dim: 128 } }), ...tiny.data)).toMatch(/The tensor \S+fc1.weight has the shape .* config\.json asks for/);
+    expect(await refused(tinyModel({ config: { ffn_dim: 128 } }), ...tiny.data)).toMatch(
+      /The tensor \S+fc1.weight has the shape .* config\.json asks for/,
+    );
     const integers = (tensors: TinyTensors): void => {
       const { shape = [], data = [] } = tensors[fc1] ?? {};
       tensors[fc1] = { dtype: 'I32', shape, data: data.map(() => 1) };
     };
-    expect(await refused(tinyModel({ change: integers }), ...tiny.data)).toContain(`The tensor ${fc1} has the dtype I32`);
+    expect(await refused(tinyModel({ change: integers }), ...tiny.data)).toContain(
+      `The tensor ${fc1} has the dtype I32`,
+    );
   });
 });
 
@@ -125,7 +151,9 @@ describe('weights that are broken', () => {
     const folder = tinyModel({ sharded: true });
     const shard = join(folder, 'model-1.safetensors');
     rmSync(shard);
-    expect(await refused(folder, ...tiny.data)).toMatch(`${shard} is missing: ${join(folder, 'model.safetensors.index.json')} puts the tensor`);
+    expect(await refused(folder, ...tiny.data)).toMatch(
+      `${shard} is missing: ${join(folder, 'model.safetensors.index.json')} puts the tensor`,
+    );
   });
 
   test('no weights, and PyTorch weights only', async () => {
@@ -150,7 +178,9 @@ describe('weights that are broken', () => {
       const [begin, end] = offsets(header, 'model.decoder.layers.0.fc2.weight');
       Object.assign(header['model.decoder.layers.0.fc2.weight'] ?? {}, { data_offsets: [begin - 4, end - 4] });
     });
-    expect(await refused(folder, ...tiny.data)).toMatch(/The tensor "\S+" of \S+model\.safetensors begins at byte \d+ of the data, inside the tensor/);
+    expect(await refused(folder, ...tiny.data)).toMatch(
+      /The tensor "\S+" of \S+model\.safetensors begins at byte \d+ of the data, inside the tensor/,
+    );
   });
 
   test('offsets outside of the file', async () => {
@@ -158,14 +188,18 @@ describe('weights that are broken', () => {
       const [begin, end] = offsets(header, 'model.decoder.final_layer_norm.bias');
       Object.assign(header['model.decoder.final_layer_norm.bias'] ?? {}, { data_offsets: [begin + 4, end + 4] });
     });
-    expect(await refused(folder, ...tiny.data)).toMatch(/The tensor "model\.decoder\.final_layer_norm\.bias" of \S+ ends at byte \d+ of the data, but the file holds only \d+/);
+    expect(await refused(folder, ...tiny.data)).toMatch(
+      /The tensor "model\.decoder\.final_layer_norm\.bias" of \S+ ends at byte \d+ of the data, but the file holds only \d+/,
+    );
   });
 
   test('offsets of the wrong size', async () => {
     const folder = lyingModel((header) => {
       Object.assign(header[fc1] ?? {}, { shape: [tinyShape.ffn, tinyShape.hidden - 1] });
     });
-    expect(await refused(folder, ...tiny.data)).toMatch(`The tensor "${fc1}" of ${join(folder, 'model.safetensors')} needs 19840 bytes by its shape and dtype, but its offsets give it 20480.`);
+    expect(await refused(folder, ...tiny.data)).toMatch(
+      `The tensor "${fc1}" of ${join(folder, 'model.safetensors')} needs 19840 bytes by its shape and dtype, but its offsets give it 20480.`,
+    );
   });
 
   test.each([NaN, Infinity])('%d in a weight', async (value) => {
@@ -217,9 +251,22 @@ describe('data', () => {
     const text = tiny.file('short.txt');
     writeFileSync(text, 'Call me Ishmael.');
     const calibration = await refused(demoModel, '--calibration', text, ...cpu);
-    expect(calibration).toMatch(/The calibration data holds \d+ tokens, fewer than one sequence of 256\. Give more text/);
-    const evaluation = await refused(demoModel, '--method', 'magnitude', '--scheduler', 'uniform', '--evaluation', text, ...cpu);
-    expect(evaluation).toMatch(/The evaluation data short holds \d+ tokens, fewer than one window of 256\. Give more text/);
+    expect(calibration).toMatch(
+      /The calibration data holds \d+ tokens, fewer than one sequence of 256\. Give more text/,
+    );
+    const evaluation = await refused(
+      demoModel,
+      '--method',
+      'magnitude',
+      '--scheduler',
+      'uniform',
+      '--evaluation',
+      text,
+      ...cpu,
+    );
+    expect(evaluation).toMatch(
+      /The evaluation data short holds \d+ tokens, fewer than one window of 256\. Give more text/,
+    );
     expect(refusal(await run('eval', demoModel, '--evaluation', text, ...cpu))).toBe(evaluation);
   });
 
@@ -236,15 +283,21 @@ describe('data', () => {
 
   test('a token the model does not know', async () => {
     const path = writeTokens(fresh(), [4, 32], 5, tinyShape.vocab + 900);
-    expect(await refused(tiny.model, '--calibration-tokens', path, ...cpu)).toMatch(/The tensor tokens of \S+ has \d+ at position \d+, but the model knows the ids 0 up to, not including, 96\./);
+    expect(await refused(tiny.model, '--calibration-tokens', path, ...cpu)).toMatch(
+      /The tensor tokens of \S+ has \d+ at position \d+, but the model knows the ids 0 up to, not including, 96\./,
+    );
   });
 
   test('a token file without the tensor, of another length, and one that is no safetensors', async () => {
     const path = fresh();
     writeFileSync(path, safetensors({ ids: { dtype: 'I64', shape: [1], data: [1] } }));
-    expect(await refused(tiny.model, '--calibration-tokens', path, ...cpu)).toContain(`${path} has no int64 tensor named tokens.`);
+    expect(await refused(tiny.model, '--calibration-tokens', path, ...cpu)).toContain(
+      `${path} has no int64 tensor named tokens.`,
+    );
     const long = writeTokens(fresh(), [4, 48]);
-    expect(await refused(tiny.model, '--calibration-tokens', long, ...cpu)).toContain(`${long} holds sequences of 48 tokens`);
+    expect(await refused(tiny.model, '--calibration-tokens', long, ...cpu)).toContain(
+      `${long} holds sequences of 48 tokens`,
+    );
     const none = tiny.file('no.safetensors');
     writeFileSync(none, 'tokens');
     expect(await refused(tiny.model, '--calibration-tokens', none, ...cpu)).toContain(none);
@@ -252,7 +305,9 @@ describe('data', () => {
 
   test('no calibration where it is needed; eval with nothing to evaluate on', async () => {
     expect(await refused(tiny.model, ...cpu)).toContain('Give --calibration PATH or --calibration-tokens FILE.');
-    expect(refusal(await run('eval', tiny.model, ...cpu))).toBe('There is nothing to evaluate on. Give --evaluation PATH or --evaluation-tokens FILE.');
+    expect(refusal(await run('eval', tiny.model, ...cpu))).toBe(
+      'There is nothing to evaluate on. Give --evaluation PATH or --evaluation-tokens FILE.',
+    );
   });
 
   test('texts and token ids at once, two datasets of one name', async () => {
@@ -264,7 +319,8 @@ describe('data', () => {
 });
 
 describe('a recipe that makes no sense', () => {
-  const invalid = (field: string): RegExp => new RegExp(`^The recipe is not valid at ${field}: .+ Change it; tamis recipe prints a valid one`);
+  const invalid = (field: string): RegExp =>
+    new RegExp(`^The recipe is not valid at ${field}: .+ Change it; tamis recipe prints a valid one`);
 
   test.each([
     ['sparsity 1.5', ['--sparsity', '1.5'], invalid('sparsity')],
@@ -272,16 +328,48 @@ describe('a recipe that makes no sense', () => {
     ['threads 0', ['--threads', '0'], invalid('threads')],
     ['half a block', ['--blocks', '0.5'], invalid('blocks')],
     ['n:m of 4:2', ['--nm', '4:2'], invalid('nm')],
-    ['more blocks than the model has', ['--blocks', '4'], /^blocks is 4, but the model has 3\. Give --blocks 3 or less/],
-    ['n:m that does not divide the columns', ['--nm', '3:7'], /^nm: a pattern of 3 of 7 does not divide the 32 columns of model\.decoder\.layers\.0\.self_attn\.q_proj\. Choose an m/],
+    [
+      'more blocks than the model has',
+      ['--blocks', '4'],
+      /^blocks is 4, but the model has 3\. Give --blocks 3 or less/,
+    ],
+    [
+      'n:m that does not divide the columns',
+      ['--nm', '3:7'],
+      /^nm: a pattern of 3 of 7 does not divide the 32 columns of model\.decoder\.layers\.0\.self_attn\.q_proj\. Choose an m/,
+    ],
     ['a target with n:m', ['--nm', '2:4', '--sparsity', '0.5'], /^sparsity and nm exclude each other.* Leave one/],
-    ['a scheduler with n:m', ['--nm', '2:4', '--scheduler', 'owl'], /^The scheduler owl and nm exclude each other.* Leave one/],
-    ['sequences longer than the model takes', ['--calibration-seqlen', '64'], /^calibration\.seqlen is 64, but the model takes at most 32 tokens\. Set it/],
-    ['windows longer than the model takes', ['--seqlen', '64'], /^evaluation\.seqlen is 64, but the model takes at most 32 tokens\. Set it/],
-    ['more groups than layers', ['--groups', '19'], /^scheduler\.groups is 19, but only 18 layers are to be pruned\. Give 18 or fewer/],
+    [
+      'a scheduler with n:m',
+      ['--nm', '2:4', '--scheduler', 'owl'],
+      /^The scheduler owl and nm exclude each other.* Leave one/,
+    ],
+    [
+      'sequences longer than the model takes',
+      ['--calibration-seqlen', '64'],
+      /^calibration\.seqlen is 64, but the model takes at most 32 tokens\. Set it/,
+    ],
+    [
+      'windows longer than the model takes',
+      ['--seqlen', '64'],
+      /^evaluation\.seqlen is 64, but the model takes at most 32 tokens\. Set it/,
+    ],
+    [
+      'more groups than layers',
+      ['--groups', '19'],
+      /^scheduler\.groups is 19, but only 18 layers are to be pruned\. Give 18 or fewer/,
+    ],
     ['a field of another scheduler', ['--scheduler', 'uniform', '--groups', '3'], invalid('scheduler')],
-    ['a target out of reach', ['--sparsity', '0.97'], /^The target sparsity 0\.97 is out of the scheduler's reach, from 0 to 0\.95\. Change/],
-    ['a step that is too large', ['--scheduler', 'atp', '--beta', '0.5'], /^scheduler\.beta is 0\.5, but with 3 blocks and a target sparsity of 0\.7 it may not pass ±0\.3\. Choose/],
+    [
+      'a target out of reach',
+      ['--sparsity', '0.97'],
+      /^The target sparsity 0\.97 is out of the scheduler's reach, from 0 to 0\.95\. Change/,
+    ],
+    [
+      'a step that is too large',
+      ['--scheduler', 'atp', '--beta', '0.5'],
+      /^scheduler\.beta is 0\.5, but with 3 blocks and a target sparsity of 0\.7 it may not pass ±0\.3\. Choose/,
+    ],
   ])('%s', async (_, flags, sentence) => {
     expect(await refused(tiny.model, ...tiny.data, ...flags)).toMatch(sentence);
   });
@@ -299,10 +387,14 @@ describe('a recipe that makes no sense', () => {
     write({ ...whole, 'model.decoder.layers.1.fc1': undefined });
     expect(await refused(tiny.model, ...flags)).toContain('gives no sparsity for the layer model.decoder.layers.1.fc1');
     write({ ...whole, lm_head: 0.5 });
-    expect(await refused(tiny.model, ...flags)).toContain('names the layer lm_head, which is not among those to be pruned');
+    expect(await refused(tiny.model, ...flags)).toContain(
+      'names the layer lm_head, which is not among those to be pruned',
+    );
     write({ ...whole, 'model.decoder.layers.1.fc1': 1.5 });
     expect(await refused(tiny.model, ...flags)).toContain('gives 1.5 for the layer model.decoder.layers.1.fc1');
-    expect(await refused(tiny.model, ...flags, '--sparsity', '0.5')).toContain('sparsity and a file of sparsities exclude each other');
+    expect(await refused(tiny.model, ...flags, '--sparsity', '0.5')).toContain(
+      'sparsity and a file of sparsities exclude each other',
+    );
   });
 
   test('a recipe file that is absent, no JSON, no object, has an unknown field, a wrong type', async () => {
@@ -340,7 +432,9 @@ describe('files that may not be read or written', () => {
     if (!isRoot) skip(because);
     const out = tiny.file('mine');
     const ended = await tamis(['compress', tiny.model, '--out', out, ...tiny.data], { cache, uid: nobody });
-    expect(refusal(ended)).toBe(`${out} cannot be written: EACCES: permission denied. Choose another folder or change its permissions.`);
+    expect(refusal(ended)).toBe(
+      `${out} cannot be written: EACCES: permission denied. Choose another folder or change its permissions.`,
+    );
   });
 
   test.each(['model.safetensors', 'config.json'])('a %s that is not ours', async (name) => {
@@ -352,17 +446,30 @@ describe('files that may not be read or written', () => {
 
   test('a cache that cannot be a folder', async () => {
     const options = { cache: join(tiny.model, 'config.json', 'cache') };
-    expect(refusal(await tamis(['eval', tiny.model, ...tiny.data.slice(2, 4), ...cpu], options))).toContain('config.json/cache cannot be written');
+    expect(refusal(await tamis(['eval', tiny.model, ...tiny.data.slice(2, 4), ...cpu], options))).toContain(
+      'config.json/cache cannot be written',
+    );
     const out = fresh();
-    expect(refusal(await tamis(['compress', tiny.model, '--out', out, ...tiny.data], options))).toContain('config.json/cache');
+    expect(refusal(await tamis(['compress', tiny.model, '--out', out, ...tiny.data], options))).toContain(
+      'config.json/cache',
+    );
   });
 
   test('a standard output that takes nothing; one that nobody reads is no error', () => {
     const full = openSync('/dev/full', 'w');
-    const spawned = spawnSync(process.execPath, [cli, 'inspect', tiny.model], { stdio: ['ignore', full, 'pipe'], encoding: 'utf8' });
+    const spawned = spawnSync(process.execPath, [cli, 'inspect', tiny.model], {
+      stdio: ['ignore', full, 'pipe'],
+      encoding: 'utf8',
+    });
     closeSync(full);
-    expect(refusal({ code: spawned.status, signal: null, stdout: '', stderr: spawned.stderr })).toContain('There is no space left for standard output.');
-    const piped = spawnSync('bash', ['-c', '"$0" "$1" inspect "$2" --json | true; exit ${PIPESTATUS[0]}', process.execPath, cli, tiny.model], { encoding: 'utf8' });
+    expect(refusal({ code: spawned.status, signal: null, stdout: '', stderr: spawned.stderr })).toContain(
+      'There is no space left for standard output.',
+    );
+    const piped = spawnSync(
+      'bash',
+      ['-c', '"$0" "$1" inspect "$2" --json | true; exit ${PIPESTATUS[0]}', process.execPath, cli, tiny.model],
+      { encoding: 'utf8' },
+    );
     expect(piped).toMatchObject({ status: 0, stderr: '' });
   });
 });
@@ -372,9 +479,21 @@ describe('a wrong command line', () => {
     ['no --out', ['compress', 'MODEL'], /^error: required option '--out <dir>' not specified/],
     ['an unknown flag', ['compress', 'MODEL', '--out', 'x', '--sparsty', '0.5'], /^error: unknown option '--sparsty'/],
     ['an unknown command', ['prune', 'MODEL'], /^error: unknown command 'prune'/],
-    ['an unknown scheduler', ['compress', 'MODEL', '--out', 'x', '--scheduler', 'best'], /^error: option '--scheduler <kind>' argument 'best' is invalid\. Allowed choices are/],
-    ['a number that is none', ['compress', 'MODEL', '--out', 'x', '--sparsity', 'half'], /^error: option '--sparsity <share>' argument 'half' is invalid\. It is not a number\./],
-    ['a pattern that is none', ['compress', 'MODEL', '--out', 'x', '--nm', '2-4'], /^error: option '--nm <n:m>' argument '2-4' is invalid\. Give it as n:m/],
+    [
+      'an unknown scheduler',
+      ['compress', 'MODEL', '--out', 'x', '--scheduler', 'best'],
+      /^error: option '--scheduler <kind>' argument 'best' is invalid\. Allowed choices are/,
+    ],
+    [
+      'a number that is none',
+      ['compress', 'MODEL', '--out', 'x', '--sparsity', 'half'],
+      /^error: option '--sparsity <share>' argument 'half' is invalid\. It is not a number\./,
+    ],
+    [
+      'a pattern that is none',
+      ['compress', 'MODEL', '--out', 'x', '--nm', '2-4'],
+      /^error: option '--nm <n:m>' argument '2-4' is invalid\. Give it as n:m/,
+    ],
     ['eval without a model', ['eval'], /^error: missing required argument 'model'/],
     ['resume without a folder', ['resume'], /^error: missing required argument 'dir'/],
   ])('%s', async (_, args, sentence) => {
@@ -393,8 +512,12 @@ describe('a folder that cannot be the run', () => {
     mkdirSync(out);
     writeFileSync(join(out, 'mine.txt'), 'keep');
     const sentence = refusal(await run('compress', tiny.model, '--out', out, ...tiny.data));
-    expect(sentence).toBe(`${out} exists already and is not empty. Give another --out, or continue the run in it with: tamis resume ${out}`);
-    expect(refusal(await run('compress', tiny.model, '--out', join(out, 'mine.txt'), ...tiny.data))).toContain('mine.txt exists already');
+    expect(sentence).toBe(
+      `${out} exists already and is not empty. Give another --out, or continue the run in it with: tamis resume ${out}`,
+    );
+    expect(refusal(await run('compress', tiny.model, '--out', join(out, 'mine.txt'), ...tiny.data))).toContain(
+      'mine.txt exists already',
+    );
     expect(readFileSync(join(out, 'mine.txt'), 'utf8')).toBe('keep');
   });
 
@@ -406,6 +529,8 @@ describe('a folder that cannot be the run', () => {
   });
 
   test('an output below a file', async () => {
-    expect(await refused(tiny.model, ...tiny.data, '--out', join(tiny.model, 'config.json', 'out'))).toMatch(/config\.json.* cannot be written/);
+    expect(await refused(tiny.model, ...tiny.data, '--out', join(tiny.model, 'config.json', 'out'))).toMatch(
+      /config\.json.* cannot be written/,
+    );
   });
 });

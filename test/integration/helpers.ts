@@ -10,7 +10,7 @@ import { reportSchema, type Report } from '../../src/contract/report.ts';
 import { testFolder } from '../fixtures/safetensors.ts';
 import { writeTinyOpt, writeTokens, type TinyOptions } from '../fixtures/tiny-opt.ts';
 
-export const cli = process.env['TAMIS_TEST_CLI'] ?? fileURLToPath(new URL('../../dist/cli/index.js', import.meta.url));
+export const cli = fileURLToPath(new URL('../../dist/cli/index.js', import.meta.url));
 
 export interface Ended {
   /** null where a signal ended the process. */
@@ -32,7 +32,10 @@ export interface SpawnOptions {
 }
 
 /** Runs the command line as its users do, in a process of its own. */
-export async function tamis(args: readonly string[], { cache, env = {}, preload = [], uid, onStderr }: SpawnOptions): Promise<Ended> {
+export async function tamis(
+  args: readonly string[],
+  { cache, env = {}, preload = [], uid, onStderr }: SpawnOptions,
+): Promise<Ended> {
   const nodeArgs = preload.flatMap((module) => ['--import', module]);
   const child = spawn(process.execPath, [...nodeArgs, cli, ...args], {
     env: { ...process.env, LC_ALL: 'C', LANG: 'C', TAMIS_CACHE: cache, ...env },
@@ -105,11 +108,21 @@ export function readReportOf(folder: string): Report {
 
 /** What must be the same to the bit however often a run was interrupted: all but times and memory. */
 export function bitsOf(folder: string): Record<string, unknown> {
-  const { startedAt: _started, finishedAt: _finished, seconds: _seconds, peakMemoryBytes: _peak, ...report } = readReportOf(folder);
+  const {
+    startedAt: _started,
+    finishedAt: _finished,
+    seconds: _seconds,
+    peakMemoryBytes: _peak,
+    ...report
+  } = readReportOf(folder);
   const timed = /^(report\.(json|html)|events\.jsonl|state)$/;
   const files = readdirSync(folder).filter((name) => !timed.test(name));
   const schedule = JSON.parse(readFileSync(join(folder, 'state/schedule.json'), 'utf8')) as { value: unknown };
-  return { report, schedule: schedule.value, files: Object.fromEntries(files.map((name) => [name, sha256(join(folder, name))])) };
+  return {
+    report,
+    schedule: schedule.value,
+    files: Object.fromEntries(files.map((name) => [name, sha256(join(folder, name))])),
+  };
 }
 
 export function sha256(path: string): string {

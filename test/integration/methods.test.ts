@@ -76,12 +76,17 @@ async function expectConsistent({ out, report, tensors }: Compressed, pruned = l
   const untouched = [...source.keys()].filter((name) => !pruned.includes(name.replace(/\.weight$/, '')));
   for (const name of untouched) expect(tensors.get(name)).toEqual(source.get(name));
 
-  const inspected = JSON.parse((await succeed(['inspect', out, '--json'], tiny)).stdout) as { tensors: { name: string; zeros: number }[] };
+  const inspected = JSON.parse((await succeed(['inspect', out, '--json'], tiny)).stdout) as {
+    tensors: { name: string; zeros: number }[];
+  };
   for (const { name, zeros: found } of inspected.tensors) {
     const tensor = tensors.get(name);
     expect(found, name).toBe(tensor ? zeros(numbersOf(tensor)) : NaN);
   }
-  const evaluated = JSON.parse((await succeed(['eval', out, '--json', ...tiny.data.slice(2, 4), '--device', 'cpu', '--threads', '1'], tiny)).stdout) as {
+  const evaluated = JSON.parse(
+    (await succeed(['eval', out, '--json', ...tiny.data.slice(2, 4), '--device', 'cpu', '--threads', '1'], tiny))
+      .stdout,
+  ) as {
     perplexity: { perplexity: number }[];
   };
   expect(evaluated.perplexity[0]?.perplexity).toBe(report.perplexity[0]?.compressed);
@@ -93,24 +98,38 @@ function meanTarget(report: Report): number {
 }
 
 describe('methods', () => {
-  test.each(['sparsegpt', 'wanda', 'magnitude'] as const)('%s, uniform: exactly the zeros that its rule makes', async (method) => {
-    const run = await compressed(tiny.model, '--method', method, '--scheduler', 'uniform', '--sparsity', '0.6');
-    await expectConsistent(run);
-    for (const layer of run.report.layers) {
-      expect(layer.targetSparsity).toBe(0.6);
-      expect(zeros(weightsOf(run.tensors, layer.name)), layer.name).toBe(expectedZeros[method]?.(layer));
-    }
-    if (method === 'sparsegpt') return;
-    for (const name of layerNames()) {
-      const dense = weightsOf(source, name);
-      const changed = weightsOf(run.tensors, name).filter((value, i) => value !== 0 && value !== dense[i]);
-      expect(changed, `${name}: only SparseGPT changes the weights that stay`).toEqual([]);
-    }
-  });
+  test.each(['sparsegpt', 'wanda', 'magnitude'] as const)(
+    '%s, uniform: exactly the zeros that its rule makes',
+    async (method) => {
+      const run = await compressed(tiny.model, '--method', method, '--scheduler', 'uniform', '--sparsity', '0.6');
+      await expectConsistent(run);
+      for (const layer of run.report.layers) {
+        expect(layer.targetSparsity).toBe(0.6);
+        expect(zeros(weightsOf(run.tensors, layer.name)), layer.name).toBe(expectedZeros[method]?.(layer));
+      }
+      if (method === 'sparsegpt') return;
+      for (const name of layerNames()) {
+        const dense = weightsOf(source, name);
+        const changed = weightsOf(run.tensors, name).filter((value, i) => value !== 0 && value !== dense[i]);
+        expect(changed, `${name}: only SparseGPT changes the weights that stay`).toEqual([]);
+      }
+    },
+  );
 
   test('magnitude prunes the smallest, and needs no calibration', async () => {
     const out = tiny.file('magnitude');
-    const flags = ['--method', 'magnitude', '--scheduler', 'uniform', '--sparsity', '0.3', '--device', 'cpu', '--threads', '1'];
+    const flags = [
+      '--method',
+      'magnitude',
+      '--scheduler',
+      'uniform',
+      '--sparsity',
+      '0.3',
+      '--device',
+      'cpu',
+      '--threads',
+      '1',
+    ];
     const { stdout } = await succeed(['compress', tiny.model, '--out', out, ...flags], tiny);
     expect(stdout).toContain('No perplexity');
     const tensors = readTensors(out);
@@ -156,7 +175,8 @@ describe('methods', () => {
 });
 
 describe('schedulers', () => {
-  const sparsities = (report: Report): number[] => layerNames().map((name) => report.layers.find((layer) => layer.name === name)?.targetSparsity ?? NaN);
+  const sparsities = (report: Report): number[] =>
+    layerNames().map((name) => report.layers.find((layer) => layer.name === name)?.targetSparsity ?? NaN);
 
   /** A run whose mean meets the target to rounding, and whose zeros meet the schedule within one weight a block of 128 columns. */
   async function scheduled(...flags: string[]): Promise<Report> {
@@ -164,7 +184,8 @@ describe('schedulers', () => {
     await expectConsistent(run);
     expect(run.report.sparsity.target).toBeCloseTo(0.7, 9);
     expect(meanTarget(run.report)).toBeCloseTo(0.7, 9);
-    for (const layer of run.report.layers) expect(zeros(weightsOf(run.tensors, layer.name))).toBe(sparsegptZeros(layer));
+    for (const layer of run.report.layers)
+      expect(zeros(weightsOf(run.tensors, layer.name))).toBe(sparsegptZeros(layer));
     const blocks = run.report.layers.reduce((sum, { cols }) => sum + Math.ceil(cols / 128), 0);
     const weights = run.report.layers.reduce((sum, { rows, cols }) => sum + rows * cols, 0);
     expect(Math.abs(run.report.sparsity.actual - 0.7) * weights).toBeLessThanOrEqual(blocks);
@@ -183,7 +204,8 @@ describe('schedulers', () => {
     const report = await scheduled('--estimate', estimate, '--groups', groups, '--mapping', mapping);
     expect(report.estimate).toBe(estimate);
     const of = new Map<number | null, Set<number>>();
-    for (const { group, targetSparsity } of report.layers) of.set(group, (of.get(group) ?? new Set()).add(targetSparsity));
+    for (const { group, targetSparsity } of report.layers)
+      of.set(group, (of.get(group) ?? new Set()).add(targetSparsity));
     if (groups === '0') {
       expect([...of.keys()]).toEqual([null]);
     } else {
@@ -193,12 +215,17 @@ describe('schedulers', () => {
       expect(byCentroid).toEqual([...byCentroid].sort((a, b) => b - a));
     }
     if (estimate === 'raw' && groups === '0') {
-      const byEstimate = [...report.layers].sort((a, b) => (a.estimate ?? 0) - (b.estimate ?? 0)).map(({ targetSparsity }) => targetSparsity);
+      const byEstimate = [...report.layers]
+        .sort((a, b) => (a.estimate ?? 0) - (b.estimate ?? 0))
+        .map(({ targetSparsity }) => targetSparsity);
       expect(byEstimate).toEqual([...byEstimate].sort((a, b) => b - a));
     }
     if (estimate === 'relative-by-type') {
       for (const type of new Set(report.layers.map((layer) => layer.type))) {
-        expect(new Set(report.layers.filter((layer) => layer.type === type).map(({ targetSparsity }) => targetSparsity)).size).toBe(1);
+        expect(
+          new Set(report.layers.filter((layer) => layer.type === type).map(({ targetSparsity }) => targetSparsity))
+            .size,
+        ).toBe(1);
       }
     }
     if (mapping === 'linear' && groups === '0') {
@@ -208,7 +235,9 @@ describe('schedulers', () => {
 
   test.each(['owl', 'alpha'])('%s: one sparsity a block, the same in all of it', async (kind) => {
     const report = await scheduled('--scheduler', kind);
-    const values = [0, 1, 2].map((block) => [...new Set(report.layers.filter((layer) => layer.block === block).map(({ targetSparsity }) => targetSparsity))]);
+    const values = [0, 1, 2].map((block) => [
+      ...new Set(report.layers.filter((layer) => layer.block === block).map(({ targetSparsity }) => targetSparsity)),
+    ]);
     expect(values.map(({ length }) => length)).toEqual([1, 1, 1]);
     const range = Math.max(...values.flat()) - Math.min(...values.flat());
     if (kind === 'owl') expect(range).toBeCloseTo(0.16, 9);
@@ -219,7 +248,8 @@ describe('schedulers', () => {
     // β = half of min(2 * 0.7, 2 * 0.3) / (3 - 1) = 0.15
     const report = await scheduled('--scheduler', 'atp');
     const expected = [0.55, 0.7, 0.85];
-    for (const { block, targetSparsity } of report.layers) expect(targetSparsity).toBeCloseTo(expected[block] ?? NaN, 9);
+    for (const { block, targetSparsity } of report.layers)
+      expect(targetSparsity).toBeCloseTo(expected[block] ?? NaN, 9);
   });
 
   test('uniform', async () => {
@@ -234,7 +264,9 @@ describe('schedulers', () => {
     writeFileSync(path, JSON.stringify(wanted));
     const run = await compressed(tiny.model, '--scheduler', 'file', '--sparsities', path);
     await expectConsistent(run);
-    expect(Object.fromEntries(run.report.layers.map(({ name, targetSparsity }) => [name, targetSparsity]))).toEqual(wanted);
+    expect(Object.fromEntries(run.report.layers.map(({ name, targetSparsity }) => [name, targetSparsity]))).toEqual(
+      wanted,
+    );
     expect(run.report.sparsity.target).toBeCloseTo(meanTarget(run.report), 12);
     const first = layerNames()[0] ?? '';
     expect(weightsOf(run.tensors, first)).toEqual(weightsOf(source, first));
@@ -245,15 +277,28 @@ describe('runs', () => {
   test.each(['1', '2'])('two of the same recipe give the same bits, on %s threads', async (threads) => {
     const [one, other] = [tiny.file(`one-${threads}`), tiny.file(`other-${threads}`)];
     for (const out of [one, other]) {
-      await succeed(['compress', tiny.model, '--out', out, ...tiny.data, '--threads', threads], { cache: `${out}-cache` });
+      await succeed(['compress', tiny.model, '--out', out, ...tiny.data, '--threads', threads], {
+        cache: `${out}-cache`,
+      });
     }
     expect(bitsOf(other)).toEqual(bitsOf(one));
   });
 
   test('what needs no forward pass is the same on 1 and 2 threads', async () => {
     const weights = async (threads: string): Promise<unknown> => {
-      const { out, report } = await compressed(tiny.model, '--method', 'magnitude', '--scheduler', 'alpha', '--threads', threads);
-      return { layers: report.layers, files: (bitsOf(out) as { files: Record<string, string> }).files['model-00002-of-00004.safetensors'] };
+      const { out, report } = await compressed(
+        tiny.model,
+        '--method',
+        'magnitude',
+        '--scheduler',
+        'alpha',
+        '--threads',
+        threads,
+      );
+      return {
+        layers: report.layers,
+        files: (bitsOf(out) as { files: Record<string, string> }).files['model-00002-of-00004.safetensors'],
+      };
     };
     expect(await weights('2')).toEqual(await weights('1'));
   });
@@ -273,7 +318,9 @@ describe('runs', () => {
     const cache = tiny.file('kept');
     const [one, other] = [tiny.file('target-1'), tiny.file('target-2')];
     await succeed(['compress', tiny.model, '--out', one, ...tiny.data, '--sparsity', '0.7'], { cache });
-    await succeed(['compress', tiny.model, '--out', other, ...tiny.data, '--sparsity', '0.8', '--groups', '2'], { cache });
+    await succeed(['compress', tiny.model, '--out', other, ...tiny.data, '--sparsity', '0.8', '--groups', '2'], {
+      cache,
+    });
     const types = (out: string): string[] => eventsOf(out).map(({ type }) => type);
     expect(types(one)).toContain('estimate');
     expect(types(other)).not.toContain('estimate');
@@ -326,7 +373,10 @@ describe('runs', () => {
   test('compare puts them side by side', async () => {
     const { out } = await compressed(tiny.model, '--scheduler', 'uniform');
     const { stdout } = await succeed(['compare', out, tiny.file('one-1'), '--json'], tiny);
-    const { runs, rows } = JSON.parse(stdout) as { runs: string[]; rows: { label: string; cells: { text: string }[] }[] };
+    const { runs, rows } = JSON.parse(stdout) as {
+      runs: string[];
+      rows: { label: string; cells: { text: string }[] }[];
+    };
     expect(runs).toEqual([out, tiny.file('one-1')]);
     const texts = rows.flatMap(({ cells }) => cells.map(({ text }) => text));
     expect(texts).toContain(fixed(readReportOf(out).perplexity[0]?.compressed ?? NaN, 2));

@@ -17,7 +17,10 @@ interface Results {
   dense: number;
   windows: number;
   estimates: Record<string, number>;
-  runs: Record<string, { compressed: number; zeros: number; sparsities?: Record<string, number>; groups?: Record<string, number> }>;
+  runs: Record<
+    string,
+    { compressed: number; zeros: number; sparsities?: Record<string, number>; groups?: Record<string, number> }
+  >;
 }
 
 let folder: ReturnType<typeof testFolder>;
@@ -42,8 +45,24 @@ function apart(value: number, from: number): number {
 
 async function run(name: string, flags: readonly string[]): Promise<Report> {
   const out = join(folder.path, name);
-  const tokens = ['--calibration-tokens', join(reference, 'calibration.safetensors'), '--evaluation-tokens', join(reference, 'eval.safetensors')];
-  const args = ['compress', demoModel, '--out', out, ...tokens, '--windows', String(WINDOWS), '--device', 'cpu', ...flags];
+  const tokens = [
+    '--calibration-tokens',
+    join(reference, 'calibration.safetensors'),
+    '--evaluation-tokens',
+    join(reference, 'eval.safetensors'),
+  ];
+  const args = [
+    'compress',
+    demoModel,
+    '--out',
+    out,
+    ...tokens,
+    '--windows',
+    String(WINDOWS),
+    '--device',
+    'cpu',
+    ...flags,
+  ];
   await succeed(args, { cache: join(folder.path, 'cache') });
   return readReportOf(out);
 }
@@ -63,13 +82,19 @@ describe('the demo model with the token ids of the reference', { timeout: 600_00
     const { perplexity, layers, sparsity } = await run(name, flags);
     expect(perplexity[0]).toMatchObject({ windows: results.windows, seqlen: 256 });
     expect(apart(perplexity[0]?.dense ?? NaN, results.dense), 'dense').toBeLessThan(0.0005);
-    expect(apart(perplexity[0]?.compressed ?? NaN, expected.compressed), `${name}: ${perplexity[0]?.compressed}`).toBeLessThan(0.01);
+    expect(
+      apart(perplexity[0]?.compressed ?? NaN, expected.compressed),
+      `${name}: ${perplexity[0]?.compressed}`,
+    ).toBeLessThan(0.01);
     if (!name.startsWith('nm')) expect(sparsity.actual).toBeCloseTo(expected.zeros, 4);
     for (const layer of layers) {
-      if (layer.estimate !== null) expect(apart(layer.estimate, results.estimates[layer.name] ?? NaN), layer.name).toBeLessThan(0.005);
+      if (layer.estimate !== null)
+        expect(apart(layer.estimate, results.estimates[layer.name] ?? NaN), layer.name).toBeLessThan(0.005);
       if (expected.groups) expect(layer.group, layer.name).toBe(expected.groups[layer.name]);
-      if (expected.sparsities) expect(layer.targetSparsity, layer.name).toBeCloseTo(expected.sparsities[layer.name] ?? NaN, 4);
+      if (expected.sparsities)
+        expect(layer.targetSparsity, layer.name).toBeCloseTo(expected.sparsities[layer.name] ?? NaN, 4);
     }
-    if (expected.groups) expect(layers.filter(({ estimate }) => estimate !== null)).toHaveLength(Object.keys(results.estimates).length);
+    if (expected.groups)
+      expect(layers.filter(({ estimate }) => estimate !== null)).toHaveLength(Object.keys(results.estimates).length);
   });
 });

@@ -1,5 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, cpSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -71,7 +81,9 @@ describe('resume', () => {
     const ended = await resumed((folder) => {
       editJson(join(folder, 'recipe.json'), (recipe) => (recipe['percdamp'] = 0.02));
     });
-    expect(refusal(ended)).toBe(`The recipe of the run in ${ended.folder} has changed since it began. Put recipe.json back as it was, or start a new run.`);
+    expect(refusal(ended)).toBe(
+      `The recipe of the run in ${ended.folder} has changed since it began. Put recipe.json back as it was, or start a new run.`,
+    );
   });
 
   test.each([
@@ -92,9 +104,17 @@ describe('resume', () => {
 
   test('refuses changed calibration and evaluation tokens', async () => {
     const [calibration, evaluation] = [tiny.file('calibration.safetensors'), tiny.file('evaluation.safetensors')];
-    const one = await withChanged(calibration, () => writeTokens(calibration, [80, 32], 77), () => resumed(() => undefined));
+    const one = await withChanged(
+      calibration,
+      () => writeTokens(calibration, [80, 32], 77),
+      () => resumed(() => undefined),
+    );
     expect(refusal(one)).toContain(`The calibration data of the run in ${one.folder} has changed since it began.`);
-    const other = await withChanged(evaluation, () => writeTokens(evaluation, [2100], 77), () => resumed(() => undefined));
+    const other = await withChanged(
+      evaluation,
+      () => writeTokens(evaluation, [2100], 77),
+      () => resumed(() => undefined),
+    );
     expect(refusal(other)).toContain(`The evaluation data of the run in ${other.folder} has changed since it began.`);
   });
 
@@ -105,16 +125,23 @@ describe('resume', () => {
     };
     write(0.5);
     const out = tiny.file('by-file');
-    await succeed(['compress', tiny.model, '--out', out, ...tiny.data, '--scheduler', 'file', '--sparsities', sparsities], tiny);
+    await succeed(
+      ['compress', tiny.model, '--out', out, ...tiny.data, '--scheduler', 'file', '--sparsities', sparsities],
+      tiny,
+    );
     write(0.6);
-    expect(refusal(await tamis(['resume', out], tiny))).toContain(`The file of sparsities of the run in ${out} has changed`);
+    expect(refusal(await tamis(['resume', out], tiny))).toContain(
+      `The file of sparsities of the run in ${out} has changed`,
+    );
   });
 
   test('refuses to go on in another environment', async () => {
     const ended = await resumed((folder) => {
       editJson(join(folder, 'state/fingerprint.json'), (fingerprint) => (fingerprint['engine'] = 'another'));
     });
-    expect(refusal(ended)).toMatch(/^The run in \S+ was begun by another version of Tamis, on another processor or with other threads\./);
+    expect(refusal(ended)).toMatch(
+      /^The run in \S+ was begun by another version of Tamis, on another processor or with other threads\./,
+    );
   });
 
   test('refuses damaged state, naming file and field', async () => {
@@ -212,19 +239,24 @@ describe('a disk without space', () => {
     return spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', folder]).status === 0;
   };
 
-  test.for(['60k', '200k', '360k', '500k'])('%s are left: names the file, and goes on when there is space', async (size, { skip }) => {
-    const folder = tiny.file(`disk-${size}`);
-    if (!mount(folder, size)) skip('no tmpfs can be mounted here: it needs root');
-    try {
-      const out = join(folder, 'out');
-      const ended = await tamis(['compress', tiny.model, '--out', out, ...tiny.data], tiny);
-      expect(refusal(ended)).toMatch(/^There is no space left for \S+\/out\S*\. Free some space; a run that was begun goes on with: tamis resume DIR$/);
+  test.for(['60k', '200k', '360k', '500k'])(
+    '%s are left: names the file, and goes on when there is space',
+    async (size, { skip }) => {
+      const folder = tiny.file(`disk-${size}`);
+      if (!mount(folder, size)) skip('no tmpfs can be mounted here: it needs root');
+      try {
+        const out = join(folder, 'out');
+        const ended = await tamis(['compress', tiny.model, '--out', out, ...tiny.data], tiny);
+        expect(refusal(ended)).toMatch(
+          /^There is no space left for \S+\/out\S*\. Free some space; a run that was begun goes on with: tamis resume DIR$/,
+        );
         expect(readdirSync(out)).not.toContain('report.json');
-      expect(spawnSync('mount', ['-o', 'remount,size=20m', folder]).status).toBe(0);
-      await succeed(['resume', out], tiny);
-      expect(bitsOf(out)).toEqual(bitsOf(whole));
-    } finally {
-      spawnSync('umount', [folder]);
-    }
-  });
+        expect(spawnSync('mount', ['-o', 'remount,size=20m', folder]).status).toBe(0);
+        await succeed(['resume', out], tiny);
+        expect(bitsOf(out)).toEqual(bitsOf(whole));
+      } finally {
+        spawnSync('umount', [folder]);
+      }
+    },
+  );
 });

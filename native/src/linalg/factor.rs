@@ -69,6 +69,7 @@ pub fn factorize(gram: Gram, scale: f64, percdamp: f64, control: &Control) -> Re
         let damping = share * mean;
         let mut a = reversed_hessian(&gram, scale, damping, control)?;
         if cholesky(MatMut::from_row_major_slice_mut(&mut a, n, n), control)? {
+            drop(gram);
             invert(MatMut::from_row_major_slice_mut(&mut a, n, n), control)?;
             reverse(&mut a, control)?;
             control.advance(1)?;
