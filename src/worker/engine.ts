@@ -11,12 +11,14 @@ import { estimateLayers } from './compress/estimate.ts';
 import { scheduleLayers } from './compress/schedule-layers.ts';
 import { evaluateCompressed, evaluateDense } from './evaluate/datasets.ts';
 import { openModel } from './model/open.ts';
-import { prepare, resolveRecipe, type Inputs } from './prepare.ts';
+import { prepare, resolveRecipe } from './prepare.ts';
 import { buildReport } from './report/build.ts';
 import { writeReport } from './report/write.ts';
 import { isFree, RunDirectory } from './run/directory.ts';
 import { assertSame, fingerprintId, fingerprintSchema, takeFingerprint } from './run/fingerprint.ts';
-import { nothingToDo, stage, timed, type Run, type Step, type Told } from './run/run.ts';
+import type { Inputs } from './run/inputs.ts';
+import { nothingToDo, stage, type Run, type Step } from './run/run.ts';
+import { timed, type Told } from './run/told.ts';
 
 export interface RunOptions {
   readonly signal: AbortSignal;

@@ -8,25 +8,12 @@ import { evaluationTokens, type EvaluationTokens } from './evaluate/dataset.ts';
 import { needsStatistics } from './compress/estimate.ts';
 import { assertSchedule, readSparsities } from './compress/schedule-layers.ts';
 import { openModel, type Model } from './model/open.ts';
-import { timed, type Told } from './run/run.ts';
+import type { Inputs } from './run/inputs.ts';
+import { timed, type Told } from './run/told.ts';
 import { chooseDevice } from './runtime/devices.ts';
 import { openTensorFile, setThreads } from './native.ts';
 import type { SessionOptions } from './runtime/session.ts';
 import { resolveScheduler } from './schedule/schedule.ts';
-
-/** Everything a recipe names, opened, checked and cut into tokens, before anything is written. */
-export interface Inputs {
-  readonly recipe: Recipe;
-  readonly model: Model;
-  readonly session: SessionOptions;
-  /** Blocks to compress: the first so many of the model's. */
-  readonly blocks: number;
-  /** null where neither method nor scheduler looks at data. */
-  readonly calibration: CalibrationTokens | null;
-  readonly datasets: readonly EvaluationTokens[];
-  /** The content of the scheduler's file, as it was parsed; null without one. */
-  readonly sparsities: unknown;
-}
 
 /** The papers' sequence length; models with a shorter limit take theirs. */
 const SEQLEN = 2048;

@@ -8,7 +8,7 @@ import { openModel } from '../model/open.ts';
 import { sourcesOf, tokensOf } from '../prepare.ts';
 import { cacheFolder } from '../run/cache.ts';
 import { makeFolder } from '../run/files.ts';
-import { timed, type Told } from '../run/run.ts';
+import { timed, type Told } from '../run/told.ts';
 import { chooseDevice } from '../runtime/devices.ts';
 import type { EvaluationTokens } from './dataset.ts';
 import { evaluateDatasets } from './datasets.ts';

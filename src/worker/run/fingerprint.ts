@@ -8,9 +8,9 @@ import { TamisError } from '../../contract/errors.ts';
 import { recipeSchema, type Recipe } from '../../contract/recipe.ts';
 import type { Model } from '../model/open.ts';
 import { controlled } from '../native.ts';
-import type { Inputs } from '../prepare.ts';
+import type { Inputs } from './inputs.ts';
 import { Progress } from './progress.ts';
-import type { Told } from './run.ts';
+import type { Told } from './told.ts';
 import { engineVersions } from './versions.ts';
 import { hashFile, hashText, hashTokens } from './files.ts';
 

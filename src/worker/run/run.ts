@@ -1,16 +1,11 @@
 import { z } from 'zod';
 
-import type { RunEvent, Stage } from '../../contract/events.ts';
-import type { Inputs } from '../prepare.ts';
+import type { Stage } from '../../contract/events.ts';
 import type { RunDirectory } from './directory.ts';
 import type { Fingerprint } from './fingerprint.ts';
+import type { Inputs } from './inputs.ts';
 import { PeakMemory } from './memory.ts';
-
-/** Who hears of what happens, and who may stop it. */
-export interface Told {
-  readonly signal: AbortSignal;
-  readonly emit: (event: RunEvent) => void;
-}
+import { timed, type Told } from './told.ts';
 
 /** One execution of a recipe: everything its stages need. */
 export interface Run extends Inputs, Told {
@@ -71,20 +66,4 @@ async function newStep<T>({ directory }: Run, name: string, compute: Compute<T>)
   } finally {
     memory.stop();
   }
-}
-
-/** Announces a stage, does it, and adds its seconds. */
-export async function timed<T>(
-  emit: (event: RunEvent) => void,
-  name: Stage,
-  seconds: Record<string, number>,
-  work: () => T | Promise<T>,
-): Promise<T> {
-  emit({ type: 'stage', stage: name, state: 'started', seconds: 0 });
-  const start = performance.now();
-  const value = await work();
-  const took = (performance.now() - start) / 1000;
-  seconds[name] = took;
-  emit({ type: 'stage', stage: name, state: 'finished', seconds: took });
-  return value;
 }
