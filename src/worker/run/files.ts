@@ -36,7 +36,8 @@ export function makeFolder(path: string): void {
   try {
     mkdirSync(path);
   } catch (error) {
-    throw fileError(error, path);
+    // Another process may have made it meanwhile.
+    if (!existsSync(path)) throw fileError(error, path);
   }
 }
 
