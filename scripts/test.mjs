@@ -5,15 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { hostTarget } from './host-target.mjs';
 import { lint } from './lint.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const shell = process.platform === 'win32';
-
-/** The target that the addon was built for: named, so that cargo finds the dependencies where the addon's build left them. */
-function hostTarget() {
-  return /^host: (.+)$/m.exec(spawnSync('rustc', ['-vV'], { encoding: 'utf8' }).stdout)[1];
-}
 
 /** Runs `cargo test`, shows its output as it comes and adds up the result lines of its test programs. */
 async function rustTests() {

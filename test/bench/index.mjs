@@ -13,6 +13,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
+import { hostTarget } from '../../scripts/host-target.mjs';
+
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const reference = join(root, '../shared/reference');
 const model = join(root, 'resources/demo-model');
@@ -40,6 +42,8 @@ function benchCore() {
     '--quiet',
     '--manifest-path',
     join(root, 'native/Cargo.toml'),
+    '--target',
+    hostTarget(),
     '--example',
     'bench',
     '--',

@@ -86,7 +86,7 @@ export async function openBlock(model: Weights, index: number, options: BlockOpt
     g.output('output', output);
     widths.set('output', family.hidden);
   }
-  const session = await Session.open(g.build(), options);
+  const session = await Session.open(g.build(), options, options.taps ? 'stop' : 'spin');
   const buffers = new Buffers(widths);
   return {
     async run(x) {

@@ -15,6 +15,12 @@ export interface SessionOptions {
 // What goes wrong is thrown, and told in the reader's language.
 env.logLevel = 'fatal';
 
+/**
+ * What onnxruntime's threads do after a run: spin for a while, so that the next one starts at once, or stop, so that other work
+ * (the Gram products) has the cores.
+ */
+export type AfterRun = 'spin' | 'stop';
+
 /** A graph made ready to run on one device. */
 export class Session {
   readonly #session: InferenceSession;
@@ -26,7 +32,11 @@ export class Session {
   }
 
   /** Error `device.failed`, which names the device, where it does not run every node of the graph. */
-  static async open(graph: GraphFile, { device, threads }: SessionOptions): Promise<Session> {
+  static async open(
+    graph: GraphFile,
+    { device, threads }: SessionOptions,
+    afterRun: AfterRun = 'spin',
+  ): Promise<Session> {
     // TF32 would round products to 10 bits; cuBLAS reads this when the first session starts.
     if (device === 'cuda') process.env['NVIDIA_TF32_OVERRIDE'] = '0';
     const session = await named(device, () =>
@@ -43,6 +53,7 @@ export class Session {
         extra: {
           session: {
             model_external_initializers_file_folder_path: graph.folder,
+            ...(afterRun === 'stop' && { force_spinning_stop: '1' }),
             ...(device === 'cpu' ? {} : { disable_cpu_ep_fallback: '1' }),
           },
         },
