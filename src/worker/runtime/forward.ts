@@ -164,7 +164,7 @@ function elements(info: TensorInfo | undefined): number {
 /** One array for each result, made at the first run and used again: fresh memory costs more than the smaller operators. */
 class Buffers {
   readonly #widths: ReadonlyMap<string, number>;
-  #arrays = new Map<string, Float32Array>();
+  #arrays = new Map<string, Float32Array<ArrayBuffer>>();
   #tokens = 0;
 
   constructor(widths: ReadonlyMap<string, number>) {
@@ -184,14 +184,11 @@ class Buffers {
 
   /** Gives the memory back now: garbage collection sees only small objects and lets many blocks' arrays pile up. */
   free(): void {
-    for (const { buffer } of this.#arrays.values()) (buffer as Transferable).transfer(0);
+    for (const { buffer } of this.#arrays.values()) buffer.transfer(0);
     this.#arrays = new Map();
     this.#tokens = 0;
   }
 }
-
-/** Node 24 and Chromium have it; the ES2023 types do not yet. */
-type Transferable = ArrayBuffer & { transfer(length: number): ArrayBuffer };
 
 function rows(data: Float32Array, count: number): Tensor {
   return new Tensor('float32', data, [count, data.length / count]);
