@@ -31,7 +31,7 @@ const addonIsForItsBinding = {
 };
 
 export default defineConfig(
-  globalIgnores(['dist/', 'native/', 'resources/', 'test/fixtures/', 'test-results/']),
+  globalIgnores(['build/', 'dist/', 'native/', 'resources/', 'test/fixtures/', 'test-results/']),
   js.configs.recommended,
   { rules: { eqeqeq: 'error' } },
   {
@@ -50,6 +50,8 @@ export default defineConfig(
     files: ['src/**', 'test/**'],
     plugins: { 'import-x': importX },
     settings: {
+      // Part of what runs the application, like Node's own modules; its package only fetches it.
+      'import-x/core-modules': ['electron'],
       'import-x/parsers': { '@typescript-eslint/parser': ['.ts', '.tsx'] },
       'import-x/resolver-next': [createNodeResolver({ extensions: ['.ts', '.tsx', '.js', '.mjs', '.json'] })],
     },

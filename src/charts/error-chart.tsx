@@ -5,8 +5,9 @@ import type { ReactElement } from 'react';
 import type { Locale } from '../contract/messages/index.ts';
 import { labels } from '../contract/messages/labels.ts';
 import { columnsOf, extent, log10, type ChartLayer } from './data.ts';
-import { powerOfTen, significant } from '../contract/format.ts';
-import { LayerAxis, layerX, Legend, Mark, markArea, Picture, plot, ValueAxis } from './frame.tsx';
+import { significant } from '../contract/format.ts';
+import { LayerAxis, layerX, Legend, Mark, markArea, Picture, plot, ticksAt, ValueAxis } from './frame.tsx';
+import { decades, logTicks, writeLogTick } from './log-axis.ts';
 import { seriesStyle } from './palette.ts';
 
 /** Relative output error of the layers in order on a log axis; layers of one type share a mark and are joined by a line. */
@@ -26,7 +27,7 @@ export function ErrorChart({ layers, locale }: { layers: readonly ChartLayer[]; 
   ).digits(1);
   return (
     <Picture width={plot.width} height={plot.height} label={t('chart.error.label', { layers: points.length })}>
-      <ValueAxis scale={y} ticks={logTicks(y)} format={writeTick} title={t('axis.error')} />
+      <ValueAxis ticks={ticksAt(y, logTicks(y), writeLogTick)} title={t('axis.error')} />
       <LayerAxis layers={layers} title={t('axis.blocks')} />
       {columns.map(({ type }, series) => {
         const { fill, dash } = seriesStyle(series);
@@ -61,26 +62,4 @@ export function ErrorChart({ layers, locale }: { layers: readonly ChartLayer[]; 
       />
     </Picture>
   );
-}
-
-/** The domain of the axis: a little more than the values, and at least the decade around them. */
-function decades(low: number, high: number): [number, number] {
-  return high - low < 1
-    ? [10 ** Math.floor(low), 10 ** Math.max(Math.ceil(high), Math.floor(low) + 1)]
-    : [10 ** (low - 0.1), 10 ** (high + 0.1)];
-}
-
-/** Powers of ten, and 2 and 5 times them where there are few. */
-function logTicks(y: ReturnType<typeof scaleLog<number, number>>): number[] {
-  const all = y.ticks(3);
-  const mantissa = (tick: number): number => Math.round(tick / 10 ** Math.floor(Math.log10(tick) + 1e-9));
-  const powers = all.filter((tick) => mantissa(tick) === 1);
-  return powers.length > 2 ? powers : all.filter((tick) => [1, 2, 5].includes(mantissa(tick)));
-}
-
-function writeTick(tick: number): string {
-  const power = Math.log10(tick);
-  return tick < 1e-3 && Number.isInteger(Math.round(power * 1e6) / 1e6)
-    ? powerOfTen(Math.round(power))
-    : significant(tick, 1);
 }

@@ -1,5 +1,5 @@
 import { scaleLinear, type ScaleLinear, type ScaleLogarithmic } from 'd3-scale';
-import type { ReactElement, ReactNode } from 'react';
+import { memo, type ReactElement, type ReactNode } from 'react';
 
 import { byBlock, type ChartLayer } from './data.ts';
 import type { SeriesStyle } from './palette.ts';
@@ -40,8 +40,13 @@ export function markArea(n: number): number {
   return Math.min(42, Math.max(7, ((plot.right - plot.left) / n) ** 2 * 0.6));
 }
 
+interface LayerAxisProps {
+  readonly layers: readonly ChartLayer[];
+  readonly title: string;
+}
+
 /** The axis of all layers in order: a line where a block begins, its number below. */
-export function LayerAxis({ layers, title }: { layers: readonly ChartLayer[]; title: string }): ReactElement {
+export const LayerAxis = memo(function LayerAxis({ layers, title }: LayerAxisProps): ReactElement {
   const x = layerX(layers.length);
   const blocks = byBlock(layers);
   const step = [1, 2, 4, 8, 16, 32].find((every) => ((plot.right - plot.left) / blocks.length) * every >= 26) ?? 64;
@@ -66,25 +71,51 @@ export function LayerAxis({ layers, title }: { layers: readonly ChartLayer[]; ti
       </text>
     </g>
   );
+}, sameBlocks);
+
+/** What a run measures of its layers does not move the axis. */
+function sameBlocks(a: LayerAxisProps, b: LayerAxisProps): boolean {
+  return (
+    a.title === b.title &&
+    a.layers.length === b.layers.length &&
+    a.layers.every((layer, i) => layer.block === b.layers[i]?.block)
+  );
 }
 
-export type ValueScale = ScaleLinear<number, number> | ScaleLogarithmic<number, number>;
+type ValueScale = ScaleLinear<number, number> | ScaleLogarithmic<number, number>;
+
+export interface Tick {
+  /** Place along the axis. */
+  readonly at: number;
+  readonly text: string;
+}
+
+export function ticksAt(scale: ValueScale, values: readonly number[], format: (value: number) => string): Tick[] {
+  return values.map((value) => ({ at: scale(value), text: format(value) }));
+}
+
+interface AxisProps {
+  readonly ticks: readonly Tick[];
+  readonly title: string;
+}
+
+function sameTicks(a: AxisProps, b: AxisProps): boolean {
+  return (
+    a.title === b.title &&
+    a.ticks.length === b.ticks.length &&
+    a.ticks.every(({ at, text }, i) => at === b.ticks[i]?.at && text === b.ticks[i].text)
+  );
+}
 
 /** The upright axis with its lines across the plot. */
-export function ValueAxis(props: {
-  scale: ValueScale;
-  ticks: readonly number[];
-  format: (value: number) => string;
-  title: string;
-}): ReactElement {
-  const { scale, ticks, format, title } = props;
+export const ValueAxis = memo(function ValueAxis({ ticks, title }: AxisProps): ReactElement {
   return (
     <g>
-      {ticks.map((tick) => (
-        <g key={tick}>
-          <line x1={plot.left} x2={plot.right} y1={scale(tick)} y2={scale(tick)} stroke={grid} />
-          <text x={plot.left - 6} y={scale(tick)} dy="0.35em" textAnchor="end">
-            {format(tick)}
+      {ticks.map(({ at, text }) => (
+        <g key={text}>
+          <line x1={plot.left} x2={plot.right} y1={at} y2={at} stroke={grid} />
+          <text x={plot.left - 6} y={at} dy="0.35em" textAnchor="end">
+            {text}
           </text>
         </g>
       ))}
@@ -93,19 +124,40 @@ export function ValueAxis(props: {
       </text>
     </g>
   );
+}, sameTicks);
+
+/** The level axis of a value, below the plot. */
+export const BottomAxis = memo(function BottomAxis({ ticks, title }: AxisProps): ReactElement {
+  return (
+    <g>
+      {ticks.map(({ at, text }) => (
+        <g key={text}>
+          <line x1={at} x2={at} y1={plot.top} y2={plot.bottom} stroke={grid} />
+          <text x={at} y={plot.bottom + 15} textAnchor="middle">
+            {text}
+          </text>
+        </g>
+      ))}
+      <line x1={plot.left} x2={plot.right} y1={plot.bottom} y2={plot.bottom} stroke="currentColor" />
+      <text x={(plot.left + plot.right) / 2} y={plot.bottom + 34} textAnchor="middle">
+        {title}
+      </text>
+    </g>
+  );
+}, sameTicks);
+
+interface MarkProps {
+  readonly layer: string;
+  readonly x: number;
+  readonly y: number;
+  readonly area: number;
+  readonly series: SeriesStyle;
+  readonly hollow: boolean;
+  readonly title: string;
 }
 
 /** One value of one layer. Hollow = the value is below what the axis can show. */
-export function Mark(props: {
-  layer: string;
-  x: number;
-  y: number;
-  area: number;
-  series: SeriesStyle;
-  hollow: boolean;
-  title: string;
-}): ReactElement {
-  const { layer, x, y, area, series, hollow, title } = props;
+export const Mark = memo(function Mark({ layer, x, y, area, series, hollow, title }: MarkProps): ReactElement {
   return (
     <path
       data-layer={layer}
@@ -118,6 +170,21 @@ export function Mark(props: {
       <title>{title}</title>
     </path>
   );
+});
+
+/** About as wide as the characters are in the charts' font: Han and its like are square. */
+function widthOf(text: string): number {
+  let width = 0;
+  for (const character of text) width += character > '\u2e80' ? fontSize : 0.62 * fontSize;
+  return width;
+}
+
+/** As much of a text as fits into so many units. */
+export function shorten(text: string, width: number): string {
+  if (widthOf(text) <= width) return text;
+  let end = text.length;
+  while (end > 1 && widthOf(`${text.slice(0, end)}…`) > width) end--;
+  return `${text.slice(0, end)}…`;
 }
 
 export interface LegendEntry {
@@ -127,6 +194,8 @@ export interface LegendEntry {
   readonly y: number;
   readonly series: SeriesStyle | null;
 }
+
+const legendWidth = plot.width - plot.right - 24;
 
 /** Names beside the right edge of the plot, each with its mark. */
 export function Legend({ entries }: { entries: readonly LegendEntry[] }): ReactElement {
@@ -140,8 +209,8 @@ export function Legend({ entries }: { entries: readonly LegendEntry[] }): ReactE
         <g key={key} transform={`translate(${plot.right + 12} ${(places[i] ?? 0).toFixed(1)})`}>
           {series && <path d={series.path(42)} fill={series.fill} stroke="currentColor" strokeWidth={0.6} />}
           <text x={series ? 10 : -4} dy="0.35em">
-            {text.length > 22 ? `${text.slice(0, 21)}…` : text}
-            {text.length > 22 && <title>{text}</title>}
+            {shorten(text, legendWidth)}
+            {shorten(text, legendWidth) !== text && <title>{text}</title>}
           </text>
         </g>
       ))}

@@ -6,7 +6,7 @@ import { labels } from '../contract/messages/labels.ts';
 import type { Centroid } from '../contract/report.ts';
 import { extent, log10, type ChartLayer } from './data.ts';
 import { fixed, percent, significant } from '../contract/format.ts';
-import { LayerAxis, layerX, Legend, Mark, markArea, Picture, plot, ValueAxis } from './frame.tsx';
+import { LayerAxis, layerX, Legend, Mark, markArea, Picture, plot, ticksAt, ValueAxis } from './frame.tsx';
 import { seriesStyle } from './palette.ts';
 
 /** So many groups can still be told apart and named; beyond that all layers are drawn alike, without centroids. */
@@ -33,7 +33,7 @@ export function GroupChart(props: {
       height={plot.height}
       label={t('chart.group.label', { layers: layers.length, groups: props.centroids.length })}
     >
-      <ValueAxis scale={y} ticks={y.ticks(6)} format={(tick) => fixed(tick, 1)} title={t('axis.log-estimate')} />
+      <ValueAxis ticks={ticksAt(y, y.ticks(6), (tick) => fixed(tick, 1))} title={t('axis.log-estimate')} />
       <LayerAxis layers={layers} title={t('axis.blocks')} />
       {centroids.map((centroid) => (
         <line

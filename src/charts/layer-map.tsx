@@ -1,8 +1,8 @@
 import { scaleLinear } from 'd3-scale';
-import type { ReactElement } from 'react';
+import { memo, type ReactElement } from 'react';
 
 import type { Locale } from '../contract/messages/index.ts';
-import { labels, type Label } from '../contract/messages/labels.ts';
+import { labels } from '../contract/messages/labels.ts';
 import { byBlock, columnsOf, extent, log10, type ChartLayer } from './data.ts';
 import { fixed, percent, significant } from '../contract/format.ts';
 import { Picture } from './frame.tsx';
@@ -28,22 +28,34 @@ const left = 46;
 const top = 26;
 const legendHeight = 46;
 
+/** Ends of the colour scale of estimates and errors, log10. */
+export type LayerMapRange = readonly [low: number, high: number];
+
+/** The ends that maps of these layers share, side by side; null for values whose scale is always the same. */
+export function layerMapRange(colourBy: LayerMapValue, layers: readonly ChartLayer[]): LayerMapRange | null {
+  if (colourBy === 'sparsity' || colourBy === 'group') return null;
+  return extent(layers.map((layer) => log10(layer[colourBy])));
+}
+
 /**
  * The layers of a model: a row a block, a column a layer of the block, coloured by one value with the value in the cell.
- * Cells of layers without the value are dashed.
+ * Cells of layers without the value are dashed. `range` is that of the layers themselves where none is given.
  */
 export function LayerMap(props: {
   layers: readonly ChartLayer[];
   colourBy: LayerMapValue;
+  range?: LayerMapRange | null;
   locale: Locale;
 }): ReactElement {
-  const { layers, colourBy, locale } = props;
+  const { layers, colourBy, range, locale } = props;
   const t = labels(locale);
   const columns = columnsOf(layers);
   const blocks = byBlock(layers);
-  const reading = readingOf(colourBy, layers);
+  const reading = readingOf(colourBy, range ?? layerMapRange(colourBy, layers) ?? [0, 1]);
+  const none = t('chart.none');
   const height = Math.min(22, Math.max(10, Math.floor(1000 / Math.max(1, blocks.length))));
   const width = Math.min(104, Math.max(34, Math.floor(700 / Math.max(1, columns.length))));
+  const places = new Map(columns.map(({ type }, column) => [type, left + column * width]));
   const bottom = top + blocks.length * height;
   const name = t(`chart.layer-map.${colourBy}`);
   return (
@@ -67,9 +79,22 @@ export function LayerMap(props: {
             {block}
           </text>
           {inBlock.map((layer) => {
-            const column = columns.findIndex(({ type }) => type === layer.type);
-            const place = { x: left + column * width, width, height };
-            return <Cell key={layer.name} layer={layer} reading={reading} {...place} t={t} name={name} />;
+            const value = reading.of(layer);
+            const text = value === null ? null : reading.write(value);
+            const shade = value === null ? unknown : reading.shade(value);
+            return (
+              <Cell
+                key={layer.name}
+                layer={layer.name}
+                title={`${layer.name}\n${name}: ${text ?? none}`}
+                text={text}
+                fill={shade.fill}
+                textFill={shade.text}
+                x={places.get(layer.type) ?? left}
+                width={width}
+                height={height}
+              />
+            );
           })}
         </g>
       ))}
@@ -80,7 +105,9 @@ export function LayerMap(props: {
   );
 }
 
-function readingOf(colourBy: LayerMapValue, layers: readonly ChartLayer[]): Reading {
+const unknown: Shade = { fill: 'none', text: 'currentColor' };
+
+function readingOf(colourBy: LayerMapValue, [low, high]: LayerMapRange): Reading {
   if (colourBy === 'sparsity') {
     const range = { low: '0', high: '100' };
     return { of: (layer) => layer.sparsity, write: (value) => percent(value, 1), shade: sequential, range };
@@ -88,7 +115,6 @@ function readingOf(colourBy: LayerMapValue, layers: readonly ChartLayer[]): Read
   if (colourBy === 'group') return { of: (layer) => layer.group, write: String, shade: seriesStyle, range: null };
 
   const of = (layer: ChartLayer): number | null => layer[colourBy];
-  const [low, high] = extent(layers.map((layer) => log10(of(layer)))) ?? [0, 1];
   const place = scaleLinear([low, high === low ? low + 1 : high], [0, 1]);
   const shade = (value: number): Shade => sequential(value > 0 ? place(Math.log10(value)) : 0);
   if (colourBy === 'error') {
@@ -100,39 +126,40 @@ function readingOf(colourBy: LayerMapValue, layers: readonly ChartLayer[]): Read
 }
 
 interface CellProps {
-  readonly layer: ChartLayer;
-  readonly reading: Reading;
+  readonly layer: string;
+  readonly title: string;
+  /** The value as written; null where there is none. */
+  readonly text: string | null;
+  readonly fill: string;
+  readonly textFill: string;
   readonly x: number;
   readonly width: number;
   readonly height: number;
-  readonly name: string;
-  readonly t: Label;
 }
 
-function Cell({ layer, reading, x, width, height, name, t }: CellProps): ReactElement {
-  const value = reading.of(layer);
-  const text = value === null ? '–' : reading.write(value);
-  const shade = value === null ? { fill: 'none', text: 'currentColor' } : reading.shade(value);
+/** Drawn again only when what it shows changes: a run fills hundreds of them while it goes. */
+const Cell = memo(function Cell({ layer, title, text, fill, textFill, x, width, height }: CellProps): ReactElement {
+  const written = text ?? '–';
   return (
-    <g data-layer={layer.name}>
-      <title>{`${layer.name}\n${name}: ${value === null ? t('chart.none') : text}`}</title>
+    <g data-layer={layer}>
+      <title>{title}</title>
       <rect
         x={x + 0.5}
         y={0.5}
         width={width - 1}
         height={height - 1}
-        fill={shade.fill}
+        fill={fill}
         stroke="var(--chart-grid, #8886)"
-        strokeDasharray={value === null ? '2 2' : 'none'}
+        strokeDasharray={text === null ? '2 2' : 'none'}
       />
-      {fits(text, width, height - 2) && (
-        <text x={x + width / 2} y={height / 2} dy="0.35em" textAnchor="middle" fill={shade.text}>
-          {text}
+      {fits(written, width, height - 2) && (
+        <text x={x + width / 2} y={height / 2} dy="0.35em" textAnchor="middle" fill={textFill}>
+          {written}
         </text>
       )}
     </g>
   );
-}
+});
 
 /** Digits and latin letters are about 0.6 of the font's size wide. */
 function fits(text: string, width: number, fontSize: number): boolean {
@@ -141,7 +168,7 @@ function fits(text: string, width: number, fontSize: number): boolean {
 
 const barSteps = Array.from({ length: 40 }, (_, i) => i / 39);
 
-function Bar({ low, high, title }: { low: string; high: string; title: string }): ReactElement {
+const Bar = memo(function Bar({ low, high, title }: { low: string; high: string; title: string }): ReactElement {
   return (
     <g>
       {barSteps.map((value, i) => (
@@ -156,7 +183,7 @@ function Bar({ low, high, title }: { low: string; high: string; title: string })
       </text>
     </g>
   );
-}
+});
 
 function Swatches({ layers, title }: { layers: readonly ChartLayer[]; title: string }): ReactElement {
   const groups = [...new Set(layers.map((layer) => layer.group).filter((group) => group !== null))].sort(

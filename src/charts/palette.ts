@@ -39,11 +39,18 @@ export interface SeriesStyle {
   readonly path: (area: number) => string;
 }
 
+/** The same object for the same number, so that marks need not be drawn again. */
 export function seriesStyle(series: number): SeriesStyle {
+  const style = styles[series % styles.length];
+  if (style === undefined) throw new Error(`no style for series ${series}`);
+  return style;
+}
+
+const styles: readonly SeriesStyle[] = Array.from({ length: colours.length * shapes.length }, (_, series) => {
   const colour = colours[series % colours.length] ?? colours[0];
   const shape = shapes[series % shapes.length] ?? symbolCircle;
   return { ...colour, dash: dashes[series % dashes.length] ?? 'none', path: (area) => symbol(shape, area)() ?? '' };
-}
+});
 
 const viridis = ['#440154', '#472d7b', '#3b528b', '#2c728e', '#21918c', '#28ae80', '#5ec962', '#addc30', '#fde725'];
 const ramp = scaleLinear<string>()

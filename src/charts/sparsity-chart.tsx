@@ -6,7 +6,7 @@ import type { Locale } from '../contract/messages/index.ts';
 import { labels } from '../contract/messages/labels.ts';
 import type { ChartLayer } from './data.ts';
 import { percent } from '../contract/format.ts';
-import { LayerAxis, layerX, Legend, Mark, markArea, Picture, plot, ValueAxis } from './frame.tsx';
+import { LayerAxis, layerX, Legend, Mark, markArea, Picture, plot, ticksAt, ValueAxis } from './frame.tsx';
 import { seriesStyle } from './palette.ts';
 
 export interface SparsityRun {
@@ -36,7 +36,7 @@ export function SparsityChart(props: {
       height={plot.height}
       label={t('chart.sparsity.label', { runs: runs.map((run) => run.name).join(', ') })}
     >
-      <ValueAxis scale={y} ticks={y.ticks(5)} format={(tick) => percent(tick, 0)} title={t('axis.sparsity')} />
+      <ValueAxis ticks={ticksAt(y, y.ticks(5), (tick) => percent(tick, 0))} title={t('axis.sparsity')} />
       <LayerAxis layers={layers} title={t('axis.blocks')} />
       {target !== null && (
         <line
@@ -49,7 +49,7 @@ export function SparsityChart(props: {
         />
       )}
       {runs.map((run, series) => (
-        <RunCurve key={run.name} run={run} order={layers} series={series} y={y} locale={locale} />
+        <RunCurve key={series} run={run} order={layers} series={series} y={y} locale={locale} />
       ))}
       <Legend
         entries={[
@@ -59,7 +59,7 @@ export function SparsityChart(props: {
           ...(runs.length < 2
             ? []
             : runs.map((run, i) => ({
-                key: `run ${run.name}`,
+                key: i,
                 text: run.name,
                 y: plot.bottom,
                 series: seriesStyle(i),

@@ -3,7 +3,7 @@ import { basename, resolve } from 'node:path';
 import { Command } from 'commander';
 
 import { TamisError } from '../contract/errors.ts';
-import { compareTable } from '../worker/report/compare.ts';
+import { compareTable } from '../contract/compare.ts';
 import { readReport } from '../worker/run/directory.ts';
 import { act, locale, print, printJson } from './act.ts';
 import { table } from './table.ts';

@@ -10,7 +10,6 @@ import { parseRecipe, type Recipe } from '../contract/recipe.ts';
 import type { Report } from '../contract/report.ts';
 import { compress } from '../worker/engine.ts';
 import { act, print, type Acting } from './act.ts';
-import { demoTexts } from './demo-texts.ts';
 import { addDeviceOptions, number } from './recipe-options.ts';
 import { table } from './table.ts';
 
@@ -65,14 +64,15 @@ function demoRecipe(
   scheduler: (typeof schedulers)[number],
   { device, threads, seed }: Flags,
 ): Recipe {
-  const { calibration, evaluation } = demoTexts();
+  const root = dirname(createRequire(import.meta.url).resolve('#package'));
+  const texts = join(root, 'dist/resources/demo-texts');
   return parseRecipe({
-    model: join(dirname(createRequire(import.meta.url).resolve('#package')), 'resources', 'demo-model'),
+    model: join(root, 'resources/demo-model'),
     sparsity,
     scheduler: { kind: scheduler },
-    calibration: { corpus: { kind: 'texts', paths: calibration }, sequences: 128, seqlen: 256 },
+    calibration: { corpus: { kind: 'texts', paths: [join(texts, 'calibration')] }, sequences: 128, seqlen: 256 },
     evaluation: {
-      datasets: [{ name: 'demo', corpus: { kind: 'texts', paths: evaluation } }],
+      datasets: [{ name: 'demo', corpus: { kind: 'texts', paths: [join(texts, 'evaluation')] } }],
       windows: 256,
       seqlen: 256,
     },

@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander';
 
+import { fileError } from '../contract/file-errors.ts';
 import { describe } from '../contract/messages/index.ts';
-import { fileError } from '../worker/run/files.ts';
 import { locale } from './act.ts';
 import { compareCommand } from './compare.ts';
 import { compressCommand } from './compress.ts';

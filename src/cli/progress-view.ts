@@ -93,6 +93,7 @@ function lineOf(event: Exclude<RunEvent, { type: 'progress' }>, locale: Locale):
       return `Warning: ${message(event.code as ErrorCode, event.params, locale)}`;
     case 'finished':
       return `Finished in ${duration(event.seconds)}`;
+    case 'layers':
     case 'estimate':
     case 'schedule':
     case 'layer':

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { basename, dirname, extname, resolve } from 'node:path';
+import { basename, extname, resolve } from 'node:path';
 
 import { InvalidArgumentError, Option, type Command } from 'commander';
 
 import { TamisError } from '../contract/errors.ts';
+import { recipeOfFile } from '../contract/recipe-file.ts';
 import { devices, estimateKinds, methods, parseRecipe, type Recipe } from '../contract/recipe.ts';
 
 /** Flags of a recipe's evaluation, the same for every command that evaluates. */
@@ -69,7 +70,7 @@ export function addEvaluationOptions(command: Command): Command {
   return command
     .option(
       '--evaluation <path...>',
-      'evaluate on these; each path is one dataset: a .txt, .jsonl or .parquet file, or a folder of them',
+      'evaluate on these; each path, or NAME=PATH, is one dataset: a .txt, .jsonl or .parquet file, or a folder of them',
     )
     .option(
       '--evaluation-tokens <file>',
@@ -198,16 +199,21 @@ function calibrationFrom({ calibration, calibrationTokens, sequences, calibratio
   return { corpus, sequences, seqlen: calibrationSeqlen };
 }
 
-/** The evaluation part of a recipe from its flags: a dataset is called after its file or folder. */
+/** The evaluation part of a recipe from its flags: a dataset is called after its file or folder, unless given as NAME=PATH. */
 export function evaluationFrom({ evaluation, evaluationTokens, windows, seqlen }: EvaluationFlags): Json {
   const datasets = [
-    ...(evaluation ?? []).map((path) => ({ name: nameOf(path), corpus: texts([path]) })),
-    ...(evaluationTokens === undefined ? [] : [{ name: nameOf(evaluationTokens), corpus: tokens(evaluationTokens) }]),
+    ...(evaluation ?? []).map((given) => dataset(given, (path) => texts([path]))),
+    ...(evaluationTokens === undefined ? [] : [dataset(evaluationTokens, tokens)]),
   ];
   const names = datasets.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw new TamisError('cli.two-datasets', { name: twice });
   return { datasets: datasets.length > 0 ? datasets : undefined, windows, seqlen };
+}
+
+function dataset(given: string, corpusOf: (path: string) => Json): { name: string; corpus: Json } {
+  const [, name, path = given] = /^([^=/\\]+)=(.+)$/s.exec(given) ?? [];
+  return { name: name ?? nameOf(path), corpus: corpusOf(path) };
 }
 
 function nameOf(path: string): string {
@@ -230,22 +236,7 @@ function readRecipeFile(path: string): Json {
   } catch (error) {
     throw new TamisError('file.not-readable', { path: resolve(path), reason: (error as Error).message });
   }
-  const folder = dirname(resolve(path));
-  let recipe: unknown;
-  try {
-    recipe = JSON.parse(text, (key, value: unknown) => absolute(folder, key, value));
-  } catch (error) {
-    throw new TamisError('file.not-json', { path: resolve(path), reason: (error as Error).message });
-  }
-  if (isJson(recipe)) return recipe;
-  throw new TamisError('file.not-json', { path: resolve(path), reason: 'a recipe is an object' });
-}
-
-function absolute(folder: string, key: string, value: unknown): unknown {
-  if ((key === 'model' || key === 'path') && typeof value === 'string') return resolve(folder, value);
-  if (key === 'paths' && Array.isArray(value))
-    return value.map((path: unknown) => (typeof path === 'string' ? resolve(folder, path) : path));
-  return value;
+  return recipeOfFile(path, text);
 }
 
 /** A part of a recipe with the flags' fields in their place; what is no object stays for `parseRecipe` to refuse. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { layerResultSchema, perplexitySchema } from './report.ts';
+import { centroidSchema, layerResultSchema, perplexitySchema } from './report.ts';
 
 export const stages = [
   'fingerprint',
@@ -36,11 +36,19 @@ export const eventSchema = z.discriminatedUnion('type', [
     remainingSeconds: z.number().nullable(),
     memoryBytes: z.int(),
   }),
+  /** The layers to be compressed, in order; told once at every start. */
+  z.strictObject({
+    type: z.literal('layers'),
+    layers: z.array(layerResultSchema.pick({ name: true, block: true, type: true, rows: true, cols: true })),
+  }),
   z.strictObject({ type: z.literal('estimate'), layer: z.string(), estimate: z.number() }),
   z.strictObject({
     type: z.literal('schedule'),
     sparsities: z.record(z.string(), z.number()),
     groups: z.record(z.string(), z.int()),
+    centroids: z.array(centroidSchema),
+    /** Estimated pruning loss by layer, where the scheduler measured it. */
+    estimates: z.record(z.string(), z.number()),
   }),
   z.strictObject({ type: z.literal('layer'), layer: layerResultSchema }),
   z.strictObject({ type: z.literal('block'), block: z.int(), blocks: z.int(), seconds: z.number() }),
@@ -50,5 +58,6 @@ export const eventSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('failed'), code: z.string(), params }),
 ]);
 export type RunEvent = z.infer<typeof eventSchema>;
-/** An event as a line of `events.jsonl`: with the ISO 8601 time it was written. */
-export type TimedEvent = RunEvent & { at: string };
+/** An event with the ISO 8601 time it was told at. A line of `events.jsonl` is the event itself with `at` in front. */
+export const timedEventSchema = z.strictObject({ at: z.string(), event: eventSchema });
+export type TimedEvent = z.infer<typeof timedEventSchema>;

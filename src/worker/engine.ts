@@ -8,7 +8,7 @@ import type { Recipe } from '../contract/recipe.ts';
 import { perplexitySchema, type Perplexity, type Report } from '../contract/report.ts';
 import { compressBlocks } from './compress/blocks.ts';
 import { estimateLayers } from './compress/estimate.ts';
-import { scheduleLayers } from './compress/schedule-layers.ts';
+import { layersOf, scheduleLayers } from './compress/schedule-layers.ts';
 import { evaluateCompressed, evaluateDense } from './evaluate/datasets.ts';
 import { openModel } from './model/open.ts';
 import { prepare, resolveRecipe } from './prepare.ts';
@@ -87,6 +87,7 @@ async function runStages(directory: RunDirectory, inputs: Inputs, told: Told): P
   if (kept) assertSame(kept, fingerprint, directory.path);
   else await directory.writeStep('fingerprint', fingerprint);
   told.emit({ type: 'started', fingerprint: fingerprintId(fingerprint), resumed: kept !== null });
+  told.emit({ type: 'layers', layers: layersOf(inputs.model, inputs.blocks) });
 
   const run: Run = { directory, ...inputs, fingerprint, ...told };
   const dense = await evaluation(run, 'evaluate-dense', () => evaluateDense(run));

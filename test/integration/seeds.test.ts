@@ -3,9 +3,9 @@ import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { demoTexts } from '../../src/cli/demo-texts.ts';
 import { testFolder } from '../fixtures/safetensors.ts';
 import { readReportOf, succeed } from './helpers.ts';
+import { demoTexts } from '../fixtures/demo-texts.ts';
 
 const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
 
@@ -14,13 +14,12 @@ let recipe: string;
 
 beforeAll(() => {
   folder = testFolder('seeds');
-  const { calibration, evaluation } = demoTexts();
   recipe = folder.write(
     'recipe.json',
     JSON.stringify({
       model: demoModel,
-      calibration: { corpus: { kind: 'texts', paths: calibration }, sequences: 128 },
-      evaluation: { datasets: [{ name: 'unseen', corpus: { kind: 'texts', paths: evaluation } }], windows: 64 },
+      calibration: { corpus: { kind: 'texts', paths: [demoTexts.calibration] }, sequences: 128 },
+      evaluation: { datasets: [{ name: 'unseen', corpus: { kind: 'texts', paths: [demoTexts.evaluation] } }], windows: 64 },
       device: 'cpu',
     }),
   );

@@ -15,8 +15,10 @@ import {
   whole,
 } from '../../src/contract/format.ts';
 import { GroupChart } from '../../src/charts/group-chart.tsx';
-import { LayerMap, type LayerMapValue } from '../../src/charts/layer-map.tsx';
+import { LayerMap, layerMapRange, type LayerMapValue } from '../../src/charts/layer-map.tsx';
 import { sequential, seriesStyle } from '../../src/charts/palette.ts';
+import { ParetoChart, type ParetoPoint } from '../../src/charts/pareto-chart.tsx';
+import { PerplexityChart, type PerplexityMark } from '../../src/charts/perplexity-chart.tsx';
 import { SparsityChart } from '../../src/charts/sparsity-chart.tsx';
 import { llamaTypes, sampleReport } from '../fixtures/report.ts';
 
@@ -175,6 +177,123 @@ describe('layer map', () => {
       return `${small.layers.find((layer) => layer.name === name)?.group} ${fill}`;
     });
     expect(new Set(seen).size).toBe(3);
+  });
+});
+
+describe('layer maps side by side', () => {
+  const fills = (svg: string): string[] =>
+    [...svg.matchAll(/data-layer=.*?<rect [^>]*fill="([^"]+)"/gs)].map(([, fill = '']) => fill);
+  const worse = small.layers.map((layer) => ({ ...layer, error: 10 * (layer.error ?? 0) }));
+
+  test('share their colours: the same value has the same colour in both', () => {
+    const range = layerMapRange('error', [...small.layers, ...worse]);
+    const below = small.layers.map((layer) => ({ ...layer, error: (layer.error ?? 0) / 1000 }));
+    const map = (layers: readonly ChartLayer[]): string[] =>
+      fills(draw(<LayerMap layers={layers} colourBy="error" range={range} locale="en" />));
+    expect(map(worse.map((layer) => ({ ...layer, error: layer.error / 10 })))).toEqual(map(small.layers));
+    expect(map(worse)).not.toEqual(map(small.layers));
+    expect(new Set(map(below)).size).toBe(1);
+    expect(fills(draw(<LayerMap layers={worse} colourBy="error" locale="en" />))).toEqual(
+      fills(draw(<LayerMap layers={small.layers} colourBy="error" locale="en" />)),
+    );
+  });
+
+  test('sparsities and groups have one scale anyway', () => {
+    expect([layerMapRange('sparsity', worse), layerMapRange('group', worse)]).toEqual([null, null]);
+  });
+});
+
+describe('charts of runs', () => {
+  const measure = { dataset: 'held-out', seqlen: 256, windows: 64 };
+  const marks: PerplexityMark[] = [
+    { key: 'dense', name: 'dense', perplexity: 77.64, series: 6, isMain: false },
+    { key: 'a', name: 'run a', perplexity: 91.03, series: 0, isMain: true },
+    { key: 'b', name: 'run <b>', perplexity: 431.2, series: 1, isMain: false },
+    { key: 'c', name: 'run c', perplexity: 1234567, series: 1, isMain: false },
+  ];
+  /** Labels of the level axis: `y` is that of all of them. */
+  const level = (svg: string, y: number): { at: number; value: number }[] =>
+    [...svg.matchAll(new RegExp(`<text x="([\\d.]+)" y="${y}" text-anchor="middle">([\\d.]+)<`, 'g'))].map(
+      ([, at, text]) => ({ at: Number(at), value: Number(text) }),
+    );
+
+  test.each([2, 3])('the perplexity chart puts %i marks at their value on a log axis, in order', (count) => {
+    const shown = marks.slice(0, count);
+    const svg = draw(<PerplexityChart measure={measure} marks={shown} locale="en" />);
+    const rows = svg.split('data-perplexity="').slice(1);
+    expect(rows.map((row) => row.split('"')[0])).toEqual(shown.map((mark) => mark.key));
+    const axisLabels = level(svg, 8 + 22 * count + 15);
+    const [a, b] = [axisLabels[0], axisLabels.at(-1)];
+    if (!a || !b || a === b) throw new Error('no axis');
+    rows.forEach((row, i) => {
+      const x = Number(/<path [^>]*transform="translate\(([\d.]+) 0\)"/.exec(row)?.[1]);
+      const value = a.value * (b.value / a.value) ** ((x - a.at) / (b.at - a.at));
+      expect(value / (shown[i]?.perplexity ?? NaN)).toBeCloseTo(1, 2);
+      expect(row).toContain(`>${shown[i]?.perplexity.toFixed(2)}</text>`);
+    });
+    expect(svg).toContain('held-out, seqlen 256, 64 windows');
+    expect(svg).not.toContain('<b>');
+  });
+
+  const points: ParetoPoint[] = [
+    { id: 'a', name: 'a', modelName: 'one', sparsity: 0.5, nonZeroBytes: 9 * 2 ** 20, perplexity: 80 },
+    { id: 'b', name: 'b', modelName: 'one', sparsity: 0.6, nonZeroBytes: 7 * 2 ** 20, perplexity: 90 },
+    { id: 'c', name: 'c', modelName: 'one', sparsity: 0.6, nonZeroBytes: 8 * 2 ** 20, perplexity: 95 },
+    { id: 'd', name: 'd', modelName: 'one', sparsity: 0.7, nonZeroBytes: 5 * 2 ** 20, perplexity: 200 },
+    { id: 'e', name: 'e', modelName: 'two', sparsity: 0.7, nonZeroBytes: 4 * 2 ** 20, perplexity: 60 },
+  ];
+  const chart = (some: readonly ParetoPoint[], selected: string[] = []): string =>
+    draw(<ParetoChart measure={measure} points={some} selected={new Set(selected)} locale="en" />);
+  const runMarks = (svg: string): { id: string; x: number; y: number }[] =>
+    [...svg.matchAll(/data-run="(\w+)" transform="translate\(([\d.]+) ([\d.]+)\)"/g)].map(([, id = '', x, y]) => ({
+      id,
+      x: Number(x),
+      y: Number(y),
+    }));
+
+  test('the scatter puts every run at its size and perplexity', () => {
+    const svg = chart(points);
+    const sizes = level(svg, 231);
+    const [a, b] = [sizes[0], sizes.at(-1)];
+    if (!a || !b) throw new Error('no axis');
+    const drawn = runMarks(svg);
+    expect(drawn.map((mark) => mark.id)).toEqual(['a', 'b', 'c', 'd', 'e']);
+    drawn.forEach(({ x, y }, i) => {
+      const size = a.value + ((x - a.at) / (b.at - a.at)) * (b.value - a.value);
+      expect(size).toBeCloseTo((points[i]?.nonZeroBytes ?? NaN) / 2 ** 20, 1);
+      expect(readOff(svg, y, 'log') / (points[i]?.perplexity ?? NaN)).toBeCloseTo(1, 1);
+    });
+    expect(svg).toContain('non-zero weights, MiB');
+    expect(svg).toContain('held-out, seqlen 256, 64 windows');
+  });
+
+  test('the front goes down through the runs of a model that none betters, and never joins two models', () => {
+    const svg = chart(points);
+    const lines = [...svg.matchAll(/<path d="(M[^"]*)" fill="none"/g)].map(([, d = '']) => d);
+    const at = (id: string): string => {
+      const mark = runMarks(svg).find((one) => one.id === id);
+      return `${mark?.x},${mark?.y}`;
+    };
+    expect(lines).toHaveLength(2);
+    const corners = (lines[0] ?? '').slice(1).split('L');
+    for (const id of ['a', 'b', 'd']) expect(corners).toContain(at(id));
+    for (const id of ['c', 'e']) expect(corners).not.toContain(at(id));
+    expect(corners[0]).toBe(at('d'));
+  });
+
+  test('selected runs are ringed', () => {
+    expect(count(chart(points, ['b', 'd', 'gone']), '<circle')).toBe(2);
+  });
+
+  test.each([0, 1, 2])('draws %i runs with finite numbers', (some) => {
+    for (const svg of [
+      chart(points.slice(0, some)),
+      chart(points.slice(0, some).map((point) => ({ ...point, nonZeroBytes: 0, perplexity: 1 }))),
+      draw(<PerplexityChart measure={measure} marks={marks.slice(0, some)} locale="zh-TW" />),
+    ]) {
+      expect(svg).toMatch(/^<svg role="img" aria-label="[^"]{4,}" viewBox=/);
+      expect(svg).not.toMatch(/NaN|Infinity|undefined|null/);
+    }
   });
 });
 

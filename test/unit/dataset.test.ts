@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { demoTexts } from '../../src/cli/demo-texts.ts';
 import { openTokenizer } from '../../src/worker/calibration/tokenizer.ts';
 import type { OpenTensorFile } from '../../src/worker/calibration/token-file.ts';
 import { bitsPerByte, evaluationTokens } from '../../src/worker/evaluate/dataset.ts';
+import { demoTexts } from '../fixtures/demo-texts.ts';
 
 /** A made-up tokenizer: id 7 in front, then the UTF-16 code of every character. */
 const characters = {
@@ -97,7 +97,7 @@ describe('the demo’s evaluation text', () => {
     const file = fileURLToPath(new URL('../../../shared/reference/eval.safetensors', import.meta.url));
     if (!existsSync(file)) context.skip('shared/reference/eval.safetensors is not here');
     const demo = fileURLToPath(new URL('../../resources/demo-model/', import.meta.url));
-    const dataset = { name: 'demo', corpus: { kind: 'texts' as const, paths: [...demoTexts().evaluation] } };
+    const dataset = { name: 'demo', corpus: { kind: 'texts' as const, paths: [demoTexts.evaluation] } };
     const made = await evaluationTokens(
       dataset,
       { seqlen: 256, windows: null, vocab: 8192 },

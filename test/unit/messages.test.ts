@@ -5,8 +5,7 @@ import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 
 import { en } from '../../src/contract/messages/en.ts';
-import { labelsEn } from '../../src/contract/messages/labels-en.ts';
-import { labelsZhTW } from '../../src/contract/messages/labels-zh-TW.ts';
+import { words } from '../../src/contract/messages/labels.ts';
 import { zhTW } from '../../src/contract/messages/zh-TW.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -86,7 +85,7 @@ const isUsed = (key: string): boolean =>
 
 describe.each([
   ['sentences', en, zhTW],
-  ['labels', labelsEn, labelsZhTW],
+  ['labels', words.en, words['zh-TW']],
 ] as [string, Record<string, string>, Record<string, string>][])('%s', (_, english, chinese) => {
   test('both languages have the same codes and the same params in each', () => {
     expect(Object.keys(chinese).sort()).toEqual(Object.keys(english).sort());

@@ -8,11 +8,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { message } from '../../src/contract/messages/index.ts';
 import { planSchema } from '../../src/contract/plan.ts';
 import { parseRecipe, type RecipeInput } from '../../src/contract/recipe.ts';
-import { demoTexts } from '../../src/cli/demo-texts.ts';
 import { evaluationTokens } from '../../src/worker/evaluate/dataset.ts';
 import { openModel } from '../../src/worker/model/open.ts';
 import { plan } from '../../src/worker/plan/plan.ts';
 import { sourcesOf } from '../../src/worker/prepare.ts';
+import { demoTexts } from '../fixtures/demo-texts.ts';
 
 const demo = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
 const demoFile = join(demo, 'model.safetensors');
@@ -134,7 +134,7 @@ describe('a plan', () => {
   });
 
   it('estimates the windows of texts to a few percent, without reading them', async () => {
-    const corpus = { kind: 'texts' as const, paths: [...demoTexts().evaluation] };
+    const corpus = { kind: 'texts' as const, paths: [demoTexts.evaluation] };
     const { evaluation } = await plan(recipe({ evaluation: { datasets: [{ name: 'demo', corpus }], seqlen: 256 } }), {
       signal,
     });
@@ -153,7 +153,7 @@ describe('a plan', () => {
 
   it('counts the bytes around the texts of a .jsonl', async () => {
     const path = join(folder, 'texts.jsonl');
-    const text = readFileSync(demoTexts().calibration[0] ?? '', 'utf8').slice(0, 2000);
+    const text = readFileSync(join(demoTexts.calibration, 'address-1790_george_washington_n.txt'), 'utf8').slice(0, 2000);
     writeFileSync(path, `${JSON.stringify({ other: 'x'.repeat(2000), text })}\n`.repeat(60));
     const corpus = { kind: 'texts' as const, paths: [path] };
     const { evaluation } = await plan(recipe({ evaluation: { datasets: [{ name: 'lines', corpus }], seqlen: 256 } }), {
@@ -200,7 +200,7 @@ describe('a plan', () => {
   it('warns of a disk that is too small, in words', async () => {
     const many = recipe({
       calibration: {
-        corpus: { kind: 'texts', paths: [...demoTexts().calibration] },
+        corpus: { kind: 'texts', paths: [demoTexts.calibration] },
         sequences: 1_000_000,
         seqlen: 256,
       },

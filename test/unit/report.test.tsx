@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import type { Report } from '../../src/contract/report.ts';
-import { compareTable } from '../../src/worker/report/compare.ts';
+import { compareTable } from '../../src/contract/compare.ts';
 import { layersCsv } from '../../src/worker/report/csv.ts';
 import { renderHtml } from '../../src/worker/report/html.tsx';
 import { modelCard } from '../../src/worker/report/model-card.ts';

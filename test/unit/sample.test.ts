@@ -17,7 +17,7 @@ import { openTokenizer, type Tokenizer } from '../../src/worker/calibration/toke
 import type { TextFile } from '../../src/worker/calibration/text-file.ts';
 import type { OpenTensorFile } from '../../src/worker/calibration/token-file.ts';
 import type { Texts } from '../../src/worker/calibration/texts.ts';
-import { demoTexts } from '../../src/cli/demo-texts.ts';
+import { demoTexts, namesIn } from '../fixtures/demo-texts.ts';
 
 /** Texts of numbers, "12 13 14", that a made-up tokenizer takes for their ids, with id 0 in front; each "\n\n" is id 1. */
 const numbers: Tokenizer = {
@@ -177,7 +177,8 @@ describe('a tokenizer or a run that does not go on', () => {
 
 describe('the demo', () => {
   it('takes every sequence from one of its texts', async () => {
-    const paths = demoTexts().calibration.filter((path) => path.includes('chapter_'));
+    const chapters = namesIn(demoTexts.calibration).filter((name) => name.startsWith('chapter-'));
+    const paths = chapters.map((name) => join(demoTexts.calibration, name));
     const tokenizer = await openTokenizer(fileURLToPath(new URL('../../resources/demo-model/', import.meta.url)));
     const sources = { tokenizer: () => Promise.resolve(tokenizer), openTensorFile: noTensorFile };
     const wanted = { ...options, sequences: 128, seqlen: 256, vocab: 8192 };

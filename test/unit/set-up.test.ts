@@ -2,6 +2,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -57,4 +58,25 @@ test.skipIf(process.platform === 'win32').each([
     forward(process.execPath, ['-e', ${JSON.stringify(program)}], {});`;
   const result = spawnSync(process.execPath, ['--input-type=module', '-e', script]);
   expect(result).toMatchObject({ status, signal });
+});
+
+test('a copy of an addon for an older Node-API differs in the version that it declares, and in nothing else', async () => {
+  const addon = fileURLToPath(new URL('../../node_modules/better-sqlite3/prebuilds/linux-x64.node', import.meta.url));
+  const copy = join(folder, 'copy.node');
+  await runScript(
+    `import { copyAsExperimental } from '${new URL('node-api.mjs', scripts).href}';`,
+    `copyAsExperimental(${JSON.stringify(addon)}, ${JSON.stringify(copy)});`,
+  );
+  const [before, after] = [readFileSync(addon), readFileSync(copy)];
+  const changed = [...before.keys()].filter((at) => before[at] !== after[at]);
+  expect(after).toHaveLength(before.length);
+  expect(changed).toEqual([0, 1, 2, 3].map((byte) => (changed[0] ?? NaN) + byte));
+  expect(before.readUInt32LE(changed[0])).toBe(10);
+  expect(after.readUInt32LE(changed[0])).toBe(0x7fffffff);
+  await expect(
+    runScript(
+      `import { copyAsExperimental } from '${new URL('node-api.mjs', scripts).href}';`,
+      `copyAsExperimental(process.execPath, ${JSON.stringify(copy)});`,
+    ),
+  ).rejects.toThrow('does not export');
 });

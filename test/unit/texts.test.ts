@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TamisError, type MessageParams } from '../../src/contract/errors.ts';
 import { message } from '../../src/contract/messages/index.ts';
 import { openTexts, type Texts } from '../../src/worker/calibration/texts.ts';
-import { demoTexts } from '../../src/cli/demo-texts.ts';
+import { demoTexts, namesIn } from '../fixtures/demo-texts.ts';
 
 const fixtures = fileURLToPath(new URL('../fixtures/texts/', import.meta.url));
 let folder = '';
@@ -154,25 +154,20 @@ describe('texts that can’t be read', () => {
 });
 
 describe('demo texts', () => {
-  const { calibration, evaluation } = demoTexts();
-  const names = (paths: readonly string[]): string[] => paths.map((path) => path.replace(/^.*[\\/]/, ''));
-
   it('splits addresses at 2002 and chapters at 111, in order', () => {
-    const [seen, unseen] = [names(calibration), names(evaluation)];
-    expect(seen[0]).toBe('1790_george_washington_n.txt');
-    expect(seen.filter((name) => /^\d/.test(name)).at(-1)).toBe('2001_george_w_bush_r.txt');
-    expect(unseen[0]).toBe('2002_george_w_bush_r.txt');
-    expect(seen.filter((name) => name.startsWith('chapter_'))).toEqual(
-      Array.from({ length: 110 }, (_, i) => `chapter_${i + 1}.txt`),
+    const [seen, unseen] = [namesIn(demoTexts.calibration), namesIn(demoTexts.evaluation)];
+    expect(seen[0]).toBe('address-1790_george_washington_n.txt');
+    expect(seen.at(-111)).toBe('address-2001_george_w_bush_r.txt');
+    expect(unseen[0]).toBe('address-2002_george_w_bush_r.txt');
+    expect(seen.slice(-110)).toEqual(
+      Array.from({ length: 110 }, (_, i) => `chapter-${String(i + 1).padStart(3, '0')}.txt`),
     );
-    expect(unseen.filter((name) => name.startsWith('chapter_'))).toEqual(
-      Array.from({ length: 25 }, (_, i) => `chapter_${i + 111}.txt`),
-    );
+    expect(unseen.slice(-25)).toEqual(Array.from({ length: 25 }, (_, i) => `chapter-${i + 111}.txt`));
     expect(seen.filter((name) => unseen.includes(name))).toEqual([]);
   });
 
   it('are all text', async () => {
-    const texts = await all(await openTexts([...calibration, ...evaluation]));
+    const texts = await all(await openTexts([demoTexts.calibration, demoTexts.evaluation]));
     expect(Math.min(...texts.map((text) => text.length))).toBeGreaterThan(100);
   });
 });

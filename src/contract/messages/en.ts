@@ -231,6 +231,62 @@ export const en = {
   'plan.disk':
     'The run needs about {{needed}} MiB for {{path}}, and {{free}} MiB are free there. Free some space, or choose another --out.',
 
+  // The application
+  'bridge.foreign-frame': 'A page that is not part of Tamis asked for something and was refused. Restart Tamis.',
+  'bridge.unknown-request':
+    'The window asked for {{name}}, which does not exist. Restart Tamis; if it happens again, please report it.',
+  'bridge.invalid': 'The window asked for {{name}} in a way that is not valid: {{reason}}. Please report it as a bug.',
+  'engine.lost': 'The engine ended while it was answering. Try again; the log in Settings says more.',
+  'engine.crashed':
+    'The engine of this run crashed (exit code {{exitCode}}). Resume goes on from the last finished block; Copy diagnostics collects what is known.',
+  'engine.killed':
+    'The process of this run was killed from outside, possibly because memory ran out. Resume goes on from the last finished block.',
+  'engine.out-of-memory':
+    'The system ended this run because memory ran out. Close other programs or take fewer or shorter calibration sequences, then resume: it goes on from the last finished block.',
+  'engine.not-started': 'The engine could not be started. Install Tamis again; the log in Settings says more.',
+  'engine.lost-run':
+    'Tamis ended while this run was going on, and nobody saw how the run ended. Resume goes on from the last finished block.',
+  'run.busy': '{{name}} is running or waiting to run. Pause or cancel it first.',
+  'export.not-finished': '{{name}} is not finished, so there is nothing to export yet. Resume it first.',
+  'export.exists': '{{path}} is not empty. Choose a new or an empty folder.',
+  'export.no-space':
+    'The export needs {{needed}} MiB, and {{free}} MiB are free at {{path}}. Free some space or choose another folder.',
+  'export.incomplete': '{{path}} does not match its source after copying. Check the disk and export again.',
+
+  // The history, the library and the settings of the application
+  'history.newer':
+    '{{path}} was written by a newer Tamis: it has format {{version}}, and this one knows formats up to {{known}}. Install the newer Tamis again; the file was left as it is.',
+  'history.read-only':
+    '{{path}} is read-only, so no run can be recorded. Give your user permission to write it and its folder, then start Tamis again.',
+  'history.no-access':
+    '{{path}} cannot be opened. Give your user permission to read and write it and its folder, then start Tamis again.',
+  'history.full':
+    'There is no space left to write {{path}}. Free some space and try again; runs that have finished are safe in their folders.',
+  'history.locked': 'Another program is writing {{path}}. Close it and try again.',
+  'history.damaged':
+    '{{path}} is damaged. Start Tamis again: the history is then rebuilt from the folders of the runs.',
+  'history.failed': '{{path}} could not be used ({{reason}}). Check the drive it lies on, then start Tamis again.',
+  'history.rebuilt':
+    'The history in {{path}} was damaged and has been rebuilt from the folders of the runs. The damaged file was kept as {{aside}}. Folders elsewhere that are missing from the list can be imported again.',
+  'history.folders-skipped':
+    'Folders of runs that could not be read are missing from the history: {{count}}, among them {{path}}. Repair or remove them; importing one says what is wrong with it.',
+  'history.no-run': 'The run is not in the history any more. Go back to the list.',
+  'settings.damaged':
+    '{{path}} was damaged: the settings begin anew with their defaults. The damaged file was kept as {{aside}}.',
+  'model.unknown': 'The model is not in the library any more. Add its folder again.',
+  'model.demo-stays': 'The demo model comes with Tamis and stays in the library.',
+  'model.listed': '{{path}} is in the library already. Choose another folder.',
+  'run.foreign-folder':
+    '{{path}} also holds the folder {{name}}, which is not part of the run. Move that somewhere else first.',
+  'storage.exists': '{{path}} exists already. Choose another folder, or move that one away.',
+  'storage.inside': '{{path}} lies inside the folder that is to be moved. Choose a folder outside of it.',
+  'storage.no-space':
+    'Moving the runs to {{path}} takes {{needed}} MiB, and {{free}} MiB are free there. Free some space, or choose another drive.',
+  'storage.copy-differs':
+    '{{path}} reads differently from what was written to it. The runs stay where they were; check that drive, or choose another.',
+  'path.not-granted':
+    '{{path}} was neither chosen nor dropped here, so it is not read. Choose the file or folder again.',
+
   // Anything else
   'cancelled.no-run': 'Cancelled: nothing was begun that could be continued. Start it again when you like.',
   cancelled: 'The run was cancelled. Continue it with: tamis resume {{path}}',

@@ -6,15 +6,21 @@ export const labelsEn = {
   'axis.log-estimate': 'log₁₀ estimate',
   'axis.sparsity': 'sparsity, %',
   'axis.error': 'relative output error',
+  'axis.perplexity': 'perplexity',
+  'axis.perplexity-by': 'perplexity: {{dataset}}, seqlen {{seqlen}}, {{windows}} windows',
+  'axis.size': 'non-zero weights, {{unit}}',
   'chart.none': 'not measured',
   'chart.zero': 'at the floor of the axis: the value is 0',
   'chart.group': 'group {{group}}',
+  'chart.measure': '{{dataset}}, seqlen {{seqlen}}, {{windows}} windows',
   'chart.target': 'target {{value}} %',
   'chart.centroid':
     'centroid of group {{group}}: log₁₀ estimate {{log10}}, sparsity {{sparsity}} %, layers: {{layers}}',
   'chart.mark.estimate': 'estimate {{value}}',
   'chart.mark.sparsity': 'sparsity {{value}} %',
   'chart.mark.error': 'relative output error {{value}}',
+  'chart.mark.perplexity': 'perplexity {{value}}',
+  'chart.mark.size': 'non-zero weights {{value}}',
   'chart.layer-map.sparsity': 'sparsity, %',
   'chart.layer-map.error': 'relative output error, log scale',
   'chart.layer-map.estimate': 'log₁₀ estimate',
@@ -23,6 +29,9 @@ export const labelsEn = {
   'chart.group.label': 'log₁₀ of the estimated pruning loss of {{layers}} layers in order, {{groups}} groups',
   'chart.sparsity.label': 'Sparsity of the layers in order, {{runs}}',
   'chart.error.label': 'Relative output error of {{layers}} layers in order, log axis, by type of layer',
+  'chart.perplexity.label': '{{marks}} perplexities on {{dataset}}, seqlen {{seqlen}}, {{windows}} windows, log axis',
+  'chart.pareto.label':
+    'Size against perplexity of {{runs}} runs, and the Pareto front of each model: {{dataset}}, seqlen {{seqlen}}, {{windows}} windows',
 
   // Report: headings
   'report.title': 'Tamis report',
@@ -95,6 +104,7 @@ export const labelsEn = {
   'text.scheduler.uniform': 'uniform: every layer at the target',
   'text.scheduler.kmeans': 'kmeans: {{groups}}, {{mapping}}, every sparsity from {{min}} to {{max}} %',
   'text.groups': 'groups: {{groups}}',
+  'text.groups-default': "the model family's default number of groups",
   'text.groups-none': 'every layer on its own',
   'text.mapping.power': 'density proportional to estimate^{{power}}',
   'text.mapping.linear': 'sparsity linear in log₁₀ estimate over a range of {{range}} points',
@@ -126,5 +136,3 @@ export const labelsEn = {
   'text.reproduce':
     'The recipe lies beside this report as recipe.json. With the same model and data it gives the same weights to the bit on one machine:',
 } as const satisfies Record<string, string>;
-
-export type LabelKey = keyof typeof labelsEn;

@@ -1,20 +1,26 @@
-import type { LabelKey } from './labels-en.ts';
+import type { labelsEn } from './labels-en.ts';
 
 /** The same words in Traditional Chinese as written in Taiwan. */
-export const labelsZhTW: Readonly<Record<LabelKey, string>> = {
+export const labelsZhTW: Readonly<Record<keyof typeof labelsEn, string>> = {
   'axis.blocks': '依序排列的層，標示於所屬區塊',
   'axis.block': '區塊',
   'axis.log-estimate': 'log₁₀ 估計值',
   'axis.sparsity': '稀疏度（%）',
   'axis.error': '相對輸出誤差',
+  'axis.perplexity': '困惑度',
+  'axis.perplexity-by': '困惑度：{{dataset}}，序列長度 {{seqlen}}，{{windows}} 個視窗',
+  'axis.size': '非零權重（{{unit}}）',
   'chart.none': '未測量',
   'chart.zero': '值為 0，畫在座標軸底部',
   'chart.group': '群組 {{group}}',
+  'chart.measure': '{{dataset}}，序列長度 {{seqlen}}，{{windows}} 個視窗',
   'chart.target': '目標 {{value}} %',
   'chart.centroid': '群組 {{group}} 的中心：log₁₀ 估計值 {{log10}}，稀疏度 {{sparsity}} %，層數：{{layers}}',
   'chart.mark.estimate': '估計值 {{value}}',
   'chart.mark.sparsity': '稀疏度 {{value}} %',
   'chart.mark.error': '相對輸出誤差 {{value}}',
+  'chart.mark.perplexity': '困惑度 {{value}}',
+  'chart.mark.size': '非零權重 {{value}}',
   'chart.layer-map.sparsity': '稀疏度（%）',
   'chart.layer-map.error': '相對輸出誤差（對數刻度）',
   'chart.layer-map.estimate': 'log₁₀ 估計值',
@@ -23,6 +29,9 @@ export const labelsZhTW: Readonly<Record<LabelKey, string>> = {
   'chart.group.label': '依序排列的 {{layers}} 層之估計剪枝損失 log₁₀ 值，分為 {{groups}} 群',
   'chart.sparsity.label': '依序排列各層的稀疏度，{{runs}}',
   'chart.error.label': '依序排列的 {{layers}} 層之相對輸出誤差，對數軸，依層的種類區分',
+  'chart.perplexity.label': '{{marks}} 個困惑度：{{dataset}}，序列長度 {{seqlen}}，{{windows}} 個視窗，對數軸',
+  'chart.pareto.label':
+    '{{runs}} 次執行的大小與困惑度，以及各模型的柏拉圖前緣：{{dataset}}，序列長度 {{seqlen}}，{{windows}} 個視窗',
 
   'report.title': 'Tamis 報告',
   'report.summary': '摘要',
@@ -91,6 +100,7 @@ export const labelsZhTW: Readonly<Record<LabelKey, string>> = {
   'text.scheduler.uniform': 'uniform：每層皆為目標稀疏度',
   'text.scheduler.kmeans': 'kmeans：{{groups}}，{{mapping}}，各層稀疏度介於 {{min}} 與 {{max}} % 之間',
   'text.groups': '群組數：{{groups}}',
+  'text.groups-default': '模型家族的預設群組數',
   'text.groups-none': '每層各自處理',
   'text.mapping.power': '密度與估計值^{{power}} 成正比',
   'text.mapping.linear': '稀疏度隨 log₁₀ 估計值線性變化，範圍 {{range}} 個百分點',

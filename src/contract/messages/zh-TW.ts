@@ -180,6 +180,47 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'plan.busy': '其他程式正在使用處理器，時間是在此情況下測得的。請待其結束後重新規劃。',
   'plan.disk': '這次執行在 {{path}} 約需 {{needed}} MiB，目前可用 {{free}} MiB。請清出空間，或指定其他 --out。',
 
+  'bridge.foreign-frame': '有一個不屬於 Tamis 的頁面提出要求，已拒絕。請重新啟動 Tamis。',
+  'bridge.unknown-request': '視窗要求了不存在的 {{name}}。請重新啟動 Tamis；若再次發生，請回報。',
+  'bridge.invalid': '視窗對 {{name}} 的要求無效：{{reason}}。這是程式錯誤，請回報。',
+  'engine.lost': '引擎在回答途中結束了。請再試一次；「設定」中的紀錄檔有更多說明。',
+  'engine.crashed':
+    '這項執行的引擎當掉了（結束代碼 {{exitCode}}）。「繼續」會從最後完成的區塊接著進行；「複製診斷資訊」會收集已知的內容。',
+  'engine.killed': '這項執行的處理程序被外部終止，可能是因為記憶體用盡。「繼續」會從最後完成的區塊接著進行。',
+  'engine.out-of-memory':
+    '系統因記憶體用盡而終止了這項執行。請關閉其他程式，或減少校準序列的數量或長度，然後繼續：會從最後完成的區塊接著進行。',
+  'engine.not-started': '無法啟動引擎。請重新安裝 Tamis；「設定」中的紀錄檔有更多說明。',
+  'engine.lost-run': 'Tamis 在這項執行進行中結束了，沒有人看到它如何結束。「繼續」會從最後完成的區塊接著進行。',
+  'run.busy': '{{name}} 正在執行或等待執行。請先暫停或取消。',
+  'export.not-finished': '{{name}} 尚未完成，還沒有可匯出的內容。請先繼續執行。',
+  'export.exists': '{{path}} 不是空的。請選擇新的或空的資料夾。',
+  'export.no-space': '匯出需要 {{needed}} MiB，而 {{path}} 只剩 {{free}} MiB。請釋出空間或選擇其他資料夾。',
+  'export.incomplete': '{{path}} 複製後與來源不符。請檢查磁碟後重新匯出。',
+  'history.newer':
+    '{{path}} 是由較新版本的 Tamis 寫入的：其格式為 {{version}}，而此版本只支援到 {{known}}。請重新安裝較新的 Tamis；檔案未被更動。',
+  'history.read-only':
+    '{{path}} 是唯讀的，無法記錄執行。請給予您的使用者寫入該檔案及其資料夾的權限，再重新啟動 Tamis。',
+  'history.no-access': '無法開啟 {{path}}。請給予您的使用者讀寫該檔案及其資料夾的權限，再重新啟動 Tamis。',
+  'history.full': '沒有空間可寫入 {{path}}。請清出空間後再試一次；已完成的執行在各自的資料夾中安全無虞。',
+  'history.locked': '另一個程式正在寫入 {{path}}。請將它關閉後再試一次。',
+  'history.damaged': '{{path}} 已損壞。請重新啟動 Tamis：歷史紀錄將由各次執行的資料夾重建。',
+  'history.failed': '無法使用 {{path}}（{{reason}}）。請檢查所在的磁碟，再重新啟動 Tamis。',
+  'history.rebuilt':
+    '{{path}} 中的歷史紀錄已損壞，並已由各次執行的資料夾重建。損壞的檔案保留為 {{aside}}。若清單中缺少其他位置的資料夾，可以再次匯入。',
+  'history.folders-skipped':
+    '有 {{count}} 個執行資料夾無法讀取，因此未列入歷史紀錄，例如 {{path}}。請修復或移除；匯入該資料夾時會說明問題所在。',
+  'history.no-run': '這次執行已不在歷史紀錄中。請回到清單。',
+  'settings.damaged': '{{path}} 已損壞：設定已恢復為預設值。損壞的檔案保留為 {{aside}}。',
+  'model.unknown': '此模型已不在模型庫中。請重新加入其資料夾。',
+  'model.demo-stays': '示範模型隨 Tamis 提供，會一直保留在模型庫中。',
+  'model.listed': '{{path}} 已在模型庫中。請選擇其他資料夾。',
+  'run.foreign-folder': '{{path}} 裡還有不屬於這次執行的資料夾 {{name}}。請先將它移到別處。',
+  'storage.exists': '{{path}} 已經存在。請選擇其他資料夾，或先將它移走。',
+  'storage.inside': '{{path}} 位於要移動的資料夾之內。請選擇該資料夾以外的位置。',
+  'storage.no-space': '將執行移到 {{path}} 需要 {{needed}} MiB，該處可用 {{free}} MiB。請清出空間，或選擇其他磁碟。',
+  'storage.copy-differs': '{{path}} 讀回的內容與寫入的不同。各次執行仍留在原處；請檢查該磁碟，或選擇其他磁碟。',
+  'path.not-granted': '{{path}} 未曾在此選擇或拖放，因此不會讀取。請重新選擇該檔案或資料夾。',
+
   'cancelled.no-run': '已取消：尚無可以繼續的執行。需要時請重新開始。',
   cancelled: '執行已取消。可用此指令繼續：tamis resume {{path}}',
   internal: 'Tamis 內部發生錯誤：{{detail}}。這是程式的缺陷，請附上執行紀錄回報。',

@@ -3,14 +3,17 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 
 import { TamisError } from '../../contract/errors.ts';
+import { readError } from '../../contract/file-errors.ts';
+import { parseJson } from '../../contract/json.ts';
 import { estimateKinds, type Recipe } from '../../contract/recipe.ts';
-import { centroidSchema } from '../../contract/report.ts';
+import { centroidSchema, type LayerResult } from '../../contract/report.ts';
 import type { Model } from '../model/open.ts';
-import { parseJson, readError } from '../run/files.ts';
 import { stage, type Run, type Step } from '../run/run.ts';
 import { resolveScheduler, schedule, type Measured } from '../schedule/schedule.ts';
 import type { LayerSize } from '../schedule/types.ts';
 import type { Statistics } from './estimate.ts';
+
+type LayerShape = Pick<LayerResult, 'name' | 'block' | 'type' | 'rows' | 'cols'>;
 
 export const scheduleSchema = z.strictObject({
   sparsities: z.record(z.string(), z.number()),
@@ -40,18 +43,24 @@ export async function scheduleLayers(run: Run, statistics: Statistics | null): P
     );
     return { sparsities: { ...sparsities }, groups: { ...groups }, centroids: [...centroids], estimate, estimates };
   });
-  run.emit({ type: 'schedule', sparsities: done.value.sparsities, groups: done.value.groups });
+  const { sparsities, groups, centroids, estimates } = done.value;
+  run.emit({ type: 'schedule', sparsities, groups, centroids, estimates });
   return done;
 }
 
 /** The layers of the first so many blocks, in model order. */
-export function layerSizes(model: Model, blocks: number): LayerSize[] {
+export function layersOf(model: Model, blocks: number): LayerShape[] {
   return Array.from({ length: blocks }, (_, block) =>
     model.family.layers(block).map(({ name, type }) => {
-      const shape = model.tensors.get(`${name}.weight`)?.shape ?? [];
-      return { name, block, type, weights: shape.reduce((a, b) => a * b, 1) };
+      const [rows = 0, cols = 0] = model.tensors.get(`${name}.weight`)?.shape ?? [];
+      return { name, block, type, rows, cols };
     }),
   ).flat();
+}
+
+/** The same, with their numbers of weights: what the schedulers weigh layers by. */
+export function layerSizes(model: Model, blocks: number): LayerSize[] {
+  return layersOf(model, blocks).map(({ rows, cols, ...layer }) => ({ ...layer, weights: rows * cols }));
 }
 
 /** n:m prunes n of every m; a scheduler's file has its own mean. */

@@ -1,10 +1,11 @@
 import { copyFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { fileError } from '../../contract/file-errors.ts';
 import type { Model } from '../model/open.ts';
 import { native, translated } from '../native.ts';
 import type { RunDirectory } from '../run/directory.ts';
-import { fileError, writeJson } from '../run/files.ts';
+import { writeJson } from '../run/files.ts';
 import { need } from './names.ts';
 
 /** Files of a checkpoint that are not weights and belong to the model: config, tokenizer, generation, licence. */

@@ -28,6 +28,18 @@ export interface ModelSummary {
   readonly tensors: readonly TensorSummary[];
 }
 
+/** The exact zeros of each tensor, as its weights have been read. */
+export async function* countZeros(
+  folder: string,
+  signal: AbortSignal,
+): AsyncGenerator<{ name: string; zeros: number }, void> {
+  const { checkpoint, tensors } = await openModel(folder);
+  for (const name of tensors.keys()) {
+    const { zeros } = await controlled(signal, (control) => checkpoint.scan(name, control));
+    yield { name, zeros };
+  }
+}
+
 /** What is in a checkpoint: its config, and every tensor with its zeros counted. */
 export async function inspect(folder: string, signal: AbortSignal): Promise<ModelSummary> {
   const { family, checkpoint, tensors, dtype, config } = await openModel(folder);

@@ -2,10 +2,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 import { TamisError } from '../../contract/errors.ts';
+import { readError } from '../../contract/file-errors.ts';
 import type { FamilyModel } from '../families/family.ts';
 import { openFamily } from '../families/index.ts';
 import { native, translated, type Checkpoint, type TensorInfo } from '../native.ts';
-import { readError } from '../run/files.ts';
 
 /** A checkpoint opened for work: nothing of its weights is in memory. */
 export interface Model {

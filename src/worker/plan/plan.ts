@@ -15,7 +15,7 @@ import { isBusy, measuredRates } from './measure.ts';
 import { stageMemory, total } from './memory.ts';
 import { stageSeconds } from './seconds.ts';
 import { shapeOf } from './shape.ts';
-import { diskBytes, nonZeroBytes } from './storage.ts';
+import { bytesWithoutZeros, diskBytes } from './storage.ts';
 import { corpusSize, type CorpusSize } from './texts.ts';
 import { estimateOf, stageOperations, stagesOf, type Sequences, type Workload } from './workload.ts';
 
@@ -67,7 +67,7 @@ export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promis
     seconds: sum(stages.map(({ seconds }) => seconds)),
     memory,
     disk,
-    size: { denseBytes: shape.bytes, nonZeroBytes: nonZeroBytes(shape, workload.blocks, sparsity) },
+    size: { denseBytes: shape.bytes, nonZeroBytes: bytesWithoutZeros(shape, workload.blocks, sparsity) },
     warnings: warningsOf(memory, disk, out),
   };
 }

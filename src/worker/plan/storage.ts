@@ -1,4 +1,5 @@
 import type { Plan } from '../../contract/plan.ts';
+import { nonZeroBytes } from '../../contract/size.ts';
 import { sum } from './costs.ts';
 import { activationBytes } from './seconds.ts';
 import type { ModelShape } from './shape.ts';
@@ -21,8 +22,7 @@ export function diskBytes(
   return { outputBytes: shape.bytes, activationBytes: activations, totalBytes: shape.bytes + activations };
 }
 
-/** The checkpoint with its pruned layers as one bit a weight and the values that are left. `sparsity`: mean over the pruned layers. */
-export function nonZeroBytes({ layers, weightBytes, bytes }: ModelShape, blocks: number, sparsity: number): number {
-  const weights = blocks * sum(layers.map(({ rows, cols }) => rows * cols));
-  return Math.ceil(bytes - weights * weightBytes + weights / 8 + (1 - sparsity) * weights * weightBytes);
+/** Bytes without the zeros of the first `blocks` blocks. `sparsity`: mean over their layers. */
+export function bytesWithoutZeros({ layers, ...shape }: ModelShape, blocks: number, sparsity: number): number {
+  return nonZeroBytes({ ...shape, weights: blocks * sum(layers.map(({ rows, cols }) => rows * cols)), sparsity });
 }

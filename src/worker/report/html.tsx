@@ -13,7 +13,7 @@ import { labels, type Label } from '../../contract/messages/labels.ts';
 import type { Report } from '../../contract/report.ts';
 import { style } from './style.ts';
 import { LayerTable, Table } from './table.tsx';
-import { methodNames, patternWords, recipeWords, reproduceCommand, totalSeconds } from './words.ts';
+import { methodNames, patternWords, recipeWords, reproduceCommand, totalSeconds } from '../../contract/words.ts';
 
 /** The report as one HTML page that needs nothing beside it: no script, no file, no address outside. */
 export function renderHtml(report: Report, locale: Locale = 'en'): string {

@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { fixed, percent, perplexity } from '../../contract/format.ts';
 import { labels } from '../../contract/messages/labels.ts';
 import type { Report } from '../../contract/report.ts';
-import { methodNames, patternWords, recipeWords } from './words.ts';
+import { methodNames, patternWords, recipeWords } from '../../contract/words.ts';
 
 /**
  * The README.md of a compressed model, as the Hugging Face hub reads it (YAML front matter, English). Paths are cut to

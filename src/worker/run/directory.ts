@@ -5,10 +5,12 @@ import { z } from 'zod';
 
 import { TamisError } from '../../contract/errors.ts';
 import { eventSchema, type RunEvent } from '../../contract/events.ts';
+import { fileError } from '../../contract/file-errors.ts';
+import { checked, parseJson } from '../../contract/json.ts';
 import { recipeSchema, type Recipe } from '../../contract/recipe.ts';
 import { reportSchema, type Report } from '../../contract/report.ts';
 import { fromNative, native } from '../native.ts';
-import { checked, fileError, makeFolder, parseJson, readJson, writeJson } from './files.ts';
+import { makeFolder, readJson, writeJson } from './files.ts';
 
 /** What a kill leaves of files that were being written beside their names, and of measurements under way. */
 const leftover = /\.(json|md|csv|html)\.\d+$|\.safetensors\.partial$|^(estimate|evaluation)\.f32$/;
@@ -105,10 +107,11 @@ export class RunDirectory {
   }
 }
 
-/** Whether a run may begin here: nothing is there, an empty folder, or one that a kill left before the run's recipe was written. */
+/** Whether a run may begin here: nothing is there, an empty folder, one with the application's `run.json` only, or one that a kill left before the run's recipe was written. */
 export function isFree(folder: string): boolean {
   if (!existsSync(folder)) return true;
-  return statSync(folder).isDirectory() && readdirSync(folder).every((name) => name === 'state' || leftover.test(name));
+  const beforeTheRun = (name: string): boolean => name === 'state' || name === 'run.json' || leftover.test(name);
+  return statSync(folder).isDirectory() && readdirSync(folder).every(beforeTheRun);
 }
 
 /** The events of a run, oldest first, without their times. */

@@ -7,27 +7,8 @@ import writeFileAtomic from 'write-file-atomic';
 import type { z } from 'zod';
 
 import { TamisError } from '../../contract/errors.ts';
-
-/** Turns what the file system refused to write into a sentence's code; anything else is passed through. */
-export function fileError(error: unknown, path: string): unknown {
-  if (!isSystemError(error)) return error;
-  if (error.code === 'ENOSPC' || error.code === 'EDQUOT') return new TamisError('file.no-space', { path });
-  return new TamisError('file.not-writable', { path, reason: reasonOf(error) });
-}
-
-/** The same for what it refused to read. */
-export function readError(error: unknown, path: string): unknown {
-  return isSystemError(error) ? new TamisError('file.not-readable', { path, reason: reasonOf(error) }) : error;
-}
-
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'code' in error && 'syscall' in error;
-}
-
-/** `ENOENT: no such file or directory`, without the call and the path that Node puts behind it. */
-function reasonOf(error: Error): string {
-  return error.message.split(',')[0] ?? error.message;
-}
+import { fileError, isMissing, readError } from '../../contract/file-errors.ts';
+import { parseJson } from '../../contract/json.ts';
 
 /** Makes a folder and those above it. Node's own `recursive` never ends where the system finds no place for a folder, as in /proc. */
 export function makeFolder(path: string): void {
@@ -60,33 +41,10 @@ export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    if (isMissing(error)) return null;
     throw readError(error, path);
   }
   return parseJson(path, text, schema);
-}
-
-export function parseJson<T>(path: string, text: string, schema: z.ZodType<T>): T {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new TamisError('file.not-json', { path, reason: (error as Error).message });
-  }
-  return checked(path, value, schema);
-}
-
-/** What was read from a file, if it has the known shape; an error naming file and field if not. */
-export function checked<T>(path: string, value: unknown, schema: z.ZodType<T>): T {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const field = issue?.path.join('.') ?? '';
-  throw new TamisError('file.wrong-shape', {
-    path,
-    field: field === '' ? 'the whole file' : field,
-    reason: issue?.message ?? '',
-  });
 }
 
 /** SHA-256 of a file's bytes, hex; `onBytes` hears of each chunk. */

@@ -42,7 +42,8 @@ const mappings: Readonly<Record<KmeansScheduler['mapping'], Mapping>> = {
   /** density = c * (10^position)^power, sparsity = clamp(1 - density, min, max) */
   power: (layers, position, options, target) => {
     const top = Math.max(...position);
-    const share = position.map((x) => 10 ** Math.max(-300, options.power * (x - top))); // 1 for the largest
+    // 10^y, 1 for the largest. As exp, because the last bit of a power depends on the version of V8.
+    const share = position.map((x) => Math.exp(Math.LN10 * Math.max(-300, options.power * (x - top))));
     const most = 1 / Math.min(...share); // this c keeps every weight
     return meetTarget(layers, target, options, [-most, 0], (minusC) => share.map((density) => 1 + minusC * density));
   },

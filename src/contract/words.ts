@@ -1,7 +1,7 @@
-import { percent } from '../../contract/format.ts';
-import type { Label } from '../../contract/messages/labels.ts';
-import type { Corpus, Method, Recipe, Scheduler } from '../../contract/recipe.ts';
-import type { Report } from '../../contract/report.ts';
+import { percent } from './format.ts';
+import type { Label } from './messages/labels.ts';
+import type { Corpus, Method, Recipe, Scheduler } from './recipe.ts';
+import type { Centroid, Report } from './report.ts';
 
 export const methodNames: Readonly<Record<Method, string>> = {
   sparsegpt: 'SparseGPT',
@@ -13,8 +13,8 @@ export function patternWords({ nm }: Recipe, t: Label): string {
   return nm === null ? t('text.unstructured') : t('text.nm', nm);
 }
 
-/** What the scheduler did, with the settings that the recipe names. */
-export function schedulerWords(scheduler: Scheduler, groups: number, t: Label): string {
+/** What the scheduler did, with the settings that the recipe names. `groups`: null while they are not known. */
+export function schedulerWords(scheduler: Scheduler, groups: number | null, t: Label): string {
   switch (scheduler.kind) {
     case 'uniform':
       return t('text.scheduler.uniform');
@@ -30,12 +30,17 @@ export function schedulerWords(scheduler: Scheduler, groups: number, t: Label): 
       return t('text.scheduler.file', { path: scheduler.path });
     case 'kmeans':
       return t('text.scheduler.kmeans', {
-        groups: groups > 0 ? t('text.groups', { groups }) : t('text.groups-none'),
+        groups: groupsWords(groups ?? scheduler.groups, t),
         mapping: mappingWords(scheduler, t),
         min: percent(scheduler.min, 0),
         max: percent(scheduler.max, 0),
       });
   }
+}
+
+function groupsWords(groups: number | undefined, t: Label): string {
+  if (groups === undefined) return t('text.groups-default');
+  return groups > 0 ? t('text.groups', { groups }) : t('text.groups-none');
 }
 
 function mappingWords({ mapping, power, range }: Extract<Scheduler, { kind: 'kmeans' }>, t: Label): string {
@@ -48,9 +53,13 @@ export function corpusPaths(corpus: Corpus): readonly string[] {
   return corpus.kind === 'texts' ? corpus.paths : [corpus.path];
 }
 
-/** The recipe in words, a heading and a text each. `path` says how a path is written. */
+/** The recipe in words, a heading and a text each. `path` says how a path is written; centroids: null while not known. */
 export function recipeWords(
-  { recipe, centroids, estimate }: Report,
+  {
+    recipe,
+    centroids,
+    estimate,
+  }: Pick<Report, 'recipe' | 'estimate'> & { readonly centroids: readonly Centroid[] | null },
   t: Label,
   path: (path: string) => string,
 ): [string, string][] {
@@ -71,7 +80,7 @@ export function recipeWords(
     [t('field.method'), methodNames[recipe.method]],
     [t('field.pattern'), patternWords(recipe, t)],
     [t('field.sparsity-target'), recipe.sparsity === null ? t('text.no-target') : `${percent(recipe.sparsity, 1)} %`],
-    [t('field.scheduler'), schedulerWords(scheduler, centroids.length, t)],
+    [t('field.scheduler'), schedulerWords(scheduler, centroids?.length ?? null, t)],
     ...(estimate === null ? [] : [[t('field.estimate'), estimateWords(estimate, t)] as [string, string]]),
     [t('field.calibration'), data],
     [t('field.damping'), String(recipe.percdamp)],
@@ -95,6 +104,7 @@ export function reproduceCommand({ recipe }: Report): string {
   return `tamis compress ${shellQuote(recipe.model)} --recipe recipe.json --out NEW_FOLDER`;
 }
 
-function shellQuote(text: string): string {
+/** A word of a command line, quoted for a POSIX shell where it must be. */
+export function shellQuote(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -1,8 +1,9 @@
-import { bytes, duration, percent, perplexity } from '../../contract/format.ts';
-import { labels, type Label, type LabelKey } from '../../contract/messages/labels.ts';
-import type { Locale } from '../../contract/messages/index.ts';
-import type { MessageParams } from '../../contract/errors.ts';
-import type { Report } from '../../contract/report.ts';
+import { bytes, duration, percent, perplexity } from './format.ts';
+import { labels, type Label, type LabelKey } from './messages/labels.ts';
+import { measureKey } from './measure.ts';
+import type { Locale } from './messages/index.ts';
+import type { MessageParams } from './errors.ts';
+import type { Report } from './report.ts';
 import { methodNames, patternWords, schedulerWords, totalSeconds } from './words.ts';
 
 /** `value` as measured, null where a run has none; `text` as it is shown. */
@@ -59,10 +60,8 @@ function perplexityRows(
   t: Label,
   row: (key: string, label: string, read: Read, write: Write) => ComparisonRow,
 ): ComparisonRow[] {
-  type Measured = Report['perplexity'][number];
-  const measureOf = ({ dataset, seqlen, windows }: Measured): string => JSON.stringify([dataset, seqlen, windows]);
   const measures = new Map(
-    reports.flatMap((report) => report.perplexity.map((entry) => [measureOf(entry), entry] as const)),
+    reports.flatMap((report) => report.perplexity.map((entry) => [measureKey(entry), entry] as const)),
   );
   return [...measures].flatMap(([measure, { dataset, seqlen, windows }]) => {
     const params: MessageParams = { dataset, seqlen, windows };
@@ -70,7 +69,7 @@ function perplexityRows(
     const read =
       (which: 'dense' | 'compressed'): Read =>
       (report) =>
-        report.perplexity.find((entry) => measureOf(entry) === measure)?.[which] ?? null;
+        report.perplexity.find((entry) => measureKey(entry) === measure)?.[which] ?? null;
     return [
       row(`perplexity-dense ${key}`, t('field.perplexity-dense', params), read('dense'), perplexity),
       row(`perplexity-compressed ${key}`, t('field.perplexity-compressed', params), read('compressed'), perplexity),

@@ -1,0 +1,122 @@
+import { scaleLinear, scaleLog } from 'd3-scale';
+import { curveStepAfter, line } from 'd3-shape';
+import { memo, type ReactElement } from 'react';
+
+import { bytes, fixed, percent, perplexity } from '../contract/format.ts';
+import type { Locale } from '../contract/messages/index.ts';
+import { labels } from '../contract/messages/labels.ts';
+import type { Measure } from '../contract/measure.ts';
+import { paretoFront } from '../contract/pareto.ts';
+import { extent, log10 } from './data.ts';
+import { BottomAxis, Legend, Picture, plot, ticksAt, ValueAxis } from './frame.tsx';
+import { around, ticksAround } from './log-axis.ts';
+import { seriesStyle, type SeriesStyle } from './palette.ts';
+
+export interface ParetoPoint {
+  readonly id: string;
+  readonly name: string;
+  readonly modelName: string;
+  readonly nonZeroBytes: number;
+  /** Share of zeros in the pruned layers. */
+  readonly sparsity: number;
+  readonly perplexity: number;
+}
+
+/**
+ * Size against perplexity of runs by one measure, a mark a model, and through each model's marks its Pareto front: the runs
+ * that no other run of the model betters in both. Models are not set against each other: their tokens may differ.
+ */
+export function ParetoChart(props: {
+  measure: Measure;
+  points: readonly ParetoPoint[];
+  /** Ids of runs to be ringed. */
+  selected: ReadonlySet<string>;
+  locale: Locale;
+}): ReactElement {
+  const { measure, points, selected, locale } = props;
+  const t = labels(locale);
+  const models = [...new Set(points.map((point) => point.modelName))];
+  const { unit, name: unitName } = byteUnit(Math.max(1, ...points.map((point) => point.nonZeroBytes)));
+  const [least, most] = extent(points.map((point) => point.nonZeroBytes / unit)) ?? [0, 1];
+  const room = 0.05 * (most - least) || 0.05 * most || 0.5;
+  const x = scaleLinear([Math.max(0, least - room), most + room], [plot.left, plot.right]);
+  const [low, high] = extent(points.map((point) => log10(point.perplexity))) ?? [1, 2];
+  const y = scaleLog(around(low, high), [plot.bottom, plot.top]);
+  const place = (point: ParetoPoint): [x: number, y: number] => [x(point.nonZeroBytes / unit), y(point.perplexity)];
+  const stairs = line().curve(curveStepAfter).digits(1);
+  return (
+    <Picture
+      width={plot.width}
+      height={plot.height + 12}
+      label={t('chart.pareto.label', { ...measure, runs: points.length })}
+    >
+      <ValueAxis
+        ticks={ticksAt(y, ticksAround(y), (tick) => perplexity(tick).replace(/\.00$/, ''))}
+        title={t('axis.perplexity')}
+      />
+      <BottomAxis
+        ticks={ticksAt(x, x.ticks(6), (tick) => fixed(tick, decimalsOf(x.ticks(6))))}
+        title={t('axis.size', { unit: unitName })}
+      />
+      <text x={(plot.left + plot.right) / 2} y={plot.height + 4} textAnchor="middle">
+        {t('chart.measure', { ...measure })}
+      </text>
+      {models.map((model, series) => {
+        const front = paretoFront(points.filter((point) => point.modelName === model));
+        const { fill, dash } = seriesStyle(series);
+        return <path key={model} d={stairs(front.map(place)) ?? ''} fill="none" stroke={fill} strokeDasharray={dash} />;
+      })}
+      {points.map((point) => (
+        <RunMark
+          key={point.id}
+          run={point.id}
+          x={place(point)[0]}
+          y={place(point)[1]}
+          series={seriesStyle(models.indexOf(point.modelName))}
+          selected={selected.has(point.id)}
+          title={[
+            point.name,
+            point.modelName,
+            t('chart.mark.perplexity', { value: perplexity(point.perplexity) }),
+            t('chart.mark.size', { value: bytes(point.nonZeroBytes) }),
+            t('chart.mark.sparsity', { value: percent(point.sparsity, 2) }),
+          ].join('\n')}
+        />
+      ))}
+      <Legend
+        entries={models.map((model, series) => ({ key: model, text: model, y: plot.top, series: seriesStyle(series) }))}
+      />
+    </Picture>
+  );
+}
+
+interface RunMarkProps {
+  readonly run: string;
+  readonly x: number;
+  readonly y: number;
+  readonly series: SeriesStyle;
+  readonly selected: boolean;
+  readonly title: string;
+}
+
+const RunMark = memo(function RunMark({ run, x, y, series, selected, title }: RunMarkProps): ReactElement {
+  return (
+    <g data-run={run} transform={`translate(${x.toFixed(1)} ${y.toFixed(1)})`}>
+      <title>{title}</title>
+      {selected && <circle r={8.5} fill="none" stroke="currentColor" strokeWidth={2} />}
+      <path d={series.path(42)} fill={series.fill} stroke="currentColor" strokeWidth={0.6} />
+    </g>
+  );
+});
+
+/** The largest binary unit that so many bytes fill once. */
+function byteUnit(count: number): { unit: number; name: string } {
+  const names = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const power = Math.min(names.length - 1, Math.floor(Math.log2(count) / 10));
+  return { unit: 1024 ** power, name: names[power] ?? 'B' };
+}
+
+/** Decimals that tell these ticks apart. */
+function decimalsOf([first = 0, second = first + 1]: readonly number[]): number {
+  return Math.max(0, -Math.floor(Math.log10(Math.abs(second - first)) + 1e-9));
+}

@@ -1,0 +1,62 @@
+import { z } from 'zod';
+
+import { deviceReportSchema, progressSchema, trialSchema } from './bridge.ts';
+import { timedEventSchema } from './events.ts';
+import { failureSchema } from './failure.ts';
+import { modelHeadSchema, tensorSchema, tensorZerosSchema } from './library.ts';
+import { planSchema } from './plan.ts';
+import { recipeSchema } from './recipe.ts';
+
+const path = z.string().min(1);
+
+/** What a process of the engine is started for: the first message it gets. */
+export const jobSchema = z.discriminatedUnion('kind', [
+  /** A run: its events, then its end. `resume` where the folder holds a run that was begun. */
+  z.strictObject({ kind: z.literal('compress'), recipe: recipeSchema, out: path }),
+  z.strictObject({ kind: z.literal('resume'), out: path }),
+  /** Answers questions until it is ended. */
+  z.strictObject({ kind: z.literal('serve') }),
+]);
+export type Job = z.infer<typeof jobSchema>;
+
+/** What the engine can be asked besides running: question, answer, and what is told on the way. */
+export const questions = {
+  head: { input: z.strictObject({ path }), output: modelHeadSchema, told: z.never() },
+  tensors: { input: z.strictObject({ path }), output: z.array(tensorSchema), told: z.never() },
+  zeros: { input: z.strictObject({ path }), output: z.null(), told: z.array(tensorZerosSchema) },
+  plan: { input: z.strictObject({ recipe: recipeSchema, out: path }), output: planSchema, told: z.never() },
+  devices: { input: z.strictObject({ threads: z.int() }), output: z.array(deviceReportSchema), told: z.never() },
+  /** Compresses the first blocks of the recipe in `folder`, which main makes and removes. */
+  try: { input: z.strictObject({ recipe: recipeSchema, folder: path }), output: trialSchema, told: progressSchema },
+  versions: { input: z.null(), output: z.record(z.string(), z.string()), told: z.never() },
+} as const;
+export type Questions = typeof questions;
+export type QuestionName = keyof Questions;
+export type Question<N extends QuestionName> = z.output<Questions[N]['input']>;
+export type Reply<N extends QuestionName> = z.output<Questions[N]['output']>;
+export type Told<N extends QuestionName> = z.output<Questions[N]['told']>;
+
+/** Main to engine, after the job. */
+export const orderSchema = z.discriminatedUnion('kind', [
+  /** Of a run: stop at the next safe point. */
+  z.strictObject({ kind: z.literal('stop') }),
+  z.strictObject({
+    kind: z.literal('ask'),
+    id: z.int(),
+    name: z.enum(Object.keys(questions) as [QuestionName, ...QuestionName[]]),
+    input: z.unknown(),
+  }),
+  z.strictObject({ kind: z.literal('forget'), id: z.int() }),
+]);
+export type Order = z.infer<typeof orderSchema>;
+
+/** Engine to main. */
+export const wordSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('events'), events: z.array(timedEventSchema) }),
+  /** The run's last word: null = it is finished. */
+  z.strictObject({ kind: z.literal('end'), failure: failureSchema.nullable() }),
+  z.strictObject({ kind: z.literal('told'), id: z.int(), value: z.unknown() }),
+  z.strictObject({ kind: z.literal('reply'), id: z.int(), value: z.unknown() }),
+  z.strictObject({ kind: z.literal('refusal'), id: z.int(), failure: failureSchema }),
+]);
+export type Word = z.infer<typeof wordSchema>;

@@ -1,0 +1,120 @@
+import { z } from 'zod';
+
+import { failureSchema } from './failure.ts';
+import { devices, methods, nmSchema } from './recipe.ts';
+
+/**
+ * Where a run is, and every way it can have ended.
+ * `killed`: its process was ended from outside. `out-of-memory`: the system or the process says that memory was the
+ * reason. `lost`: the application itself ended while it ran.
+ */
+export const runStates = [
+  'queued',
+  'running',
+  'paused',
+  'finished',
+  'failed',
+  'cancelled',
+  'killed',
+  'out-of-memory',
+  'lost',
+] as const;
+export const runStateSchema = z.enum(runStates);
+export type RunState = z.infer<typeof runStateSchema>;
+
+/** States from which a run can go on from its last finished block. */
+export const resumable: readonly RunState[] = ['paused', 'failed', 'cancelled', 'killed', 'out-of-memory', 'lost'];
+
+export const schedulerKinds = ['uniform', 'kmeans', 'owl', 'alpha', 'atp', 'file'] as const;
+
+/** A run as the history lists it. What a run has not come to yet is null. */
+export const runRowSchema = z.strictObject({
+  id: z.string(),
+  name: z.string(),
+  notes: z.string(),
+  tags: z.array(z.string()),
+  state: runStateSchema,
+  /** Name and folder of the model; `modelId` null where the library does not have it (any more). */
+  modelName: z.string(),
+  modelPath: z.string(),
+  modelId: z.string().nullable(),
+  /** The run's folder, which is the compressed model's. */
+  path: z.string(),
+  /** Runs queued together share this id. */
+  sweep: z.string().nullable(),
+  /** ISO 8601 times. */
+  createdAt: z.string(),
+  finishedAt: z.string().nullable(),
+  method: z.enum(methods),
+  nm: nmSchema.nullable(),
+  scheduler: z.enum(schedulerKinds),
+  device: z.enum(devices),
+  targetSparsity: z.number().nullable(),
+  sparsity: z.number().nullable(),
+  /** On the recipe's first dataset; compares only at the same dataset, seqlen and number of windows. */
+  perplexity: z
+    .strictObject({
+      dataset: z.string(),
+      seqlen: z.int(),
+      windows: z.int(),
+      dense: z.number(),
+      compressed: z.number(),
+    })
+    .nullable(),
+  /** Of all stages, summed over interruptions. */
+  seconds: z.number().nullable(),
+  /** Weight files, zeros in place. */
+  bytes: z.int().nullable(),
+  /** What the same weights would take with the pruned layers as a bit mask and their non-zero values. */
+  nonZeroBytes: z.int().nullable(),
+  /** Why it did not finish. */
+  failure: failureSchema.nullable(),
+});
+export type RunRow = z.infer<typeof runRowSchema>;
+
+export const runColumns = [
+  'name',
+  'model',
+  'state',
+  'method',
+  'scheduler',
+  'targetSparsity',
+  'sparsity',
+  'perplexity',
+  'seconds',
+  'nonZeroBytes',
+  'createdAt',
+] as const;
+export type RunColumn = (typeof runColumns)[number];
+
+/** At most so many rows cross to the page at once. */
+export const PAGE_ROWS = 200;
+
+export const runQuerySchema = z.strictObject({
+  /** In name, notes, tags and model; empty = all. */
+  search: z.string().max(200),
+  /** Empty = all. */
+  states: z.array(runStateSchema),
+  model: z.string().nullable(),
+  sort: z.strictObject({ column: z.enum(runColumns), descending: z.boolean() }),
+  offset: z.int().min(0),
+  limit: z.int().min(1).max(PAGE_ROWS),
+});
+export type RunQuery = z.infer<typeof runQuerySchema>;
+
+export const runPageSchema = z.strictObject({ rows: z.array(runRowSchema).max(PAGE_ROWS), total: z.int() });
+export type RunPage = z.infer<typeof runPageSchema>;
+
+/** A finished run in the scatter of size against perplexity; only points of one measure are drawn together. */
+export const runPointSchema = z.strictObject({
+  id: z.string(),
+  name: z.string(),
+  modelName: z.string(),
+  dataset: z.string(),
+  seqlen: z.int(),
+  windows: z.int(),
+  nonZeroBytes: z.int(),
+  sparsity: z.number(),
+  perplexity: z.number(),
+});
+export type RunPoint = z.infer<typeof runPointSchema>;

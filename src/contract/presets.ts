@@ -1,0 +1,19 @@
+import { parseRecipe, type Recipe, type RecipeInput } from './recipe.ts';
+
+export const presetIds = ['scheduled-70', 'scheduled-80', 'sparsegpt-50', 'sparsegpt-2-4'] as const;
+export type PresetId = (typeof presetIds)[number];
+
+type Preset = Pick<RecipeInput, 'method' | 'sparsity' | 'scheduler' | 'nm'>;
+
+/** What a preset sets; everything else is the recipe's default. */
+export const presets: Readonly<Record<PresetId, Preset>> = {
+  'scheduled-70': { method: 'sparsegpt', sparsity: 0.7, scheduler: { kind: 'kmeans' } },
+  'scheduled-80': { method: 'sparsegpt', sparsity: 0.8, scheduler: { kind: 'kmeans' } },
+  'sparsegpt-50': { method: 'sparsegpt', sparsity: 0.5, scheduler: { kind: 'uniform' } },
+  'sparsegpt-2-4': { method: 'sparsegpt', nm: { n: 2, m: 4 } },
+};
+
+/** The recipe of a preset for a model. */
+export function presetRecipe(id: PresetId, model: string): Recipe {
+  return parseRecipe({ model, ...presets[id] });
+}

@@ -1,0 +1,205 @@
+import type { MessageParams } from './errors.ts';
+import { stages, type RunEvent, type Stage, type TimedEvent } from './events.ts';
+import type { Centroid, LayerResult, Perplexity } from './report.ts';
+
+/** `kept`: done by an earlier start of the run. `stopped`: begun, and the run ended before it did. */
+export type StageState = 'waiting' | 'running' | 'finished' | 'kept' | 'stopped';
+
+export interface StageView {
+  readonly stage: Stage;
+  readonly state: StageState;
+  /** Spent until the stage last ended, over all starts of the run. */
+  readonly seconds: number;
+  /** ISO 8601 time from which it has been running; null while it is not. */
+  readonly since: string | null;
+}
+
+/** A layer as far as the run has come with it; what is not known yet is null. */
+export type LayerView = Pick<
+  LayerResult,
+  'name' | 'block' | 'type' | 'rows' | 'cols' | 'estimate' | 'group' | 'error'
+> & {
+  readonly targetSparsity: number | null;
+  readonly sparsity: number | null;
+};
+
+export interface PerplexityView extends Pick<Perplexity, 'dataset' | 'seqlen' | 'windows' | 'tokens'> {
+  readonly dense: Perplexity | null;
+  readonly compressed: Perplexity | null;
+}
+
+type EventOf<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>;
+
+/** What a run has told so far, put together. */
+export interface RunView {
+  readonly stages: readonly StageView[];
+  readonly progress: EventOf<'progress'> | null;
+  /** Blocks compressed, and to be compressed; null until the first one is. */
+  readonly blocks: { readonly done: number; readonly of: number } | null;
+  readonly layers: readonly LayerView[];
+  /** Place of each layer in `layers`. */
+  readonly places: ReadonlyMap<string, number>;
+  readonly centroids: readonly Centroid[];
+  readonly perplexities: readonly PerplexityView[];
+  readonly warnings: readonly { readonly code: string; readonly params: MessageParams }[];
+  /** Why the last start of the run ended early. */
+  readonly failure: { readonly code: string; readonly params: MessageParams } | null;
+  readonly finished: boolean;
+  /** All events but `progress`, oldest first. */
+  readonly log: readonly TimedEvent[];
+  /** ISO 8601 time of the last event; null before the first. */
+  readonly at: string | null;
+}
+
+export const emptyView: RunView = {
+  stages: stages.map((stage) => ({ stage, state: 'waiting', seconds: 0, since: null })),
+  progress: null,
+  blocks: null,
+  layers: [],
+  places: new Map(),
+  centroids: [],
+  perplexities: [],
+  warnings: [],
+  failure: null,
+  finished: false,
+  log: [],
+  at: null,
+};
+
+/** The view after further events of the run. What they do not touch stays the same object. */
+export function applyEvents(view: RunView, events: readonly TimedEvent[]): RunView {
+  const told = events.filter(({ event }) => event.type !== 'progress');
+  const log = told.length === 0 ? view.log : [...view.log, ...told];
+  return { ...events.reduce(applyEvent, view), log };
+}
+
+function applyEvent(before: RunView, { at, event }: TimedEvent): RunView {
+  const view = { ...before, at };
+  switch (event.type) {
+    case 'started':
+      return { ...view, failure: null, finished: false, progress: null };
+    case 'stage':
+      return { ...view, stages: applyStage(before, at, event) };
+    case 'progress':
+      return { ...view, progress: event };
+    case 'layers':
+      return { ...view, ...announceLayers(before, event.layers) };
+    case 'estimate':
+      return { ...view, layers: changeLayer(before, event.layer, { estimate: event.estimate }) };
+    case 'schedule':
+      return { ...view, centroids: event.centroids, layers: applySchedule(before, event) };
+    case 'layer':
+      return { ...view, ...finishLayer(before, event.layer) };
+    case 'block':
+      return { ...view, blocks: { done: Math.max(before.blocks?.done ?? 0, event.block + 1), of: event.blocks } };
+    case 'perplexity':
+      return { ...view, perplexities: applyPerplexity(before.perplexities, event) };
+    case 'warning':
+      return { ...view, warnings: addWarning(before.warnings, event) };
+    case 'finished':
+      return { ...view, finished: true, progress: null };
+    case 'failed':
+      return {
+        ...view,
+        failure: { code: event.code, params: event.params },
+        stages: stopRunning(before.stages, at),
+        progress: null,
+      };
+  }
+}
+
+function applyStage(view: RunView, at: string, { stage, state, seconds }: EventOf<'stage'>): readonly StageView[] {
+  // A stage still running when another begins was cut off by a kill, not long after the last event.
+  const settled = state === 'started' ? stopRunning(view.stages, view.at ?? at) : view.stages;
+  return settled.map((one) => {
+    if (one.stage !== stage) return one;
+    if (state === 'started') return { ...one, state: 'running', since: at };
+    return { ...one, state, seconds: one.seconds + seconds, since: null };
+  });
+}
+
+/** The view of a run that goes on no more, whether it could still tell or not: nothing in it is running. */
+export function ended(view: RunView): RunView {
+  return view.at === null ? view : { ...view, stages: stopRunning(view.stages, view.at), progress: null };
+}
+
+function stopRunning(all: readonly StageView[], at: string): readonly StageView[] {
+  return all.map((one) =>
+    one.since === null
+      ? one
+      : { ...one, state: 'stopped', seconds: one.seconds + secondsBetween(one.since, at), since: null },
+  );
+}
+
+/** From one ISO 8601 time to another; 0 if the clock was set back meanwhile. */
+function secondsBetween(from: string, to: string): number {
+  return Math.max(0, Date.parse(to) - Date.parse(from)) / 1000;
+}
+
+type Layers = Pick<RunView, 'layers' | 'places'>;
+
+/** A run that is resumed announces its layers again: what was measured before is kept. */
+function announceLayers(view: RunView, announced: EventOf<'layers'>['layers']): Layers {
+  const unknown = { estimate: null, group: null, targetSparsity: null, sparsity: null, error: null };
+  return placed(announced.map((layer) => layerOf(view, layer.name) ?? { ...layer, ...unknown }));
+}
+
+function finishLayer(view: RunView, layer: LayerResult): Layers {
+  if (!view.places.has(layer.name)) return placed([...view.layers, layer]);
+  return { layers: changeLayer(view, layer.name, layer), places: view.places };
+}
+
+function placed(layers: readonly LayerView[]): Layers {
+  return { layers, places: new Map(layers.map(({ name }, place) => [name, place])) };
+}
+
+/** The layer of that name, as far as the run has come with it. */
+export function layerOf({ layers, places }: Layers, name: string): LayerView | undefined {
+  const place = places.get(name);
+  return place === undefined ? undefined : layers[place];
+}
+
+/** Logs of older versions do not announce their layers: what is told of one that is not known yet comes again when it is finished. */
+function changeLayer({ layers, places }: Layers, name: string, change: Partial<LayerView>): readonly LayerView[] {
+  const place = places.get(name);
+  const layer = place === undefined ? undefined : layers[place];
+  if (place === undefined || layer === undefined) return layers;
+  return layers.with(place, { ...layer, ...change });
+}
+
+function applySchedule({ layers }: Layers, { sparsities, groups, estimates }: EventOf<'schedule'>): LayerView[] {
+  return layers.map((layer) => ({
+    ...layer,
+    targetSparsity: sparsities[layer.name] ?? layer.targetSparsity,
+    group: groups[layer.name] ?? layer.group,
+    estimate: estimates[layer.name] ?? layer.estimate,
+  }));
+}
+
+function applyPerplexity(
+  known: readonly PerplexityView[],
+  { which, result }: EventOf<'perplexity'>,
+): readonly PerplexityView[] {
+  const { dataset, seqlen, windows, tokens } = result;
+  const place = known.findIndex(
+    (one) => one.dataset === dataset && one.seqlen === seqlen && one.windows === windows && one.tokens === tokens,
+  );
+  const before = known[place];
+  if (before) return known.with(place, { ...before, [which]: result });
+  return [...known, { dataset, seqlen, windows, tokens, dense: null, compressed: null, [which]: result }];
+}
+
+function addWarning(known: RunView['warnings'], { code, params }: EventOf<'warning'>): RunView['warnings'] {
+  const same = JSON.stringify([code, params]);
+  return known.some((one) => JSON.stringify([one.code, one.params]) === same) ? known : [...known, { code, params }];
+}
+
+/** Seconds the run has worked, over all its starts, at the moment `now` (milliseconds since 1970). */
+export function elapsedSeconds(view: RunView, now: number): number {
+  return view.stages.reduce((sum, stage) => sum + stageSeconds(stage, now), 0);
+}
+
+/** Seconds spent in a stage, over all starts of the run, at the moment `now` (milliseconds since 1970). */
+export function stageSeconds({ seconds, since }: StageView, now: number): number {
+  return since === null ? seconds : seconds + Math.max(0, now - Date.parse(since)) / 1000;
+}

@@ -1,0 +1,31 @@
+import { z } from 'zod';
+
+import { devices } from './recipe.ts';
+
+export const languages = ['system', 'en', 'zh-TW'] as const;
+export const themes = ['system', 'light', 'dark'] as const;
+
+const fields = {
+  language: z.enum(languages),
+  theme: z.enum(themes),
+  /** Of new runs; null = all of the machine's. */
+  threads: z.int().min(1).max(1024).nullable(),
+  /** Of new runs. */
+  device: z.enum(devices),
+  /** Folder that new runs are written to; null = `runs` in the application's own data folder. */
+  runsFolder: z.string().min(1).nullable(),
+};
+
+export const settingsSchema = z.strictObject({
+  language: fields.language.default('system'),
+  theme: fields.theme.default('system'),
+  threads: fields.threads.default(null),
+  device: fields.device.default('auto'),
+  runsFolder: fields.runsFolder.default(null),
+});
+export type Settings = z.infer<typeof settingsSchema>;
+
+/** What the page may set, each for itself. The runs folder is moved by `storage.move-runs` alone. */
+export const settingsChangeSchema = z
+  .strictObject({ language: fields.language, theme: fields.theme, threads: fields.threads, device: fields.device })
+  .partial();

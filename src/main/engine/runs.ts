@@ -1,0 +1,191 @@
+import type { Job } from '../../contract/engine.ts';
+import { TamisError } from '../../contract/errors.ts';
+import type { TimedEvent } from '../../contract/events.ts';
+import { failureOf, type Failure } from '../../contract/failure.ts';
+import { resumable, type RunRow } from '../../contract/history.ts';
+import type { Device } from '../../contract/recipe.ts';
+import type { EndState } from '../history/card.ts';
+import { hasBegun, readEvents, readReport } from '../history/folder.ts';
+import type { History } from '../history/history.ts';
+import { EngineProcess, type End, type Place } from './process.ts';
+
+/** A stop that is not heard in so long is made a kill: native code looks at its flag several times a second. */
+const STOP_MS = 60_000;
+
+/** A run whose process is alive. */
+interface Active {
+  readonly process: EngineProcess;
+  readonly device: Device;
+  /** All that the run has told, of earlier starts too, without `progress`. */
+  readonly events: TimedEvent[];
+  progress: TimedEvent | null;
+  /** What the person asked for, and so what the run's end is called. */
+  asked: 'paused' | 'cancelled' | null;
+}
+
+export interface Watchers {
+  readonly onEvents: (id: string, events: TimedEvent[]) => void;
+  readonly onChange: (row: RunRow) => void;
+  /** A run has ended by itself: finished or not, but not because it was asked to. */
+  readonly onEnded: (row: RunRow) => void;
+  /** The history could not be written. */
+  readonly onTrouble: (failure: Failure) => void;
+  /** Whether any run is going on. */
+  readonly onBusy: (busy: boolean) => void;
+}
+
+/** Runs the queue: one run at a time on a device, each in a process of its own; the history follows. */
+export class Runs {
+  readonly #history: History;
+  readonly #place: Place;
+  readonly #watchers: Watchers;
+  readonly #active = new Map<string, Active>();
+  /** Who waits for a run's end. */
+  readonly #waiting = new Map<string, () => void>();
+  #isClosing = false;
+
+  constructor(history: History, place: Place, watchers: Watchers) {
+    this.#history = history;
+    this.#place = place;
+    this.#watchers = watchers;
+  }
+
+  get active(): string[] {
+    return [...this.#active.keys()];
+  }
+
+  /** Starts what waits, oldest first, as far as devices are free. */
+  pump(): void {
+    if (this.#isClosing) return;
+    for (const { id } of this.#history.queued()) {
+      const { device } = this.#history.recipe(id);
+      const isTaken = [...this.#active.values()].some((other) => sameDevice(other.device, device));
+      if (!isTaken) this.#begin(id);
+    }
+    this.#watchers.onBusy(this.#active.size > 0);
+  }
+
+  /** What a run has told so far; the newest progress of a running one is the last. */
+  async events(id: string): Promise<TimedEvent[]> {
+    const active = this.#active.get(id);
+    if (!active) return await readEvents(this.#history.get(id).path);
+    return active.progress ? [...active.events, active.progress] : [...active.events];
+  }
+
+  async pause(id: string): Promise<void> {
+    await this.#stop(id, 'paused');
+  }
+
+  async cancel(id: string): Promise<void> {
+    await this.#stop(id, 'cancelled');
+  }
+
+  async resume(id: string): Promise<void> {
+    const row = this.#history.get(id);
+    if (!resumable.includes(row.state)) throw new TamisError('run.busy', { name: row.name });
+    this.#watchers.onChange(await this.#history.requeue(id));
+    this.pump();
+  }
+
+  /** Pauses what runs and waits for its safe point; what waits stays waiting. For the application's end. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    const ends = this.active.map((id) => this.#ended(id));
+    for (const id of this.active) await this.pause(id);
+    await Promise.all(ends);
+  }
+
+  #ended(id: string): Promise<void> {
+    return new Promise((resolve) => this.#waiting.set(id, resolve));
+  }
+
+  async #stop(id: string, as: 'paused' | 'cancelled'): Promise<void> {
+    const active = this.#active.get(id);
+    if (!active) {
+      if (this.#history.get(id).state === 'queued') this.#watchers.onChange(await this.#history.end(id, as, null));
+      return;
+    }
+    active.asked = as;
+    active.process.stop();
+    setTimeout(() => {
+      if (this.#active.get(id) === active) active.process.kill();
+    }, STOP_MS).unref();
+  }
+
+  #begin(id: string): void {
+    const { path } = this.#history.get(id);
+    const recipe = this.#history.recipe(id);
+    const job: Job = hasBegun(path) ? { kind: 'resume', out: path } : { kind: 'compress', recipe, out: path };
+    const process = new EngineProcess(job, this.#place, {
+      onWord: (word) => {
+        if (word.kind === 'events') this.#hear(id, word.events);
+      },
+      onEnd: (end) => void this.#end(id, end),
+    });
+    const active: Active = { process, device: recipe.device, events: [], progress: null, asked: null };
+    this.#active.set(id, active);
+    if (job.kind === 'resume') void readEvents(path).then((earlier) => active.events.unshift(...earlier));
+    this.#watchers.onChange(this.#history.start(id));
+  }
+
+  #hear(id: string, events: TimedEvent[]): void {
+    const active = this.#active.get(id);
+    if (!active) return;
+    for (const timed of events) {
+      if (timed.event.type === 'progress') active.progress = timed;
+      else active.events.push(timed);
+    }
+    this.#watchers.onEvents(id, events);
+  }
+
+  async #end(id: string, end: End): Promise<void> {
+    const asked = this.#active.get(id)?.asked ?? null;
+    const row = await this.#record(id, end, asked).catch((error: unknown) => {
+      this.#place.log(`the end of ${id} could not be recorded: ${String(error)}`);
+      this.#watchers.onTrouble(failureOf(error));
+      return this.#history.get(id);
+    });
+    this.#active.delete(id);
+    this.#watchers.onChange(row);
+    if (row.state !== 'paused' && row.state !== 'cancelled') this.#watchers.onEnded(row);
+    this.#waiting.get(id)?.();
+    this.pump();
+  }
+
+  async #record(id: string, end: End, asked: Active['asked']): Promise<RunRow> {
+    const report = await readReport(this.#history.get(id).path).catch(() => null);
+    if (report) return await this.#history.finish(id);
+    const { state, failure } = outcomeOf(end, asked);
+    return await this.#history.end(id, state, failure);
+  }
+}
+
+/** `auto` may become any device, so it shares with none. */
+function sameDevice(one: Device, other: Device): boolean {
+  return one === other || one === 'auto' || other === 'auto';
+}
+
+interface Outcome {
+  readonly state: EndState;
+  readonly failure: Failure | null;
+}
+
+/** How a run that left no report ended. With a report, which is written last of all, it is finished however it ended. */
+function outcomeOf(end: End, asked: Active['asked']): Outcome {
+  const because = (code: Failure['code'], params: Failure['params'] = {}): Failure => ({ code, params });
+  switch (end.kind) {
+    case 'told':
+      if (asked && end.failure?.code === 'cancelled') return { state: asked, failure: null };
+      return { state: 'failed', failure: end.failure ?? because('engine.lost') };
+    case 'ended':
+      return { state: asked ?? 'cancelled', failure: null };
+    case 'killed':
+      return { state: 'killed', failure: because('engine.killed') };
+    case 'out-of-memory':
+      return { state: 'out-of-memory', failure: because('engine.out-of-memory') };
+    case 'crashed':
+      return { state: 'failed', failure: because('engine.crashed', { exitCode: end.exitCode }) };
+    case 'not-started':
+      return { state: 'failed', failure: because('engine.not-started') };
+  }
+}

@@ -1,0 +1,54 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+import writeFileAtomic from 'write-file-atomic';
+import type { z } from 'zod';
+
+import { fileError, isMissing, readError } from '../contract/file-errors.ts';
+import { parseJson } from '../contract/json.ts';
+
+/** A file's text; null if there is none. */
+export async function readText(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw readError(error, path);
+  }
+}
+
+/** A JSON file of a known shape; null if there is none, an error naming file and field if it is damaged. */
+export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | null> {
+  const text = await readText(path);
+  return text === null ? null : parseJson(path, text, schema);
+}
+
+/** Writes a file beside its name, flushes it and renames it. */
+export async function writeJson(path: string, value: unknown): Promise<void> {
+  try {
+    await writeFileAtomic(path, `${JSON.stringify(value, null, 1)}\n`, { fsync: true });
+  } catch (error) {
+    throw fileError(error, path);
+  }
+}
+
+/** Makes a folder and those above it. Node's own `recursive` never ends where the system finds no place for a folder, as in /proc. */
+export function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Another process may have made it meanwhile.
+    if (!existsSync(path)) throw fileError(error, path);
+  }
+}
+
+/** A time as part of a file's name: `2026-11-23T04-16-50Z`. */
+export function timeInName(time: Date): string {
+  return time
+    .toISOString()
+    .replace(/\.\d+Z$/, 'Z')
+    .replaceAll(':', '-');
+}

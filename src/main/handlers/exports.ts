@@ -1,0 +1,41 @@
+import { basename, join } from 'node:path';
+
+import { TamisError } from '../../contract/errors.ts';
+import type { RunRow } from '../../contract/history.ts';
+import type { Application } from '../application.ts';
+import { choosePaths } from '../dialogs.ts';
+import { denseBytes, exportDense } from '../exports.ts';
+import type { HandlersOf } from '../ipc.ts';
+
+export function exportHandlers(application: Application): HandlersOf<'exports.'> {
+  const exporting = new Map<string, AbortController>();
+  const finished = (id: string): RunRow => {
+    const row = application.stores.history.get(id);
+    if (row.state !== 'finished') throw new TamisError('export.not-finished', { name: row.name });
+    return row;
+  };
+  return {
+    'exports.offers': async ({ id }) => [{ format: 'dense', bytes: await denseBytes(finished(id).path) }],
+    'exports.start': async ({ id }) => {
+      const { path } = finished(id);
+      const [folder] = await choosePaths(application.window, application.t, 'export');
+      if (folder === undefined) return null;
+      const out = join(folder, basename(path));
+      const abort = new AbortController();
+      exporting.set(id, abort);
+      try {
+        await exportDense(path, out, {
+          signal: abort.signal,
+          onProgress: (progress) => application.tell('exports.progress', { id, progress }),
+        });
+      } finally {
+        exporting.delete(id);
+      }
+      return out;
+    },
+    'exports.cancel': ({ id }) => {
+      exporting.get(id)?.abort();
+      return null;
+    },
+  };
+}

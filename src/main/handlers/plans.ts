@@ -1,0 +1,52 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { recipeOfFile } from '../../contract/recipe-file.ts';
+import { parseRecipe, type Recipe, type RecipeInput } from '../../contract/recipe.ts';
+import type { Application } from '../application.ts';
+import { choosePaths } from '../dialogs.ts';
+import { askAlone } from '../engine/service.ts';
+import type { HandlersOf } from '../ipc.ts';
+
+export function planHandlers(application: Application): HandlersOf<'plans.' | 'recipes.'> {
+  const { stores, service, place } = application;
+  let planning = new AbortController();
+  let trying = new AbortController();
+  const granted = (input: RecipeInput): Recipe => {
+    const recipe = parseRecipe(input);
+    stores.grants.assertRecipe(recipe);
+    return recipe;
+  };
+  return {
+    'recipes.load': async () => {
+      const [path] = await choosePaths(application.window, application.t, 'recipe');
+      if (path === undefined) return null;
+      const recipe = parseRecipe(recipeOfFile(path, await readFile(path, 'utf8')));
+      stores.grants.allowRecipe(recipe);
+      return recipe;
+    },
+    'plans.make': async ({ recipe }) => {
+      planning.abort();
+      planning = new AbortController();
+      const { signal } = planning;
+      return await service.ask('plan', { recipe: granted(recipe), out: application.runsFolder }, { signal });
+    },
+    'plans.try': async ({ recipe }) => {
+      trying.abort();
+      trying = new AbortController();
+      const { signal } = trying;
+      const folder = await mkdtemp(join(application.runsFolder, '.trial-'));
+      try {
+        const tell = (progress: { done: number; total: number; remainingSeconds: number | null }): void =>
+          application.tell('plans.progress', progress);
+        return await askAlone(place, 'try', { recipe: granted(recipe), folder }, { signal, tell });
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
+    },
+    'plans.cancel-try': () => {
+      trying.abort();
+      return null;
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import { rm } from 'node:fs/promises';
+
+import { shell } from 'electron';
+
+import type { Input } from '../../contract/bridge.ts';
+import type { StorageKind } from '../../contract/files.ts';
+import type { Settings } from '../../contract/settings.ts';
+import type { Application } from '../application.ts';
+import { choosePaths } from '../dialogs.ts';
+import { askAlone } from '../engine/service.ts';
+import type { HandlersOf } from '../ipc.ts';
+import { moveRuns } from '../storage/move.ts';
+import { listStorage } from '../storage/sizes.ts';
+
+export function settingsHandlers(application: Application): HandlersOf<'settings.' | 'devices.' | 'storage.'> {
+  const { stores, place, places } = application;
+  const folders = (): Record<StorageKind, string> => ({
+    runs: application.runsFolder,
+    database: places.data,
+    cache: places.cache,
+    logs: places.logs,
+  });
+  return {
+    'settings.set': async (changes) => {
+      const settings = await stores.settings.set(set(changes));
+      application.applySettings();
+      application.tell('settings.changed', settings);
+      return settings;
+    },
+    // A driver may crash: in a process of its own that costs a line in the log.
+    'devices.list': async () => await askAlone(place, 'devices', { threads: stores.settings.value.threads ?? 0 }),
+    'storage.list': async () => await listStorage(folders()),
+    'storage.reveal': async ({ kind }) => {
+      await shell.openPath(folders()[kind]);
+      return null;
+    },
+    'storage.move-runs': async () => {
+      const [folder] = await choosePaths(application.window, application.t, 'runs-folder');
+      if (folder === undefined) return false;
+      await moveRuns(stores.store, application.runsFolder, folder, {
+        moved: async (target) =>
+          application.tell('settings.changed', await stores.settings.set({ runsFolder: target })),
+        onProgress: (progress) => application.tell('storage.progress', progress),
+      });
+      application.tell('runs.changed', null);
+      return true;
+    },
+    'storage.clear-cache': async () => {
+      await rm(places.cache, { recursive: true, force: true });
+      return null;
+    },
+  };
+}
+
+/** Without the fields that were left out. */
+function set(changes: Input<'settings.set'>): Partial<Settings> {
+  return Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+}

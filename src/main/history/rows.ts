@@ -1,0 +1,96 @@
+import { basename } from 'node:path';
+
+import type { RunRow } from '../../contract/history.ts';
+import type { Recipe } from '../../contract/recipe.ts';
+import type { Report } from '../../contract/report.ts';
+import { nonZeroBytes } from '../../contract/size.ts';
+
+/** A run's row but for the model of the library, which the database finds itself. */
+export type StoredRow = Omit<RunRow, 'modelId'>;
+
+/** What a report adds to a run's row. */
+export type Results = Pick<RunRow, 'finishedAt' | 'sparsity' | 'perplexity' | 'seconds' | 'bytes' | 'nonZeroBytes'>;
+
+const weightBytes = new Map([
+  ['F32', 4],
+  ['F16', 2],
+  ['BF16', 2],
+]);
+
+export function resultsOf(report: Report): Results {
+  const { model, layers, sparsity, seconds } = report;
+  const weights = layers.reduce((sum, { rows, cols }) => sum + rows * cols, 0);
+  const first = report.perplexity[0];
+  const perWeight = weightBytes.get(model.dtype);
+  return {
+    finishedAt: report.finishedAt,
+    sparsity: sparsity.actual,
+    perplexity: first
+      ? {
+          dataset: first.dataset,
+          seqlen: first.seqlen,
+          windows: first.windows,
+          dense: first.dense,
+          compressed: first.compressed,
+        }
+      : null,
+    seconds: Object.values(seconds).reduce((a, b) => a + b, 0),
+    bytes: model.bytesCompressed,
+    nonZeroBytes:
+      perWeight === undefined
+        ? null
+        : nonZeroBytes({ bytes: model.bytesCompressed, weights, weightBytes: perWeight, sparsity: sparsity.actual }),
+  };
+}
+
+const nothingYet: Omit<Results, 'finishedAt'> = {
+  sparsity: null,
+  perplexity: null,
+  seconds: null,
+  bytes: null,
+  nonZeroBytes: null,
+};
+
+/** What is the application's own about a run, and where it stands. */
+export type RunHead = Pick<
+  RunRow,
+  'id' | 'name' | 'notes' | 'tags' | 'state' | 'path' | 'sweep' | 'createdAt' | 'finishedAt' | 'failure'
+>;
+
+/** A run's row, from its recipe and, once it is finished, its report. */
+export function rowOf(head: RunHead, recipe: Recipe, report: Report | null): StoredRow {
+  const { id, name, notes, tags, state, path, sweep, createdAt, finishedAt, failure } = head;
+  return {
+    ...{ id, name, notes, tags, state, path, sweep, createdAt, failure },
+    ...(report ? resultsOf(report) : { ...nothingYet, finishedAt }),
+    modelName: basename(recipe.model),
+    modelPath: recipe.model,
+    device: recipe.device,
+    method: recipe.method,
+    nm: recipe.nm,
+    scheduler: recipe.scheduler.kind,
+    targetSparsity: recipe.sparsity,
+  };
+}
+
+/** What a search looks into; `words` are looked up in it. */
+export function searchText({
+  name,
+  notes,
+  tags,
+  modelName,
+}: Pick<RunRow, 'name' | 'notes' | 'tags' | 'modelName'>): string {
+  return folded([name, notes, ...tags, modelName].join('\n'));
+}
+
+/** A search as its words, all of which must be found. */
+export function words(search: string): string[] {
+  return folded(search)
+    .split(/\s+/)
+    .filter((word) => word !== '');
+}
+
+/** Upper and lower case, wide and narrow letters are the same to a search. */
+function folded(text: string): string {
+  return text.normalize('NFKC').toLowerCase();
+}

@@ -1,0 +1,51 @@
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { app } from 'electron';
+import envPaths from 'env-paths';
+
+/** Where everything lies. */
+export interface Places {
+  readonly preload: string;
+  /** Folder of the bundled page. */
+  readonly page: string;
+  /** Bundle of src/worker/index.ts. */
+  readonly engine: string;
+  /** The application's data folder: database, settings, window's place. */
+  readonly data: string;
+  readonly runs: string;
+  readonly logs: string;
+  /** Shared with the command line: estimates and dense perplexities. */
+  readonly cache: string;
+  readonly demo: { readonly model: string; readonly calibration: string; readonly evaluation: string };
+}
+
+export function places(): Places {
+  const bundle = join(app.getAppPath(), 'dist', 'app');
+  const data = app.getPath('userData');
+  const resources = app.isPackaged ? lasting(process.resourcesPath, data) : join(app.getAppPath(), 'resources');
+  return {
+    preload: join(bundle, 'preload', 'index.cjs'),
+    page: join(bundle, 'renderer'),
+    engine: join(bundle, 'worker', 'index.js'),
+    data,
+    runs: join(data, 'runs'),
+    logs: join(data, 'logs'),
+    cache: process.env['TAMIS_CACHE'] ?? envPaths('tamis', { suffix: '' }).cache,
+    demo: {
+      model: join(resources, 'demo-model'),
+      calibration: join(resources, 'demo-texts', 'calibration'),
+      evaluation: join(resources, 'demo-texts', 'evaluation'),
+    },
+  };
+}
+
+/** An AppImage is mounted at another place at each start, and recipes of earlier runs name its resources: a link keeps one. */
+function lasting(resources: string, data: string): string {
+  if (!process.env['APPIMAGE']) return resources;
+  const link = join(data, 'resources');
+  rmSync(link, { force: true });
+  mkdirSync(data, { recursive: true });
+  symlinkSync(resources, link);
+  return link;
+}

@@ -1,0 +1,62 @@
+import { existsSync } from 'node:fs';
+import { lstat, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+import { TamisError } from '../../contract/errors.ts';
+import { fileError, isMissing } from '../../contract/file-errors.ts';
+import type { Store } from '../history/store.ts';
+
+const PREFIX = '.tamis-removed-';
+
+/** The name under which a folder is removed: never half a run that looks whole. */
+function asideOf(id: string, path: string): string {
+  return join(dirname(path), PREFIX + id);
+}
+
+/**
+ * Removes a run and its folder. The row goes last, so that a kill in between leaves something to go on from, and so
+ * that a full disk is no reason not to free it.
+ */
+export async function removeRun(store: Store, id: string): Promise<void> {
+  const { path, state, name } = store.get(id);
+  if (state === 'running') throw new TamisError('run.busy', { name });
+  if (await isRunFolder(path)) {
+    const aside = asideOf(id, path);
+    try {
+      await rename(path, aside);
+      await rm(aside, { recursive: true, force: true });
+    } catch (error) {
+      throw fileError(error, path);
+    }
+  }
+  store.delete(id);
+}
+
+/** Whether the run's files are there. A folder that holds more than a run is refused. */
+async function isRunFolder(path: string): Promise<boolean> {
+  const stats = await lstat(path).catch((error: unknown) => {
+    if (isMissing(error)) return null;
+    throw fileError(error, path);
+  });
+  if (!stats?.isDirectory()) return false;
+  if (!existsSync(join(path, 'recipe.json')) && !existsSync(join(path, 'run.json'))) return false;
+  const entries = await readdir(path, { withFileTypes: true });
+  const foreign = entries.find((entry) => entry.isDirectory() && entry.name !== 'state');
+  if (foreign) throw new TamisError('run.foreign-folder', { path, name: foreign.name });
+  return true;
+}
+
+/** Goes on with removals that a kill interrupted, in the runs folder and beside runs that lie elsewhere. */
+export async function finishRemovals(store: Store, runsFolder: string): Promise<void> {
+  const parents = new Set([runsFolder, ...store.folders().map(({ path }) => dirname(path))]);
+  for (const parent of parents) {
+    const names = await readdir(parent).catch(() => []);
+    for (const name of names.filter((one) => one.startsWith(PREFIX))) {
+      const run = store.find(name.slice(PREFIX.length));
+      // Not of this history: somebody else's removal.
+      if (!run && parent !== runsFolder) continue;
+      await rm(join(parent, name), { recursive: true, force: true });
+      if (run && !existsSync(run.path)) store.delete(run.id);
+    }
+  }
+}

@@ -1,0 +1,27 @@
+import { contextBridge, ipcRenderer, webUtils } from 'electron';
+
+import { CHANNEL, DROP_CHANNEL, type Answer, type Bridge, type Told } from '../contract/channel.ts';
+
+/** The page's only way out: names and plain data through one channel. The schemas are checked on both ends of it. */
+const listeners = new Set<(told: Told) => void>();
+
+ipcRenderer.on(CHANNEL, (_event, told: Told) => {
+  for (const listener of listeners) listener(told);
+});
+
+const bridge: Bridge = {
+  invoke: (name, input) => ipcRenderer.invoke(CHANNEL, name, input) as Promise<Answer<unknown>>,
+  on: (name, listener) => {
+    const hear = (told: Told): void => {
+      if (told.name === name) listener(told.value);
+    };
+    listeners.add(hear);
+    return () => void listeners.delete(hear);
+  },
+  drop: (purpose, files) => {
+    const paths = files.map((file) => webUtils.getPathForFile(file)).filter((path) => path !== '');
+    return ipcRenderer.invoke(DROP_CHANNEL, purpose, paths) as Promise<Answer<string[]>>;
+  },
+};
+
+contextBridge.exposeInMainWorld('tamis', bridge);

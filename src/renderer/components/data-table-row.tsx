@@ -1,0 +1,61 @@
+import { Checkbox } from '@mantine/core';
+import type { CSSProperties, MouseEvent, ReactElement } from 'react';
+
+import type { Column, Selection } from './data-table.tsx';
+
+interface BodyRowProps<Row> {
+  readonly id: string;
+  readonly index: number;
+  readonly place: CSSProperties;
+  readonly row: Row | null;
+  readonly columns: readonly Column<Row>[];
+  readonly keyOf: (row: Row) => string;
+  readonly isActive: boolean;
+  readonly selection: Selection | undefined;
+  readonly onOpen: ((row: Row) => void) | undefined;
+  readonly onActivate: (index: number) => void;
+}
+
+/** A row of a table; one that is not here yet is drawn empty. */
+export function BodyRow<Row>(props: BodyRowProps<Row>): ReactElement {
+  const { id, index, place, row, columns, keyOf, isActive, selection, onOpen, onActivate } = props;
+  const key = row === null ? null : keyOf(row);
+  const selected = key !== null && selection?.ids.has(key);
+  const onClick = (event: MouseEvent<HTMLElement>): void => {
+    onActivate(index);
+    const onControl = event.target instanceof Element && event.target.closest('button, a, input, label') !== null;
+    if (row !== null && !onControl) onOpen?.(row);
+  };
+  return (
+    <div
+      id={id}
+      role="row"
+      aria-rowindex={index + 2}
+      aria-selected={selection ? selected : undefined}
+      className="data-table-row"
+      data-active={isActive || undefined}
+      data-selected={selected || undefined}
+      data-opens={onOpen !== undefined || undefined}
+      style={place}
+      onClick={onClick}
+    >
+      {selection && (
+        <div role="gridcell" className="data-table-cell">
+          {key !== null && (
+            <Checkbox
+              size="xs"
+              checked={selected ?? false}
+              aria-label={selection.label(key)}
+              onChange={() => selection.onToggle(key)}
+            />
+          )}
+        </div>
+      )}
+      {columns.map(({ id: column, numeric, cell }) => (
+        <div key={column} role="gridcell" className="data-table-cell" data-column={column} data-numeric={numeric}>
+          {row !== null && cell(row)}
+        </div>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,126 @@
+import { Button, Loader, Paper, Text, Title } from '@mantine/core';
+import { IconFileText, IconPackageExport } from '@tabler/icons-react';
+import { getRouteApi, Link } from '@tanstack/react-router';
+import type { ReactElement } from 'react';
+
+import type { RunRow } from '../../../contract/history.ts';
+import { EmptyState } from '../../components/empty-state.tsx';
+import { FailureView } from '../../components/failure-view.tsx';
+import { LinkButton } from '../../components/link-button.tsx';
+import { PageHeader } from '../../components/page-header.tsx';
+import { useAct, useAsk } from '../../queries.ts';
+import { runSummary } from '../../run/run-words.ts';
+import { StateBadge } from '../../run/state-badge.tsx';
+import { useLabel } from '../../words.tsx';
+import { FormatCard } from './format-card.tsx';
+
+const route = getRouteApi('/runs/$id/export');
+
+/** What a finished run can be written as. */
+export function ExportPage(): ReactElement {
+  const { id } = route.useParams();
+  const { data, error } = useAsk('runs.get', { id });
+  if (error)
+    return (
+      <div className="page-body">
+        <FailureView failure={error} />
+      </div>
+    );
+  if (!data) return <Loader className="page-loader" />;
+  return <RunExport key={id} row={data.row} />;
+}
+
+function RunExport({ row }: { row: RunRow }): ReactElement {
+  const t = useLabel();
+  const detail = (
+    <span className="run-line">
+      <StateBadge state={row.state} />
+      <Link to="/runs/$id" params={{ id: row.id }}>
+        {t('export.to-run')}
+      </Link>
+      <span>{row.modelName}</span>
+      <span>{runSummary(row, t)}</span>
+    </span>
+  );
+  return (
+    <>
+      <PageHeader title={t('export.title', { name: row.name })} detail={detail} />
+      <div className="page-body export-body">
+        {row.state === 'finished' ? (
+          <>
+            <Formats row={row} />
+            <ReportCard id={row.id} />
+          </>
+        ) : (
+          <EmptyState
+            icon={<IconPackageExport size={32} />}
+            title={t('export.not-yet')}
+            text={t('export.not-yet-text')}
+          >
+            <LinkButton to="/runs/$id" params={{ id: row.id }}>
+              {t('export.to-run')}
+            </LinkButton>
+          </EmptyState>
+        )}
+      </div>
+    </>
+  );
+}
+
+function Formats({ row }: { row: RunRow }): ReactElement {
+  const { data, error } = useAsk('exports.offers', { id: row.id });
+  if (error) return <FailureView failure={error} />;
+  if (!data) return <Loader className="page-loader" />;
+  return (
+    <>
+      {data.map((offer) => (
+        <FormatCard key={offer.format} id={row.id} offer={offer} />
+      ))}
+    </>
+  );
+}
+
+/** The report lies beside the model, in the run's folder and in every export. */
+function ReportCard({ id }: { id: string }): ReactElement {
+  const t = useLabel();
+  const openReport = useAct('runs.open-report');
+  const reveal = useAct('runs.reveal');
+  const files = ['html', 'json', 'csv', 'card', 'recipe'] as const;
+  return (
+    <Paper component="section" withBorder className="export-card" aria-label={t('export.report')}>
+      <Title order={2} size="h5">
+        {t('export.report')}
+      </Title>
+      <Text size="sm">{t('export.report-text')}</Text>
+      <dl className="run-facts">
+        {files.map((file) => (
+          <div key={file}>
+            <dt className="path">{fileNames[file]}</dt>
+            <dd>{t(`export.file.${file}`)}</dd>
+          </div>
+        ))}
+      </dl>
+      <div className="export-buttons">
+        <Button
+          variant="default"
+          leftSection={<IconFileText size={16} />}
+          loading={openReport.isPending}
+          onClick={() => openReport.mutate({ id })}
+        >
+          {t('run.open-report')}
+        </Button>
+        <Button variant="default" onClick={() => reveal.mutate({ id })}>
+          {t('app.reveal')}
+        </Button>
+      </div>
+    </Paper>
+  );
+}
+
+const fileNames = {
+  html: 'report.html',
+  json: 'report.json',
+  csv: 'layers.csv',
+  card: 'README.md',
+  recipe: 'recipe.json',
+} as const;

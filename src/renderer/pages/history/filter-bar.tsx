@@ -1,0 +1,52 @@
+import { Button, Group, MultiSelect, Select, TextInput } from '@mantine/core';
+import { IconSearch } from '@tabler/icons-react';
+import type { ReactElement } from 'react';
+
+import { runStates } from '../../../contract/history.ts';
+import { useAsk } from '../../queries.ts';
+import { useLabel } from '../../words.tsx';
+import type { Filter } from './use-filter.ts';
+
+export function FilterBar({ filter }: { filter: Filter }): ReactElement {
+  const t = useLabel();
+  const { data: models = [] } = useAsk('library.list', null);
+  const { search, states, model } = filter.values;
+  return (
+    <Group gap="xs" role="search">
+      <TextInput
+        type="search"
+        value={search}
+        onChange={(event) => filter.onSearch(event.currentTarget.value)}
+        placeholder={t('history.search')}
+        aria-label={t('history.search')}
+        leftSection={<IconSearch size={14} />}
+        w={260}
+      />
+      <MultiSelect
+        value={states}
+        onChange={(chosen) => filter.onStates(runStates.filter((state) => chosen.includes(state)))}
+        data={runStates.map((state) => ({ value: state, label: t(`state.${state}`) }))}
+        placeholder={states.length === 0 ? t('history.all-states') : ''}
+        aria-label={t('history.states')}
+        clearable
+        miw={170}
+        maw={420}
+      />
+      <Select
+        value={model}
+        onChange={filter.onModel}
+        data={models.map(({ id, name }) => ({ value: id, label: name }))}
+        placeholder={t('history.all-models')}
+        aria-label={t('history.models')}
+        clearable
+        searchable
+        w={200}
+      />
+      {filter.isSet && (
+        <Button variant="subtle" onClick={filter.clear}>
+          {t('history.clear-filter')}
+        </Button>
+      )}
+    </Group>
+  );
+}

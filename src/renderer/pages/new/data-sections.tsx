@@ -1,0 +1,91 @@
+import { Input, Stack, Text } from '@mantine/core';
+import type { ReactElement } from 'react';
+
+import { nameOfPath } from '../../../contract/recipe-command.ts';
+import { corpusPaths } from '../../../contract/words.ts';
+import { useBoot } from '../../boot.tsx';
+import { useLabel } from '../../words.tsx';
+import { withDatasets, withoutPath, withPaths } from './corpora.ts';
+import { DataItem, DataPicker } from './data-picker.tsx';
+import { demoCalibration, demoDataset } from './draft.ts';
+import { AmountField, Field, useForm } from './form.tsx';
+import { Section } from '../../components/section.tsx';
+
+export function CalibrationSection(): ReactElement {
+  const t = useLabel();
+  const { demo } = useBoot();
+  const { draft, set } = useForm();
+  const { calibration: corpus } = draft;
+  const paths = corpus ? corpusPaths(corpus) : [];
+  return (
+    <Section title={t('new.calibration')} text={t('new.calibration-text')}>
+      <Field name="calibration" group>
+        {({ id, error }) => (
+          <Stack gap={6}>
+            {paths.map((path) => (
+              <DataItem
+                key={path}
+                name={path === demo.calibration ? t('new.demo-texts') : nameOfPath(path)}
+                path={path}
+                onRemove={() => set('calibration', corpus && withoutPath(corpus, path))}
+              />
+            ))}
+            <DataPicker
+              id={id}
+              label={t('new.add-data')}
+              onChoose={(purpose, chosen) => set('calibration', withPaths(corpus, purpose, chosen))}
+              onDemo={paths.includes(demo.calibration) ? null : () => set('calibration', demoCalibration(demo))}
+            />
+            {error !== undefined && <Input.Error role="alert">{error}</Input.Error>}
+          </Stack>
+        )}
+      </Field>
+      <div className="field-row">
+        <AmountField name="sequences" />
+        <AmountField name="calibrationSeqlen" placeholder={t('text.seqlen-default')} />
+      </div>
+    </Section>
+  );
+}
+
+export function EvaluationSection(): ReactElement {
+  const t = useLabel();
+  const { demo } = useBoot();
+  const { draft, set } = useForm();
+  const { datasets } = draft;
+  const hasDemo = datasets.some(({ corpus }) => corpusPaths(corpus).includes(demo.evaluation));
+  return (
+    <Section title={t('new.evaluation')} text={t('new.evaluation-text')}>
+      <Field name="datasets" group>
+        {({ id, error }) => (
+          <Stack gap={6}>
+            {datasets.length === 0 && (
+              <Text size="xs" c="dimmed">
+                {t('new.no-datasets')}
+              </Text>
+            )}
+            {datasets.map(({ name, corpus }, index) => (
+              <DataItem
+                key={index}
+                name={name}
+                path={corpusPaths(corpus).join(', ')}
+                onRemove={() => set('datasets', datasets.toSpliced(index, 1))}
+              />
+            ))}
+            <DataPicker
+              id={id}
+              label={t('new.add-data')}
+              onChoose={(purpose, paths) => set('datasets', withDatasets(datasets, purpose, paths))}
+              onDemo={hasDemo ? null : () => set('datasets', [...datasets, demoDataset(demo)])}
+            />
+            {error !== undefined && <Input.Error role="alert">{error}</Input.Error>}
+          </Stack>
+        )}
+      </Field>
+      <div className="field-row">
+        <AmountField name="windows" placeholder={t('new.all')} />
+        <AmountField name="evaluationSeqlen" placeholder={t('text.seqlen-default')} />
+      </div>
+    </Section>
+  );
+}

@@ -1,0 +1,149 @@
+import type { Boot } from '../../../contract/bridge.ts';
+import { schedulerKinds } from '../../../contract/history.ts';
+import { presetRecipe, type PresetId } from '../../../contract/presets.ts';
+import type { Corpus, Dataset, Device, EstimateKind, Method, Recipe, Scheduler } from '../../../contract/recipe.ts';
+
+/** A number as it stands in its field; empty = left to the default. */
+export type Amount = number | string;
+export type SchedulerKind = Scheduler['kind'];
+
+/** What stands in the fields of the page: one or several recipes at once. Sparsities are in percent. */
+export interface Draft {
+  readonly model: string;
+  readonly method: Method;
+  readonly pattern: 'unstructured' | 'nm';
+  readonly n: Amount;
+  readonly m: Amount;
+  /** A list: `70, 75, 80`. */
+  readonly targets: string;
+  readonly schedulers: readonly SchedulerKind[];
+  readonly estimate: EstimateKind | null;
+  readonly groups: Amount;
+  readonly mapping: 'power' | 'linear' | null;
+  readonly power: Amount;
+  readonly range: Amount;
+  readonly min: Amount;
+  readonly max: Amount;
+  readonly lambda: Amount;
+  readonly owlM: Amount;
+  readonly epsilon: Amount;
+  readonly beta: Amount;
+  readonly sparsities: string;
+  readonly percdamp: Amount;
+  readonly calibration: Corpus | null;
+  readonly sequences: Amount;
+  readonly calibrationSeqlen: Amount;
+  readonly datasets: readonly Dataset[];
+  readonly windows: Amount;
+  readonly evaluationSeqlen: Amount;
+  readonly seed: Amount;
+  readonly device: Device;
+  readonly threads: Amount;
+  readonly blocks: Amount;
+}
+
+export type FieldName = keyof Draft;
+
+/** The fields of a recipe; of schedulers that it does not have, their defaults. */
+export function draftOf(recipe: Recipe): Draft {
+  const { model, method, nm, sparsity, scheduler, percdamp, calibration, evaluation, device } = recipe;
+  const kmeans = scheduler.kind === 'kmeans' ? scheduler : ({ min: 0, max: 0.95 } as const);
+  const owl = scheduler.kind === 'owl' ? scheduler : { lambda: 0.08, m: 5 };
+  return {
+    model,
+    method,
+    pattern: nm ? 'nm' : 'unstructured',
+    n: nm?.n ?? 2,
+    m: nm?.m ?? 4,
+    targets: String(percentOf(sparsity ?? 0.7)),
+    schedulers: [scheduler.kind],
+    estimate: ('estimate' in kmeans ? kmeans.estimate : undefined) ?? null,
+    groups: ('groups' in kmeans ? kmeans.groups : undefined) ?? '',
+    mapping: ('mapping' in kmeans ? kmeans.mapping : undefined) ?? null,
+    power: ('power' in kmeans ? kmeans.power : undefined) ?? '',
+    range: 'range' in kmeans && kmeans.range !== undefined ? percentOf(kmeans.range) : '',
+    min: percentOf(kmeans.min),
+    max: percentOf(kmeans.max),
+    lambda: owl.lambda,
+    owlM: owl.m,
+    epsilon: scheduler.kind === 'alpha' ? scheduler.epsilon : 0.3,
+    beta: (scheduler.kind === 'atp' ? scheduler.beta : undefined) ?? '',
+    sparsities: scheduler.kind === 'file' ? scheduler.path : '',
+    percdamp,
+    calibration: calibration.corpus,
+    sequences: calibration.sequences,
+    calibrationSeqlen: calibration.seqlen ?? '',
+    datasets: evaluation.datasets,
+    windows: evaluation.windows ?? '',
+    evaluationSeqlen: evaluation.seqlen ?? '',
+    seed: recipe.seed,
+    device,
+    threads: recipe.threads ?? '',
+    blocks: recipe.blocks ?? '',
+  };
+}
+
+/** Without the rounding of the product: 0.07 as 7, not 7.000000000000001. */
+export function percentOf(share: number): number {
+  return Number((100 * share).toPrecision(15));
+}
+
+/** The fields as a preset has them; the demo model comes with its texts, in the size of the command line's demo. */
+export function presetDraft(preset: PresetId, model: string, { demo, settings }: Boot): Draft {
+  const draft = draftOf(presetRecipe(preset, model));
+  const own = { ...draft, device: settings.device, threads: settings.threads ?? '' };
+  if (model !== demo.model) return own;
+  return {
+    ...own,
+    calibration: demoCalibration(demo),
+    sequences: 128,
+    calibrationSeqlen: 256,
+    datasets: [demoDataset(demo)],
+    windows: 256,
+    evaluationSeqlen: 256,
+  };
+}
+
+export function demoCalibration(demo: Boot['demo']): Corpus {
+  return { kind: 'texts', paths: [demo.calibration] };
+}
+
+export function demoDataset(demo: Boot['demo']): Dataset {
+  return { name: 'demo', corpus: { kind: 'texts', paths: [demo.evaluation] } };
+}
+
+/** The fields that differ from the preset's. */
+export function changedFields(draft: Draft, base: Draft): ReadonlySet<FieldName> {
+  return new Set(fieldNames(draft).filter((name) => !same(draft[name], base[name])));
+}
+
+/** The draft with another preset or model behind it: what the person has not changed follows. */
+export function rebase(draft: Draft, before: Draft, after: Draft): Draft {
+  const kept = fieldNames(draft).filter((name) => !same(draft[name], before[name]));
+  return { ...after, ...Object.fromEntries(kept.map((name) => [name, draft[name]])) };
+}
+
+/** What a preset is about: choosing one sets these, whatever stood there. */
+const presetFields = ['method', 'pattern', 'n', 'm', 'targets', 'schedulers'] as const;
+
+export function withPreset(draft: Draft, before: Draft, after: Draft): Draft {
+  const set = Object.fromEntries(presetFields.map((name) => [name, after[name]]));
+  return { ...rebase(draft, before, after), ...set };
+}
+
+export function withScheduler(draft: Draft, kind: SchedulerKind, chosen: 'in' | 'out'): readonly SchedulerKind[] {
+  const kinds = new Set(draft.schedulers);
+  if (chosen === 'in') kinds.add(kind);
+  else kinds.delete(kind);
+  return schedulerKinds.filter((each) => kinds.has(each));
+}
+
+function fieldNames(draft: Draft): FieldName[] {
+  return Object.keys(draft) as FieldName[];
+}
+
+function same(a: Draft[FieldName], b: Draft[FieldName]): boolean {
+  return typeof a === 'object' || typeof b === 'object'
+    ? JSON.stringify(a) === JSON.stringify(b)
+    : String(a) === String(b);
+}

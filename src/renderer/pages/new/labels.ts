@@ -1,0 +1,36 @@
+import type { LabelKey } from '../../../contract/messages/labels.ts';
+import type { FieldName } from './draft.ts';
+
+/** What each field is called. */
+export const fieldLabels = {
+  model: 'field.model',
+  method: 'field.method',
+  pattern: 'field.pattern',
+  n: 'new.n',
+  m: 'new.m',
+  targets: 'new.targets',
+  schedulers: 'new.schedulers',
+  estimate: 'field.estimate',
+  groups: 'new.groups',
+  mapping: 'new.mapping',
+  power: 'new.power',
+  range: 'new.range',
+  min: 'new.min',
+  max: 'new.max',
+  lambda: 'new.lambda',
+  owlM: 'new.owl-m',
+  epsilon: 'new.epsilon',
+  beta: 'new.beta',
+  sparsities: 'new.sparsities',
+  percdamp: 'field.damping',
+  calibration: 'new.calibration-data',
+  sequences: 'new.sequences',
+  calibrationSeqlen: 'new.calibration-seqlen',
+  datasets: 'new.datasets',
+  windows: 'new.windows',
+  evaluationSeqlen: 'new.evaluation-seqlen',
+  seed: 'field.seed',
+  device: 'field.device',
+  threads: 'field.threads',
+  blocks: 'field.blocks',
+} as const satisfies Readonly<Record<FieldName, LabelKey>>;

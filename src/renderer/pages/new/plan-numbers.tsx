@@ -1,0 +1,147 @@
+import { Badge, Table, Text } from '@mantine/core';
+import type { ReactElement } from 'react';
+
+import type { Trial } from '../../../contract/bridge.ts';
+import { bytes, duration, fixed, percent, whole } from '../../../contract/format.ts';
+import type { Plan } from '../../../contract/plan.ts';
+import { useLabel } from '../../words.tsx';
+import { fitsDisk, fitsMemory, peakOf } from './start.ts';
+import type { Planned } from './use-plan.ts';
+
+/** The figures of a plan; marked while they are those of the recipe before. */
+export function PlanNumbers({ planned, trial }: { planned: Planned; trial: Trial | null }): ReactElement {
+  const t = useLabel();
+  const { plan, isCurrent, isPlanning } = planned;
+  if (plan === null) {
+    return (
+      <Text size="sm" c="dimmed" role="status">
+        {isPlanning ? t('plan.planning') : t('plan.none')}
+      </Text>
+    );
+  }
+  return (
+    <div className="plan-numbers" data-stale={!isCurrent || undefined}>
+      {!isCurrent && (
+        <Badge size="sm" color="gray" variant="light" className="plan-stale">
+          {t('plan.stale')}
+        </Badge>
+      )}
+      <Needs plan={plan} trial={trial} />
+      <Gives plan={plan} />
+      <Stages plan={plan} />
+      {plan.warnings.some(({ code }) => code === 'plan.busy') && (
+        <Text size="xs" c="dimmed">
+          {t('plan.busy')}
+        </Text>
+      )}
+    </div>
+  );
+}
+
+function Needs({ plan, trial }: { plan: Plan; trial: Trial | null }): ReactElement {
+  const t = useLabel();
+  const { memory, disk } = plan;
+  const how = trial ? t('plan.measured', { blocks: trial.blocks }) : t('plan.estimated');
+  return (
+    <dl className="plan-list">
+      <Figure name={t('plan.time')} value={duration(trial?.seconds ?? plan.seconds)} note={how} />
+      <Figure
+        name={t('field.memory')}
+        value={bytes(peakOf(plan, trial))}
+        note={`${how}${t('plan.of-free', { free: bytes(memory.freeBytes) })}`}
+        isTooMuch={!fitsMemory(plan, trial)}
+      />
+      <Figure
+        name={t('plan.highest')}
+        value={t(`stage.${memory.stage}`)}
+        note={t('plan.largest', { what: t(`holder.${memory.largest}`), bytes: bytes(memory.largestBytes) })}
+      />
+      <Figure
+        name={t('plan.disk')}
+        value={bytes(disk.totalBytes)}
+        note={
+          disk.freeBytes === null
+            ? t('plan.disk-parts', { output: bytes(disk.outputBytes), meanwhile: bytes(disk.activationBytes) })
+            : t('plan.disk-free', {
+                output: bytes(disk.outputBytes),
+                meanwhile: bytes(disk.activationBytes),
+                free: bytes(disk.freeBytes),
+              })
+        }
+        isTooMuch={!fitsDisk(plan)}
+      />
+    </dl>
+  );
+}
+
+function Gives({ plan }: { plan: Plan }): ReactElement {
+  const t = useLabel();
+  const { size, model, evaluation } = plan;
+  const bits = (count: number): string => t('plan.bits', { bits: fixed((8 * count) / model.parameters, 2) });
+  return (
+    <dl className="plan-list">
+      <Figure
+        name={t('plan.dense')}
+        value={bytes(size.denseBytes)}
+        note={`${bits(size.denseBytes)} · ${t('plan.dense-text')}`}
+      />
+      <Figure
+        name={t('plan.non-zero')}
+        value={bytes(size.nonZeroBytes)}
+        note={`${bits(size.nonZeroBytes)} · ${t('plan.non-zero-text', { share: percent(size.nonZeroBytes / size.denseBytes, 0) })}`}
+      />
+      <Figure
+        name={t('new.evaluation')}
+        value={evaluation.length === 0 ? t('plan.no-evaluation') : t('plan.windows', { windows: windowsOf(plan) })}
+        note={evaluation.map(({ dataset, seqlen }) => `${dataset}, seqlen ${seqlen}`).join('; ')}
+      />
+    </dl>
+  );
+}
+
+function windowsOf({ evaluation }: Plan): string {
+  const about = evaluation.some(({ estimated }) => estimated) ? '≈ ' : '';
+  return `${about}${whole(evaluation.reduce((sum, { windows }) => sum + windows, 0))}`;
+}
+
+function Figure(props: { name: string; value: string; note: string; isTooMuch?: boolean }): ReactElement {
+  const { name, value, note, isTooMuch } = props;
+  return (
+    <div className="plan-figure" data-too-much={isTooMuch || undefined}>
+      <dt>{name}</dt>
+      <dd>
+        <span className="plan-value">{value}</span>
+        <span className="plan-note">{note}</span>
+      </dd>
+    </div>
+  );
+}
+
+function Stages({ plan: { stages, memory } }: { plan: Plan }): ReactElement {
+  const t = useLabel();
+  return (
+    <Table captionSide="top" className="plan-stages" verticalSpacing={2} horizontalSpacing={4}>
+      <Table.Caption>{t('plan.by-stage')}</Table.Caption>
+      <Table.Thead>
+        <Table.Tr>
+          <Table.Th scope="col">{t('field.stage')}</Table.Th>
+          <Table.Th scope="col" ta="right">
+            {t('plan.time')}
+          </Table.Th>
+          <Table.Th scope="col" ta="right">
+            {t('plan.memory')}
+          </Table.Th>
+        </Table.Tr>
+      </Table.Thead>
+      <Table.Tbody>
+        {stages.map(({ stage, seconds, peakMemoryBytes }) => (
+          <Table.Tr key={stage} fw={stage === memory.stage ? 600 : undefined}>
+            <Table.Td>{t(`stage.${stage}`)}</Table.Td>
+            <Table.Td ta="right">{duration(seconds)}</Table.Td>
+            <Table.Td ta="right">{bytes(peakMemoryBytes)}</Table.Td>
+          </Table.Tr>
+        ))}
+      </Table.Tbody>
+    </Table>
+  );
+}

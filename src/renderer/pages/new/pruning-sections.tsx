@@ -1,0 +1,112 @@
+import { Checkbox, SegmentedControl, Select, Stack, Text, TextInput } from '@mantine/core';
+import type { ReactElement } from 'react';
+
+import { schedulerKinds } from '../../../contract/history.ts';
+import { methods } from '../../../contract/recipe.ts';
+import { methodNames } from '../../../contract/words.ts';
+import { useLabel } from '../../words.tsx';
+import { withScheduler } from './draft.ts';
+import { AmountField, Field, useForm } from './form.tsx';
+import { SchedulerSettings } from './scheduler-settings.tsx';
+import { Section } from '../../components/section.tsx';
+
+/** Method, pattern and targets. */
+export function PruningSection(): ReactElement {
+  const t = useLabel();
+  const { draft, set } = useForm();
+  return (
+    <Section title={t('new.pruning')}>
+      <div className="field-row">
+        <Field name="method">
+          {(tied) => (
+            <Select
+              {...tied}
+              data={methods.map((value) => ({ value, label: methodNames[value] }))}
+              value={draft.method}
+              onChange={(value) => value && set('method', value)}
+              allowDeselect={false}
+            />
+          )}
+        </Field>
+        <Field name="pattern" group>
+          {() => (
+            <SegmentedControl
+              size="xs"
+              fullWidth
+              aria-label={t('field.pattern')}
+              data={[
+                { value: 'unstructured', label: t('text.unstructured') },
+                { value: 'nm', label: t('new.nm') },
+              ]}
+              value={draft.pattern}
+              onChange={(value) => set('pattern', value)}
+            />
+          )}
+        </Field>
+      </div>
+      <div className="field-row">
+        {draft.pattern === 'nm' ? (
+          <>
+            <AmountField name="n" />
+            <AmountField name="m" />
+          </>
+        ) : (
+          <Field name="targets" hint={t('new.targets-text')}>
+            {(tied) => (
+              <TextInput
+                {...tied}
+                value={draft.targets}
+                onChange={(event) => set('targets', event.currentTarget.value)}
+              />
+            )}
+          </Field>
+        )}
+        <AmountField name="percdamp" step={0.01} hint={t('new.damping-text')} />
+      </div>
+    </Section>
+  );
+}
+
+/** How the target is spread over the layers. */
+export function SchedulerSection(): ReactElement {
+  const t = useLabel();
+  const { draft, set } = useForm();
+  if (draft.pattern === 'nm') {
+    return (
+      <Section title={t('field.scheduler')}>
+        <Text size="sm">{t('new.scheduler-nm')}</Text>
+      </Section>
+    );
+  }
+  return (
+    <Section title={t('field.scheduler')} text={t('new.scheduler-text')}>
+      <Field name="schedulers" group>
+        {({ error }) => (
+          <Stack gap={4}>
+            <div className="checks">
+              {schedulerKinds.map((kind) => (
+                <Checkbox
+                  key={kind}
+                  size="xs"
+                  label={t(`new.scheduler.${kind}`)}
+                  checked={draft.schedulers.includes(kind)}
+                  onChange={(event) =>
+                    set('schedulers', withScheduler(draft, kind, event.currentTarget.checked ? 'in' : 'out'))
+                  }
+                />
+              ))}
+            </div>
+            {error !== undefined && (
+              <Text size="xs" c="var(--mantine-color-error)" role="alert">
+                {error}
+              </Text>
+            )}
+          </Stack>
+        )}
+      </Field>
+      {draft.schedulers.map((kind) => (
+        <SchedulerSettings key={kind} kind={kind} />
+      ))}
+    </Section>
+  );
+}

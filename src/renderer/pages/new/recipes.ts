@@ -1,0 +1,199 @@
+import type { z } from 'zod';
+
+import type { MessageParams } from '../../../contract/errors.ts';
+import type { ModelHead } from '../../../contract/library.ts';
+import type { LabelKey } from '../../../contract/messages/labels.ts';
+import { recipeInputSchema, type RecipeInput } from '../../../contract/recipe.ts';
+import { percentOf, type Amount, type Draft, type FieldName, type SchedulerKind } from './draft.ts';
+
+/** What is wrong with a field, as a label and its params. */
+export interface FieldError {
+  readonly key: LabelKey & `invalid.${string}`;
+  readonly params: MessageParams;
+}
+export type FieldErrors = Partial<Record<FieldName, FieldError>>;
+
+export interface Recipes {
+  /** One a target and scheduler; none while a field is wrong. */
+  readonly recipes: readonly RecipeInput[];
+  readonly errors: FieldErrors;
+}
+
+/** So many runs may be queued at once. */
+const most = 100;
+
+/** The recipes that the fields amount to, or what is wrong with them. `head` is what is known of the model. */
+export function recipesOf(draft: Draft, head: ModelHead | null): Recipes {
+  const targets = targetsOf(draft);
+  const drafts = settingsOf(draft, targets ?? [0.7]);
+  const parsed = drafts.map((settings) => recipeInputSchema.safeParse(settings));
+  const errors: FieldErrors = {
+    ...errorsOf(parsed.flatMap(({ error }) => error?.issues ?? [])),
+    ...missing(draft, targets, drafts.length),
+    ...beyondModel(draft, head),
+  };
+  const recipes = parsed.flatMap(({ data }) => data ?? []);
+  return { recipes: Object.keys(errors).length === 0 ? recipes : [], errors };
+}
+
+/** Shares, ascending as written; null where the list is no list of numbers. */
+function targetsOf({ targets }: Draft): readonly number[] | null {
+  const parts = targets.split(/[,;，、\s]+/).filter((part) => part !== '');
+  const numbers = parts.map((part) => Number(part.replace(/[%％]$/, '')));
+  if (numbers.length === 0 || numbers.some((value) => !(value >= 0 && value < 100))) return null;
+  return [...new Set(numbers)].map((percent) => shareOf(percent));
+}
+
+function settingsOf(draft: Draft, targets: readonly number[]): Record<string, unknown>[] {
+  const common = {
+    model: draft.model,
+    method: draft.method,
+    percdamp: numberOf(draft.percdamp),
+    calibration: {
+      corpus: draft.calibration,
+      sequences: numberOf(draft.sequences),
+      seqlen: numberOf(draft.calibrationSeqlen),
+    },
+    evaluation: {
+      datasets: draft.datasets,
+      windows: numberOf(draft.windows),
+      seqlen: numberOf(draft.evaluationSeqlen),
+    },
+    seed: numberOf(draft.seed),
+    device: draft.device,
+    threads: numberOf(draft.threads),
+    blocks: numberOf(draft.blocks),
+  };
+  if (draft.pattern === 'nm') return [{ ...common, nm: { n: numberOf(draft.n), m: numberOf(draft.m) } }];
+  return draft.schedulers.flatMap((kind) => {
+    const scheduler = schedulerOf(draft, kind);
+    if (kind === 'file') return [{ ...common, scheduler }];
+    return targets.map((sparsity) => ({ ...common, sparsity, scheduler }));
+  });
+}
+
+function schedulerOf(draft: Draft, kind: SchedulerKind): Record<string, unknown> {
+  switch (kind) {
+    case 'uniform':
+      return { kind };
+    case 'kmeans':
+      return {
+        kind,
+        ...given({ estimate: draft.estimate, groups: numberOf(draft.groups), mapping: draft.mapping }),
+        ...given({ power: numberOf(draft.power), range: shareOf(numberOf(draft.range)) }),
+        min: shareOf(numberOf(draft.min)),
+        max: shareOf(numberOf(draft.max)),
+      };
+    case 'owl':
+      return { kind, lambda: numberOf(draft.lambda), m: numberOf(draft.owlM) };
+    case 'alpha':
+      return { kind, epsilon: numberOf(draft.epsilon) };
+    case 'atp':
+      return { kind, ...given({ beta: numberOf(draft.beta) }) };
+    case 'file':
+      return { kind, path: draft.sparsities };
+  }
+}
+
+/** null where nothing is written, NaN where it is no number. */
+function numberOf(amount: Amount): number | null {
+  return String(amount).trim() === '' ? null : Number(amount);
+}
+
+function shareOf(percent: number): number;
+function shareOf(percent: number | null): number | null;
+function shareOf(percent: number | null): number | null {
+  return percent === null ? null : Number((percent / 100).toPrecision(15));
+}
+
+function given(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
+}
+
+/** What no schema of a single recipe sees. */
+function missing(draft: Draft, targets: readonly number[] | null, runs: number): FieldErrors {
+  const { datasets, schedulers, pattern } = draft;
+  const error = (name: FieldName, key: FieldError['key'], params: MessageParams = {}): FieldErrors => ({
+    [name]: { key, params },
+  });
+  const unstructured = pattern === 'unstructured';
+  const names = datasets.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  return {
+    ...(draft.model === '' && error('model', 'invalid.no-model')),
+    ...(unstructured && targets === null && error('targets', 'invalid.targets')),
+    ...(unstructured && schedulers.length === 0 && error('schedulers', 'invalid.no-scheduler')),
+    ...(runs > most && error('targets', 'invalid.too-many', { runs, most })),
+    ...(unstructured &&
+      schedulers.includes('file') &&
+      draft.sparsities === '' &&
+      error('sparsities', 'invalid.no-file')),
+    ...(draft.calibration === null && needsCalibration(draft) && error('calibration', 'invalid.no-calibration')),
+    ...(twice !== undefined && error('datasets', 'invalid.two-datasets', { name: twice })),
+  };
+}
+
+function needsCalibration({ method, pattern, schedulers }: Draft): boolean {
+  return (
+    method !== 'magnitude' ||
+    (pattern === 'unstructured' && schedulers.some((kind) => kind === 'kmeans' || kind === 'owl'))
+  );
+}
+
+function beyondModel(draft: Draft, head: ModelHead | null): FieldErrors {
+  if (head === null) return {};
+  const limits = { calibrationSeqlen: head.maxSeqlen, evaluationSeqlen: head.maxSeqlen, blocks: head.blocks } as const;
+  const names = (Object.keys(limits) as (keyof typeof limits)[]).filter((name) => Number(draft[name]) > limits[name]);
+  return Object.fromEntries(
+    names.map((name) => [name, { key: 'invalid.beyond-model', params: { limit: limits[name] } } satisfies FieldError]),
+  );
+}
+
+/** Where a field of a recipe stands on the page. */
+const places: Readonly<Record<string, FieldName>> = {
+  nm: 'n',
+  'nm.n': 'n',
+  'nm.m': 'm',
+  percdamp: 'percdamp',
+  'calibration.sequences': 'sequences',
+  'calibration.seqlen': 'calibrationSeqlen',
+  'evaluation.datasets': 'datasets',
+  'evaluation.windows': 'windows',
+  'evaluation.seqlen': 'evaluationSeqlen',
+  seed: 'seed',
+  threads: 'threads',
+  blocks: 'blocks',
+  'scheduler.groups': 'groups',
+  'scheduler.power': 'power',
+  'scheduler.range': 'range',
+  'scheduler.min': 'min',
+  'scheduler.max': 'max',
+  'scheduler.lambda': 'lambda',
+  'scheduler.m': 'owlM',
+  'scheduler.epsilon': 'epsilon',
+  'scheduler.beta': 'beta',
+};
+
+const inPercent: ReadonlySet<FieldName> = new Set(['range', 'min', 'max']);
+
+function errorsOf(issues: readonly z.core.$ZodIssue[]): FieldErrors {
+  return Object.fromEntries(
+    issues.flatMap((issue) => {
+      const name = places[issue.path.join('.')];
+      return name === undefined ? [] : [[name, errorOf(issue, name)]];
+    }),
+  );
+}
+
+function errorOf(issue: z.core.$ZodIssue, name: FieldName): FieldError {
+  const limit = (value: number | bigint): MessageParams => ({
+    limit: inPercent.has(name) ? percentOf(Number(value)) : Number(value),
+  });
+  if (issue.code === 'too_small')
+    return { key: issue.inclusive === false ? 'invalid.above' : 'invalid.at-least', params: limit(issue.minimum) };
+  if (issue.code === 'too_big')
+    return { key: issue.inclusive === false ? 'invalid.below' : 'invalid.at-most', params: limit(issue.maximum) };
+  if (issue.code === 'invalid_type')
+    return { key: issue.expected === 'int' ? 'invalid.whole' : 'invalid.number', params: {} };
+  return { key: name === 'n' ? 'invalid.n-of-m' : 'invalid.number', params: {} };
+}

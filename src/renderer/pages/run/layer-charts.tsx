@@ -1,0 +1,131 @@
+import { SegmentedControl } from '@mantine/core';
+import { memo, useState, type ReactElement } from 'react';
+
+import { ErrorChart } from '../../../charts/error-chart.tsx';
+import { GroupChart } from '../../../charts/group-chart.tsx';
+import { LayerMap, type LayerMapValue } from '../../../charts/layer-map.tsx';
+import { SparsityChart } from '../../../charts/sparsity-chart.tsx';
+import type { Label } from '../../../contract/messages/labels.ts';
+import type { Centroid } from '../../../contract/report.ts';
+import type { LayerView } from '../../../contract/run-view.ts';
+import { ChartCard, type ChartNumbers } from '../../components/chart-card.tsx';
+import { LayerMarks } from '../../run/layer-marks.tsx';
+import { useLabel, useLocale } from '../../words.tsx';
+import { CentroidTable } from './centroid-table.tsx';
+
+interface LayerChartProps {
+  readonly layers: readonly LayerView[];
+  /** Of saved pictures. */
+  readonly file: string;
+  readonly onOpen: (layer: string) => void;
+}
+
+const colourings: readonly LayerMapValue[] = ['sparsity', 'group', 'estimate', 'error'];
+
+/** Blocks by layers, coloured by what the person chooses; as long as nothing is chosen, by what the run is measuring. */
+export const LayerMapCard = memo(function LayerMapCard({ layers, file, onOpen }: LayerChartProps): ReactElement {
+  const t = useLabel();
+  const locale = useLocale();
+  const [chosen, setChosen] = useState<LayerMapValue | null>(null);
+  const isCompressing = layers.some((layer) => layer.sparsity !== null);
+  const isEstimated = layers.some((layer) => layer.estimate !== null);
+  const colourBy = chosen ?? (isEstimated && !isCompressing ? 'estimate' : 'sparsity');
+  const controls = (
+    <SegmentedControl
+      size="xs"
+      aria-label={t('map.colour-by')}
+      value={colourBy}
+      onChange={(value) => setChosen(colourings.find((one) => one === value) ?? null)}
+      data={colourings.map((value) => ({ value, label: t(`map.by.${value}`) }))}
+    />
+  );
+  return (
+    <ChartCard
+      title={t('report.layer-map')}
+      fileName={`${file} ${colourBy}`}
+      numbers={() => layerNumbers(layers, t)}
+      controls={controls}
+    >
+      <LayerMarks layers={layers} label={t('report.layer-map')} onOpen={onOpen}>
+        <LayerMap layers={layers} colourBy={colourBy} locale={locale} />
+      </LayerMarks>
+    </ChartCard>
+  );
+});
+
+/** Estimates by group; nothing where the recipe needs no estimates. */
+export const GroupCard = memo(function GroupCard(
+  props: LayerChartProps & { centroids: readonly Centroid[]; inReport: boolean },
+): ReactElement | null {
+  const { layers, centroids, inReport, file, onOpen } = props;
+  const t = useLabel();
+  const locale = useLocale();
+  const estimated = layers.filter((layer) => layer.estimate !== null);
+  if (estimated.length === 0) return null;
+  return (
+    <ChartCard
+      title={t('report.groups')}
+      fileName={`${file} groups`}
+      numbers={() => columnsOf(layers, t, ['estimate', 'group'])}
+    >
+      <LayerMarks layers={estimated} label={t('report.groups')} onOpen={onOpen}>
+        <GroupChart layers={layers} centroids={centroids} locale={locale} />
+      </LayerMarks>
+      <CentroidTable centroids={centroids} inReport={inReport} />
+    </ChartCard>
+  );
+});
+
+export const SparsityCard = memo(function SparsityCard(
+  props: LayerChartProps & { target: number | null },
+): ReactElement {
+  const { layers, target, file, onOpen } = props;
+  const t = useLabel();
+  const locale = useLocale();
+  const known = layers.filter((layer) => layer.sparsity !== null);
+  return (
+    <ChartCard
+      title={t('report.sparsity')}
+      fileName={`${file} sparsity`}
+      numbers={() => columnsOf(layers, t, ['targetSparsity', 'sparsity'])}
+    >
+      <LayerMarks layers={known} label={t('report.sparsity')} onOpen={onOpen}>
+        <SparsityChart runs={[{ name: file, layers }]} target={target} locale={locale} />
+      </LayerMarks>
+    </ChartCard>
+  );
+});
+
+/** Nothing before the first error is measured. */
+export const ErrorCard = memo(function ErrorCard({ layers, file, onOpen }: LayerChartProps): ReactElement | null {
+  const t = useLabel();
+  const locale = useLocale();
+  const measured = layers.filter((layer) => layer.error !== null);
+  if (measured.length === 0) return null;
+  return (
+    <ChartCard
+      title={t('report.error')}
+      fileName={`${file} error`}
+      note={t('text.error-what')}
+      numbers={() => columnsOf(layers, t, ['error'])}
+    >
+      <LayerMarks layers={measured} label={t('report.error')} onOpen={onOpen}>
+        <ErrorChart layers={layers} locale={locale} />
+      </LayerMarks>
+    </ChartCard>
+  );
+});
+
+type Measured = 'estimate' | 'group' | 'targetSparsity' | 'sparsity' | 'error';
+
+function layerNumbers(layers: readonly LayerView[], t: Label): ChartNumbers {
+  return columnsOf(layers, t, ['group', 'estimate', 'targetSparsity', 'sparsity', 'error']);
+}
+
+/** Fields of all layers at full precision. */
+function columnsOf(layers: readonly LayerView[], t: Label, fields: readonly Measured[]): ChartNumbers {
+  return {
+    headings: [t('layer.name'), ...fields.map((field) => t(`layer.${field}`))],
+    rows: layers.map((layer) => [layer.name, ...fields.map((field) => layer[field])]),
+  };
+}

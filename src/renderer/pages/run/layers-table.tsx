@@ -1,0 +1,71 @@
+import { IconStack2 } from '@tabler/icons-react';
+import { useMemo, type ReactElement } from 'react';
+
+import { percent, significant, whole } from '../../../contract/format.ts';
+import type { LayerView } from '../../../contract/run-view.ts';
+import { DataTable, type Column } from '../../components/data-table.tsx';
+import { EmptyState } from '../../components/empty-state.tsx';
+import { Figure } from '../../run/figure.tsx';
+import { useLabel } from '../../words.tsx';
+
+type NumberField = 'block' | 'rows' | 'cols' | 'estimate' | 'group' | 'targetSparsity' | 'sparsity' | 'error';
+
+const share = (value: number): string => `${percent(value, 2)} %`;
+const numbers: readonly { field: NumberField; width: string; write: (value: number) => string }[] = [
+  { field: 'block', width: '70px', write: String },
+  { field: 'rows', width: '80px', write: whole },
+  { field: 'cols', width: '90px', write: whole },
+  { field: 'estimate', width: '104px', write: (value) => significant(value, 4) },
+  { field: 'group', width: '80px', write: String },
+  { field: 'targetSparsity', width: '92px', write: share },
+  { field: 'sparsity', width: '100px', write: share },
+  { field: 'error', width: '116px', write: (value) => significant(value, 4) },
+];
+
+/** Every layer with all its numbers. */
+export function LayersTable(props: {
+  layers: readonly LayerView[];
+  inReport: boolean;
+  onOpen: (layer: string) => void;
+}): ReactElement {
+  const { layers, inReport, onOpen } = props;
+  const t = useLabel();
+  const columns = useMemo((): Column<LayerView>[] => {
+    const places = new Map(layers.map(({ name }, place) => [name, place]));
+    return [
+      {
+        id: 'name',
+        header: t('layer.name'),
+        width: 'minmax(300px, 1fr)',
+        sort: ({ name }) => name,
+        cell: ({ name }) => <span title={name}>{name}</span>,
+      },
+      ...numbers.map(({ field, width, write }): Column<LayerView> => ({
+        id: field,
+        header: t(`layer.${field}`),
+        width,
+        numeric: true,
+        sort: (layer) => layer[field],
+        cell: (layer) => {
+          const value = layer[field];
+          return (
+            <Figure path={inReport ? `layers.${places.get(layer.name)}.${field}` : null}>
+              {value === null ? '–' : write(value)}
+            </Figure>
+          );
+        },
+      })),
+    ];
+  }, [layers, inReport, t]);
+  return (
+    <DataTable
+      label={t('run.layers')}
+      columns={columns}
+      rows={layers}
+      keyOf={({ name }) => name}
+      onOpen={({ name }) => onOpen(name)}
+      rowHeight={30}
+      empty={<EmptyState icon={<IconStack2 size={32} />} title={t('run.no-layers')} text={t('run.no-layers-text')} />}
+    />
+  );
+}

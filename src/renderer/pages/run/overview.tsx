@@ -1,0 +1,47 @@
+import { Text } from '@mantine/core';
+import { IconClock } from '@tabler/icons-react';
+import type { ReactElement } from 'react';
+
+import { EmptyState } from '../../components/empty-state.tsx';
+import { useLabel } from '../../words.tsx';
+import { ErrorCard, GroupCard, LayerMapCard, SparsityCard } from './layer-charts.tsx';
+import { Pace } from './pace.tsx';
+import { PerplexityCards } from './perplexity-cards.tsx';
+import { ResultCard } from './result-card.tsx';
+import type { ShownRun } from './run.ts';
+
+/** What a run has come to, in pictures and a few numbers. */
+export function Overview(props: { run: ShownRun; onOpenLayer: (layer: string) => void }): ReactElement {
+  const { run, onOpenLayer } = props;
+  const { row, report, view, layers } = run;
+  const t = useLabel();
+  const charts = { layers, file: row.name, onOpen: onOpenLayer };
+  return (
+    <div className="run-overview">
+      <aside className="run-side">
+        {report && <ResultCard row={row} report={report} />}
+        <Pace run={run} />
+      </aside>
+      <div className="run-charts">
+        <PerplexityCards row={row} report={report} perplexities={view.perplexities} />
+        {layers.length === 0 ? (
+          <EmptyState
+            icon={<IconClock size={32} />}
+            title={t(run.isLoading ? 'run.loading' : 'run.no-layers')}
+            text={t(row.state === 'queued' ? 'run.queued-text' : 'run.no-layers-text')}
+          />
+        ) : (
+          <>
+            <LayerMapCard {...charts} />
+            <SparsityCard {...charts} target={row.targetSparsity ?? report?.sparsity.target ?? null} />
+            <GroupCard {...charts} centroids={report?.centroids ?? view.centroids} inReport={report !== null} />
+            <ErrorCard {...charts} />
+          </>
+        )}
+        <Text size="xs" c="dimmed" className="run-note">
+          {t('text.schedule')}
+        </Text>
+      </div>
+    </div>
+  );
+}

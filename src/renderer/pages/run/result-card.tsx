@@ -1,0 +1,45 @@
+import { Paper, Title } from '@mantine/core';
+import type { ReactElement } from 'react';
+
+import { bytes, duration, percent } from '../../../contract/format.ts';
+import type { RunRow } from '../../../contract/history.ts';
+import type { Report } from '../../../contract/report.ts';
+import { totalSeconds } from '../../../contract/words.ts';
+import { Facts } from '../../run/facts.tsx';
+import { Figure } from '../../run/figure.tsx';
+import { useLabel } from '../../words.tsx';
+
+/** What came out, in a few numbers. */
+export function ResultCard({ row, report }: { row: RunRow; report: Report }): ReactElement {
+  const t = useLabel();
+  const { model, sparsity, peakMemoryBytes } = report;
+  return (
+    <Paper component="section" withBorder className="pace" aria-label={t('run.result')}>
+      <Title order={2} size="h5">
+        {t('run.result')}
+      </Title>
+      <Facts
+        rows={[
+          { name: t('field.sparsity-target'), text: `${percent(sparsity.target, 2)} %`, figure: 'sparsity.target' },
+          { name: t('field.sparsity-actual'), text: `${percent(sparsity.actual, 2)} %`, figure: 'sparsity.actual' },
+          {
+            name: t('field.blocks'),
+            text: (
+              <>
+                <Figure path="model.blocksCompressed">{model.blocksCompressed}</Figure>
+                {' / '}
+                <Figure path="model.blocks">{model.blocks}</Figure>
+              </>
+            ),
+          },
+          { name: t('field.size-dense'), text: bytes(model.bytes), figure: 'model.bytes' },
+          { name: t('field.size'), text: bytes(model.bytesCompressed), figure: 'model.bytesCompressed' },
+          ...(row.nonZeroBytes === null ? [] : [{ name: t('run.size-non-zero'), text: bytes(row.nonZeroBytes) }]),
+          { name: t('field.time'), text: duration(totalSeconds(report)) },
+          { name: t('field.memory'), text: bytes(peakMemoryBytes), figure: 'peakMemoryBytes' },
+        ]}
+      />
+      <p className="run-facts-note">{t('text.storage')}</p>
+    </Paper>
+  );
+}

@@ -1,0 +1,17 @@
+import type { Recipe } from '../../../contract/recipe.ts';
+import type { Report } from '../../../contract/report.ts';
+import type { RunRow } from '../../../contract/history.ts';
+import type { LayerView, RunView } from '../../../contract/run-view.ts';
+
+/** All that the page knows of a run. */
+export interface ShownRun {
+  readonly row: RunRow;
+  readonly recipe: Recipe;
+  /** null until the run is finished. */
+  readonly report: Report | null;
+  readonly view: RunView;
+  /** Of the report, or as far as the run has come. */
+  readonly layers: readonly LayerView[];
+  /** What the run told before the page opened is not here yet. */
+  readonly isLoading: boolean;
+}

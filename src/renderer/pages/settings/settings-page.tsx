@@ -1,0 +1,111 @@
+import { NumberInput, SegmentedControl, Select } from '@mantine/core';
+import { useQueryClient } from '@tanstack/react-query';
+import type { ReactElement, ReactNode } from 'react';
+
+import type { Boot } from '../../../contract/bridge.ts';
+import { devices } from '../../../contract/recipe.ts';
+import { languages, themes, type Settings } from '../../../contract/settings.ts';
+import { useBoot, useSettings } from '../../boot.tsx';
+import { PageHeader } from '../../components/page-header.tsx';
+import { useAct } from '../../queries.ts';
+import { useLabel } from '../../words.tsx';
+import { Section } from '../../components/section.tsx';
+import { DevicesSection } from './devices-section.tsx';
+import { StorageSection } from './storage-section.tsx';
+import { VersionsSection } from './versions-section.tsx';
+
+export function SettingsPage(): ReactElement {
+  const t = useLabel();
+  return (
+    <>
+      <PageHeader title={t('settings.title')} />
+      <div className="page-body">
+        <div className="settings">
+          <AppearanceSection />
+          <RunsSection />
+          <DevicesSection />
+          <StorageSection />
+          <VersionsSection />
+        </div>
+      </div>
+    </>
+  );
+}
+
+/** Sets and keeps settings; they are in force at once. */
+function useSet(): (changes: Partial<Settings>) => void {
+  const client = useQueryClient();
+  const { mutate } = useAct('settings.set');
+  return (changes) =>
+    mutate(changes, {
+      onSuccess: (settings) => client.setQueryData<Boot>(['app.boot', null], (boot) => boot && { ...boot, settings }),
+    });
+}
+
+function AppearanceSection(): ReactElement {
+  const t = useLabel();
+  const set = useSet();
+  const { language, theme } = useSettings();
+  return (
+    <Section title={t('settings.appearance')}>
+      <Choice label={t('settings.language')}>
+        <SegmentedControl
+          size="xs"
+          aria-label={t('settings.language')}
+          data={languages.map((value) => ({ value, label: t(`settings.language.${value}`) }))}
+          value={language}
+          onChange={(value) => set({ language: value })}
+        />
+      </Choice>
+      <Choice label={t('settings.theme')}>
+        <SegmentedControl
+          size="xs"
+          aria-label={t('settings.theme')}
+          data={themes.map((value) => ({ value, label: t(`settings.theme.${value}`) }))}
+          value={theme}
+          onChange={(value) => set({ theme: value })}
+        />
+      </Choice>
+    </Section>
+  );
+}
+
+function Choice({ label, children }: { label: string; children: ReactNode }): ReactElement {
+  return (
+    <div className="choice">
+      <span>{label}</span>
+      {children}
+    </div>
+  );
+}
+
+/** What new runs start from. */
+function RunsSection(): ReactElement {
+  const t = useLabel();
+  const set = useSet();
+  const { device, threads } = useSettings();
+  const { threads: all } = useBoot();
+  return (
+    <Section title={t('settings.new-runs')} text={t('settings.new-runs-text')}>
+      <div className="field-row">
+        <Select
+          label={t('field.device')}
+          data={devices.map((value) => ({ value, label: t(`device.${value}`) }))}
+          value={device}
+          onChange={(value) => value && set({ device: value })}
+          allowDeselect={false}
+        />
+        <NumberInput
+          label={t('field.threads')}
+          placeholder={t('new.all-threads', { threads: all })}
+          value={threads ?? ''}
+          min={1}
+          max={1024}
+          allowDecimal={false}
+          clampBehavior="strict"
+          onChange={(value) => set({ threads: typeof value === 'number' ? value : null })}
+        />
+      </div>
+    </Section>
+  );
+}

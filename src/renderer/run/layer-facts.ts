@@ -1,0 +1,34 @@
+import { fixed, percent, significant, whole } from '../../contract/format.ts';
+import type { Label } from '../../contract/messages/labels.ts';
+import type { LayerView } from '../../contract/run-view.ts';
+
+export interface LayerFact {
+  /** The field of the layer in the report. */
+  readonly field: keyof LayerView;
+  readonly label: string;
+  readonly text: string;
+}
+
+/** All that is known of a layer but its name, in words. */
+export function layerFacts(layer: LayerView, t: Label): LayerFact[] {
+  const { block, type, rows, cols, estimate, group, targetSparsity, sparsity, error } = layer;
+  const known = (value: number | null, write: (value: number) => string): string =>
+    value === null ? t('chart.none') : write(value);
+  const share = (value: number): string => `${percent(value, 2)} %`;
+  return [
+    { field: 'block', label: t('axis.block'), text: String(block) },
+    { field: 'type', label: t('layer.type'), text: type },
+    { field: 'rows', label: t('layer.rows'), text: whole(rows) },
+    { field: 'cols', label: t('layer.cols'), text: whole(cols) },
+    { field: 'estimate', label: t('layer.estimate'), text: known(estimate, (value) => significant(value, 4)) },
+    { field: 'group', label: t('field.group'), text: known(group, String) },
+    { field: 'targetSparsity', label: t('field.sparsity-target'), text: known(targetSparsity, share) },
+    { field: 'sparsity', label: t('field.sparsity-actual'), text: known(sparsity, share) },
+    { field: 'error', label: t('axis.error'), text: known(error, (value) => significant(value, 4)) },
+  ];
+}
+
+/** log10 of an estimate with two decimals, as the charts have it. */
+export function logEstimate(estimate: number | null): string {
+  return estimate !== null && estimate > 0 ? fixed(Math.log10(estimate), 2) : '–';
+}

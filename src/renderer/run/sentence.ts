@@ -1,0 +1,54 @@
+import type { MessageParams } from '../../contract/errors.ts';
+import type { RunEvent, Stage } from '../../contract/events.ts';
+import { duration, perplexity, percent, significant } from '../../contract/format.ts';
+import { en } from '../../contract/messages/en.ts';
+import { message, type ErrorCode, type Locale } from '../../contract/messages/index.ts';
+import type { Label } from '../../contract/messages/labels.ts';
+
+/** The sentence of a code that a run told; one of another version is shown as it came. */
+export function sentenceOf({ code, params }: { code: string; params: MessageParams }, locale: Locale): string {
+  return isCode(code) ? message(code, params, locale) : `${code} ${JSON.stringify(params)}`;
+}
+
+function isCode(code: string): code is ErrorCode {
+  return Object.hasOwn(en, code);
+}
+
+export function stageName(stage: Stage, t: Label): string {
+  return t(`stage.${stage}`);
+}
+
+/** An event as a line of the log. */
+export function eventSentence(event: Exclude<RunEvent, { type: 'progress' }>, t: Label, locale: Locale): string {
+  switch (event.type) {
+    case 'started':
+      return t(event.resumed ? 'log.resumed' : 'log.started', { fingerprint: event.fingerprint });
+    case 'stage':
+      return t(`log.stage-${event.state}`, { stage: stageName(event.stage, t), time: duration(event.seconds) });
+    case 'layers':
+      return t('log.layers', { layers: event.layers.length });
+    case 'estimate':
+      return t('log.estimate', { layer: event.layer, value: significant(event.estimate, 3) });
+    case 'schedule':
+      return t('log.schedule', { layers: Object.keys(event.sparsities).length, groups: event.centroids.length });
+    case 'layer': {
+      const { name, sparsity, error } = event.layer;
+      const params = { layer: name, sparsity: percent(sparsity, 2) };
+      return error === null
+        ? t('log.layer', params)
+        : t('log.layer-error', { ...params, error: significant(error, 3) });
+    }
+    case 'block':
+      return t('log.block', { block: event.block + 1, blocks: event.blocks, time: duration(event.seconds) });
+    case 'perplexity': {
+      const { dataset, seqlen, windows, perplexity: value } = event.result;
+      return t(`log.perplexity-${event.which}`, { dataset, seqlen, windows, value: perplexity(value) });
+    }
+    case 'warning':
+      return t('log.warning', { text: sentenceOf(event, locale) });
+    case 'finished':
+      return t('log.finished', { time: duration(event.seconds) });
+    case 'failed':
+      return t('log.failed', { text: sentenceOf(event, locale) });
+  }
+}

@@ -1,0 +1,50 @@
+import { AppShell } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { spotlight } from '@mantine/spotlight';
+import { Outlet } from '@tanstack/react-router';
+import type { ReactElement } from 'react';
+
+import { useFreshAnswers } from '../queries.ts';
+import { useLabel } from '../words.tsx';
+import { useCommands } from './commands.tsx';
+import { DropZone } from './drop-zone.tsx';
+import { Navigation } from './navigation.tsx';
+import { Interrupted, Notices } from './notices.tsx';
+import { Search } from './search.tsx';
+import { ShortcutsDialog } from './shortcuts-dialog.tsx';
+import { useShortcuts } from './use-shortcuts.ts';
+
+/** The frame around every page: navigation, notices, search, shortcuts, and the place to drop models. */
+export function Shell(): ReactElement {
+  useFreshAnswers();
+  const t = useLabel();
+  const [helps, help] = useDisclosure(false);
+  const commands = useCommands({ help: help.open, search: spotlight.open });
+  useShortcuts(commands);
+  return (
+    <AppShell navbar={{ width: 208, breakpoint: 0 }} padding={0}>
+      <a className="skip-link" href="#main" onClick={focusMain}>
+        {t('app.skip')}
+      </a>
+      <AppShell.Navbar aria-label={t('app.navigation')}>
+        <Navigation onSearch={spotlight.open} onHelp={help.open} />
+      </AppShell.Navbar>
+      <AppShell.Main id="main" tabIndex={-1} className="main">
+        <div className="notices">
+          <Notices />
+          <Interrupted />
+        </div>
+        <Outlet />
+      </AppShell.Main>
+      <Search commands={commands} />
+      <ShortcutsDialog opened={helps} onClose={help.close} commands={commands} />
+      <DropZone />
+    </AppShell>
+  );
+}
+
+/** Moves the focus without changing the address, which the router reads. */
+function focusMain(event: { preventDefault: () => void }): void {
+  event.preventDefault();
+  document.getElementById('main')?.focus();
+}

@@ -1,0 +1,86 @@
+import {
+  questions,
+  type Order,
+  type Question,
+  type QuestionName,
+  type Reply,
+  type Told,
+  type Word,
+} from '../contract/engine.ts';
+import { failureOf } from '../contract/failure.ts';
+
+type Answering<N extends QuestionName> = (
+  question: Question<N>,
+  told: { signal: AbortSignal; tell: (value: Told<N>) => void },
+) => Promise<Reply<N>>;
+
+/** What each question is answered by; a module is loaded when it is first needed, so that light questions start fast. */
+const answers: { readonly [N in QuestionName]: Answering<N> } = {
+  head: async ({ path }) => {
+    const { readHead } = await import('./model/head.ts');
+    return await readHead(path);
+  },
+  tensors: async ({ path }) => {
+    const { readTensors } = await import('./model/head.ts');
+    return await readTensors(path);
+  },
+  zeros: async ({ path }, { signal, tell }) => {
+    const { countZeros } = await import('./model/inspect.ts');
+    for await (const { name, zeros } of countZeros(path, signal)) tell([{ name, zeros }]);
+    return null;
+  },
+  plan: async ({ recipe, out }, { signal }) => {
+    const { plan } = await import('./plan/plan.ts');
+    return await plan(recipe, { out, signal });
+  },
+  devices: async ({ threads }) => {
+    const { listDevices } = await import('./runtime/devices.ts');
+    const reports = await listDevices(threads);
+    return reports.map(({ failure, ...report }) => ({ ...report, failure: failure && failureOf(failure) }));
+  },
+  try: async ({ recipe, folder }, { signal, tell }) => {
+    const { tryRecipe } = await import('./trial.ts');
+    return await tryRecipe(recipe, folder, { signal, onProgress: tell });
+  },
+  versions: async () => {
+    const { engineVersions } = await import('./run/versions.ts');
+    return engineVersions();
+  },
+};
+
+/** Answers main's questions, each under a number of its own; a forgotten one ends as cancelled. */
+export class Server {
+  readonly #say: (word: Word) => void;
+  readonly #open = new Map<number, AbortController>();
+
+  constructor(say: (word: Word) => void) {
+    this.#say = say;
+  }
+
+  take(order: Order): void {
+    if (order.kind === 'forget') this.#open.get(order.id)?.abort();
+    if (order.kind === 'ask') void this.#answer(order.id, order.name, order.input);
+  }
+
+  async #answer(id: number, name: QuestionName, input: unknown): Promise<void> {
+    const abort = new AbortController();
+    this.#open.set(id, abort);
+    try {
+      const tell = (value: unknown): void => this.#say({ kind: 'told', id, value });
+      const value = await answer(name, input, { signal: abort.signal, tell });
+      this.#say({ kind: 'reply', id, value });
+    } catch (error) {
+      this.#say({ kind: 'refusal', id, failure: failureOf(error) });
+    } finally {
+      this.#open.delete(id);
+    }
+  }
+}
+
+async function answer<N extends QuestionName>(
+  name: N,
+  input: unknown,
+  telling: { signal: AbortSignal; tell: (value: Told<N>) => void },
+): Promise<Reply<N>> {
+  return await answers[name](questions[name].input.parse(input) as Question<N>, telling);
+}

@@ -1,0 +1,64 @@
+import { join } from 'node:path';
+
+import type { Progress, Trial } from '../contract/bridge.ts';
+import type { RunEvent } from '../contract/events.ts';
+import type { Plan, StagePlan } from '../contract/plan.ts';
+import type { Recipe } from '../contract/recipe.ts';
+import type { Report } from '../contract/report.ts';
+import { compress } from './engine.ts';
+import { plan } from './plan/plan.ts';
+
+/** Blocks and evaluation windows of a trial: enough to time a recipe by, few enough to wait for. */
+const BLOCKS = 2;
+const WINDOWS = 8;
+
+/** Compresses the recipe's first blocks in `folder` and scales each stage of its plan by measured / planned. */
+export async function tryRecipe(
+  recipe: Recipe,
+  folder: string,
+  options: { signal: AbortSignal; onProgress: (progress: Progress) => void },
+): Promise<Trial> {
+  const { signal, onProgress } = options;
+  const whole = await plan(recipe, { signal });
+  const small: Recipe = {
+    ...recipe,
+    blocks: Math.min(BLOCKS, whole.model.blocksCompressed),
+    evaluation: { ...recipe.evaluation, windows: Math.min(WINDOWS, recipe.evaluation.windows ?? WINDOWS) },
+  };
+  const planned = await plan(small, { signal });
+  const started = performance.now();
+  const report = await compress(small, join(folder, 'run'), {
+    signal,
+    onEvent: (event) => tell(event, planned, started, onProgress),
+  });
+  const seconds = whole.stages.map((stage) => stage.seconds * ratio(stage, planned, report));
+  return {
+    blocks: small.blocks ?? BLOCKS,
+    seconds: seconds.reduce((a, b) => a + b, 0),
+    peakMemoryBytes: report.peakMemoryBytes,
+  };
+}
+
+/** Kinds of work that a report keeps apart and a plan counts as the stage `compress`. */
+const compressing = ['forward', 'gram', 'factor', 'solve', 'propagate'];
+
+/** Measured / planned seconds of a stage; 1 where the trial found it kept from an earlier run, and so measured nothing. */
+function ratio({ stage }: StagePlan, planned: Plan, { seconds }: Report): number {
+  const expected = planned.stages.find((other) => other.stage === stage)?.seconds ?? 0;
+  const kinds = stage === 'compress' ? compressing : [stage];
+  const measured = kinds.reduce((sum, kind) => sum + (seconds[kind] ?? 0), 0);
+  return expected > 0 && measured > 0 ? measured / expected : 1;
+}
+
+/** Progress over all stages, each weighed by its planned seconds. */
+function tell(event: RunEvent, planned: Plan, started: number, onProgress: (progress: Progress) => void): void {
+  if (event.type !== 'progress') return;
+  const before = planned.stages.findIndex(({ stage }) => stage === event.stage);
+  if (before < 0) return;
+  const sum = (stages: readonly StagePlan[]): number => stages.reduce((total, { seconds }) => total + seconds, 0);
+  const total = sum(planned.stages);
+  const done =
+    sum(planned.stages.slice(0, before)) + (planned.stages[before]?.seconds ?? 0) * (event.done / event.total);
+  const elapsed = (performance.now() - started) / 1000;
+  onProgress({ done, total, remainingSeconds: done > 0 ? (elapsed * (total - done)) / done : null });
+}
