@@ -1,6 +1,6 @@
 import { scaleLog } from 'd3-scale';
 import { line } from 'd3-shape';
-import type { ReactElement } from 'react';
+import { memo, type ReactElement } from 'react';
 
 import type { Locale } from '../contract/messages/index.ts';
 import { labels } from '../contract/messages/labels.ts';
@@ -17,9 +17,10 @@ export function ErrorChart({ layers, locale }: { layers: readonly ChartLayer[]; 
   const y = scaleLog(decades(low, high), [plot.bottom, plot.top]);
   const x = layerX(layers.length);
   const columns = columnsOf(layers);
+  const series = new Map(columns.map(({ type }, i) => [type, i]));
   const points = layers.flatMap((layer, i) => {
     if (layer.error === null) return [];
-    return [{ layer, error: layer.error, x: x(i), y: layer.error > 0 ? y(layer.error) : plot.bottom }];
+    return [{ layer, x: x(i), y: layer.error > 0 ? y(layer.error) : plot.bottom }];
   });
   const path = line<(typeof points)[number]>(
     (point) => point.x,
@@ -29,37 +30,54 @@ export function ErrorChart({ layers, locale }: { layers: readonly ChartLayer[]; 
     <Picture width={plot.width} height={plot.height} label={t('chart.error.label', { layers: points.length })}>
       <ValueAxis ticks={ticksAt(y, logTicks(y), writeLogTick)} title={t('axis.error')} />
       <LayerAxis layers={layers} title={t('axis.blocks')} />
-      {columns.map(({ type }, series) => {
-        const { fill, dash } = seriesStyle(series);
-        const ofType = points.filter((point) => point.layer.type === type && point.error > 0);
+      {columns.map(({ type }, i) => {
+        const { fill, dash } = seriesStyle(i);
+        const ofType = points.filter((point) => point.layer.type === type && (point.layer.error ?? 0) > 0);
         return (
           <path key={type} d={path(ofType) ?? ''} fill="none" stroke={fill} strokeDasharray={dash} opacity={0.7} />
         );
       })}
-      {points.map(({ layer, error, x: place, y: height }) => (
-        <Mark
+      {points.map(({ layer, x: place, y: height }) => (
+        <ErrorMark
           key={layer.name}
-          layer={layer.name}
+          layer={layer}
           x={place}
           y={height}
           area={markArea(layers.length)}
-          series={seriesStyle(columns.findIndex(({ type }) => type === layer.type))}
-          hollow={error <= 0}
-          title={[
-            layer.name,
-            t('chart.mark.error', { value: significant(error, 3) }),
-            ...(error > 0 ? [] : [t('chart.zero')]),
-          ].join('\n')}
+          series={series.get(layer.type) ?? 0}
+          locale={locale}
         />
       ))}
       <Legend
-        entries={columns.map(({ type, heading }, series) => ({
+        entries={columns.map(({ type, heading }, i) => ({
           key: type,
           text: heading,
           y: plot.top,
-          series: seriesStyle(series),
+          series: seriesStyle(i),
         }))}
       />
     </Picture>
   );
 }
+
+/** Drawn again only when its layer or its place changes. */
+const ErrorMark = memo(function ErrorMark(props: {
+  layer: ChartLayer;
+  x: number;
+  y: number;
+  area: number;
+  series: number;
+  locale: Locale;
+}): ReactElement {
+  const { layer, x, y, area, series, locale } = props;
+  const t = labels(locale);
+  const error = layer.error ?? 0;
+  const title = [
+    layer.name,
+    t('chart.mark.error', { value: significant(error, 3) }),
+    ...(error > 0 ? [] : [t('chart.zero')]),
+  ].join('\n');
+  return (
+    <Mark layer={layer.name} x={x} y={y} area={area} series={seriesStyle(series)} hollow={error <= 0} title={title} />
+  );
+});

@@ -1,5 +1,5 @@
 import { scaleLinear } from 'd3-scale';
-import type { ReactElement } from 'react';
+import { memo, type ReactElement } from 'react';
 
 import type { Locale } from '../contract/messages/index.ts';
 import { labels } from '../contract/messages/labels.ts';
@@ -60,24 +60,9 @@ export function GroupChart(props: {
       {layers.map((layer, i) => {
         if (layer.estimate === null) return null;
         const value = log10(layer.estimate);
-        const title = [
-          layer.name,
-          t('chart.mark.estimate', { value: significant(layer.estimate, 3) }),
-          ...(layer.group === null ? [] : [t('chart.group', { group: layer.group })]),
-          ...(value === null ? [t('chart.zero')] : []),
-        ];
-        return (
-          <Mark
-            key={layer.name}
-            layer={layer.name}
-            x={x(i)}
-            y={value === null ? plot.bottom : y(value)}
-            area={area}
-            series={seriesStyle(centroids.length > 0 ? (layer.group ?? 0) : 0)}
-            hollow={value === null}
-            title={title.join('\n')}
-          />
-        );
+        const series = centroids.length > 0 ? (layer.group ?? 0) : 0;
+        const y0 = value === null ? plot.bottom : y(value);
+        return <GroupMark key={layer.name} layer={layer} x={x(i)} y={y0} area={area} series={series} locale={locale} />;
       })}
       <Legend
         entries={centroids.map((centroid) => ({
@@ -90,3 +75,24 @@ export function GroupChart(props: {
     </Picture>
   );
 }
+
+/** Drawn again only when its layer or its place changes. */
+const GroupMark = memo(function GroupMark(props: {
+  layer: ChartLayer;
+  x: number;
+  y: number;
+  area: number;
+  series: number;
+  locale: Locale;
+}): ReactElement {
+  const { layer, x, y, area, series, locale } = props;
+  const t = labels(locale);
+  const isZero = log10(layer.estimate) === null;
+  const title = [
+    layer.name,
+    t('chart.mark.estimate', { value: significant(layer.estimate ?? 0, 3) }),
+    ...(layer.group === null ? [] : [t('chart.group', { group: layer.group })]),
+    ...(isZero ? [t('chart.zero')] : []),
+  ].join('\n');
+  return <Mark layer={layer.name} x={x} y={y} area={area} series={seriesStyle(series)} hollow={isZero} title={title} />;
+});

@@ -1,5 +1,5 @@
 import { scaleLinear } from 'd3-scale';
-import { memo, type ReactElement } from 'react';
+import { memo, useMemo, type ReactElement } from 'react';
 
 import type { Locale } from '../contract/messages/index.ts';
 import { labels } from '../contract/messages/labels.ts';
@@ -17,6 +17,7 @@ interface Shade {
 
 /** How a cell's value is read, written and coloured; the legend's bar runs from `low` to `high`. */
 interface Reading {
+  readonly name: LayerMapValue;
   readonly of: (layer: ChartLayer) => number | null;
   readonly write: (value: number) => string;
   readonly shade: (value: number) => Shade;
@@ -27,6 +28,7 @@ interface Reading {
 const left = 46;
 const top = 26;
 const legendHeight = 46;
+const lowRow = 14;
 
 /** Ends of the colour scale of estimates and errors, log10. */
 export type LayerMapRange = readonly [low: number, high: number];
@@ -51,8 +53,8 @@ export function LayerMap(props: {
   const t = labels(locale);
   const columns = columnsOf(layers);
   const blocks = byBlock(layers);
-  const reading = readingOf(colourBy, range ?? layerMapRange(colourBy, layers) ?? [0, 1]);
-  const none = t('chart.none');
+  const [low, high] = range ?? layerMapRange(colourBy, layers) ?? [0, 1];
+  const reading = useMemo(() => readingOf(colourBy, low, high), [colourBy, low, high]);
   const height = Math.min(22, Math.max(10, Math.floor(1000 / Math.max(1, blocks.length))));
   const width = Math.min(104, Math.max(34, Math.floor(700 / Math.max(1, columns.length))));
   const places = new Map(columns.map(({ type }, column) => [type, left + column * width]));
@@ -78,24 +80,17 @@ export function LayerMap(props: {
           <text x={left - 8} y={height / 2} dy="0.35em" textAnchor="end">
             {block}
           </text>
-          {inBlock.map((layer) => {
-            const value = reading.of(layer);
-            const text = value === null ? null : reading.write(value);
-            const shade = value === null ? unknown : reading.shade(value);
-            return (
-              <Cell
-                key={layer.name}
-                layer={layer.name}
-                title={`${layer.name}\n${name}: ${text ?? none}`}
-                text={text}
-                fill={shade.fill}
-                textFill={shade.text}
-                x={places.get(layer.type) ?? left}
-                width={width}
-                height={height}
-              />
-            );
-          })}
+          {inBlock.map((layer) => (
+            <Cell
+              key={layer.name}
+              layer={layer}
+              reading={reading}
+              x={places.get(layer.type) ?? left}
+              width={width}
+              height={height}
+              locale={locale}
+            />
+          ))}
         </g>
       ))}
       <g transform={`translate(${left} ${bottom + 14})`}>
@@ -107,54 +102,56 @@ export function LayerMap(props: {
 
 const unknown: Shade = { fill: 'none', text: 'currentColor' };
 
-function readingOf(colourBy: LayerMapValue, [low, high]: LayerMapRange): Reading {
-  if (colourBy === 'sparsity') {
+function readingOf(name: LayerMapValue, low: number, high: number): Reading {
+  if (name === 'sparsity') {
     const range = { low: '0', high: '100' };
-    return { of: (layer) => layer.sparsity, write: (value) => percent(value, 1), shade: sequential, range };
+    return { name, of: (layer) => layer.sparsity, write: (value) => percent(value, 1), shade: sequential, range };
   }
-  if (colourBy === 'group') return { of: (layer) => layer.group, write: String, shade: seriesStyle, range: null };
+  if (name === 'group') return { name, of: (layer) => layer.group, write: String, shade: seriesStyle, range: null };
 
-  const of = (layer: ChartLayer): number | null => layer[colourBy];
+  const of = (layer: ChartLayer): number | null => layer[name];
   const place = scaleLinear([low, high === low ? low + 1 : high], [0, 1]);
   const shade = (value: number): Shade => sequential(value > 0 ? place(Math.log10(value)) : 0);
-  if (colourBy === 'error') {
+  if (name === 'error') {
     const range = { low: significant(10 ** low, 2), high: significant(10 ** high, 2) };
-    return { of, write: (value) => significant(value, 2), shade, range };
+    return { name, of, write: (value) => significant(value, 2), shade, range };
   }
   const write = (value: number): string => (value > 0 ? fixed(Math.log10(value), 2) : `−∞`);
-  return { of, write, shade, range: { low: fixed(low, 2), high: fixed(high, 2) } };
+  return { name, of, write, shade, range: { low: fixed(low, 2), high: fixed(high, 2) } };
 }
 
 interface CellProps {
-  readonly layer: string;
-  readonly title: string;
-  /** The value as written; null where there is none. */
-  readonly text: string | null;
-  readonly fill: string;
-  readonly textFill: string;
+  readonly layer: ChartLayer;
+  readonly reading: Reading;
   readonly x: number;
   readonly width: number;
   readonly height: number;
+  readonly locale: Locale;
 }
 
-/** Drawn again only when what it shows changes: a run fills hundreds of them while it goes. */
-const Cell = memo(function Cell({ layer, title, text, fill, textFill, x, width, height }: CellProps): ReactElement {
-  const written = text ?? '–';
+/** Drawn again only when its layer changes: a run fills hundreds of cells while it goes. */
+const Cell = memo(function Cell({ layer, reading, x, width, height, locale }: CellProps): ReactElement {
+  const t = labels(locale);
+  const value = reading.of(layer);
+  const text = value === null ? null : reading.write(value);
+  const shade = value === null ? unknown : reading.shade(value);
+  // In low rows the dashed frame says it: hundreds of dashes would be laid out for nothing.
+  const shown = text ?? (height < lowRow ? '' : '–');
   return (
-    <g data-layer={layer}>
-      <title>{title}</title>
+    <g data-layer={layer.name}>
+      <title>{`${layer.name}\n${t(`chart.layer-map.${reading.name}`)}: ${text ?? t('chart.none')}`}</title>
       <rect
         x={x + 0.5}
         y={0.5}
         width={width - 1}
         height={height - 1}
-        fill={fill}
+        fill={shade.fill}
         stroke="var(--chart-grid, #8886)"
-        strokeDasharray={text === null ? '2 2' : 'none'}
+        strokeDasharray={value === null ? '2 2' : 'none'}
       />
-      {fits(written, width, height - 2) && (
-        <text x={x + width / 2} y={height / 2} dy="0.35em" textAnchor="middle" fill={textFill}>
-          {written}
+      {shown !== '' && fits(shown, width, height - 2) && (
+        <text x={x + width / 2} y={height / 2} dy="0.35em" textAnchor="middle" fill={shade.text}>
+          {shown}
         </text>
       )}
     </g>

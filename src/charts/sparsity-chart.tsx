@@ -1,13 +1,13 @@
 import { scaleLinear } from 'd3-scale';
 import { curveStep, line } from 'd3-shape';
-import type { ReactElement } from 'react';
+import { memo, type ReactElement } from 'react';
 
 import type { Locale } from '../contract/messages/index.ts';
 import { labels } from '../contract/messages/labels.ts';
 import type { ChartLayer } from './data.ts';
 import { percent } from '../contract/format.ts';
 import { LayerAxis, layerX, Legend, Mark, markArea, Picture, plot, ticksAt, ValueAxis } from './frame.tsx';
-import { seriesStyle } from './palette.ts';
+import { seriesStyle, type SeriesStyle } from './palette.ts';
 
 export interface SparsityRun {
   readonly name: string;
@@ -79,7 +79,6 @@ interface RunCurveProps {
 }
 
 function RunCurve({ run, order, series, y, locale }: RunCurveProps): ReactElement {
-  const t = labels(locale);
   const style = seriesStyle(series);
   const x = layerX(order.length);
   const known = new Map(run.layers.map((layer) => [layer.name, layer.sparsity]));
@@ -97,18 +96,36 @@ function RunCurve({ run, order, series, y, locale }: RunCurveProps): ReactElemen
       )}
       {points.map(({ name, x: place, sparsity }) =>
         sparsity === null ? null : (
-          <Mark
+          <SparsityMark
             key={name}
             layer={name}
+            run={run.name}
+            sparsity={sparsity}
             x={place}
             y={y(sparsity)}
             area={markArea(points.length)}
             series={style}
-            hollow={false}
-            title={`${name}\n${run.name}\n${t('chart.mark.sparsity', { value: percent(sparsity, 2) })}`}
+            locale={locale}
           />
         ),
       )}
     </g>
   );
 }
+
+/** Drawn again only when its value or its place changes. */
+const SparsityMark = memo(function SparsityMark(props: {
+  layer: string;
+  run: string;
+  sparsity: number;
+  x: number;
+  y: number;
+  area: number;
+  series: SeriesStyle;
+  locale: Locale;
+}): ReactElement {
+  const { layer, run, sparsity, locale, ...place } = props;
+  const t = labels(locale);
+  const title = `${layer}\n${run}\n${t('chart.mark.sparsity', { value: percent(sparsity, 2) })}`;
+  return <Mark layer={layer} hollow={false} title={title} {...place} />;
+});

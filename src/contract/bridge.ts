@@ -171,6 +171,8 @@ export const requests = {
   'exports.offers': { input: z.strictObject({ id }), output: z.array(exportOfferSchema) },
   /** Asks for the destination; null if it was cancelled, else the folder once it is complete. Progress by `exports.progress`. */
   'exports.start': { input: z.strictObject({ id, format: z.enum(exportFormats) }), output: path.nullable() },
+  /** Shows the folder that the run was last exported to. */
+  'exports.reveal': { input: z.strictObject({ id }), output: nothing },
   'exports.cancel': { input: z.strictObject({ id }), output: nothing },
 } as const;
 

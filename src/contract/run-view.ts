@@ -1,5 +1,5 @@
 import type { MessageParams } from './errors.ts';
-import { stages, type RunEvent, type Stage, type TimedEvent } from './events.ts';
+import { stages as allStages, type RunEvent, type Stage, type TimedEvent } from './events.ts';
 import type { Centroid, LayerResult, Perplexity } from './report.ts';
 
 /** `kept`: done by an earlier start of the run. `stopped`: begun, and the run ended before it did. */
@@ -52,7 +52,7 @@ export interface RunView {
 }
 
 export const emptyView: RunView = {
-  stages: stages.map((stage) => ({ stage, state: 'waiting', seconds: 0, since: null })),
+  stages: allStages.map((stage) => ({ stage, state: 'waiting', seconds: 0, since: null })),
   progress: null,
   blocks: null,
   layers: [],
@@ -195,8 +195,8 @@ function addWarning(known: RunView['warnings'], { code, params }: EventOf<'warni
 }
 
 /** Seconds the run has worked, over all its starts, at the moment `now` (milliseconds since 1970). */
-export function elapsedSeconds(view: RunView, now: number): number {
-  return view.stages.reduce((sum, stage) => sum + stageSeconds(stage, now), 0);
+export function elapsedSeconds(stages: RunView['stages'], now: number): number {
+  return stages.reduce((sum, stage) => sum + stageSeconds(stage, now), 0);
 }
 
 /** Seconds spent in a stage, over all starts of the run, at the moment `now` (milliseconds since 1970). */

@@ -167,7 +167,7 @@ export class Application {
     servePage(session.defaultSession, this.places.page);
     answerRequests(handlers(this), (paths) => this.granted(paths), this.log);
     this.applySettings();
-    this.#openWindow('/models');
+    this.#openWindow(firstAddress());
     void this.#rescan().catch((error: unknown) =>
       this.notice({ id: randomUUID(), kind: 'error', ...failureOf(error) }),
     );
@@ -210,4 +210,10 @@ export class Application {
       this.#window = null;
     });
   }
+}
+
+/** `--open=/new?model=demo` on the command line: the page to begin with. */
+function firstAddress(): string {
+  const to = app.commandLine.getSwitchValue('open');
+  return to.startsWith('/') ? to : '/models';
 }

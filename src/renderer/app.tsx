@@ -48,7 +48,7 @@ function Booted(): ReactElement | null {
   return (
     <WordsProvider locale={locale}>
       <MantineProvider theme={theme} cssVariablesResolver={quietText} forceColorScheme={scheme}>
-        <Notifications position="bottom-right" limit={4} />
+        <Notifications position="bottom-center" limit={4} />
         {boot ? <Ready boot={boot} /> : <FailureView failure={error} />}
       </MantineProvider>
     </WordsProvider>

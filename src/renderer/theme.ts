@@ -1,6 +1,7 @@
 import {
   ActionIcon,
   Alert,
+  Badge,
   Button,
   createTheme,
   Input,
@@ -62,6 +63,7 @@ export const theme = createTheme({
     Button: Button.extend({ defaultProps: { size: 'xs' } }),
     ActionIcon: ActionIcon.extend({ defaultProps: { variant: 'subtle', size: 'md', color: 'gray' } }),
     Input: Input.extend({ defaultProps: { size: 'xs' } }),
+    InputError: Input.Error.extend({ defaultProps: { size: 'sm' } }),
     Loader: Loader.extend({ defaultProps: { color: 'blue.5' } }),
     Menu: Menu.extend({ defaultProps: { shadow: 'md', withInitialFocusPlaceholder: false } }),
     Modal: Modal.extend({ defaultProps: { centered: true, transitionProps: { duration: 100 } } }),

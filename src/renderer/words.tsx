@@ -3,6 +3,9 @@ import { createContext, use, useMemo, type ReactElement, type ReactNode } from '
 import type { Locale } from '../contract/messages/index.ts';
 import { labels, type Label } from '../contract/messages/labels.ts';
 
+/** The same in every language. */
+export const product = 'Tamis';
+
 interface Words {
   readonly locale: Locale;
   readonly t: Label;

@@ -1,4 +1,4 @@
-import type { Page } from 'playwright';
+import type { ElectronApplication, Page } from 'playwright';
 
 import { requests, type Input, type Output, type RequestName } from '../../src/contract/bridge.ts';
 import type { Bridge } from '../../src/contract/channel.ts';
@@ -69,4 +69,11 @@ export async function compressed(page: Page, id: string, blocks: number): Promis
     if (state !== 'running' && state !== 'queued') throw new Error(`the run ended as ${state} before block ${blocks}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+/** From now on native dialogs that ask for files or folders answer with that path. */
+export async function choose(app: ElectronApplication, path: string): Promise<void> {
+  await app.evaluate(({ dialog }, chosen) => {
+    dialog.showOpenDialog = () => Promise.resolve({ canceled: false, filePaths: [chosen] });
+  }, path);
 }

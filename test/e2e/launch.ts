@@ -29,16 +29,28 @@ export interface LaunchOptions {
   readonly args?: readonly string[];
 }
 
-/** Starts the application from the stage as a person would, and waits for its window. */
-export async function launch({ folder, environment = {}, args = [] }: LaunchOptions): Promise<Running> {
+export interface Command {
+  readonly executable: string;
+  readonly args: string[];
+  readonly env: Record<string, string>;
+}
+
+/** How the application is started from the stage; as root, `--no-sandbox` is needed too, which Playwright adds by itself. */
+export async function commandOf({ folder, environment = {}, args = [] }: LaunchOptions): Promise<Command> {
   const electron = await findElectron();
   if (electron === null) throw new Error('No Electron is installed for this system.');
   const staged = await stage(electron);
-  const app = await _electron.launch({
-    executablePath: staged.executable,
+  return {
+    executable: staged.executable,
     args: [...staged.args, `--user-data-dir=${join(folder, 'user-data')}`, '--lang=en-US', ...args],
     env: { ...ownEnvironment(), TAMIS_CACHE: join(folder, 'cache'), ...environment },
-  });
+  };
+}
+
+/** Starts the application from the stage as a person would, and waits for its window. */
+export async function launch(options: LaunchOptions): Promise<Running> {
+  const { executable, args, env } = await commandOf(options);
+  const app = await _electron.launch({ executablePath: executable, args, env });
   const process = app.process();
   const output = collectOutput(process);
   const page = await app.firstWindow();

@@ -5,13 +5,14 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { FuseState, FuseV1Options, getCurrentFuseWire } from '@electron/fuses';
-import { chromium, type Page } from 'playwright';
+import type { Page } from 'playwright';
 import { beforeAll, beforeEach, describe, expect } from 'vitest';
 
 import { findElectron } from '../../scripts/electron.mjs';
 import { readReportOf } from '../integration/helpers.ts';
 import { test } from './application.ts';
 import { ask, compressed, reached, startRun, tinyRecipe } from './ask.ts';
+import { firstPageOf } from './connect.ts';
 import { enginesOf } from './processes.ts';
 
 const script = fileURLToPath(new URL('../../scripts/package.mjs', import.meta.url));
@@ -81,10 +82,7 @@ async function startPackaged(folder: string): Promise<{ page: Page; main: ChildP
   const args = ['--no-sandbox', '--remote-debugging-port=0', `--user-data-dir=${join(folder, 'user-data')}`];
   const env = { ...process.env, TAMIS_CACHE: join(folder, 'cache') };
   const main = spawn(join(packaged, 'tamis'), args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
-  const browser = await chromium.connectOverCDP(await debuggingAddress(main));
-  const [context] = browser.contexts();
-  const page = context?.pages()[0] ?? (await context?.waitForEvent('page'));
-  if (page === undefined) throw new Error('no window opened');
+  const page = await firstPageOf(main);
   await page.waitForLoadState();
   const quit = async (): Promise<void> => {
     const ended = once(main, 'exit');
@@ -92,18 +90,6 @@ async function startPackaged(folder: string): Promise<{ page: Page; main: ChildP
     await ended;
   };
   return { page, main, quit };
-}
-
-async function debuggingAddress(main: ChildProcess): Promise<string> {
-  return await new Promise((resolve, reject) => {
-    let text = '';
-    main.stderr?.on('data', (chunk: Buffer) => {
-      text += chunk.toString();
-      const address = /DevTools listening on (ws:\S+)/.exec(text)?.[1];
-      if (address !== undefined) resolve(address);
-    });
-    main.on('exit', () => reject(new Error(`the application ended:\n${text}`)));
-  });
 }
 
 /** Files that a process maps as code, of those that the package has unpacked. */

@@ -110,7 +110,7 @@ export const appEn = {
   'tensors.share': 'Sparsity',
   'tensors.count': 'Count zeros',
   'tensors.counting': 'Counting zeros',
-  'tensors.counted': '{{share}} % of the weights of the layers to prune are zero',
+  'tensors.counted': 'Layers to prune: {{share}} % zero',
 
   // New run
   'new.what': 'Model and preset',
@@ -266,6 +266,7 @@ export const appEn = {
   'devices.works': 'Works',
   'devices.speed': 'Speed, float32',
   'devices.gflops': '{{gflops}} GFLOP/s',
+  'devices.not-built-in': 'The onnxruntime of this system does not have it.',
   'devices.test': 'Test devices',
   'devices.testing': 'Testing every device …',
   'storage.title': 'Data folders',

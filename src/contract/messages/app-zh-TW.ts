@@ -107,7 +107,7 @@ export const appZhTW: Readonly<Record<keyof typeof appEn, string>> = {
   'tensors.share': '稀疏度',
   'tensors.count': '計算零的數量',
   'tensors.counting': '正在計算零的數量',
-  'tensors.counted': '可剪枝的層中有 {{share}} % 的權重為零',
+  'tensors.counted': '可剪枝的層：{{share}} % 為零',
 
   'new.what': '模型與預設組合',
   'new.choose-model': '選擇模型',
@@ -258,6 +258,7 @@ export const appZhTW: Readonly<Record<keyof typeof appEn, string>> = {
   'devices.works': '可用',
   'devices.speed': '速度（float32）',
   'devices.gflops': '每秒 {{gflops}} GFLOP',
+  'devices.not-built-in': '這個系統的 onnxruntime 不包含它。',
   'devices.test': '測試裝置',
   'devices.testing': '正在測試所有裝置…',
   'storage.title': '資料夾',

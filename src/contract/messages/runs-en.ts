@@ -56,6 +56,7 @@ export const runsEn = {
   'run.no-blocks-done': 'No block is finished. Resuming keeps the stages that are, and begins with the first block.',
   'run.pause': 'Pause',
   'run.cancel': 'Cancel run',
+  'run.keep': 'Keep the run',
   'run.cancel-title': 'Cancel this run?',
   'run.cancel-text':
     '“{{name}}” stops at the next safe point. What was done of the block under way is lost; finished blocks stay in its folder, and it can be resumed from there.',
@@ -92,7 +93,7 @@ export const runsEn = {
 
   'perplexity.baselines':
     'Squares: other finished runs of this model, same measure. Compare their recipes before judging a schedule.',
-  'perplexity.on': 'Perplexity: {{dataset}}',
+  'perplexity.on': 'Perplexity: {{dataset}}, seqlen {{seqlen}}, {{windows}} windows',
   'perplexity.bits': 'Bits per byte',
 
   'layer.title': 'Layer',
@@ -106,6 +107,7 @@ export const runsEn = {
   'layer.targetSparsity': 'Target',
   'layer.sparsity': 'Sparsity',
   'layer.error': 'Rel. error',
+  'layer.error-long': 'Relative output error',
   'layer.previous': 'Previous layer',
   'layer.next': 'Next layer',
 
@@ -223,7 +225,6 @@ export const runsEn = {
   'export.written-of': '{{done}} of {{total}}',
   'export.left': '{{time}} left',
   'export.done': 'Written',
-  'export.copy-path': 'Copy path',
   'export.report': 'Report',
   'export.report-text': 'These lie beside the model, in the run’s folder and in every export.',
   'export.file.html': 'For people: one page that needs nothing beside it and prints well',

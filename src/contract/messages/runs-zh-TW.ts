@@ -54,6 +54,7 @@ export const runsZhTW: Readonly<Record<keyof typeof runsEn, string>> = {
   'run.no-blocks-done': '尚無完成的區塊。繼續執行時會保留已完成的階段，從第一個區塊開始。',
   'run.pause': '暫停',
   'run.cancel': '取消執行',
+  'run.keep': '保留執行',
   'run.cancel-title': '要取消這次執行嗎？',
   'run.cancel-text':
     '「{{name}}」會在下一個安全點停止。進行中的區塊會失去已做的部分；已完成的區塊保留在資料夾中，之後可以從那裡繼續。',
@@ -87,7 +88,7 @@ export const runsZhTW: Readonly<Record<keyof typeof runsEn, string>> = {
   'marks.layers-hint': '以方向鍵在各層之間移動，按 Enter 查看。',
 
   'perplexity.baselines': '方形：此模型以相同方式測量的其他已完成執行。評斷排程之前，請先比較各自的配方。',
-  'perplexity.on': '困惑度：{{dataset}}',
+  'perplexity.on': '困惑度：{{dataset}}，序列長度 {{seqlen}}，{{windows}} 個視窗',
   'perplexity.bits': '每位元組位元數',
 
   'layer.title': '層',
@@ -101,6 +102,7 @@ export const runsZhTW: Readonly<Record<keyof typeof runsEn, string>> = {
   'layer.targetSparsity': '目標',
   'layer.sparsity': '稀疏度',
   'layer.error': '相對誤差',
+  'layer.error-long': '相對輸出誤差',
   'layer.previous': '上一層',
   'layer.next': '下一層',
 
@@ -211,7 +213,6 @@ export const runsZhTW: Readonly<Record<keyof typeof runsEn, string>> = {
   'export.written-of': '{{done}} / {{total}}',
   'export.left': '剩餘 {{time}}',
   'export.done': '已寫入',
-  'export.copy-path': '複製路徑',
   'export.report': '報告',
   'export.report-text': '這些檔案與模型放在一起，在執行的資料夾與每次匯出中都有。',
   'export.file.html': '供人閱讀：單一網頁，不需其他檔案，適合列印',

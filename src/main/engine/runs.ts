@@ -40,8 +40,8 @@ export class Runs {
   readonly #place: Place;
   readonly #watchers: Watchers;
   readonly #active = new Map<string, Active>();
-  /** Who waits for a run's end. */
-  readonly #waiting = new Map<string, () => void>();
+  /** One for each run whose end is not in the history yet. */
+  readonly #ends = new Set<Promise<void>>();
   #isClosing = false;
 
   constructor(history: History, place: Place, watchers: Watchers) {
@@ -90,13 +90,8 @@ export class Runs {
   /** Pauses what runs and waits for its safe point; what waits stays waiting. For the application's end. */
   async close(): Promise<void> {
     this.#isClosing = true;
-    const ends = this.active.map((id) => this.#ended(id));
     for (const id of this.active) await this.pause(id);
-    await Promise.all(ends);
-  }
-
-  #ended(id: string): Promise<void> {
-    return new Promise((resolve) => this.#waiting.set(id, resolve));
+    await Promise.all(this.#ends);
   }
 
   async #stop(id: string, as: 'paused' | 'cancelled'): Promise<void> {
@@ -116,11 +111,14 @@ export class Runs {
     const { path } = this.#history.get(id);
     const recipe = this.#history.recipe(id);
     const job: Job = hasBegun(path) ? { kind: 'resume', out: path } : { kind: 'compress', recipe, out: path };
+    let settle = (): void => undefined;
+    const ended = new Promise<void>((resolve) => (settle = resolve)).finally(() => this.#ends.delete(ended));
+    this.#ends.add(ended);
     const process = new EngineProcess(job, this.#place, {
       onWord: (word) => {
         if (word.kind === 'events') this.#hear(id, word.events);
       },
-      onEnd: (end) => void this.#end(id, end),
+      onEnd: (end) => void this.#end(id, end).finally(settle),
     });
     const active: Active = { process, device: recipe.device, events: [], progress: null, asked: null };
     this.#active.set(id, active);
@@ -140,15 +138,14 @@ export class Runs {
 
   async #end(id: string, end: End): Promise<void> {
     const asked = this.#active.get(id)?.asked ?? null;
+    this.#active.delete(id);
     const row = await this.#record(id, end, asked).catch((error: unknown) => {
       this.#place.log(`the end of ${id} could not be recorded: ${String(error)}`);
       this.#watchers.onTrouble(failureOf(error));
       return this.#history.get(id);
     });
-    this.#active.delete(id);
     this.#watchers.onChange(row);
     if (row.state !== 'paused' && row.state !== 'cancelled') this.#watchers.onEnded(row);
-    this.#waiting.get(id)?.();
     this.pump();
   }
 

@@ -1,5 +1,7 @@
 import { basename, join } from 'node:path';
 
+import { shell } from 'electron';
+
 import { TamisError } from '../../contract/errors.ts';
 import type { RunRow } from '../../contract/history.ts';
 import type { Application } from '../application.ts';
@@ -9,6 +11,7 @@ import type { HandlersOf } from '../ipc.ts';
 
 export function exportHandlers(application: Application): HandlersOf<'exports.'> {
   const exporting = new Map<string, AbortController>();
+  const exported = new Map<string, string>();
   const finished = (id: string): RunRow => {
     const row = application.stores.history.get(id);
     if (row.state !== 'finished') throw new TamisError('export.not-finished', { name: row.name });
@@ -31,7 +34,13 @@ export function exportHandlers(application: Application): HandlersOf<'exports.'>
       } finally {
         exporting.delete(id);
       }
+      exported.set(id, out);
       return out;
+    },
+    'exports.reveal': ({ id }) => {
+      const out = exported.get(id);
+      if (out !== undefined) shell.showItemInFolder(out);
+      return null;
     },
     'exports.cancel': ({ id }) => {
       exporting.get(id)?.abort();

@@ -6,6 +6,7 @@ import { parseRecipe, type Recipe, type RecipeInput } from '../../contract/recip
 import type { Application } from '../application.ts';
 import { choosePaths } from '../dialogs.ts';
 import { askAlone } from '../engine/service.ts';
+import { makeFolder } from '../files.ts';
 import type { HandlersOf } from '../ipc.ts';
 
 export function planHandlers(application: Application): HandlersOf<'plans.' | 'recipes.'> {
@@ -35,6 +36,7 @@ export function planHandlers(application: Application): HandlersOf<'plans.' | 'r
       trying.abort();
       trying = new AbortController();
       const { signal } = trying;
+      makeFolder(application.runsFolder);
       const folder = await mkdtemp(join(application.runsFolder, '.trial-'));
       try {
         const tell = (progress: { done: number; total: number; remainingSeconds: number | null }): void =>

@@ -13,23 +13,31 @@ function asideOf(id: string, path: string): string {
   return join(dirname(path), PREFIX + id);
 }
 
-/**
- * Removes a run and its folder. The row goes last, so that a kill in between leaves something to go on from, and so
- * that a full disk is no reason not to free it.
- */
+/** Removes a run and its folder. */
 export async function removeRun(store: Store, id: string): Promise<void> {
   const { path, state, name } = store.get(id);
   if (state === 'running') throw new TamisError('run.busy', { name });
-  if (await isRunFolder(path)) {
-    const aside = asideOf(id, path);
-    try {
-      await rename(path, aside);
-      await rm(aside, { recursive: true, force: true });
-    } catch (error) {
-      throw fileError(error, path);
-    }
+  if (!(await isRunFolder(path))) {
+    store.delete(id);
+    return;
   }
-  store.delete(id);
+  const aside = asideOf(id, path);
+  try {
+    await rename(path, aside);
+    await empty(aside);
+    store.delete(id);
+    await rm(aside, { recursive: true, force: true });
+  } catch (error) {
+    throw fileError(error, path);
+  }
+}
+
+/**
+ * The row goes after this, so that a full disk is no reason not to free it, and the empty folder last of all: a start
+ * after a kill finds by it what is left to do.
+ */
+async function empty(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true, force: true });
 }
 
 /** Whether the run's files are there. A folder that holds more than a run is refused. */
@@ -55,8 +63,9 @@ export async function finishRemovals(store: Store, runsFolder: string): Promise<
       const run = store.find(name.slice(PREFIX.length));
       // Not of this history: somebody else's removal.
       if (!run && parent !== runsFolder) continue;
-      await rm(join(parent, name), { recursive: true, force: true });
+      await empty(join(parent, name));
       if (run && !existsSync(run.path)) store.delete(run.id);
+      await rm(join(parent, name), { recursive: true, force: true });
     }
   }
 }

@@ -8,6 +8,8 @@ export interface Question {
   readonly text: ReactNode;
   /** What the button says that does it. */
   readonly yes: string;
+  /** What the other button says. */
+  readonly no?: string;
   readonly danger?: true;
 }
 
@@ -56,7 +58,7 @@ export function ConfirmProvider({ children }: { children: ReactNode }): ReactEle
           </Text>
           <Group justify="flex-end" gap="xs">
             <Button variant="default" onClick={() => close(false)} data-autofocus>
-              {t('app.cancel')}
+              {asked?.no ?? t('app.cancel')}
             </Button>
             <Button {...(asked?.danger && { color: 'red' })} onClick={() => close(true)}>
               {asked?.yes}

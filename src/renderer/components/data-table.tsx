@@ -90,7 +90,8 @@ export function DataTable<Row>(props: DataTableProps<Row>): ReactElement {
   const [local, setLocal] = useState<SortingState>([]);
   const sorting = remote ? [{ id: remote.sort.column, desc: remote.sort.descending }] : local;
 
-  const data = useMemo(() => rows.map((row): Place<Row> => ({ row })), [rows]);
+  // Rows that main has sorted need no model here, which would be made anew for all of them with every page.
+  const data = useMemo(() => (remote ? [] : rows.map((row): Place<Row> => ({ row }))), [rows, remote]);
   const definitions = useMemo(() => columns.map((column) => definition(column, remote)), [columns, remote]);
   const table = useTable<Features, Place<Row>>({
     features,
@@ -107,7 +108,8 @@ export function DataTable<Row>(props: DataTableProps<Row>): ReactElement {
       if (!remote) setLocal(next);
     },
   });
-  const ordered = table.getRowModel().rows;
+  const sorted = table.getRowModel().rows;
+  const ordered = useMemo(() => (remote ? rows : sorted.map(({ original }) => original.row)), [remote, rows, sorted]);
   const virtual = useVirtualizer({
     count: ordered.length,
     getScrollElement: () => scroll.current,
@@ -120,7 +122,7 @@ export function DataTable<Row>(props: DataTableProps<Row>): ReactElement {
   useEffect(() => onVisible?.(first, last), [onVisible, first, last]);
 
   const at = Math.min(active, ordered.length - 1);
-  const rowAt = (index: number): Row | null => ordered[index]?.original.row ?? null;
+  const rowAt = (index: number): Row | null => ordered[index] ?? null;
   const moveTo = (index: number): void => {
     const next = Math.max(0, Math.min(ordered.length - 1, index));
     setActive(next);

@@ -1,4 +1,4 @@
-import { fixed, percent, significant, whole } from '../../contract/format.ts';
+import { percent, significant, whole } from '../../contract/format.ts';
 import type { Label } from '../../contract/messages/labels.ts';
 import type { LayerView } from '../../contract/run-view.ts';
 
@@ -16,7 +16,7 @@ export function layerFacts(layer: LayerView, t: Label): LayerFact[] {
     value === null ? t('chart.none') : write(value);
   const share = (value: number): string => `${percent(value, 2)} %`;
   return [
-    { field: 'block', label: t('axis.block'), text: String(block) },
+    { field: 'block', label: t('layer.block'), text: String(block) },
     { field: 'type', label: t('layer.type'), text: type },
     { field: 'rows', label: t('layer.rows'), text: whole(rows) },
     { field: 'cols', label: t('layer.cols'), text: whole(cols) },
@@ -24,11 +24,6 @@ export function layerFacts(layer: LayerView, t: Label): LayerFact[] {
     { field: 'group', label: t('field.group'), text: known(group, String) },
     { field: 'targetSparsity', label: t('field.sparsity-target'), text: known(targetSparsity, share) },
     { field: 'sparsity', label: t('field.sparsity-actual'), text: known(sparsity, share) },
-    { field: 'error', label: t('axis.error'), text: known(error, (value) => significant(value, 4)) },
+    { field: 'error', label: t('layer.error-long'), text: known(error, (value) => significant(value, 4)) },
   ];
-}
-
-/** log10 of an estimate with two decimals, as the charts have it. */
-export function logEstimate(estimate: number | null): string {
-  return estimate !== null && estimate > 0 ? fixed(Math.log10(estimate), 2) : '–';
 }

@@ -10,10 +10,10 @@ import {
   type ReactNode,
 } from 'react';
 
+import type { MarkMove } from './mark-move.ts';
+
 /** A mark this far from the pointer, in pixels, still counts as pointed at. */
 const REACH = 16;
-
-export type MarkMove = 'left' | 'right' | 'up' | 'down' | 'first' | 'last';
 
 interface MarksProps {
   /** What a screen reader calls the chart. */

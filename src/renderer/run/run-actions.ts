@@ -38,7 +38,8 @@ export function useRunControl({ id, name, state }: Pick<RunRow, 'id' | 'name' | 
     resume: () => request('resume'),
     cancel: async () => {
       const text = t(state === 'queued' ? 'run.cancel-queued-text' : 'run.cancel-text', { name });
-      if (await confirm({ title: t('run.cancel-title'), text, yes: t('run.cancel'), danger: true })) request('cancel');
+      const answers = { yes: t('run.cancel'), no: t('run.keep') };
+      if (await confirm({ title: t('run.cancel-title'), text, ...answers, danger: true })) request('cancel');
     },
   };
 }

@@ -15,7 +15,7 @@ import type { LabelKey } from '../../contract/messages/labels.ts';
 import { useBoot } from '../boot.tsx';
 import { LinkNav } from '../components/links.tsx';
 import { useAsk } from '../queries.ts';
-import { useLabel } from '../words.tsx';
+import { product, useLabel } from '../words.tsx';
 
 const pages: readonly {
   to: '/models' | '/new' | '/history' | '/settings';
@@ -37,7 +37,7 @@ export function Navigation({ onSearch, onHelp }: { onSearch: () => void; onHelp:
     <Stack className="navigation" gap={4}>
       <Group gap={6} px="xs" py={6} align="baseline">
         <Text fw={700} size="lg">
-          Tamis
+          {product}
         </Text>
         <Text size="xs" c="dimmed">
           {version}

@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 
+import SQLite from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import type { RunQuery, RunRow } from '../../../src/contract/history.ts';
@@ -151,6 +152,19 @@ describe('removing a run', () => {
     });
     expect(existsSync(join(row.path, 'report.json'))).toBe(true);
     expect(rows()).toHaveLength(1);
+  });
+
+  test('its files are gone, its row could not go: the next start does it', async () => {
+    const row = await finished('one');
+    const other = new SQLite(join(folder, 'history.sqlite'));
+    other.exec('BEGIN IMMEDIATE');
+    await expect(removeRun(store, row.id)).rejects.toMatchObject({ code: 'history.locked' });
+    other.exec('ROLLBACK');
+    other.close();
+    expect(rows()).toEqual([row]);
+    await restart();
+    expect(rows()).toEqual([]);
+    expect(readdirSync(runsFolder)).toEqual([]);
   });
 
   test('interrupted in the middle, it is gone on with at the next start', async () => {

@@ -16,10 +16,11 @@ export function deltaText(key: string, { value }: ComparisonCell, baseline: Comp
   const kind = kindOf(key);
   if (kind === 'none' || typeof value !== 'number' || typeof baseline.value !== 'number') return null;
   if (value === baseline.value) return null;
-  if (kind === 'points') return t('compare.points', { points: signed(percent(value - baseline.value, 2)) });
+  if (kind === 'points') {
+    const points = percent(value - baseline.value, 2);
+    return Number(points) === 0
+      ? null
+      : t('compare.points', { points: points.startsWith('−') ? points : `+${points}` });
+  }
   return baseline.value > 0 ? t('compare.ratio', { ratio: fixed(value / baseline.value, 3) }) : null;
-}
-
-function signed(text: string): string {
-  return text.startsWith('−') || Number(text) === 0 ? text : `+${text}`;
 }

@@ -1,13 +1,12 @@
-import { SegmentedControl, Text, Title } from '@mantine/core';
+import { Text, Title } from '@mantine/core';
 import { useMemo, useState, type ReactElement } from 'react';
 
 import { LayerMap, layerMapRange, type LayerMapValue } from '../../../charts/layer-map.tsx';
 import { ChartCard } from '../../components/chart-card.tsx';
+import { ColourControl } from '../../run/colour-control.tsx';
 import { LayerMarks } from '../../run/layer-marks.tsx';
 import { useLabel, useLocale } from '../../words.tsx';
 import type { Compared } from './use-compared.ts';
-
-const colourings: readonly LayerMapValue[] = ['sparsity', 'group', 'estimate', 'error'];
 
 /** The runs' layer maps side by side; a colour means the same in all of them. */
 export function LayerMaps(props: { runs: readonly Compared[]; onOpen: (layer: string) => void }): ReactElement {
@@ -29,13 +28,7 @@ export function LayerMaps(props: { runs: readonly Compared[]; onOpen: (layer: st
         <Title order={2} size="h5">
           {t('compare.maps')}
         </Title>
-        <SegmentedControl
-          size="xs"
-          aria-label={t('map.colour-by')}
-          value={colourBy}
-          onChange={(value) => setColourBy(colourings.find((one) => one === value) ?? 'sparsity')}
-          data={colourings.map((value) => ({ value, label: t(`map.by.${value}`) }))}
-        />
+        <ColourControl colourBy={colourBy} onChange={setColourBy} />
         <Text size="xs" c="dimmed">
           {t('compare.one-scale')}
         </Text>

@@ -22,7 +22,7 @@ export function Perplexities({ runs, baseline }: { runs: readonly Compared[]; ba
       {measured.map(({ measure, marks }) => (
         <ChartCard
           key={measureKey(measure)}
-          title={t('perplexity.on', { dataset: measure.dataset })}
+          title={t('perplexity.on', { ...measure })}
           fileName={`comparison perplexity ${measure.dataset}`}
           numbers={() => ({
             headings: [t('run.name'), t('report.perplexity')],

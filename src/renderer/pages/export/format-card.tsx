@@ -1,10 +1,9 @@
 import { Alert, Button, Paper, Progress, Text, Title } from '@mantine/core';
-import { IconCheck, IconCopy, IconFolder, IconX } from '@tabler/icons-react';
+import { IconCheck, IconFolder, IconX } from '@tabler/icons-react';
 import type { ReactElement } from 'react';
 
 import type { ExportOffer, Progress as Done } from '../../../contract/bridge.ts';
 import { bytes, duration } from '../../../contract/format.ts';
-import { useCopy } from '../../copy.ts';
 import { useAct } from '../../queries.ts';
 import { Facts } from '../../run/facts.tsx';
 import { useSampled } from '../../run/time.ts';
@@ -45,7 +44,7 @@ export function FormatCard({ id, offer }: { id: string; offer: ExportOffer }): R
         )}
       </div>
       {progress && <Writing progress={progress} />}
-      {written !== null && <Written path={written} />}
+      {written !== null && <Written id={id} path={written} />}
     </Paper>
   );
 }
@@ -64,14 +63,14 @@ function Writing({ progress }: { progress: Done }): ReactElement {
   );
 }
 
-function Written({ path }: { path: string }): ReactElement {
+function Written({ id, path }: { id: string; path: string }): ReactElement {
   const t = useLabel();
-  const copy = useCopy();
+  const reveal = useAct('exports.reveal');
   return (
     <Alert color="teal" variant="light" icon={<IconCheck />} title={t('export.done')} role="status">
-      <span className="path">{path}</span>{' '}
-      <Button size="compact-xs" variant="default" leftSection={<IconCopy size={14} />} onClick={() => copy(path)}>
-        {t('export.copy-path')}
+      <p className="path">{path}</p>
+      <Button size="compact-xs" variant="default" onClick={() => reveal.mutate({ id })}>
+        {t('app.reveal')}
       </Button>
     </Alert>
   );

@@ -54,7 +54,7 @@ function commonColumns(t: Label): { state: Column<RunRow>; rest: Column<RunRow>[
       {
         id: 'seconds',
         header: t('field.time'),
-        width: '84px',
+        width: '104px',
         numeric: true,
         cell: ({ seconds }) => (seconds === null ? '' : duration(seconds)),
       },

@@ -10,8 +10,9 @@ import type { Label } from '../../../contract/messages/labels.ts';
 import { ChartCard } from '../../components/chart-card.tsx';
 import { FailureView } from '../../components/failure-view.tsx';
 import { useAsk } from '../../queries.ts';
-import { Marks, type MarkMove } from '../../run/marks.tsx';
+import { Marks } from '../../run/marks.tsx';
 import { useLabel, useLocale } from '../../words.tsx';
+import { nextRun } from './run-order.ts';
 
 interface ScatterCardProps {
   readonly filter: Pick<RunQuery, 'search' | 'states' | 'model'>;
@@ -104,14 +105,4 @@ function describe(points: readonly RunPoint[], id: string, t: Label): string[] |
     t('chart.mark.size', { value: bytes(run.nonZeroBytes) }),
     t('chart.mark.sparsity', { value: percent(run.sparsity, 2) }),
   ];
-}
-
-/** Left and right go by size, up and down by perplexity. */
-function nextRun(points: readonly RunPoint[], from: string | null, move: MarkMove): string | null {
-  const isUpright = move === 'up' || move === 'down';
-  const order = points.toSorted((a, b) => (isUpright ? b.perplexity - a.perplexity : a.nonZeroBytes - b.nonZeroBytes));
-  const at = order.findIndex(({ id }) => id === from);
-  const steps = { first: -Infinity, last: Infinity, left: -1, right: 1, up: -1, down: 1 };
-  const to = at < 0 ? 0 : Math.max(0, Math.min(order.length - 1, at + steps[move]));
-  return order[to]?.id ?? null;
 }

@@ -1,4 +1,4 @@
-import { Button, Kbd } from '@mantine/core';
+import { Button } from '@mantine/core';
 import { IconCube, IconFolderPlus } from '@tabler/icons-react';
 import { useNavigate } from '@tanstack/react-router';
 import { useMemo, type ReactElement } from 'react';
@@ -51,9 +51,7 @@ export function ModelsPage(): ReactElement {
             onOpen={({ id }) => void navigate({ to: '/models/$id', params: { id } })}
             empty={
               <EmptyState icon={<IconCube size={40} />} title={t('models.none')} text={t('models.none-text')}>
-                <Button onClick={choose}>
-                  {t('app.add-model')} <Kbd ml="xs">Ctrl O</Kbd>
-                </Button>
+                <Button onClick={choose}>{t('app.add-model')}</Button>
               </EmptyState>
             }
           />

@@ -32,7 +32,7 @@ export function PlanPanel(props: PlanPanelProps): ReactElement {
         <Title order={2} size="h5">
           {t('plan.title')}
         </Title>
-        <PlanState planned={planned} />
+        <PlanState planned={planned} enabled={runs.length > 0} />
       </Group>
       {runs.length > 1 && (
         <Select
@@ -73,7 +73,7 @@ export function PlanPanel(props: PlanPanelProps): ReactElement {
   );
 }
 
-function PlanState({ planned: { isPlanning, again } }: { planned: Planned }): ReactElement {
+function PlanState({ planned: { isPlanning, again }, enabled }: { planned: Planned; enabled: boolean }): ReactElement {
   const t = useLabel();
   return (
     <Button
@@ -81,6 +81,7 @@ function PlanState({ planned: { isPlanning, again } }: { planned: Planned }): Re
       variant="subtle"
       leftSection={<IconRefresh size={13} />}
       loading={isPlanning}
+      disabled={!enabled}
       onClick={again}
     >
       {isPlanning ? t('plan.planning') : t('plan.again')}

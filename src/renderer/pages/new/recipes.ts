@@ -38,8 +38,8 @@ export function recipesOf(draft: Draft, head: ModelHead | null): Recipes {
 
 /** Shares, ascending as written; null where the list is no list of numbers. */
 function targetsOf({ targets }: Draft): readonly number[] | null {
-  const parts = targets.split(/[,;，、\s]+/).filter((part) => part !== '');
-  const numbers = parts.map((part) => Number(part.replace(/[%％]$/, '')));
+  const parts = targets.split(/[,;，、%％\s]+/).filter((part) => part !== '');
+  const numbers = parts.map(Number);
   if (numbers.length === 0 || numbers.some((value) => !(value >= 0 && value < 100))) return null;
   return [...new Set(numbers)].map((percent) => shareOf(percent));
 }

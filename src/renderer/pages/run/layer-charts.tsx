@@ -1,5 +1,4 @@
-import { SegmentedControl } from '@mantine/core';
-import { memo, useState, type ReactElement } from 'react';
+import { memo, useDeferredValue, useEffect, useState, type ReactElement } from 'react';
 
 import { ErrorChart } from '../../../charts/error-chart.tsx';
 import { GroupChart } from '../../../charts/group-chart.tsx';
@@ -9,6 +8,7 @@ import type { Label } from '../../../contract/messages/labels.ts';
 import type { Centroid } from '../../../contract/report.ts';
 import type { LayerView } from '../../../contract/run-view.ts';
 import { ChartCard, type ChartNumbers } from '../../components/chart-card.tsx';
+import { ColourControl } from '../../run/colour-control.tsx';
 import { LayerMarks } from '../../run/layer-marks.tsx';
 import { useLabel, useLocale } from '../../words.tsx';
 import { CentroidTable } from './centroid-table.tsx';
@@ -20,34 +20,28 @@ interface LayerChartProps {
   readonly onOpen: (layer: string) => void;
 }
 
-const colourings: readonly LayerMapValue[] = ['sparsity', 'group', 'estimate', 'error'];
-
 /** Blocks by layers, coloured by what the person chooses; as long as nothing is chosen, by what the run is measuring. */
 export const LayerMapCard = memo(function LayerMapCard({ layers, file, onOpen }: LayerChartProps): ReactElement {
   const t = useLabel();
   const locale = useLocale();
-  const [chosen, setChosen] = useState<LayerMapValue | null>(null);
   const isCompressing = layers.some((layer) => layer.sparsity !== null);
   const isEstimated = layers.some((layer) => layer.estimate !== null);
-  const colourBy = chosen ?? (isEstimated && !isCompressing ? 'estimate' : 'sparsity');
-  const controls = (
-    <SegmentedControl
-      size="xs"
-      aria-label={t('map.colour-by')}
-      value={colourBy}
-      onChange={(value) => setChosen(colourings.find((one) => one === value) ?? null)}
-      data={colourings.map((value) => ({ value, label: t(`map.by.${value}`) }))}
-    />
-  );
+  const measured = isEstimated && !isCompressing ? 'estimate' : 'sparsity';
+  const [chosen, setChosen] = useState<LayerMapValue | null>(null);
+  const [colourBy, setColourBy] = useState<LayerMapValue>(measured);
+  // A step of its own after what the run told is drawn: all cells change at once.
+  useEffect(() => setColourBy(chosen ?? measured), [chosen, measured]);
+  // The control answers at once, hundreds of cells follow.
+  const drawn = useDeferredValue(colourBy);
   return (
     <ChartCard
       title={t('report.layer-map')}
       fileName={`${file} ${colourBy}`}
       numbers={() => layerNumbers(layers, t)}
-      controls={controls}
+      controls={<ColourControl colourBy={colourBy} onChange={setChosen} />}
     >
       <LayerMarks layers={layers} label={t('report.layer-map')} onOpen={onOpen}>
-        <LayerMap layers={layers} colourBy={colourBy} locale={locale} />
+        <LayerMap layers={layers} colourBy={drawn} locale={locale} />
       </LayerMarks>
     </ChartCard>
   );

@@ -20,16 +20,6 @@ export function LayerDrawer(props: {
   const place = layers.findIndex(({ name }) => name === opened);
   const layer = layers[place];
   const neighbour = (step: number): string | null => layers[place + step]?.name ?? null;
-  const step = (by: -1 | 1, label: string, icon: ReactElement): ReactElement => (
-    <Button
-      variant="default"
-      disabled={neighbour(by) === null}
-      leftSection={icon}
-      onClick={() => onOpen(neighbour(by))}
-    >
-      {label}
-    </Button>
-  );
   return (
     <Drawer
       opened={layer !== undefined}
@@ -50,8 +40,22 @@ export function LayerDrawer(props: {
             }))}
           />
           <Group mt="md" gap="xs">
-            {step(-1, t('layer.previous'), <IconArrowLeft size={16} />)}
-            {step(1, t('layer.next'), <IconArrowRight size={16} />)}
+            <Button
+              variant="default"
+              leftSection={<IconArrowLeft size={16} />}
+              disabled={neighbour(-1) === null}
+              onClick={() => onOpen(neighbour(-1))}
+            >
+              {t('layer.previous')}
+            </Button>
+            <Button
+              variant="default"
+              rightSection={<IconArrowRight size={16} />}
+              disabled={neighbour(1) === null}
+              onClick={() => onOpen(neighbour(1))}
+            >
+              {t('layer.next')}
+            </Button>
           </Group>
         </>
       )}

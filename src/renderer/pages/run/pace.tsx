@@ -1,53 +1,68 @@
 import { Paper, Title } from '@mantine/core';
-import type { ReactElement } from 'react';
+import { memo, type ReactElement } from 'react';
 
 import { bytes, duration, whole } from '../../../contract/format.ts';
-import { elapsedSeconds } from '../../../contract/run-view.ts';
-import { Facts } from '../../run/facts.tsx';
+import type { Label } from '../../../contract/messages/labels.ts';
+import { elapsedSeconds, type RunView } from '../../../contract/run-view.ts';
+import { Facts, type Fact } from '../../run/facts.tsx';
+import { stageName } from '../../run/sentence.ts';
 import { useNow, useSampled } from '../../run/time.ts';
 import { useLabel } from '../../words.tsx';
 import type { ShownRun } from './run.ts';
 import { StageList } from './stage-list.tsx';
 
-/** How the run goes: its stages, the block it is at, time gone and left, speed and memory; painted once a second. */
+/** How the run goes: its stages, the block it is at, time gone and left, speed and memory, repainted once a second. */
 export function Pace({ run }: { run: ShownRun }): ReactElement {
-  const t = useLabel();
-  const isRunning = run.row.state === 'running';
+  const { row, view } = run;
+  const isRunning = row.state === 'running';
   const now = useNow(isRunning);
-  const view = useSampled(run.view, 1000);
-  const { progress, blocks } = view;
-  const total = blocks?.of ?? new Set(run.layers.map(({ block }) => block)).size;
-  const block = progress?.block ?? null;
-  const ofStage = { stage: progress ? t(`stage.${progress.stage}`) : '' };
+  const progress = useSampled(view.progress, 1000);
+  const total = view.blocks?.of ?? new Set(view.layers.map(({ block }) => block)).size;
+  return (
+    <PaceOf
+      stages={view.stages}
+      progress={isRunning ? progress : null}
+      blocksDone={view.blocks?.done ?? 0}
+      blocks={total}
+      now={now}
+    />
+  );
+}
+
+interface PaceProps {
+  readonly stages: RunView['stages'];
+  /** null while the run does not go. */
+  readonly progress: RunView['progress'];
+  readonly blocksDone: number;
+  readonly blocks: number;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+const PaceOf = memo(function PaceOf({ stages, progress, blocksDone, blocks, now }: PaceProps): ReactElement {
+  const t = useLabel();
+  const elapsed: Fact = { name: t('pace.elapsed'), text: duration(elapsedSeconds(stages, now)) };
+  const done: Fact = { name: t('pace.blocks-done'), text: t('pace.block-of', { block: blocksDone, blocks }) };
+  const facts = progress ? [elapsed, ...progressFacts(progress, blocks, t)] : [elapsed, ...(blocks > 0 ? [done] : [])];
   return (
     <Paper component="section" withBorder className="pace" aria-label={t('run.progress')}>
       <Title order={2} size="h5">
         {t('run.progress')}
       </Title>
-      <StageList view={view} now={now} />
-      <Facts
-        rows={[
-          { name: t('pace.elapsed'), text: duration(elapsedSeconds(view, now)) },
-          ...(isRunning && progress
-            ? [
-                {
-                  name: t('pace.remaining', ofStage),
-                  text: progress.remainingSeconds === null ? '–' : duration(progress.remainingSeconds),
-                },
-                ...(block === null
-                  ? []
-                  : [{ name: t('pace.block'), text: t('pace.block-of', { block: block + 1, blocks: total }) }]),
-                {
-                  name: t('pace.speed'),
-                  text: progress.tokensPerSecond === null ? '–' : whole(Math.round(progress.tokensPerSecond)),
-                },
-                { name: t('pace.memory'), text: bytes(progress.memoryBytes) },
-              ]
-            : blocks === null
-              ? []
-              : [{ name: t('pace.blocks-done'), text: t('pace.block-of', { block: blocks.done, blocks: blocks.of }) }]),
-        ]}
-      />
+      <StageList stages={stages} progress={progress} now={now} />
+      <Facts rows={facts} />
     </Paper>
   );
+});
+
+function progressFacts(progress: NonNullable<RunView['progress']>, blocks: number, t: Label): Fact[] {
+  const { stage, block, remainingSeconds, tokensPerSecond, memoryBytes } = progress;
+  const known = (value: number | null, write: (value: number) => string): string =>
+    value === null ? '–' : write(value);
+  return [
+    { name: t('pace.remaining', { stage: stageName(stage, t) }), text: known(remainingSeconds, duration) },
+    ...(block === null ? [] : [{ name: t('pace.block'), text: t('pace.block-of', { block: block + 1, blocks }) }]),
+    { name: t('pace.speed'), text: known(tokensPerSecond, (speed) => whole(Math.round(speed))) },
+    { name: t('pace.memory'), text: bytes(memoryBytes) },
+  ];
 }

@@ -103,7 +103,7 @@ interface PerplexityCardProps {
 function PerplexityCard({ row, measured, baselines, figure }: PerplexityCardProps): ReactElement {
   const t = useLabel();
   const locale = useLocale();
-  const { dense, compressed } = measured;
+  const { dataset, seqlen, windows, dense, compressed } = measured;
   const others = baselines.flatMap(({ row: other, report }) => {
     const same = report.perplexity.find(
       (one) => measureKey(one) === measureKey(measured) && one.tokens === measured.tokens,
@@ -138,8 +138,8 @@ function PerplexityCard({ row, measured, baselines, figure }: PerplexityCardProp
   };
   return (
     <ChartCard
-      title={t('perplexity.on', { dataset: measured.dataset })}
-      fileName={`${row.name} perplexity ${measured.dataset}`}
+      title={t('perplexity.on', { dataset, seqlen, windows })}
+      fileName={`${row.name} perplexity ${dataset}`}
       note={others.length > 0 ? t('perplexity.baselines') : t('text.perplexity-compare')}
       numbers={() => numbers}
     >

@@ -9,7 +9,7 @@ import {
   IconX,
 } from '@tabler/icons-react';
 import { Link, useNavigate } from '@tanstack/react-router';
-import type { ReactElement } from 'react';
+import { memo, type ReactElement } from 'react';
 
 import { resumable, type RunRow } from '../../../contract/history.ts';
 import { PageHeader } from '../../components/page-header.tsx';
@@ -20,7 +20,7 @@ import { StateBadge } from '../../run/state-badge.tsx';
 import { useLabel } from '../../words.tsx';
 import { useCopyDiagnostics } from './diagnostics.ts';
 
-export function RunHeader({ row }: { row: RunRow }): ReactElement {
+export const RunHeader = memo(function RunHeader({ row }: { row: RunRow }): ReactElement {
   const t = useLabel();
   const detail = (
     <span className="run-line">
@@ -43,7 +43,7 @@ export function RunHeader({ row }: { row: RunRow }): ReactElement {
       <MoreMenu row={row} />
     </PageHeader>
   );
-}
+});
 
 function ControlButtons({ row }: { row: RunRow }): ReactElement {
   const t = useLabel();

@@ -23,18 +23,19 @@ const icons: Readonly<Record<StageState, Icon>> = {
 };
 
 /** What the run does, in order: how far each stage is and how long it took. `now`: milliseconds since 1970. */
-export function StageList({ view, now }: { view: RunView; now: number }): ReactElement {
+export function StageList(props: Pick<RunView, 'stages' | 'progress'> & { now: number }): ReactElement {
+  const { stages, progress, now } = props;
   return (
     <ol className="stages">
-      {view.stages.map((stage) => (
-        <StageItem key={stage.stage} stage={stage} share={shareOf(view, stage)} now={now} />
+      {stages.map((stage) => (
+        <StageItem key={stage.stage} stage={stage} share={shareOf(progress, stage)} now={now} />
       ))}
     </ol>
   );
 }
 
 /** How much of a running stage is done, 0 to 1; null where it does not tell. */
-function shareOf({ progress }: RunView, { stage, state }: StageView): number | null {
+function shareOf(progress: RunView['progress'], { stage, state }: StageView): number | null {
   if (state !== 'running' || progress?.stage !== stage || progress.total <= 0) return null;
   return Math.min(1, progress.done / progress.total);
 }

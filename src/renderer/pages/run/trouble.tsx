@@ -1,6 +1,6 @@
 import { Alert, Button, Text } from '@mantine/core';
 import { IconAlertTriangle, IconClipboard, IconPlayerPlay } from '@tabler/icons-react';
-import type { ReactElement } from 'react';
+import { memo, type ReactElement } from 'react';
 
 import { resumable, type RunRow } from '../../../contract/history.ts';
 import type { RunView } from '../../../contract/run-view.ts';
@@ -11,7 +11,11 @@ import { useLabel, useLocale } from '../../words.tsx';
 import { useCopyDiagnostics } from './diagnostics.ts';
 
 /** Stays on top as long as the run is looked at. */
-export function RunWarnings({ warnings }: { warnings: RunView['warnings'] }): ReactElement | null {
+export const RunWarnings = memo(function RunWarnings({
+  warnings,
+}: {
+  warnings: RunView['warnings'];
+}): ReactElement | null {
   const t = useLabel();
   const locale = useLocale();
   if (warnings.length === 0) return null;
@@ -30,7 +34,7 @@ export function RunWarnings({ warnings }: { warnings: RunView['warnings'] }): Re
       </ul>
     </Alert>
   );
-}
+});
 
 /** Why a run did not finish, how far it came, and what can be done. */
 export function RunFailure({ row, view }: { row: RunRow; view: RunView }): ReactElement | null {

@@ -3,7 +3,7 @@ import { IconCheck, IconGauge, IconX } from '@tabler/icons-react';
 import type { ReactElement } from 'react';
 
 import type { DeviceReport } from '../../../contract/bridge.ts';
-import { whole } from '../../../contract/format.ts';
+import { significant } from '../../../contract/format.ts';
 import { message } from '../../../contract/messages/index.ts';
 import { FailureView } from '../../components/failure-view.tsx';
 import { useAsk } from '../../queries.ts';
@@ -71,13 +71,13 @@ function DeviceRow({ report: { device, gflops, failure } }: { report: DeviceRepo
         </Badge>
         {failure && (
           <Text size="xs" c="dimmed" className="sentence">
-            {message(failure.code, failure.params, locale)}
+            {failure.code === 'device.not-built-in'
+              ? t('devices.not-built-in')
+              : message(failure.code, failure.params, locale)}
           </Text>
         )}
       </Table.Td>
-      <Table.Td ta="right">
-        {gflops === null ? '–' : t('devices.gflops', { gflops: whole(Math.round(gflops)) })}
-      </Table.Td>
+      <Table.Td ta="right">{gflops === null ? '–' : t('devices.gflops', { gflops: significant(gflops, 3) })}</Table.Td>
     </Table.Tr>
   );
 }

@@ -1,8 +1,8 @@
 /**
- * npm run soak: an OPT of 1.3B shapes (random weights) through `plan` and the first two blocks of `compress`, with the
+ * An OPT of 1.3B shapes (random weights) through `plan` and the first two blocks of `compress`, with the
  * anonymous memory of the process sampled from outside. Fails above 4 GiB. Needs Linux and about 6 GB of disk.
  *
- *     npm run soak [-- FOLDER]     FOLDER keeps the model for the next time
+ *     npm run soak memory [FOLDER]     FOLDER keeps the model for the next time
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ const sequences = 16;
 const seqlen = 512;
 const vocab = 50272;
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const tamis = join(root, 'bin/tamis.mjs');
 const folder = process.argv[2] ?? mkdtempSync(join(tmpdir(), 'tamis-soak-'));
 mkdirSync(folder, { recursive: true });

@@ -1,0 +1,24 @@
+import type { ChildProcess } from 'node:child_process';
+
+import { chromium, type Page } from 'playwright';
+
+/** The first page of an Electron that was started with `--remote-debugging-port=0` and standard error as a pipe. */
+export async function firstPageOf(main: ChildProcess): Promise<Page> {
+  const browser = await chromium.connectOverCDP(await debuggingAddress(main));
+  const [context] = browser.contexts();
+  const page = context?.pages()[0] ?? (await context?.waitForEvent('page'));
+  if (page === undefined) throw new Error('no window opened');
+  return page;
+}
+
+async function debuggingAddress(main: ChildProcess): Promise<string> {
+  return await new Promise((resolve, reject) => {
+    let text = '';
+    main.stderr?.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+      const address = /DevTools listening on (ws:\S+)/.exec(text)?.[1];
+      if (address !== undefined) resolve(address);
+    });
+    main.on('exit', () => reject(new Error(`the application ended:\n${text}`)));
+  });
+}

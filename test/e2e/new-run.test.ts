@@ -1,0 +1,181 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import type { ElectronApplication, Locator, Page } from 'playwright';
+import { expect } from 'vitest';
+
+import { parseRecipe, type RecipeInput } from '../../src/contract/recipe.ts';
+import { test } from './application.ts';
+import { ask, choose, reached, tinyRecipe } from './ask.ts';
+
+/** The field of that name, not the button beside it that resets it. */
+function field(page: Page, name: string): Locator {
+  return page.getByRole('textbox', { name, exact: true });
+}
+
+/** A figure of the plan's panel, by the name before it. */
+function figure(page: Page, name: string): Locator {
+  return page.locator('.plan-figure', { hasText: name }).locator('.plan-value');
+}
+
+async function openNewRun(page: Page): Promise<void> {
+  await page.getByRole('link', { name: 'New run' }).click();
+  await figure(page, 'Non-zero weights').waitFor();
+}
+
+/** Loads a recipe by the page's button, from a file that the native dialog gives. */
+async function loadRecipe(page: Page, app: ElectronApplication, folder: string, recipe: RecipeInput): Promise<void> {
+  const path = join(folder, 'recipe.json');
+  writeFileSync(path, JSON.stringify(recipe));
+  await choose(app, path);
+  await page.getByRole('button', { name: 'Load …' }).click();
+}
+
+/** Bits a weight that the plan gives the non-zero weights, once it is of the present settings. */
+async function nonZeroBits(page: Page): Promise<number> {
+  await page.getByText('of the settings before').waitFor({ state: 'detached' });
+  const note = await page.locator('.plan-figure', { hasText: 'Non-zero weights' }).locator('.plan-note').innerText();
+  return Number(/[\d.]+/.exec(note)?.[0]);
+}
+
+test('the plan follows the fields; what differs from the preset is marked, and goes back one by one', async ({
+  start,
+}) => {
+  const { page } = await start();
+  await openNewRun(page);
+  const at70 = await nonZeroBits(page);
+  const targets = field(page, 'Target sparsity, %');
+  await targets.fill('90');
+  await expect.poll(async () => await nonZeroBits(page)).toBeLessThan(at70);
+  await field(page, 'Seed').fill('7');
+  await page.getByRole('button', { name: "Target sparsity, %: back to the preset's value" }).click();
+  expect(await targets.inputValue()).toBe('70');
+  await expect.poll(async () => await nonZeroBits(page)).toBe(at70);
+  expect(await field(page, 'Seed').inputValue()).toBe('7');
+
+  await field(page, 'Damping').fill('0');
+  await page.getByText('Damping: Give more than 0.').waitFor();
+  const startButton = page.getByRole('button', { name: 'Start', exact: true });
+  expect(await startButton.isDisabled()).toBe(true);
+  await field(page, 'Damping').fill('0.01');
+  await field(page, 'Sequences').fill('1000000');
+  await page.getByText(/needs (about )?\d+ MiB of (disk|memory), and \d+ MiB are free/).waitFor();
+  expect(await startButton.isDisabled()).toBe(true);
+
+  // Another page and back: nothing is lost.
+  await page.getByRole('link', { name: 'Settings' }).click();
+  await page.getByRole('link', { name: 'New run' }).click();
+  expect(await field(page, 'Sequences').inputValue()).toBe('1000000');
+});
+
+test('two blocks tried replace the estimates, and leave nothing behind', async ({ start, folder }) => {
+  const { page } = await start();
+  await openNewRun(page);
+  await field(page, 'Sequences').fill('8');
+  await field(page, 'Calibration seqlen').fill('64');
+  await field(page, 'Windows of each').fill('4');
+  await page.getByText('of the settings before').waitFor({ state: 'detached' });
+  const tryButton = page.getByRole('button', { name: 'Try two blocks' });
+  await tryButton.click();
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await tryButton.waitFor();
+  expect(await page.getByText('measured on 2 blocks').count()).toBe(0);
+
+  await tryButton.click();
+  await page.getByText('measured on 2 blocks').first().waitFor();
+  const time = await figure(page, 'Time').innerText();
+  expect(time).toMatch(/^\d+(\.\d)? (s|min \d+ s)$/);
+  expect(readdirSync(join(folder, 'user-data/runs'))).toEqual([]);
+
+  await field(page, 'Sequences').fill('9');
+  await page.getByText('measured on 2 blocks').first().waitFor({ state: 'detached' });
+});
+
+test('several targets and schedulers are queued as one sweep, after one estimate pass', async ({ start, folder }) => {
+  const { page, app } = await start();
+  await openNewRun(page);
+  await loadRecipe(page, app, folder, await tinyRecipe(page));
+  await field(page, 'Target sparsity, %').fill('60, 70');
+  await page.getByRole('checkbox', { name: /^uniform/ }).check();
+  await field(page, 'Name of the run').fill('sweep of four');
+  await page.getByRole('button', { name: 'Start 4 runs' }).click();
+  await page.getByRole('heading', { name: 'History' }).waitFor();
+  const { rows } = await ask(page, 'runs.list', {
+    search: 'sweep of four',
+    states: [],
+    model: null,
+    sort: { column: 'createdAt', descending: false },
+    offset: 0,
+    limit: 10,
+  });
+  expect(new Set(rows.map(({ sweep }) => sweep)).size).toBe(1);
+  expect(rows.map(({ scheduler, targetSparsity }) => `${scheduler} ${targetSparsity}`).sort()).toEqual([
+    'kmeans 0.6',
+    'kmeans 0.7',
+    'uniform 0.6',
+    'uniform 0.7',
+  ]);
+  for (const { id } of rows) await reached(page, id, 'finished');
+  const kept = await Promise.all(
+    rows.map(async ({ id, scheduler }) => {
+      const events = await ask(page, 'runs.events', { id });
+      const stage = events.flatMap(({ event }) =>
+        event.type === 'stage' && event.stage === 'estimate' ? [event.state] : [],
+      );
+      return `${scheduler} ${stage.join(' ')}`;
+    }),
+  );
+  expect(kept.filter((each) => each === 'kmeans started finished')).toHaveLength(1);
+  expect(kept.filter((each) => each === 'kmeans kept')).toHaveLength(1);
+});
+
+test('a recipe is saved, loaded and copied as a command', async ({ start, folder }) => {
+  const { page, app } = await start();
+  await openNewRun(page);
+  await page.getByRole('checkbox', { name: /^owl/ }).check();
+  await page.getByRole('checkbox', { name: /^kmeans/ }).uncheck();
+  await field(page, 'λ: half of the range of sparsities').fill('0.05');
+  const file = join(folder, 'saved.json');
+  await app.evaluate(({ dialog }, filePath) => {
+    dialog.showSaveDialog = () => Promise.resolve({ canceled: false, filePath });
+  }, file);
+  await page.getByRole('button', { name: 'Save …' }).click();
+  await expect.poll(() => readFileSync(file, { encoding: 'utf8', flag: 'a+' })).toContain('"owl"');
+  const saved = parseRecipe(JSON.parse(readFileSync(file, 'utf8')));
+  expect(saved.scheduler).toEqual({ kind: 'owl', lambda: 0.05, m: 5 });
+
+  await page.getByRole('button', { name: 'Copy as command' }).click();
+  await page.getByText('Copied.').waitFor();
+  const command = await app.evaluate(({ clipboard }) => clipboard.readText());
+  expect(command).toMatch(/^tamis compress \S+ --method sparsegpt --sparsity 0.7 --scheduler owl --lambda 0.05 /);
+
+  await loadRecipe(page, app, folder, { ...saved, seed: 42, scheduler: { kind: 'uniform' } });
+  await expect.poll(async () => await field(page, 'Seed').inputValue()).toBe('42');
+  expect(await page.getByRole('checkbox', { name: /^uniform/ }).isChecked()).toBe(true);
+  expect(await page.getByRole('checkbox', { name: /^owl/ }).isChecked()).toBe(false);
+});
+
+test('every page and command from the keyboard', async ({ start }) => {
+  const { page } = await start();
+  const heading = async (name: string): Promise<void> => page.getByRole('heading', { level: 1, name }).waitFor();
+  await heading('Models');
+  await page.keyboard.press('Control+2');
+  await heading('History');
+  await page.keyboard.press('Control+,');
+  await heading('Settings');
+  await page.keyboard.press('Control+k');
+  await page.getByRole('dialog', { name: 'Search' }).waitFor();
+  await page.keyboard.type('compress demo');
+  await page.keyboard.press('Enter');
+  await heading('New run');
+  await page.keyboard.press('Escape');
+  await page.locator('h1').click();
+  await page.keyboard.press('?');
+  await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Control+1');
+  await heading('Models');
+  await page.getByRole('grid', { name: 'Models' }).focus();
+  await page.keyboard.press('Enter');
+  await heading('demo-model');
+});

@@ -1,0 +1,101 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import type { AxeResults } from 'axe-core';
+import type { Page } from 'playwright';
+import { expect } from 'vitest';
+
+import { test } from './application.ts';
+import { ask, choose, compressed, reached, startRun, tinyRecipe } from './ask.ts';
+
+const screens = fileURLToPath(new URL('../../test-results/screens', import.meta.url));
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+const sizes = [
+  { width: 1280, height: 800 },
+  { width: 1920, height: 1080 },
+];
+
+/** What axe finds wrong and calls serious or critical, as `rule: element`. */
+async function seriousFaults(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate<AxeResults>(`axe.run(document, { resultTypes: ['violations'] })`);
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`));
+}
+
+test(
+  'every screen, in both themes and both languages, at two sizes; no serious fault of accessibility',
+  {
+    timeout: 300_000,
+  },
+  async ({ start, folder }) => {
+    mkdirSync(screens, { recursive: true });
+    const { app, page } = await start();
+    const finished = await startRun(page, await tinyRecipe(page), 'Scheduled 70 %');
+    await reached(page, finished, 'finished');
+    const uniform = await startRun(page, await tinyRecipe(page, { scheduler: { kind: 'uniform' } }), 'Uniform 70 %');
+    await reached(page, uniform, 'finished');
+    const recipe = await tinyRecipe(page);
+    const stopped = await startRun(
+      page,
+      { ...recipe, calibration: { ...recipe.calibration, sequences: 24, seqlen: 128 } },
+      'Paused after three blocks',
+    );
+    await compressed(page, stopped, 3);
+    await ask(page, 'runs.pause', { id: stopped });
+    await reached(page, stopped, 'paused');
+    const broken = join(folder, 'broken-model');
+    mkdirSync(broken);
+    await choose(app, broken);
+    await ask(page, 'library.add', { paths: await ask(page, 'files.choose', { purpose: 'model' }) });
+
+    const addresses: Record<string, string> = {
+      models: '/models',
+      model: '/models/demo',
+      new: '/new?model=demo',
+      run: `/runs/${finished}`,
+      'run-paused': `/runs/${stopped}`,
+      history: '/history',
+      compare: `/compare?ids=${finished},${uniform}`,
+      export: `/runs/${finished}/export`,
+      settings: '/settings',
+    };
+    const faults: string[] = [];
+    for (const language of ['en', 'zh-TW'] as const) {
+      for (const theme of ['light', 'dark'] as const) {
+        await ask(page, 'settings.set', { language, theme });
+        for (const [name, address] of Object.entries(addresses)) {
+          await page.evaluate((to) => (location.hash = to), address);
+          for (const { width, height } of sizes) {
+            await page.setViewportSize({ width, height });
+            await settled(page);
+            await page.screenshot({ path: join(screens, `${name}-${language}-${theme}-${width}.png`) });
+            expect(
+              await page.evaluate(() => document.documentElement.scrollWidth - innerWidth),
+              name,
+            ).toBeLessThanOrEqual(0);
+          }
+          // The structure is the same in both languages and sizes; the colours are not in both themes.
+          if (language === 'en')
+            faults.push(...(await seriousFaults(page)).map((fault) => `${name}, ${theme}: ${fault}`));
+        }
+      }
+    }
+    expect(faults).toEqual([]);
+  },
+);
+
+/** Nothing is being asked of main, and the last answer has been painted. */
+async function settled(page: Page): Promise<void> {
+  await page
+    .locator('[aria-busy=true], .mantine-Loader-root, .mantine-Skeleton-root')
+    .first()
+    .waitFor({ state: 'detached' });
+  await page.evaluate(
+    () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve, 150)))),
+  );
+}

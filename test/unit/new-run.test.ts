@@ -1,0 +1,238 @@
+import { describe, expect, test } from 'vitest';
+
+import type { Boot } from '../../src/contract/bridge.ts';
+import { presetIds, presetRecipe } from '../../src/contract/presets.ts';
+import { parseRecipe, type Recipe, type RecipeInput } from '../../src/contract/recipe.ts';
+import { withDatasets, withoutPath, withPaths } from '../../src/renderer/pages/new/corpora.ts';
+import {
+  changedFields,
+  draftOf,
+  presetDraft,
+  rebase,
+  withPreset,
+  type Draft,
+} from '../../src/renderer/pages/new/draft.ts';
+import { recipesOf } from '../../src/renderer/pages/new/recipes.ts';
+
+const boot: Boot = {
+  version: '1.0.0',
+  platform: 'linux',
+  language: 'en',
+  settings: { language: 'system', theme: 'system', threads: 6, device: 'cpu', runsFolder: null },
+  demo: { model: '/tamis/demo-model', calibration: '/tamis/calibration', evaluation: '/tamis/evaluation' },
+  threads: 8,
+  notices: [],
+  interrupted: [],
+};
+const demo = presetDraft('scheduled-70', boot.demo.model, boot);
+const head = {
+  family: 'opt',
+  dtype: 'F16',
+  blocks: 12,
+  layers: 72,
+  hidden: 768,
+  vocab: 50272,
+  maxSeqlen: 2048,
+  parameters: 125_239_296,
+  bytes: 250_478_592,
+};
+
+/** The recipes that the fields amount to, with all defaults. */
+function recipes(draft: Draft): Recipe[] {
+  const { recipes: made, errors } = recipesOf(draft, null);
+  expect(errors).toEqual({});
+  return made.map((recipe) => parseRecipe(recipe));
+}
+
+const texts = (...paths: string[]): { kind: 'texts'; paths: string[] } => ({ kind: 'texts', paths });
+
+describe('what the fields start from', () => {
+  test('the demo model comes with its texts, in the size of the demo of the command line', () => {
+    expect(recipes(demo)).toEqual([
+      parseRecipe({
+        model: '/tamis/demo-model',
+        sparsity: 0.7,
+        scheduler: { kind: 'kmeans' },
+        calibration: { corpus: texts('/tamis/calibration'), sequences: 128, seqlen: 256 },
+        evaluation: {
+          datasets: [{ name: 'demo', corpus: texts('/tamis/evaluation') }],
+          windows: 256,
+          seqlen: 256,
+        },
+        device: 'cpu',
+        threads: 6,
+      }),
+    ]);
+  });
+
+  test.each(presetIds)('%s on another model is the preset, with the device and threads of the settings', (preset) => {
+    const draft = { ...presetDraft(preset, '/models/opt', boot), calibration: texts('/data') };
+    const expected = presetRecipe(preset, '/models/opt');
+    expect(recipes(draft)).toEqual([
+      { ...expected, device: 'cpu', threads: 6, calibration: { ...expected.calibration, corpus: texts('/data') } },
+    ]);
+  });
+
+  test('nothing is marked as changed', () => {
+    expect(changedFields(demo, presetDraft('scheduled-70', boot.demo.model, boot))).toEqual(new Set());
+  });
+});
+
+const full: Record<string, RecipeInput> = {
+  kmeans: {
+    model: '/m',
+    method: 'wanda',
+    sparsity: 0.07,
+    scheduler: {
+      kind: 'kmeans',
+      estimate: 'relative',
+      groups: 0,
+      mapping: 'linear',
+      power: 0.3,
+      range: 0.29,
+      min: 0.1,
+      max: 0.57,
+    },
+    percdamp: 0.02,
+    calibration: { corpus: { kind: 'tokens', path: '/c.safetensors' }, sequences: 3, seqlen: 99 },
+    evaluation: { datasets: [{ name: 'w', corpus: texts('/w.txt', '/v.txt') }], windows: 5, seqlen: 77 },
+    seed: 9,
+    device: 'webgpu',
+    threads: 2,
+    blocks: 1,
+  },
+  owl: {
+    model: '/m',
+    sparsity: 0.721,
+    scheduler: { kind: 'owl', lambda: 0.05, m: 7 },
+    calibration: { corpus: texts('/c') },
+  },
+  alpha: { model: '/m', method: 'magnitude', scheduler: { kind: 'alpha', epsilon: 0.1 } },
+  atp: { model: '/m', method: 'magnitude', scheduler: { kind: 'atp', beta: -0.01 } },
+  file: { model: '/m', method: 'magnitude', scheduler: { kind: 'file', path: '/s.json' } },
+  pattern: { model: '/m', method: 'magnitude', nm: { n: 4, m: 8 } },
+};
+
+describe('a recipe in the fields', () => {
+  test.each(Object.entries(full))('%s stays the same recipe', (_, input) => {
+    const recipe = parseRecipe(input);
+    expect(recipes(draftOf(recipe))).toEqual([recipe]);
+  });
+
+  test('several targets and schedulers are a run each; a file fixes its own', () => {
+    const draft: Draft = {
+      ...demo,
+      targets: '70, 75; 80 %',
+      schedulers: ['uniform', 'kmeans', 'file'],
+      sparsities: '/s.json',
+    };
+    expect(recipes(draft).map(({ scheduler, sparsity }) => [scheduler.kind, sparsity])).toEqual([
+      ['uniform', 0.7],
+      ['uniform', 0.75],
+      ['uniform', 0.8],
+      ['kmeans', 0.7],
+      ['kmeans', 0.75],
+      ['kmeans', 0.8],
+      ['file', null],
+    ]);
+  });
+
+  test('a pattern is one run, whatever stands in the hidden fields', () => {
+    const [recipe, ...others] = recipes({ ...demo, pattern: 'nm', targets: 'nothing', schedulers: [] });
+    expect(others).toEqual([]);
+    expect(recipe).toMatchObject({ nm: { n: 2, m: 4 }, sparsity: null, scheduler: { kind: 'uniform' } });
+  });
+});
+
+describe('what is wrong stands at its field', () => {
+  const wrong: [Partial<Draft>, Partial<Record<keyof Draft, string>>][] = [
+    [{ targets: '' }, { targets: 'invalid.targets' }],
+    [{ targets: '70, x' }, { targets: 'invalid.targets' }],
+    [{ targets: '100' }, { targets: 'invalid.targets' }],
+    [{ schedulers: [] }, { schedulers: 'invalid.no-scheduler' }],
+    [{ schedulers: ['file'] }, { sparsities: 'invalid.no-file' }],
+    [{ model: '' }, { model: 'invalid.no-model' }],
+    [{ calibration: null }, { calibration: 'invalid.no-calibration' }],
+    [{ calibration: null, method: 'magnitude' }, { calibration: 'invalid.no-calibration' }],
+    [{ calibration: null, method: 'magnitude', schedulers: ['uniform', 'alpha'] }, {}],
+    [{ percdamp: 0 }, { percdamp: 'invalid.above' }],
+    [{ percdamp: '' }, { percdamp: 'invalid.number' }],
+    [{ sequences: 1.5 }, { sequences: 'invalid.whole' }],
+    [{ sequences: '12x' }, { sequences: 'invalid.number' }],
+    [
+      { windows: 0, seed: -1 },
+      { windows: 'invalid.at-least', seed: 'invalid.at-least' },
+    ],
+    [
+      { max: 101, groups: 65 },
+      { max: 'invalid.at-most', groups: 'invalid.at-most' },
+    ],
+    [{ schedulers: ['owl'], groups: 65, owlM: 0 }, { owlM: 'invalid.above' }],
+    [{ pattern: 'nm', n: 4, m: 4 }, { n: 'invalid.n-of-m' }],
+    [
+      { blocks: 13, calibrationSeqlen: 4096 },
+      { blocks: 'invalid.beyond-model', calibrationSeqlen: 'invalid.beyond-model' },
+    ],
+    [
+      { targets: Array.from({ length: 99 }, (_, i) => i).join(), schedulers: ['uniform', 'kmeans'] },
+      { targets: 'invalid.too-many' },
+    ],
+  ];
+
+  test.each(wrong)('%j', (change, expected) => {
+    const { recipes: made, errors } = recipesOf({ ...demo, ...change }, head);
+    const keys = Object.fromEntries(Object.entries(errors).map(([name, { key }]) => [name, key]));
+    expect(keys).toEqual(expected);
+    expect(made.length === 0).toBe(Object.keys(expected).length > 0);
+  });
+
+  test('limits are in the unit of the field', () => {
+    expect(recipesOf({ ...demo, max: 101 }, head).errors.max?.params).toEqual({ limit: 100 });
+    expect(recipesOf({ ...demo, blocks: 13 }, head).errors.blocks?.params).toEqual({ limit: 12 });
+  });
+
+  test('two datasets of one name', () => {
+    const twice = [...demo.datasets, { name: 'demo', corpus: texts('/other') }];
+    expect(recipesOf({ ...demo, datasets: twice }, head).errors.datasets?.params).toEqual({ name: 'demo' });
+  });
+});
+
+describe('presets and models', () => {
+  const other = presetDraft('scheduled-70', '/models/opt', boot);
+
+  test('another model brings its own data; what was changed stays', () => {
+    const changed: Draft = { ...demo, targets: '60', seed: 5 };
+    expect(rebase(changed, demo, other)).toEqual({ ...other, targets: '60', seed: 5 });
+  });
+
+  test('a preset sets what it is about, and leaves the rest', () => {
+    const changed: Draft = { ...demo, targets: '60', method: 'wanda', seed: 5 };
+    const fifty = presetDraft('sparsegpt-50', boot.demo.model, boot);
+    expect(withPreset(changed, demo, fifty)).toEqual({ ...fifty, seed: 5 });
+  });
+
+  test('differing fields are told', () => {
+    const changed: Draft = { ...demo, targets: '60', threads: '6', datasets: [] };
+    expect(changedFields(changed, demo)).toEqual(new Set(['targets', 'datasets']));
+  });
+});
+
+describe('data', () => {
+  test('texts join texts, token ids stand alone', () => {
+    expect(withPaths(texts('/a'), 'texts', ['/b', '/a'])).toEqual(texts('/a', '/b'));
+    expect(withPaths(texts('/a'), 'tokens', ['/t'])).toEqual({ kind: 'tokens', path: '/t' });
+    expect(withPaths({ kind: 'tokens', path: '/t' }, 'texts-folder', ['/d'])).toEqual(texts('/d'));
+    expect(withPaths(texts('/a'), 'texts', [])).toEqual(texts('/a'));
+    expect(withoutPath(texts('/a', '/b'), '/a')).toEqual(texts('/b'));
+    expect(withoutPath(texts('/a'), '/a')).toBeNull();
+  });
+
+  test('each file is a dataset of its name, told from others of the same', () => {
+    const [one, two, three] = withDatasets([], 'texts', [
+      '/x/wiki.test.txt',
+      '/y/wiki.test.jsonl',
+      String.raw`C:\z\wiki.test`,
+    ]);
+    expect([one?.name, two?.name, three?.name]).toEqual(['wiki.test', 'wiki.test 2', 'wiki']);
+  });
+});
