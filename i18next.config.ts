@@ -1,5 +1,3 @@
-import { defineConfig } from 'i18next-cli';
-
 /** Attributes whose strings nobody reads. All others must be words of the catalogue. */
 const ignoredAttributes = [
   ...['align', 'attribute', 'c', 'captionSide', 'clampBehavior', 'color', 'component', 'defaultValue', 'fileName'],
@@ -9,11 +7,11 @@ const ignoredAttributes = [
 ];
 
 /** `i18next-cli lint`: no text in the pages' code. Missing and unused keys: the compiler and test/unit/messages.test.ts. */
-export default defineConfig({
+export default {
   locales: ['en', 'zh-TW'],
   extract: {
     input: ['src/charts/**/*.tsx', 'src/renderer/**/*.tsx'],
     output: 'dist/words/{{language}}.json',
     ignoredAttributes,
   },
-});
+};

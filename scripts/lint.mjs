@@ -13,6 +13,7 @@ const checks = [
   'tsc -p test',
   'tsc -p tsconfig.electron33.json',
   'eslint --max-warnings 0 .',
+  'i18next-cli lint',
   'prettier --check --log-level warn .',
   'node scripts/lock-check.mjs',
   'node scripts/licences.mjs --check',

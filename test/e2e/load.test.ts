@@ -132,7 +132,7 @@ const traceSchema = z.object({
       pid: z.number(),
       tid: z.number(),
       name: z.string(),
-      args: z.looseObject({ name: z.unknown() }).optional(),
+      args: z.record(z.string(), z.unknown()).optional(),
       tdur: z.number().optional(),
     }),
   ),
@@ -146,7 +146,7 @@ function tasksIn(file: string): number[] {
   const { traceEvents } = traceSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
   rmSync(file);
   const thread = ({ pid, tid }: { pid: number; tid: number }): string => `${pid}/${tid}`;
-  const pages = traceEvents.filter(({ name, args }) => name === 'thread_name' && args?.name === 'CrRendererMain');
+  const pages = traceEvents.filter(({ name, args }) => name === 'thread_name' && args?.['name'] === 'CrRendererMain');
   const mains = new Set(pages.map(thread));
   const tasks = traceEvents.filter((event) => event.name === 'RunTask' && mains.has(thread(event)));
   return tasks.map(({ tdur = 0 }) => tdur / 1000);

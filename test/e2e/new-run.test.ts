@@ -116,17 +116,14 @@ test('several targets and schedulers are queued as one sweep, after one estimate
     'uniform 0.7',
   ]);
   for (const { id } of rows) await reached(page, id, 'finished');
-  const kept = await Promise.all(
-    rows.map(async ({ id, scheduler }) => {
+  const measured = await Promise.all(
+    rows.map(async ({ id }) => {
       const events = await ask(page, 'runs.events', { id });
-      const stage = events.flatMap(({ event }) =>
-        event.type === 'stage' && event.stage === 'estimate' ? [event.state] : [],
-      );
-      return `${scheduler} ${stage.join(' ')}`;
+      return events.filter(({ event }) => event.type === 'estimate').length;
     }),
   );
-  expect(kept.filter((each) => each === 'kmeans started finished')).toHaveLength(1);
-  expect(kept.filter((each) => each === 'kmeans kept')).toHaveLength(1);
+  // One of the scheduled runs measures the 48 layers; the other finds them measured.
+  expect(measured.sort()).toEqual([0, 0, 0, 48]);
 });
 
 test('a recipe is saved, loaded and copied as a command', async ({ start, folder }) => {

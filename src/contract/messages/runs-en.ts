@@ -51,6 +51,8 @@ export const runsEn = {
   'run.no-layers': 'No layers yet',
   'run.no-layers-text': 'The charts fill as the run measures and prunes the layers.',
   'run.queued-text': 'The run waits for its turn: runs on one device go one after the other.',
+  'run.schedule-note':
+    'A schedule is not better by itself: compare it with a uniform run of the same model, target and data.',
   'run.warnings': 'Warnings: {{warnings}}',
   'run.blocks-done': 'Finished blocks: {{done}} of {{of}}. Resuming goes on with the next one.',
   'run.no-blocks-done': 'No block is finished. Resuming keeps the stages that are, and begins with the first block.',
@@ -70,6 +72,7 @@ export const runsEn = {
   'run.copy-diagnostics': 'Copy diagnostics',
   'run.copy-recipe': 'Copy the recipe as JSON',
   'run.delete': 'Delete …',
+  'run.delete-yes': 'Delete',
   'run.delete-title': 'Delete for good?',
   'run.delete-text':
     '“{{name}}” and its folder with the compressed model are deleted, which frees {{size}}. This cannot be undone.',
@@ -91,8 +94,7 @@ export const runsEn = {
   'map.by.error': 'Error',
   'marks.layers-hint': 'Arrow keys go from layer to layer, Enter opens one.',
 
-  'perplexity.baselines':
-    'Squares: other finished runs of this model, same measure. Compare their recipes before judging a schedule.',
+  'perplexity.baselines': 'Squares: other finished runs of this model by the same measure; compare their recipes too.',
   'perplexity.on': 'Perplexity: {{dataset}}, seqlen {{seqlen}}, {{windows}} windows',
   'perplexity.bits': 'Bits per byte',
 

@@ -58,7 +58,8 @@ export class EngineProcess {
     app.on('child-process-gone', this.#onGone);
     for (const stream of [this.#child.stdout, this.#child.stderr])
       stream?.on('data', (data: Buffer) => place.log(data.toString().trimEnd()));
-    this.#child.once('spawn', () => this.#child.postMessage(job));
+    // Kept for it until it has started, as are the orders after it.
+    this.#child.postMessage(job);
     this.#child.on('message', (message: unknown) => this.#take(message));
     this.#child.on('error', (type, location) => place.log(`${this.#name}: ${type} at ${location}`));
     // `child-process-gone`, which knows the reason, may come just after `exit`.

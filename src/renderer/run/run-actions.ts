@@ -79,7 +79,8 @@ export function useDeleteRuns(): (runs: readonly Pick<RunRow, 'id' | 'name'>[]) 
         runs.length === 1
           ? t('run.delete-text', { name: first.name, size })
           : t('run.delete-many-text', { runs: runs.length, size });
-      if (!(await confirm({ title: t('run.delete-title'), text, yes: t('run.delete'), danger: true }))) return false;
+      if (!(await confirm({ title: t('run.delete-title'), text, yes: t('run.delete-yes'), danger: true })))
+        return false;
       await ask('runs.delete', { ids });
       return true;
     } catch (error) {

@@ -1,7 +1,7 @@
-import { Spotlight, type SpotlightActionGroupData } from '@mantine/spotlight';
+import { Spotlight } from '@mantine/spotlight';
 import { IconChartDots, IconCube, IconPlayerPlay, IconSearch } from '@tabler/icons-react';
 import { useNavigate } from '@tanstack/react-router';
-import { useState, type ReactElement } from 'react';
+import { useState, type ReactElement, type ReactNode } from 'react';
 
 import { useAsk } from '../queries.ts';
 import { useLabel } from '../words.tsx';
@@ -9,13 +9,26 @@ import type { Command } from './commands.tsx';
 import { writeKeys } from './keys.ts';
 import { useBoot } from '../boot.tsx';
 
+/** What is found under one heading. */
+interface ActionGroup {
+  readonly group: string;
+  readonly actions: {
+    readonly id: string;
+    readonly label: string;
+    readonly description?: string;
+    readonly leftSection: ReactNode;
+    readonly rightSection?: ReactNode;
+    readonly onClick: () => void;
+  }[];
+}
+
 /** Ctrl+K: every page and command, the models, the newest runs. */
 export function Search({ commands }: { commands: readonly Command[] }): ReactElement {
   const t = useLabel();
   const { platform } = useBoot();
   const [opened, setOpened] = useState(false);
   const found = useFound(opened);
-  const actions: SpotlightActionGroupData[] = [
+  const actions: ActionGroup[] = [
     {
       group: t('search.commands'),
       actions: commands
@@ -52,7 +65,7 @@ export function Search({ commands }: { commands: readonly Command[] }): ReactEle
 }
 
 /** Models and runs, asked for when the search is opened first. */
-function useFound(enabled: boolean): SpotlightActionGroupData[] {
+function useFound(enabled: boolean): ActionGroup[] {
   const t = useLabel();
   const navigate = useNavigate();
   const { data: models = [] } = useAsk('library.list', null, { enabled });

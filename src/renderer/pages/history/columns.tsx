@@ -92,14 +92,14 @@ function apart(t: Label): Changing {
     ],
     method: [
       { id: 'method', header: t('field.method'), width: '96px', cell: ({ method }) => methodNames[method] },
-      { id: 'scheduler', header: t('field.scheduler'), width: '92px', cell: ({ scheduler }) => scheduler },
+      { id: 'scheduler', header: t('field.scheduler'), width: '108px', cell: ({ scheduler }) => scheduler },
     ],
     sparsity: [
       { id: 'targetSparsity', header: t('history.target'), width: '80px', numeric: true, cell: target },
       {
         id: 'sparsity',
         header: t('field.sparsity'),
-        width: '84px',
+        width: '98px',
         numeric: true,
         cell: ({ sparsity }) => shareOrNothing(sparsity),
       },

@@ -111,7 +111,7 @@ function columnsOf(t: Label, zeros: Zeros): readonly Column<TensorHead>[] {
     {
       id: 'name',
       header: t('tensors.name'),
-      width: 'minmax(280px, 1fr)',
+      width: 'minmax(330px, 1fr)',
       sort: ({ name }) => name,
       cell: ({ name }) => <span className="mono">{name}</span>,
     },
@@ -125,7 +125,7 @@ function columnsOf(t: Label, zeros: Zeros): readonly Column<TensorHead>[] {
     {
       id: 'shape',
       header: t('tensors.shape'),
-      width: '150px',
+      width: '128px',
       numeric: true,
       sort: ({ elements }) => elements,
       cell: ({ shape }) => shape.map(whole).join(' × '),
@@ -134,7 +134,7 @@ function columnsOf(t: Label, zeros: Zeros): readonly Column<TensorHead>[] {
     {
       id: 'bytes',
       header: t('tensors.bytes'),
-      width: '110px',
+      width: '92px',
       numeric: true,
       sort: (tensor) => tensor.bytes,
       cell: (tensor) => bytes(tensor.bytes),
@@ -142,7 +142,7 @@ function columnsOf(t: Label, zeros: Zeros): readonly Column<TensorHead>[] {
     {
       id: 'zeros',
       header: t('tensors.zeros'),
-      width: '130px',
+      width: '104px',
       numeric: true,
       sort: ({ name }) => zeros.get(name) ?? null,
       cell: ({ name }) => written(zeros.get(name) ?? null, whole),
@@ -150,7 +150,7 @@ function columnsOf(t: Label, zeros: Zeros): readonly Column<TensorHead>[] {
     {
       id: 'sparsity',
       header: t('tensors.share'),
-      width: '110px',
+      width: '92px',
       numeric: true,
       sort: share,
       cell: (tensor) => written(share(tensor), (value) => `${percent(value, 2)} %`),

@@ -1,4 +1,4 @@
-import { Badge, Table, Text } from '@mantine/core';
+import { Table, Text } from '@mantine/core';
 import type { ReactElement } from 'react';
 
 import type { Trial } from '../../../contract/bridge.ts';
@@ -21,11 +21,6 @@ export function PlanNumbers({ planned, trial }: { planned: Planned; trial: Trial
   }
   return (
     <div className="plan-numbers" data-stale={!isCurrent || undefined}>
-      {!isCurrent && (
-        <Badge size="sm" color="gray" variant="light" className="plan-stale">
-          {t('plan.stale')}
-        </Badge>
-      )}
       <Needs plan={plan} trial={trial} />
       <Gives plan={plan} />
       <Stages plan={plan} />

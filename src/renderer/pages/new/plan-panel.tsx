@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Paper, Progress as ProgressBar, Select, Stack, Text, Title } from '@mantine/core';
+import { Alert, Badge, Button, Group, Paper, Progress as ProgressBar, Select, Stack, Text, Title } from '@mantine/core';
 import { IconAlertTriangle, IconFlask, IconPlayerPlay, IconRefresh } from '@tabler/icons-react';
 import { useId, type ReactElement } from 'react';
 
@@ -29,9 +29,16 @@ export function PlanPanel(props: PlanPanelProps): ReactElement {
   return (
     <Paper component="aside" withBorder className="plan-panel" aria-label={t('plan.title')}>
       <Group justify="space-between" wrap="nowrap">
-        <Title order={2} size="h5">
-          {t('plan.title')}
-        </Title>
+        <Group gap="xs" wrap="nowrap">
+          <Title order={2} size="h5">
+            {t('plan.title')}
+          </Title>
+          {planned.plan !== null && !planned.isCurrent && (
+            <Badge size="sm" color="gray" tt="none">
+              {t('plan.stale')}
+            </Badge>
+          )}
+        </Group>
         <PlanState planned={planned} enabled={runs.length > 0} />
       </Group>
       {runs.length > 1 && (

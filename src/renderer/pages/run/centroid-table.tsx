@@ -13,33 +13,35 @@ export function CentroidTable(props: { centroids: readonly Centroid[]; inReport:
   const figure = (index: number, field: keyof Centroid): string | null =>
     inReport ? `centroids.${index}.${field}` : null;
   return (
-    <table className="small-table">
-      <thead>
-        <tr>
-          <th scope="col">{t('field.group')}</th>
-          <th scope="col">{t('field.centroid')}</th>
-          <th scope="col">{t('field.sparsity')}</th>
-          <th scope="col">{t('field.layers')}</th>
-        </tr>
-      </thead>
-      <tbody>
-        {centroids.map(({ group, log10, sparsity, layers }, i) => (
-          <tr key={group}>
-            <td>
-              <Figure path={figure(i, 'group')}>{group}</Figure>
-            </td>
-            <td>
-              <Figure path={figure(i, 'log10')}>{fixed(log10, 3)}</Figure>
-            </td>
-            <td>
-              <Figure path={figure(i, 'sparsity')}>{`${percent(sparsity, 2)} %`}</Figure>
-            </td>
-            <td>
-              <Figure path={figure(i, 'layers')}>{layers}</Figure>
-            </td>
+    <div className="table-scroll" tabIndex={centroids.length > 8 ? 0 : undefined}>
+      <table className="small-table">
+        <thead>
+          <tr>
+            <th scope="col">{t('field.group')}</th>
+            <th scope="col">{t('field.centroid')}</th>
+            <th scope="col">{t('field.sparsity')}</th>
+            <th scope="col">{t('field.layers')}</th>
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody>
+          {centroids.map(({ group, log10, sparsity, layers }, i) => (
+            <tr key={group}>
+              <td>
+                <Figure path={figure(i, 'group')}>{group}</Figure>
+              </td>
+              <td>
+                <Figure path={figure(i, 'log10')}>{fixed(log10, 3)}</Figure>
+              </td>
+              <td>
+                <Figure path={figure(i, 'sparsity')}>{`${percent(sparsity, 2)} %`}</Figure>
+              </td>
+              <td>
+                <Figure path={figure(i, 'layers')}>{layers}</Figure>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }

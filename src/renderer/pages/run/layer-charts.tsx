@@ -20,6 +20,9 @@ interface LayerChartProps {
   readonly onOpen: (layer: string) => void;
 }
 
+/** A map of more layers has the height of several charts. */
+const tall = 200;
+
 /** Blocks by layers, coloured by what the person chooses; as long as nothing is chosen, by what the run is measuring. */
 export const LayerMapCard = memo(function LayerMapCard({ layers, file, onOpen }: LayerChartProps): ReactElement {
   const t = useLabel();
@@ -34,16 +37,18 @@ export const LayerMapCard = memo(function LayerMapCard({ layers, file, onOpen }:
   // The control answers at once, hundreds of cells follow.
   const drawn = useDeferredValue(colourBy);
   return (
-    <ChartCard
-      title={t('report.layer-map')}
-      fileName={`${file} ${colourBy}`}
-      numbers={() => layerNumbers(layers, t)}
-      controls={<ColourControl colourBy={colourBy} onChange={setChosen} />}
-    >
-      <LayerMarks layers={layers} label={t('report.layer-map')} onOpen={onOpen}>
-        <LayerMap layers={layers} colourBy={drawn} locale={locale} />
-      </LayerMarks>
-    </ChartCard>
+    <div className="map-place" data-tall={layers.length > tall || undefined}>
+      <ChartCard
+        title={t('report.layer-map')}
+        fileName={`${file} ${colourBy}`}
+        numbers={() => layerNumbers(layers, t)}
+        controls={<ColourControl colourBy={colourBy} onChange={setChosen} />}
+      >
+        <LayerMarks layers={layers} label={t('report.layer-map')} onOpen={onOpen}>
+          <LayerMap layers={layers} colourBy={drawn} locale={locale} />
+        </LayerMarks>
+      </ChartCard>
+    </div>
   );
 });
 
@@ -59,6 +64,7 @@ export const GroupCard = memo(function GroupCard(
   return (
     <ChartCard
       title={t('report.groups')}
+      note={t('run.schedule-note')}
       fileName={`${file} groups`}
       numbers={() => columnsOf(layers, t, ['estimate', 'group'])}
     >

@@ -1,4 +1,3 @@
-import { Text } from '@mantine/core';
 import { IconClock } from '@tabler/icons-react';
 import type { ReactElement } from 'react';
 
@@ -18,7 +17,7 @@ export function Overview(props: { run: ShownRun; onOpenLayer: (layer: string) =>
   const charts = { layers, file: row.name, onOpen: onOpenLayer };
   return (
     <div className="run-overview">
-      <aside className="run-side">
+      <aside className="run-side" data-sticky={report === null || undefined}>
         {report && <ResultCard row={row} report={report} />}
         <Pace run={run} />
       </aside>
@@ -27,7 +26,7 @@ export function Overview(props: { run: ShownRun; onOpenLayer: (layer: string) =>
         {layers.length === 0 ? (
           <EmptyState
             icon={<IconClock size={32} />}
-            title={t(run.isLoading ? 'run.loading' : 'run.no-layers')}
+            title={row.state === 'queued' ? t('state.queued') : t(run.isLoading ? 'run.loading' : 'run.no-layers')}
             text={t(row.state === 'queued' ? 'run.queued-text' : 'run.no-layers-text')}
           />
         ) : (
@@ -38,9 +37,6 @@ export function Overview(props: { run: ShownRun; onOpenLayer: (layer: string) =>
             <ErrorCard {...charts} />
           </>
         )}
-        <Text size="xs" c="dimmed" className="run-note">
-          {t('text.schedule')}
-        </Text>
       </div>
     </div>
   );

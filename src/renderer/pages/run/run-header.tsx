@@ -9,11 +9,12 @@ import {
   IconX,
 } from '@tabler/icons-react';
 import { Link, useNavigate } from '@tanstack/react-router';
-import { memo, type ReactElement } from 'react';
+import { memo, useState, type ReactElement } from 'react';
 
 import { resumable, type RunRow } from '../../../contract/history.ts';
 import { PageHeader } from '../../components/page-header.tsx';
 import { useAct } from '../../queries.ts';
+import { EditDrawer } from '../../run/edit-drawer.tsx';
 import { useDeleteRuns, useRunAgain, useRunControl } from '../../run/run-actions.ts';
 import { dateAndTime, runSummary } from '../../run/run-words.ts';
 import { StateBadge } from '../../run/state-badge.tsx';
@@ -112,36 +113,41 @@ function MoreMenu({ row }: { row: RunRow }): ReactElement {
   const { isPending, runAgain } = useRunAgain();
   const copyDiagnostics = useCopyDiagnostics(row.id);
   const deleteRuns = useDeleteRuns();
+  const [isEdited, setIsEdited] = useState(false);
   const isActive = row.state === 'running' || row.state === 'queued';
   const remove = async (): Promise<void> => {
     if (await deleteRuns([row])) await navigate({ to: '/history' });
   };
   return (
-    <Menu position="bottom-end">
-      <Menu.Target>
-        <ActionIcon variant="default" size="input-sm" aria-label={t('run.more')} loading={isPending}>
-          <IconDots size={18} />
-        </ActionIcon>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Item leftSection={<IconFolderOpen size={16} />} onClick={() => reveal.mutate({ id: row.id })}>
-          {t('app.reveal')}
-        </Menu.Item>
-        <Menu.Item onClick={() => void runAgain(row)}>{t('run.again')}</Menu.Item>
-        <Menu.Item onClick={() => void navigate({ to: '/new', search: { from: row.id } })}>
-          {t('run.edit-and-run')}
-        </Menu.Item>
-        {row.state === 'finished' && (
-          <Menu.Item onClick={() => void navigate({ to: '/compare', search: { ids: row.id } })}>
-            {t('run.compare')}
+    <>
+      <Menu position="bottom-end">
+        <Menu.Target>
+          <ActionIcon variant="default" size="input-sm" aria-label={t('run.more')} loading={isPending}>
+            <IconDots size={18} />
+          </ActionIcon>
+        </Menu.Target>
+        <Menu.Dropdown>
+          <Menu.Item leftSection={<IconFolderOpen size={16} />} onClick={() => reveal.mutate({ id: row.id })}>
+            {t('app.reveal')}
           </Menu.Item>
-        )}
-        <Menu.Item onClick={copyDiagnostics}>{t('run.copy-diagnostics')}</Menu.Item>
-        <Menu.Divider />
-        <Menu.Item color="red" disabled={isActive} onClick={() => void remove()}>
-          {t('run.delete')}
-        </Menu.Item>
-      </Menu.Dropdown>
-    </Menu>
+          <Menu.Item onClick={() => setIsEdited(true)}>{t('history.edit')}</Menu.Item>
+          <Menu.Item onClick={() => void runAgain(row)}>{t('run.again')}</Menu.Item>
+          <Menu.Item onClick={() => void navigate({ to: '/new', search: { from: row.id } })}>
+            {t('run.edit-and-run')}
+          </Menu.Item>
+          {row.state === 'finished' && (
+            <Menu.Item onClick={() => void navigate({ to: '/compare', search: { ids: row.id } })}>
+              {t('run.compare')}
+            </Menu.Item>
+          )}
+          <Menu.Item onClick={copyDiagnostics}>{t('run.copy-diagnostics')}</Menu.Item>
+          <Menu.Divider />
+          <Menu.Item color="red" disabled={isActive} onClick={() => void remove()}>
+            {t('run.delete')}
+          </Menu.Item>
+        </Menu.Dropdown>
+      </Menu>
+      {isEdited && <EditDrawer row={row} onClose={() => setIsEdited(false)} />}
+    </>
   );
 }

@@ -4,7 +4,9 @@ import type { ReactElement } from 'react';
 
 import type { DeviceReport } from '../../../contract/bridge.ts';
 import { significant } from '../../../contract/format.ts';
-import { message } from '../../../contract/messages/index.ts';
+import type { Failure } from '../../../contract/failure.ts';
+import { message, type Locale } from '../../../contract/messages/index.ts';
+import type { Label } from '../../../contract/messages/labels.ts';
 import { FailureView } from '../../components/failure-view.tsx';
 import { useAsk } from '../../queries.ts';
 import { useLabel, useLocale } from '../../words.tsx';
@@ -23,7 +25,7 @@ export function DevicesSection(): ReactElement {
             <Table.Tr>
               <Table.Th scope="col">{t('field.device')}</Table.Th>
               <Table.Th scope="col">{t('devices.works')}</Table.Th>
-              <Table.Th scope="col" ta="right">
+              <Table.Th scope="col" ta="right" className="nowrap">
                 {t('devices.speed')}
               </Table.Th>
             </Table.Tr>
@@ -71,13 +73,17 @@ function DeviceRow({ report: { device, gflops, failure } }: { report: DeviceRepo
         </Badge>
         {failure && (
           <Text size="xs" c="dimmed" className="sentence">
-            {failure.code === 'device.not-built-in'
-              ? t('devices.not-built-in')
-              : message(failure.code, failure.params, locale)}
+            {reasonOf(failure, t, locale)}
           </Text>
         )}
       </Table.Td>
       <Table.Td ta="right">{gflops === null ? '–' : t('devices.gflops', { gflops: significant(gflops, 3) })}</Table.Td>
     </Table.Tr>
   );
+}
+
+/** Without the remedies of the command line. */
+function reasonOf({ code, params }: Failure, t: Label, locale: Locale): string {
+  if (code === 'device.not-built-in') return t('devices.not-built-in');
+  return code === 'device.failed' ? String(params['reason']) : message(code, params, locale);
 }

@@ -1,9 +1,9 @@
 import { Button, Drawer, Group, Stack, TagsInput, Textarea, TextInput } from '@mantine/core';
 import { useState, type ReactElement, type SubmitEvent } from 'react';
 
-import type { RunRow } from '../../../contract/history.ts';
-import { useAct } from '../../queries.ts';
-import { useLabel } from '../../words.tsx';
+import type { RunRow } from '../../contract/history.ts';
+import { useAct } from '../queries.ts';
+import { useLabel } from '../words.tsx';
 
 /** Name, notes and tags of a run. */
 export function EditDrawer({ row, onClose }: { row: RunRow; onClose: () => void }): ReactElement {
