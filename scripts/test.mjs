@@ -44,7 +44,7 @@ function typescriptTests() {
   }
 }
 
-const failedChecks = lint();
+const failedChecks = await lint();
 const rust = await rustTests();
 const typescript = typescriptTests();
 

@@ -44,7 +44,10 @@ function expectOfReport(report: Report, { path, text }: { path: string; text: st
   const shown = text.replaceAll('\u202f', '').replaceAll('\u2009', '');
   const isBytes = /[KMGT]iB|\d B$/.test(shown);
   const isTime = / (s|min|h)\b/.test(shown);
-  if (isBytes || isTime) return expectMeasure(value, shown, path);
+  if (isBytes || isTime) {
+    expectMeasure(value, shown, path);
+    return;
+  }
   const [digits = ''] = /[−-]?[\d.]+(·10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?/.exec(shown) ?? [];
   expect(writings(value), `${path} is ${value}, the page shows ${text}`).toContain(digits);
 }

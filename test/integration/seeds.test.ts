@@ -19,7 +19,10 @@ beforeAll(() => {
     JSON.stringify({
       model: demoModel,
       calibration: { corpus: { kind: 'texts', paths: [demoTexts.calibration] }, sequences: 128 },
-      evaluation: { datasets: [{ name: 'unseen', corpus: { kind: 'texts', paths: [demoTexts.evaluation] } }], windows: 64 },
+      evaluation: {
+        datasets: [{ name: 'unseen', corpus: { kind: 'texts', paths: [demoTexts.evaluation] } }],
+        windows: 64,
+      },
       device: 'cpu',
     }),
   );

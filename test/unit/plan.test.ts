@@ -153,7 +153,10 @@ describe('a plan', () => {
 
   it('counts the bytes around the texts of a .jsonl', async () => {
     const path = join(folder, 'texts.jsonl');
-    const text = readFileSync(join(demoTexts.calibration, 'address-1790_george_washington_n.txt'), 'utf8').slice(0, 2000);
+    const text = readFileSync(join(demoTexts.calibration, 'address-1790_george_washington_n.txt'), 'utf8').slice(
+      0,
+      2000,
+    );
     writeFileSync(path, `${JSON.stringify({ other: 'x'.repeat(2000), text })}\n`.repeat(60));
     const corpus = { kind: 'texts' as const, paths: [path] };
     const { evaluation } = await plan(recipe({ evaluation: { datasets: [{ name: 'lines', corpus }], seqlen: 256 } }), {
