@@ -28,6 +28,7 @@ interface Reading {
 const left = 46;
 const top = 26;
 const legendHeight = 46;
+/** Rows lower than this have no numbers: nobody can read them, and to lay out hundreds takes long. */
 const lowRow = 14;
 
 /** Ends of the colour scale of estimates and errors, log10. */
@@ -40,7 +41,7 @@ export function layerMapRange(colourBy: LayerMapValue, layers: readonly ChartLay
 }
 
 /**
- * The layers of a model: a row a block, a column a layer of the block, coloured by one value with the value in the cell.
+ * The layers of a model: a row a block, a column a layer of the block, coloured by one value with the value in the cell where it can be read.
  * Cells of layers without the value are dashed. `range` is that of the layers themselves where none is given.
  */
 export function LayerMap(props: {
@@ -135,8 +136,6 @@ const Cell = memo(function Cell({ layer, reading, x, width, height, locale }: Ce
   const value = reading.of(layer);
   const text = value === null ? null : reading.write(value);
   const shade = value === null ? unknown : reading.shade(value);
-  // In low rows the dashed frame says it: hundreds of dashes would be laid out for nothing.
-  const shown = text ?? (height < lowRow ? '' : '–');
   return (
     <g data-layer={layer.name}>
       <title>{`${layer.name}\n${t(`chart.layer-map.${reading.name}`)}: ${text ?? t('chart.none')}`}</title>
@@ -149,9 +148,9 @@ const Cell = memo(function Cell({ layer, reading, x, width, height, locale }: Ce
         stroke="var(--chart-grid, #8886)"
         strokeDasharray={value === null ? '2 2' : 'none'}
       />
-      {shown !== '' && fits(shown, width, height - 2) && (
+      {height >= lowRow && fits(text ?? '–', width, height - 2) && (
         <text x={x + width / 2} y={height / 2} dy="0.35em" textAnchor="middle" fill={shade.text}>
-          {shown}
+          {text ?? '–'}
         </text>
       )}
     </g>

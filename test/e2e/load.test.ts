@@ -43,8 +43,10 @@ test('96 blocks x 7 layers and 10 updates a second: no task of the page takes ov
     taskCategory,
   );
   await tellAll(app);
-  await page.getByText(labels('en')('pace.block-of', { block: blocks, blocks })).waitFor();
+  await page.waitForTimeout(500);
   const tasks = tasksIn(await app.evaluate(({ contentTracing }) => contentTracing.stopRecording()));
+  // Only now: a test's own look at so large a page is a long task too.
+  await page.getByText(labels('en')('pace.block-of', { block: blocks, blocks })).waitFor();
   // It was drawing all the while.
   expect(tasks.length).toBeGreaterThan(5 * updates);
   expect(Math.max(...tasks)).toBeLessThan(50);
