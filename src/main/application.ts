@@ -13,6 +13,7 @@ import { Runs } from './engine/runs.ts';
 import { Service } from './engine/service.ts';
 import type { Place } from './engine/process.ts';
 import { guardSession } from './guard.ts';
+import type { Host } from './host.ts';
 import { handlers } from './handlers/index.ts';
 import { answerRequests, push } from './ipc.ts';
 import { openLog } from './log.ts';
@@ -26,7 +27,7 @@ import { finishRemovals } from './storage/removal.ts';
 import { openWindow } from './window.ts';
 
 /** Everything that lives as long as the application: the stores, the engine's processes, the window. */
-export class Application {
+export class Application implements Host {
   readonly places: Places;
   readonly log: (line: string) => void;
   readonly stores: Stores;
@@ -82,7 +83,6 @@ export class Application {
     return labels(this.locale);
   }
 
-  /** The window that dialogs belong to. */
   get window(): BrowserWindow {
     if (!this.#window) throw new Error('a request came without a window');
     return this.#window;
@@ -97,7 +97,6 @@ export class Application {
     this.tell('notice', notice);
   }
 
-  /** Paths that the person chose or dropped, which recipes may name from now on. */
   granted(paths: readonly string[]): string[] {
     this.stores.grants.allow(paths);
     return [...paths];
@@ -108,7 +107,6 @@ export class Application {
     if (index >= 0) this.notices.splice(index, 1);
   }
 
-  /** Folder that new runs are written to. */
   get runsFolder(): string {
     return this.stores.settings.value.runsFolder ?? this.places.runs;
   }
@@ -125,7 +123,6 @@ export class Application {
     if (to !== undefined) this.tell('navigate', { to });
   }
 
-  /** Language and theme outside of the page. */
   applySettings(): void {
     nativeTheme.themeSource = this.stores.settings.value.theme;
     setMenu(this.t, {

@@ -7,15 +7,15 @@ import { bytes } from '../contract/format.ts';
 import type { RunRow } from '../contract/history.ts';
 import { describe } from '../contract/messages/index.ts';
 import { errorOf } from '../contract/failure.ts';
-import type { Application } from './application.ts';
+import type { Host } from './host.ts';
 import { readText } from './files.ts';
 
 /** Events and log lines at the end of the diagnostics. */
 const LINES = 40;
 
 /** All that someone who is to help with a failed run needs, as text to paste. */
-export async function diagnosticsOf(application: Application, row: RunRow): Promise<string> {
-  const { stores, runs, places } = application;
+export async function diagnosticsOf(host: Host, row: RunRow): Promise<string> {
+  const { stores, runs, places } = host;
   const events = (await runs.events(row.id)).filter(({ event }) => event.type !== 'estimate' && event.type !== 'layer');
   const log = (await readText(join(places.logs, 'main.log')).catch(() => null)) ?? '';
   const sections: [string, string][] = [

@@ -77,19 +77,21 @@ function searchField(page: Page): Locator {
 }
 
 async function timeOf(page: Page, input: () => Promise<void>): Promise<number> {
-  const shown = page.evaluate(untilOtherRows);
+  const watching = await page.evaluateHandle(watchRows);
   await input();
-  return await shown;
+  return await watching.evaluate(({ time }) => time);
 }
 
-/** In the page: from the next input to the second animation frame after all rows in sight are there and are not those of before. */
-async function untilOtherRows(): Promise<number> {
+/**
+ * In the page: milliseconds from the next input to the second animation frame after all rows in sight are there and are
+ * not those of before.
+ */
+function watchRows(): { time: Promise<number> } {
   const shown = (): string | null => {
     const rows = [...document.querySelectorAll('.data-table-body [role="row"]')].map((row) => row.textContent);
     const heading = document.querySelector('h1')?.parentElement?.textContent ?? '';
     return rows.length === 0 || rows.includes('') ? null : [heading, ...rows].join('\n');
   };
-  const frame = (): Promise<number> => new Promise((resolve) => requestAnimationFrame(resolve));
   const before = shown();
   const input = new Promise<number>((resolve) => {
     for (const type of ['click', 'keydown'])
@@ -105,9 +107,12 @@ async function untilOtherRows(): Promise<number> {
     observer.observe(document.body, { subtree: true, childList: true, characterData: true });
     setTimeout(() => reject(new Error('no other rows came')), 10_000);
   });
-  const from = await input;
-  await changed;
-  await frame();
-  await frame();
-  return performance.now() - from;
+  const frame = (): Promise<number> => new Promise((resolve) => requestAnimationFrame(resolve));
+  const measure = async (): Promise<number> => {
+    const [from] = await Promise.all([input, changed]);
+    await frame();
+    await frame();
+    return performance.now() - from;
+  };
+  return { time: measure() };
 }

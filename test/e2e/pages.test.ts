@@ -72,7 +72,8 @@ test(
           await page.evaluate((to) => (location.hash = to), address);
           for (const { width, height } of sizes) {
             await page.setViewportSize({ width, height });
-            await settled(page);
+            if (name === 'new') await page.getByRole('table').first().waitFor();
+          await settled(page);
             await page.screenshot({ path: join(screens, `${name}-${language}-${theme}-${width}.png`) });
             expect(
               await page.evaluate(() => document.documentElement.scrollWidth - innerWidth),

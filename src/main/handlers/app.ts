@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { app, clipboard, shell } from 'electron';
 
 import type { links } from '../../contract/bridge.ts';
-import type { Application } from '../application.ts';
+import type { Host } from '../host.ts';
 import { choosePaths, saveFile } from '../dialogs.ts';
 import type { HandlersOf } from '../ipc.ts';
 import { systemLanguage } from '../language.ts';
@@ -15,8 +15,8 @@ const addresses: Readonly<Record<(typeof links)[number], string>> = {
   'owl-paper': 'https://arxiv.org/abs/2310.05175',
 };
 
-export function appHandlers(application: Application): HandlersOf<'app.' | 'files.'> {
-  const { stores, service, places } = application;
+export function appHandlers(host: Host): HandlersOf<'app.' | 'files.'> {
+  const { stores, service, places } = host;
   return {
     'app.boot': () => ({
       version: app.getVersion(),
@@ -25,7 +25,7 @@ export function appHandlers(application: Application): HandlersOf<'app.' | 'file
       settings: stores.settings.value,
       demo: places.demo,
       threads: availableParallelism(),
-      notices: application.notices,
+      notices: [...host.notices],
       interrupted: stores.history.interrupted(),
     }),
     'app.versions': async () => {
@@ -41,13 +41,12 @@ export function appHandlers(application: Application): HandlersOf<'app.' | 'file
       return null;
     },
     'app.close-notice': ({ id }) => {
-      application.closeNotice(id);
+      host.closeNotice(id);
       return null;
     },
     'files.save': async ({ name, content, encoding }) =>
-      await saveFile(application.window, name, encoding === 'base64' ? Buffer.from(content, 'base64') : content),
-    'files.choose': async ({ purpose }) =>
-      application.granted(await choosePaths(application.window, application.t, purpose)),
+      await saveFile(host.window, name, encoding === 'base64' ? Buffer.from(content, 'base64') : content),
+    'files.choose': async ({ purpose }) => host.granted(await choosePaths(host.window, host.t, purpose)),
   };
 }
 

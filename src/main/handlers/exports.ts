@@ -4,16 +4,16 @@ import { shell } from 'electron';
 
 import { TamisError } from '../../contract/errors.ts';
 import type { RunRow } from '../../contract/history.ts';
-import type { Application } from '../application.ts';
+import type { Host } from '../host.ts';
 import { choosePaths } from '../dialogs.ts';
 import { denseBytes, exportDense } from '../exports.ts';
 import type { HandlersOf } from '../ipc.ts';
 
-export function exportHandlers(application: Application): HandlersOf<'exports.'> {
+export function exportHandlers(host: Host): HandlersOf<'exports.'> {
   const exporting = new Map<string, AbortController>();
   const exported = new Map<string, string>();
   const finished = (id: string): RunRow => {
-    const row = application.stores.history.get(id);
+    const row = host.stores.history.get(id);
     if (row.state !== 'finished') throw new TamisError('export.not-finished', { name: row.name });
     return row;
   };
@@ -21,7 +21,7 @@ export function exportHandlers(application: Application): HandlersOf<'exports.'>
     'exports.offers': async ({ id }) => [{ format: 'dense', bytes: await denseBytes(finished(id).path) }],
     'exports.start': async ({ id }) => {
       const { path } = finished(id);
-      const [folder] = await choosePaths(application.window, application.t, 'export');
+      const [folder] = await choosePaths(host.window, host.t, 'export');
       if (folder === undefined) return null;
       const out = join(folder, basename(path));
       const abort = new AbortController();
@@ -29,7 +29,7 @@ export function exportHandlers(application: Application): HandlersOf<'exports.'>
       try {
         await exportDense(path, out, {
           signal: abort.signal,
-          onProgress: (progress) => application.tell('exports.progress', { id, progress }),
+          onProgress: (progress) => host.tell('exports.progress', { id, progress }),
         });
       } finally {
         exporting.delete(id);

@@ -1,4 +1,4 @@
-import type { Application } from '../application.ts';
+import type { Host } from '../host.ts';
 import type { Handlers } from '../ipc.ts';
 import { appHandlers } from './app.ts';
 import { exportHandlers } from './exports.ts';
@@ -8,13 +8,13 @@ import { runHandlers } from './runs.ts';
 import { settingsHandlers } from './settings.ts';
 
 /** What the page's requests do, by their names in src/contract/bridge.ts. */
-export function handlers(application: Application): Handlers {
+export function handlers(host: Host): Handlers {
   return {
-    ...appHandlers(application),
-    ...libraryHandlers(application),
-    ...planHandlers(application),
-    ...runHandlers(application),
-    ...exportHandlers(application),
-    ...settingsHandlers(application),
+    ...appHandlers(host),
+    ...libraryHandlers(host),
+    ...planHandlers(host),
+    ...runHandlers(host),
+    ...exportHandlers(host),
+    ...settingsHandlers(host),
   };
 }

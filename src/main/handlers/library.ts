@@ -1,11 +1,11 @@
 import { shell } from 'electron';
 
-import type { Application } from '../application.ts';
+import type { Host } from '../host.ts';
 import { choosePaths } from '../dialogs.ts';
 import type { HandlersOf } from '../ipc.ts';
 
-export function libraryHandlers(application: Application): HandlersOf<'library.'> {
-  const { stores, service } = application;
+export function libraryHandlers(host: Host): HandlersOf<'library.'> {
+  const { stores, service } = host;
   const { library, grants } = stores;
   return {
     'library.list': () => library.list(),
@@ -18,7 +18,7 @@ export function libraryHandlers(application: Application): HandlersOf<'library.'
       return null;
     },
     'library.locate': async ({ id }) => {
-      const [path] = await choosePaths(application.window, application.t, 'model');
+      const [path] = await choosePaths(host.window, host.t, 'model');
       if (path === undefined) return null;
       grants.allow([path]);
       return await library.relocate(id, path);
@@ -32,7 +32,7 @@ export function libraryHandlers(application: Application): HandlersOf<'library.'
       await service.ask(
         'zeros',
         { path: library.get(id).path },
-        { tell: (zeros) => application.tell('library.zeros', { id, zeros }) },
+        { tell: (zeros) => host.tell('library.zeros', { id, zeros }) },
       ),
   };
 }

@@ -3,14 +3,14 @@ import { join } from 'node:path';
 
 import { recipeOfFile } from '../../contract/recipe-file.ts';
 import { parseRecipe, type Recipe, type RecipeInput } from '../../contract/recipe.ts';
-import type { Application } from '../application.ts';
+import type { Host } from '../host.ts';
 import { choosePaths } from '../dialogs.ts';
 import { askAlone } from '../engine/service.ts';
 import { makeFolder } from '../files.ts';
 import type { HandlersOf } from '../ipc.ts';
 
-export function planHandlers(application: Application): HandlersOf<'plans.' | 'recipes.'> {
-  const { stores, service, place } = application;
+export function planHandlers(host: Host): HandlersOf<'plans.' | 'recipes.'> {
+  const { stores, service, place } = host;
   let planning = new AbortController();
   let trying = new AbortController();
   const granted = (input: RecipeInput): Recipe => {
@@ -20,7 +20,7 @@ export function planHandlers(application: Application): HandlersOf<'plans.' | 'r
   };
   return {
     'recipes.load': async () => {
-      const [path] = await choosePaths(application.window, application.t, 'recipe');
+      const [path] = await choosePaths(host.window, host.t, 'recipe');
       if (path === undefined) return null;
       const recipe = parseRecipe(recipeOfFile(path, await readFile(path, 'utf8')));
       stores.grants.allowRecipe(recipe);
@@ -30,17 +30,17 @@ export function planHandlers(application: Application): HandlersOf<'plans.' | 'r
       planning.abort();
       planning = new AbortController();
       const { signal } = planning;
-      return await service.ask('plan', { recipe: granted(recipe), out: application.runsFolder }, { signal });
+      return await service.ask('plan', { recipe: granted(recipe), out: host.runsFolder }, { signal });
     },
     'plans.try': async ({ recipe }) => {
       trying.abort();
       trying = new AbortController();
       const { signal } = trying;
-      makeFolder(application.runsFolder);
-      const folder = await mkdtemp(join(application.runsFolder, '.trial-'));
+      makeFolder(host.runsFolder);
+      const folder = await mkdtemp(join(host.runsFolder, '.trial-'));
       try {
         const tell = (progress: { done: number; total: number; remainingSeconds: number | null }): void =>
-          application.tell('plans.progress', progress);
+          host.tell('plans.progress', progress);
         return await askAlone(place, 'try', { recipe: granted(recipe), folder }, { signal, tell });
       } finally {
         await rm(folder, { recursive: true, force: true });

@@ -4,7 +4,7 @@ import { shell } from 'electron';
 
 import { TamisError } from '../../contract/errors.ts';
 import { parseRecipe } from '../../contract/recipe.ts';
-import type { Application } from '../application.ts';
+import type { Host } from '../host.ts';
 import { diagnosticsOf } from '../diagnostics.ts';
 import { choosePaths } from '../dialogs.ts';
 import { readReport } from '../history/folder.ts';
@@ -12,15 +12,15 @@ import type { HandlersOf } from '../ipc.ts';
 import { removeRun } from '../storage/removal.ts';
 import { sizeOf } from '../storage/sizes.ts';
 
-export function runHandlers(application: Application): HandlersOf<'runs.'> {
-  const { stores, runs } = application;
+export function runHandlers(host: Host): HandlersOf<'runs.'> {
+  const { stores, runs } = host;
   const { history, grants } = stores;
   return {
     'runs.start': async ({ name, recipes: inputs }) => {
       const recipes = inputs.map((input) => parseRecipe(input));
       for (const recipe of recipes) grants.assertRecipe(recipe);
-      const rows = await history.queue({ name, recipes, runsFolder: application.runsFolder });
-      application.tell('runs.changed', null);
+      const rows = await history.queue({ name, recipes, runsFolder: host.runsFolder });
+      host.tell('runs.changed', null);
       runs.pump();
       return rows.map(({ id }) => id);
     },
@@ -57,20 +57,20 @@ export function runHandlers(application: Application): HandlersOf<'runs.'> {
     },
     'runs.update': async ({ id, name, notes, tags }) => {
       const row = await history.update(id, { name, notes, tags });
-      application.tell('run.changed', { row });
+      host.tell('run.changed', { row });
       return row;
     },
     'runs.size': async ({ ids }) => await sizeOf(ids.map((id) => history.get(id).path)),
     'runs.delete': async ({ ids }) => {
       for (const id of ids) await removeRun(stores.store, id);
-      application.tell('runs.changed', null);
+      host.tell('runs.changed', null);
       return null;
     },
     'runs.import': async () => {
-      const [path] = await choosePaths(application.window, application.t, 'run');
+      const [path] = await choosePaths(host.window, host.t, 'run');
       if (path === undefined) return null;
       const row = await history.import(path);
-      application.tell('runs.changed', null);
+      host.tell('runs.changed', null);
       return row;
     },
     'runs.reveal': ({ id }) => {
@@ -82,6 +82,6 @@ export function runHandlers(application: Application): HandlersOf<'runs.'> {
       if (reason !== '') throw new TamisError('file.not-readable', { path: history.get(id).path, reason });
       return null;
     },
-    'runs.diagnostics': async ({ id }) => await diagnosticsOf(application, history.get(id)),
+    'runs.diagnostics': async ({ id }) => await diagnosticsOf(host, history.get(id)),
   };
 }

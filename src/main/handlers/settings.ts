@@ -5,17 +5,17 @@ import { shell } from 'electron';
 import type { Input } from '../../contract/bridge.ts';
 import type { StorageKind } from '../../contract/files.ts';
 import type { Settings } from '../../contract/settings.ts';
-import type { Application } from '../application.ts';
+import type { Host } from '../host.ts';
 import { choosePaths } from '../dialogs.ts';
 import { askAlone } from '../engine/service.ts';
 import type { HandlersOf } from '../ipc.ts';
 import { moveRuns } from '../storage/move.ts';
 import { listStorage } from '../storage/sizes.ts';
 
-export function settingsHandlers(application: Application): HandlersOf<'settings.' | 'devices.' | 'storage.'> {
-  const { stores, place, places } = application;
+export function settingsHandlers(host: Host): HandlersOf<'settings.' | 'devices.' | 'storage.'> {
+  const { stores, place, places } = host;
   const folders = (): Record<StorageKind, string> => ({
-    runs: application.runsFolder,
+    runs: host.runsFolder,
     database: places.data,
     cache: places.cache,
     logs: places.logs,
@@ -23,8 +23,8 @@ export function settingsHandlers(application: Application): HandlersOf<'settings
   return {
     'settings.set': async (changes) => {
       const settings = await stores.settings.set(set(changes));
-      application.applySettings();
-      application.tell('settings.changed', settings);
+      host.applySettings();
+      host.tell('settings.changed', settings);
       return settings;
     },
     // A driver may crash: in a process of its own that costs a line in the log.
@@ -35,14 +35,13 @@ export function settingsHandlers(application: Application): HandlersOf<'settings
       return null;
     },
     'storage.move-runs': async () => {
-      const [folder] = await choosePaths(application.window, application.t, 'runs-folder');
+      const [folder] = await choosePaths(host.window, host.t, 'runs-folder');
       if (folder === undefined) return false;
-      await moveRuns(stores.store, application.runsFolder, folder, {
-        moved: async (target) =>
-          application.tell('settings.changed', await stores.settings.set({ runsFolder: target })),
-        onProgress: (progress) => application.tell('storage.progress', progress),
+      await moveRuns(stores.store, host.runsFolder, folder, {
+        moved: async (target) => host.tell('settings.changed', await stores.settings.set({ runsFolder: target })),
+        onProgress: (progress) => host.tell('storage.progress', progress),
       });
-      application.tell('runs.changed', null);
+      host.tell('runs.changed', null);
       return true;
     },
     'storage.clear-cache': async () => {

@@ -3,7 +3,7 @@ import type { Header } from '@tanstack/react-table';
 import type { CSSProperties, ReactElement } from 'react';
 
 import { useLabel } from '../words.tsx';
-import type { Column, Features, Place } from './data-table.tsx';
+import type { Column, Features, Place } from './data-table-parts.ts';
 
 const orders = { asc: 'ascending', desc: 'descending', none: 'none' } as const;
 

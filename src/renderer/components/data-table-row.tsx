@@ -1,7 +1,7 @@
 import { Checkbox } from '@mantine/core';
 import type { CSSProperties, MouseEvent, ReactElement } from 'react';
 
-import type { Column, Selection } from './data-table.tsx';
+import type { Column, Selection } from './data-table-parts.ts';
 
 interface BodyRowProps<Row> {
   readonly id: string;

@@ -1,82 +1,18 @@
-import {
-  createSortedRowModel,
-  rowSortingFeature,
-  tableFeatures,
-  useTable,
-  type ColumnDef,
-  type SortingState,
-} from '@tanstack/react-table';
+import { useTable, type ColumnDef, type SortingState } from '@tanstack/react-table';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import {
-  useEffect,
-  useId,
-  useMemo,
-  useRef,
-  useState,
-  type KeyboardEvent,
-  type ReactElement,
-  type ReactNode,
-} from 'react';
+import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent, type ReactElement } from 'react';
 
 import { HeaderRow } from './data-table-header.tsx';
+import {
+  features,
+  type Column,
+  type DataTableProps,
+  type Features,
+  type Place,
+  type Remote,
+  type Sortable,
+} from './data-table-parts.ts';
 import { BodyRow } from './data-table-row.tsx';
-
-/** How a column's values are ordered here; null comes last. */
-export type Sortable = string | number | null;
-
-export interface Column<Row> {
-  readonly id: string;
-  readonly header: string;
-  /** Of a CSS grid: `minmax(160px, 2fr)`, `96px`. */
-  readonly width: string;
-  /** Right-aligned. */
-  readonly numeric?: true;
-  /** What the rows are sorted by here; without it (and without `remote`) the column does not sort. */
-  readonly sort?: (row: Row) => Sortable;
-  readonly cell: (row: Row) => ReactNode;
-}
-
-export interface Sort {
-  readonly column: string;
-  readonly descending: boolean;
-}
-
-/** Rows that the main process sorts and sends by pages. */
-export interface Remote {
-  readonly sort: Sort;
-  readonly onSort: (sort: Sort) => void;
-  readonly sortable: readonly string[];
-  /** Called with the first and the last row in sight. */
-  readonly onVisible: (first: number, last: number) => void;
-}
-
-export interface Selection {
-  readonly ids: ReadonlySet<string>;
-  readonly onToggle: (id: string) => void;
-  /** What a row's checkbox is called. */
-  readonly label: (id: string) => string;
-}
-
-export interface DataTableProps<Row> {
-  /** What a screen reader calls the table. */
-  readonly label: string;
-  readonly columns: readonly Column<Row>[];
-  /** null = not here yet. The same array as long as nothing changes. */
-  readonly rows: readonly (Row | null)[];
-  readonly keyOf: (row: Row) => string;
-  readonly remote?: Remote;
-  readonly selection?: Selection;
-  /** Enter, or a click on the row. */
-  readonly onOpen?: (row: Row) => void;
-  /** Pixels. */
-  readonly rowHeight?: number;
-  /** Shown in place of the rows where there are none. */
-  readonly empty: ReactNode;
-}
-
-const features = tableFeatures({ rowSortingFeature, sortedRowModel: createSortedRowModel() });
-export type Features = typeof features;
-export type Place<Row> = { readonly row: Row | null };
 
 /**
  * A table that draws only the rows in sight. Its place in the page gives its height. Keyboard: up, down, Home, End and

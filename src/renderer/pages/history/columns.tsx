@@ -5,7 +5,7 @@ import { bytes, duration, percent, perplexity } from '../../../contract/format.t
 import type { RunRow } from '../../../contract/history.ts';
 import type { Label } from '../../../contract/messages/labels.ts';
 import { methodNames } from '../../../contract/words.ts';
-import type { Column } from '../../components/data-table.tsx';
+import type { Column } from '../../components/data-table-parts.ts';
 import { dateAndTime } from '../../run/run-words.ts';
 import { StateBadge } from '../../run/state-badge.tsx';
 import { useLabel } from '../../words.tsx';

@@ -1,7 +1,7 @@
 import { useCallback, useState } from 'react';
 
 import { runColumns, type RunQuery } from '../../../contract/history.ts';
-import type { Sort } from '../../components/data-table.tsx';
+import type { Sort } from '../../components/data-table-parts.ts';
 
 export const sortable: readonly string[] = runColumns;
 

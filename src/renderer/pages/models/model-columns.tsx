@@ -5,7 +5,7 @@ import type { ReactElement } from 'react';
 import { bytes, whole } from '../../../contract/format.ts';
 import type { Model, ModelHead } from '../../../contract/library.ts';
 import type { Label } from '../../../contract/messages/labels.ts';
-import type { Column } from '../../components/data-table.tsx';
+import type { Column } from '../../components/data-table-parts.ts';
 import { LinkButton } from '../../components/link-button.tsx';
 import { LinkAnchor } from '../../components/links.tsx';
 import { useLabel } from '../../words.tsx';

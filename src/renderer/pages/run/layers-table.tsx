@@ -3,7 +3,8 @@ import { useMemo, type ReactElement } from 'react';
 
 import { percent, significant, whole } from '../../../contract/format.ts';
 import type { LayerView } from '../../../contract/run-view.ts';
-import { DataTable, type Column } from '../../components/data-table.tsx';
+import { DataTable } from '../../components/data-table.tsx';
+import type { Column } from '../../components/data-table-parts.ts';
 import { EmptyState } from '../../components/empty-state.tsx';
 import { Figure } from '../../run/figure.tsx';
 import { useLabel } from '../../words.tsx';
