@@ -19,5 +19,6 @@ test(
     expect(tally.interrupted).toBeGreaterThanOrEqual(3);
     expect(tally.finished + tally.deleted).toBeGreaterThanOrEqual(1);
     expect(tally.slowestEnd).toBeLessThan(5000);
+    expect(tally.crashedStarts).toBeLessThanOrEqual(1);
   },
 );

@@ -73,7 +73,7 @@ test(
           for (const { width, height } of sizes) {
             await page.setViewportSize({ width, height });
             if (name === 'new') await page.getByRole('table').first().waitFor();
-          await settled(page);
+            await settled(page);
             await page.screenshot({ path: join(screens, `${name}-${language}-${theme}-${width}.png`) });
             expect(
               await page.evaluate(() => document.documentElement.scrollWidth - innerWidth),

@@ -22,10 +22,11 @@ async function soakKills(rounds = '200', seed = String(Date.now() % 1e6)) {
   console.log(`${rounds} rounds with the seed ${seed} in ${folder}`);
   try {
     const options = { folder, rounds: Number(rounds), seed: Number(seed), log: console.log };
-    const { interrupted, finished, deleted, slowestEnd } = await killRounds(options);
+    const { interrupted, finished, deleted, slowestEnd, crashedStarts } = await killRounds(options);
     console.log(
       `No finished run was lost: ${interrupted} runs were interrupted, ${finished} are finished now, ` +
-        `${deleted} were deleted. The slowest process ended ${Math.round(slowestEnd)} ms after its application.`,
+        `${deleted} were deleted. The slowest process ended ${Math.round(slowestEnd)} ms after its application. ` +
+        `Starts in which Electron crashed: ${crashedStarts}.`,
     );
     rmSync(folder, { recursive: true });
   } finally {

@@ -52,6 +52,8 @@ export interface Tally {
   deleted: number;
   /** Longest that a process was seen after its application was killed, ms. */
   slowestEnd: number;
+  /** Starts that ended in Electron's own crash and were tried again. */
+  crashedStarts: number;
 }
 
 /**
@@ -78,7 +80,7 @@ class Killing {
   readonly #data: string;
   readonly #random: RandomGenerator;
   readonly #ledger: Ledger;
-  readonly tally: Tally = { interrupted: 0, finished: 0, deleted: 0, slowestEnd: 0 };
+  readonly tally: Tally = { interrupted: 0, finished: 0, deleted: 0, slowestEnd: 0, crashedStarts: 0 };
   #running: Running | null = null;
 
   constructor(folder: string, seed: number) {
@@ -117,8 +119,22 @@ class Killing {
   }
 
   async #open(): Promise<Running> {
-    this.#running ??= await launch({ folder: this.#folder });
+    this.#running ??= await this.#launch();
     return this.#running;
+  }
+
+  /**
+   * Electron 33 itself crashes in one of several hundred starts on Linux: its Bluetooth thread reads the environment
+   * (getenv) while Node writes it.
+   */
+  async #launch(): Promise<Running> {
+    try {
+      return await launch({ folder: this.#folder });
+    } catch (error) {
+      if (!String(error).includes('signal=SIGSEGV')) throw error;
+      this.tally.crashedStarts += 1;
+      return await launch({ folder: this.#folder });
+    }
   }
 
   async #killWorker({ moment }: Scene): Promise<string> {

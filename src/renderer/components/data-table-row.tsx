@@ -1,12 +1,16 @@
 import { Checkbox } from '@mantine/core';
-import type { CSSProperties, MouseEvent, ReactElement } from 'react';
+import { memo, type CSSProperties, type MouseEvent, type ReactElement } from 'react';
 
 import type { Column, Selection } from './data-table-parts.ts';
 
 interface BodyRowProps<Row> {
   readonly id: string;
   readonly index: number;
-  readonly place: CSSProperties;
+  /** The columns' widths: the same object as long as they do not change. */
+  readonly line: CSSProperties;
+  /** Pixels. */
+  readonly start: number;
+  readonly height: number;
   readonly row: Row | null;
   readonly columns: readonly Column<Row>[];
   readonly keyOf: (row: Row) => string;
@@ -16,9 +20,11 @@ interface BodyRowProps<Row> {
   readonly onActivate: (index: number) => void;
 }
 
-/** A row of a table; one that is not here yet is drawn empty. */
-export function BodyRow<Row>(props: BodyRowProps<Row>): ReactElement {
-  const { id, index, place, row, columns, keyOf, isActive, selection, onOpen, onActivate } = props;
+/** A row of a table; one that is not here yet is drawn empty. Only drawn again when something of its own changes. */
+export const BodyRow = memo(PlainRow) as typeof PlainRow;
+
+function PlainRow<Row>(props: BodyRowProps<Row>): ReactElement {
+  const { id, index, line, start, height, row, columns, keyOf, isActive, selection, onOpen, onActivate } = props;
   const key = row === null ? null : keyOf(row);
   const selected = key !== null && selection?.ids.has(key);
   const onClick = (event: MouseEvent<HTMLElement>): void => {
@@ -36,7 +42,7 @@ export function BodyRow<Row>(props: BodyRowProps<Row>): ReactElement {
       data-active={isActive || undefined}
       data-selected={selected || undefined}
       data-opens={onOpen !== undefined || undefined}
-      style={place}
+      style={{ ...line, height, transform: `translateY(${start}px)` }}
       onClick={onClick}
     >
       {selection && (

@@ -84,8 +84,11 @@ export function DataTable<Row>(props: DataTableProps<Row>): ReactElement {
     act();
   };
 
-  const tracks = [...(selection ? ['36px'] : []), ...columns.map(({ width }) => width)];
-  const line = { gridTemplateColumns: tracks.join(' '), minWidth: sum(tracks.map(leastWidth)) };
+  const selects = selection !== undefined;
+  const line = useMemo(() => {
+    const tracks = [...(selects ? ['36px'] : []), ...columns.map(({ width }) => width)];
+    return { gridTemplateColumns: tracks.join(' '), minWidth: sum(tracks.map(leastWidth)) };
+  }, [selects, columns]);
   return (
     <div
       ref={scroll}
@@ -98,7 +101,7 @@ export function DataTable<Row>(props: DataTableProps<Row>): ReactElement {
       tabIndex={0}
       onKeyDown={onKeyDown}
     >
-      <HeaderRow headers={table.getFlatHeaders()} columns={columns} line={line} selects={selection !== undefined} />
+      <HeaderRow headers={table.getFlatHeaders()} columns={columns} line={line} selects={selects} />
       {ordered.length === 0 && <div className="data-table-empty">{empty}</div>}
       <div role="rowgroup" className="data-table-body" style={{ height: virtual.getTotalSize() }}>
         {inSight.map(({ index, start }) => (
@@ -106,7 +109,9 @@ export function DataTable<Row>(props: DataTableProps<Row>): ReactElement {
             key={index}
             id={`${id}-${index}`}
             index={index}
-            place={{ ...line, height: rowHeight, transform: `translateY(${start}px)` }}
+            line={line}
+            start={start}
+            height={rowHeight}
             row={rowAt(index)}
             columns={columns}
             keyOf={keyOf}
