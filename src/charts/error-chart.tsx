@@ -6,7 +6,18 @@ import type { Locale } from '../contract/messages/index.ts';
 import { labels } from '../contract/messages/labels.ts';
 import { columnsOf, extent, log10, type ChartLayer } from './data.ts';
 import { significant } from '../contract/format.ts';
-import { LayerAxis, layerX, Legend, Mark, markArea, Picture, plot, ticksAt, ValueAxis } from './frame.tsx';
+import {
+  LayerAxis,
+  layerX,
+  type LayerMarkProps,
+  Legend,
+  Mark,
+  markArea,
+  Picture,
+  plot,
+  ticksAt,
+  ValueAxis,
+} from './frame.tsx';
 import { decades, logTicks, writeLogTick } from './log-axis.ts';
 import { seriesStyle } from './palette.ts';
 
@@ -61,15 +72,7 @@ export function ErrorChart({ layers, locale }: { layers: readonly ChartLayer[]; 
 }
 
 /** Drawn again only when its layer or its place changes. */
-const ErrorMark = memo(function ErrorMark(props: {
-  layer: ChartLayer;
-  x: number;
-  y: number;
-  area: number;
-  series: number;
-  locale: Locale;
-}): ReactElement {
-  const { layer, x, y, area, series, locale } = props;
+const ErrorMark = memo(function ErrorMark({ layer, x, y, area, series, locale }: LayerMarkProps): ReactElement {
   const t = labels(locale);
   const error = layer.error ?? 0;
   const title = [

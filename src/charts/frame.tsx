@@ -1,6 +1,7 @@
 import { scaleLinear, type ScaleLinear, type ScaleLogarithmic } from 'd3-scale';
 import { memo, type ReactElement, type ReactNode } from 'react';
 
+import type { Locale } from '../contract/messages/index.ts';
 import { byBlock, type ChartLayer } from './data.ts';
 import type { SeriesStyle } from './palette.ts';
 
@@ -154,6 +155,17 @@ interface MarkProps {
   readonly series: SeriesStyle;
   readonly hollow: boolean;
   readonly title: string;
+}
+
+/** A layer's mark on a chart: where it stands, and in which series. */
+export interface LayerMarkProps {
+  readonly layer: ChartLayer;
+  readonly x: number;
+  readonly y: number;
+  /** Square units. */
+  readonly area: number;
+  readonly series: number;
+  readonly locale: Locale;
 }
 
 /** One value of one layer. Hollow = the value is below what the axis can show. */

@@ -6,7 +6,18 @@ import { labels } from '../contract/messages/labels.ts';
 import type { Centroid } from '../contract/report.ts';
 import { extent, log10, type ChartLayer } from './data.ts';
 import { fixed, percent, significant } from '../contract/format.ts';
-import { LayerAxis, layerX, Legend, Mark, markArea, Picture, plot, ticksAt, ValueAxis } from './frame.tsx';
+import {
+  LayerAxis,
+  layerX,
+  type LayerMarkProps,
+  Legend,
+  Mark,
+  markArea,
+  Picture,
+  plot,
+  ticksAt,
+  ValueAxis,
+} from './frame.tsx';
 import { seriesStyle } from './palette.ts';
 
 /** So many groups can still be told apart and named; beyond that all layers are drawn alike, without centroids. */
@@ -77,15 +88,7 @@ export function GroupChart(props: {
 }
 
 /** Drawn again only when its layer or its place changes. */
-const GroupMark = memo(function GroupMark(props: {
-  layer: ChartLayer;
-  x: number;
-  y: number;
-  area: number;
-  series: number;
-  locale: Locale;
-}): ReactElement {
-  const { layer, x, y, area, series, locale } = props;
+const GroupMark = memo(function GroupMark({ layer, x, y, area, series, locale }: LayerMarkProps): ReactElement {
   const t = labels(locale);
   const isZero = log10(layer.estimate) === null;
   const title = [

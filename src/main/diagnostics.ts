@@ -8,7 +8,7 @@ import type { RunRow } from '../contract/history.ts';
 import { describe } from '../contract/messages/index.ts';
 import { errorOf } from '../contract/failure.ts';
 import type { Host } from './host.ts';
-import { readText } from './files.ts';
+import { readText } from '../contract/disk.ts';
 
 /** Events and log lines at the end of the diagnostics. */
 const LINES = 40;

@@ -1,8 +1,9 @@
 import { constants } from 'node:fs';
-import { copyFile, mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 
 import type { Progress } from '../contract/bridge.ts';
+import { freeBytes } from '../contract/disk.ts';
 import { TamisError } from '../contract/errors.ts';
 
 /** What of a run's folder is the run's own bookkeeping and not part of the model that comes out. */
@@ -76,12 +77,12 @@ async function partsOf(run: string): Promise<Part[]> {
 async function assertFree(out: string, bytes: number): Promise<void> {
   const there = await readdir(out).catch(() => []);
   if (there.length > 0) throw new TamisError('export.exists', { path: out });
-  const { bavail, bsize } = await statfs(dirname(out));
-  if (bavail * bsize < bytes)
+  const free = await freeBytes(dirname(out));
+  if (free < bytes)
     throw new TamisError('export.no-space', {
       path: dirname(out),
       needed: mebibytes(bytes),
-      free: mebibytes(bavail * bsize),
+      free: mebibytes(free),
     });
 }
 

@@ -7,7 +7,8 @@ import type { Notice } from '../contract/bridge.ts';
 import { TamisError } from '../contract/errors.ts';
 import { fileError } from '../contract/file-errors.ts';
 import { settingsSchema, type Settings } from '../contract/settings.ts';
-import { readJson, timeInName, writeJson } from './files.ts';
+import { readJson, writeJson } from '../contract/disk.ts';
+import { timeInName } from './time-in-name.ts';
 
 type Stored = Readonly<Record<string, unknown>>;
 const storedSchema = z.record(z.string(), z.unknown());

@@ -66,10 +66,6 @@ export class EngineProcess {
     this.#child.once('exit', (code) => setTimeout(() => this.#end(code), 50));
   }
 
-  get pid(): number | undefined {
-    return this.#child.pid;
-  }
-
   order(order: Order): void {
     if (!this.#hasEnded) this.#child.postMessage(order);
   }

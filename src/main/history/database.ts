@@ -5,7 +5,8 @@ import SQLite, { type Database } from 'better-sqlite3';
 
 import { TamisError } from '../../contract/errors.ts';
 import { fileError, isSystemError } from '../../contract/file-errors.ts';
-import { makeFolder, timeInName } from '../files.ts';
+import { makeFolder } from '../../contract/disk.ts';
+import { timeInName } from '../time-in-name.ts';
 import { guarded } from './errors.ts';
 import { migrate, newestVersion } from './migrations/index.ts';
 

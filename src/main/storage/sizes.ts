@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
-import { readdir, statfs } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 
+import { freeBytes } from '../../contract/disk.ts';
 import { storageKinds, type Storage, type StorageKind } from '../../contract/files.ts';
 import { bytesOf } from './tree.ts';
 
@@ -23,13 +23,6 @@ async function databaseBytes(folder: string): Promise<number> {
   const names = await readdir(folder).catch(() => []);
   const sizes = names.filter((name) => databaseFiles.test(name)).map((name) => bytesOf(join(folder, name)));
   return (await Promise.all(sizes)).reduce((a, b) => a + b, 0);
-}
-
-/** Left to this user on the file system that the folder is, or would be, on. */
-export async function freeBytes(folder: string): Promise<number> {
-  if (!existsSync(folder) && dirname(folder) !== folder) return await freeBytes(dirname(folder));
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize;
 }
 
 /** Bytes of these runs' folders. */

@@ -5,7 +5,7 @@ import { fileError } from '../../contract/file-errors.ts';
 import type { Model } from '../model/open.ts';
 import { native, translated } from '../native.ts';
 import type { RunDirectory } from '../run/directory.ts';
-import { writeJson } from '../run/files.ts';
+import { writeJson } from '../../contract/disk.ts';
 import { need } from './names.ts';
 
 /** Files of a checkpoint that are not weights and belong to the model: config, tokenizer, generation, licence. */

@@ -7,7 +7,7 @@ import type { Perplexity } from '../../contract/report.ts';
 import { openModel } from '../model/open.ts';
 import { sourcesOf, tokensOf } from '../prepare.ts';
 import { cacheFolder } from '../run/cache.ts';
-import { makeFolder } from '../run/files.ts';
+import { makeFolder } from '../../contract/disk.ts';
 import { timed, type Told } from '../run/told.ts';
 import { chooseDevice } from '../runtime/devices.ts';
 import type { EvaluationTokens } from './dataset.ts';

@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 
+import { freeBytes } from '../../contract/disk.ts';
 import { TamisError } from '../../contract/errors.ts';
 import type { Holder, Plan, StagePlan } from '../../contract/plan.ts';
 import type { Recipe } from '../../contract/recipe.ts';
@@ -49,7 +48,7 @@ export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promis
     };
   });
   const memory = peakOf(stages);
-  const disk = { ...diskBytes(shape, workload), freeBytes: out === undefined ? null : await freeSpace(out) };
+  const disk = { ...diskBytes(shape, workload), freeBytes: out === undefined ? null : await freeBytes(resolve(out)) };
   return {
     model: {
       folder: model.folder,
@@ -154,14 +153,6 @@ function peakOf(stages: readonly StagePlan[]): Plan['memory'] {
     largestBytes,
     freeBytes: process.availableMemory(),
   };
-}
-
-/** Of the file system that `out` is or will be on. */
-async function freeSpace(out: string): Promise<number> {
-  let folder = resolve(out);
-  while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize;
 }
 
 /** Weighted by the layers' sizes: the target, what the pattern fixes, or the mean that a file amounts to. */

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import envPaths from 'env-paths';
 import type { z } from 'zod';
 
-import { hashText, makeFolder, readJson, writeJson } from './files.ts';
+import { makeFolder, readJson, writeJson } from '../../contract/disk.ts';
+import { hashText } from './files.ts';
 
 /** Where measurements of a model that a second run can use again are kept; TAMIS_CACHE names another folder. */
 export function cacheFolder(): string {

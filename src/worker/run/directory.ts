@@ -10,7 +10,7 @@ import { checked, parseJson } from '../../contract/json.ts';
 import { recipeSchema, type Recipe } from '../../contract/recipe.ts';
 import { reportSchema, type Report } from '../../contract/report.ts';
 import { fromNative, native } from '../native.ts';
-import { makeFolder, readJson, writeJson } from './files.ts';
+import { makeFolder, readJson, writeJson } from '../../contract/disk.ts';
 
 /** What a kill leaves of files that were being written beside their names, and of measurements under way. */
 const leftover = /\.(json|md|csv|html)\.\d+$|\.safetensors\.partial$|^(estimate|evaluation)\.f32$/;

@@ -1,12 +1,14 @@
 import { existsSync, mkdirSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import writeFileAtomic from 'write-file-atomic';
 import type { z } from 'zod';
 
-import { fileError, isMissing, readError } from '../contract/file-errors.ts';
-import { parseJson } from '../contract/json.ts';
+import { fileError, isMissing, readError } from './file-errors.ts';
+import { parseJson } from './json.ts';
+
+// Files and folders as main and engine both treat them. For processes with Node alone.
 
 /** A file's text; null if there is none. */
 export async function readText(path: string): Promise<string | null> {
@@ -25,12 +27,16 @@ export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T
 }
 
 /** Writes a file beside its name, flushes it and renames it. */
-export async function writeJson(path: string, value: unknown): Promise<void> {
+export async function writeText(path: string, text: string): Promise<void> {
   try {
-    await writeFileAtomic(path, `${JSON.stringify(value, null, 1)}\n`, { fsync: true });
+    await writeFileAtomic(path, text, { fsync: true });
   } catch (error) {
     throw fileError(error, path);
   }
+}
+
+export async function writeJson(path: string, value: unknown): Promise<void> {
+  await writeText(path, `${JSON.stringify(value, null, 1)}\n`);
 }
 
 /** Makes a folder and those above it. Node's own `recursive` never ends where the system finds no place for a folder, as in /proc. */
@@ -45,10 +51,9 @@ export function makeFolder(path: string): void {
   }
 }
 
-/** A time as part of a file's name: `2026-11-23T04-16-50Z`. */
-export function timeInName(time: Date): string {
-  return time
-    .toISOString()
-    .replace(/\.\d+Z$/, 'Z')
-    .replaceAll(':', '-');
+/** Left to this user on the file system that the folder is, or would be, on. */
+export async function freeBytes(folder: string): Promise<number> {
+  if (!existsSync(folder) && dirname(folder) !== folder) return await freeBytes(dirname(folder));
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
 }
