@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { timedEventSchema } from './events.ts';
+import { exportFormats, exportOfferSchema, exportResultSchema } from './exports.ts';
 import { failureSchema, paramsSchema } from './failure.ts';
 import { purposes, storageKinds, storageSchema } from './files.ts';
 import { runPageSchema, runPointSchema, runQuerySchema, runRowSchema } from './history.ts';
@@ -57,14 +58,6 @@ export const trialSchema = z.strictObject({
   peakMemoryBytes: z.int(),
 });
 export type Trial = z.infer<typeof trialSchema>;
-
-export const exportFormats = ['dense'] as const;
-export const exportOfferSchema = z.strictObject({
-  format: z.enum(exportFormats),
-  /** Of all files that would be written, counted. */
-  bytes: z.int(),
-});
-export type ExportOffer = z.infer<typeof exportOfferSchema>;
 
 export const progressSchema = z.strictObject({
   done: z.number(),
@@ -169,8 +162,11 @@ export const requests = {
   'runs.diagnostics': { input: z.strictObject({ id }), output: z.string() },
 
   'exports.offers': { input: z.strictObject({ id }), output: z.array(exportOfferSchema) },
-  /** Asks for the destination; null if it was cancelled, else the folder once it is complete. Progress by `exports.progress`. */
-  'exports.start': { input: z.strictObject({ id, format: z.enum(exportFormats) }), output: path.nullable() },
+  /** Asks for the destination; null if it was cancelled, else what was written once it is complete. Progress by `exports.progress`. */
+  'exports.start': {
+    input: z.strictObject({ id, format: z.enum(exportFormats), check: z.boolean() }),
+    output: exportResultSchema.nullable(),
+  },
   /** Shows the folder that the run was last exported to. */
   'exports.reveal': { input: z.strictObject({ id }), output: nothing },
   'exports.cancel': { input: z.strictObject({ id }), output: nothing },

@@ -54,6 +54,32 @@ export const nmSchema = z
   .refine(({ n, m }) => n < m, { message: 'n of m pruned needs n < m' });
 export type NofM = z.infer<typeof nmSchema>;
 
+export const bitWidths = [2, 3, 4, 8] as const;
+export const groupSizes = [32, 64, 128] as const;
+const bitsSchema = z.literal(bitWidths);
+
+/** How the weights that are kept are quantized (docs/method.md, section 4). */
+export const quantizationSchema = z.strictObject({
+  bits: bitsSchema,
+  /** Columns of a row that share a scale; null = the whole row, per channel. */
+  groupSize: z.literal(groupSizes).nullable().default(128),
+  /** No zero point is stored: it is 2^(bits - 1). */
+  symmetric: z.boolean().default(false),
+  /** Columns in the order of descending Hessian diagonal. */
+  actOrder: z.boolean().default(false),
+  /** Scales of all groups from the dense weights, before the sweep; with `actOrder` groups stay neighbours in a row. */
+  staticGroups: z.boolean().default(false),
+  /** `mse`: of 80 shrunk ranges the one with the least error, in place of the whole range. */
+  range: z.enum(['minmax', 'mse']).default('minmax'),
+  /**
+   * Layers treated otherwise: a pattern over layer names in which `*` stands for any characters, and their bits; null = not
+   * quantized. Of several patterns that match, the last one counts. The embeddings and the head are never quantized.
+   */
+  exceptions: z.array(z.strictObject({ layers: z.string().min(1), bits: bitsSchema.nullable() })).default([]),
+});
+export type Quantization = z.infer<typeof quantizationSchema>;
+export type Bits = Quantization['bits'];
+
 const settings = {
   version: z.literal(1).default(1),
   /** Folder of the checkpoint. */
@@ -61,6 +87,8 @@ const settings = {
   method: z.enum(methods).default('sparsegpt'),
   /** n of every m weights in a row pruned; null = unstructured. */
   nm: nmSchema.nullable().default(null),
+  /** null = the weights that are kept stay in the checkpoint's dtype. */
+  quantization: quantizationSchema.nullable().default(null),
   /** Damping: this share of the mean of the Hessian's diagonal is added to the diagonal. */
   percdamp: z.number().positive().max(1).default(0.01),
   calibration: z

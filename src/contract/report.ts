@@ -31,6 +31,8 @@ export const layerResultSchema = z.strictObject({
   targetSparsity: z.number(),
   /** Share of exact zeros in the layer as stored. */
   sparsity: z.number(),
+  /** Bits of a kept weight; null where the layer is not quantized. */
+  bits: z.int().nullable().default(null),
   /** Relative output error ‖X(W'−W)ᵀ‖² / ‖XWᵀ‖² on the calibration data; null without calibration. */
   error: z.number().nullable(),
 });

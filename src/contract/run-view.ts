@@ -17,7 +17,7 @@ export interface StageView {
 /** A layer as far as the run has come with it; what is not known yet is null. */
 export type LayerView = Pick<
   LayerResult,
-  'name' | 'block' | 'type' | 'rows' | 'cols' | 'estimate' | 'group' | 'error'
+  'name' | 'block' | 'type' | 'rows' | 'cols' | 'estimate' | 'group' | 'bits' | 'error'
 > & {
   readonly targetSparsity: number | null;
   readonly sparsity: number | null;
@@ -140,7 +140,7 @@ type Layers = Pick<RunView, 'layers' | 'places'>;
 
 /** A run that is resumed announces its layers again: what was measured before is kept. */
 function announceLayers(view: RunView, announced: EventOf<'layers'>['layers']): Layers {
-  const unknown = { estimate: null, group: null, targetSparsity: null, sparsity: null, error: null };
+  const unknown = { estimate: null, group: null, targetSparsity: null, sparsity: null, bits: null, error: null };
   return placed(announced.map((layer) => layerOf(view, layer.name) ?? { ...layer, ...unknown }));
 }
 

@@ -235,12 +235,13 @@ describe('layers.csv', () => {
       'group',
       'targetSparsity',
       'sparsity',
+      'bits',
       'error',
     ]);
     expect(
       rows.map((row) =>
-        Object.fromEntries<string | number>(
-          row.map((cell, i) => [head[i] ?? '', i === 0 || i === 2 ? cell : Number(cell)]),
+        Object.fromEntries<string | number | null>(
+          row.map((cell, i) => [head[i] ?? '', i === 0 || i === 2 ? cell : cell === '' ? null : Number(cell)]),
         ),
       ),
     ).toEqual(report.layers);
@@ -254,7 +255,7 @@ describe('layers.csv', () => {
   test('keeps hostile names in their cell and out of a spreadsheet’s formulas', () => {
     const rows = parseCsv(layersCsv(hostile)).slice(1);
     expect(rows.map((row) => row[0])).toEqual(hostile.layers.map((layer) => `'${layer.name}`));
-    expect(new Set(rows.map((row) => row.length))).toEqual(new Set([10]));
+    expect(new Set(rows.map((row) => row.length))).toEqual(new Set([11]));
   });
 });
 

@@ -18,13 +18,16 @@ export function exportHandlers(host: Host): HandlersOf<'exports.'> {
     return row;
   };
   return {
-    'exports.offers': async ({ id }) => [{ format: 'dense', bytes: await denseBytes(finished(id).path) }],
+    'exports.offers': async ({ id }) => [
+      { format: 'dense', bytes: await denseBytes(finished(id).path), refusal: null, warnings: [] },
+    ],
     'exports.start': async ({ id }) => {
       const { path } = finished(id);
       const [folder] = await choosePaths(host.window, host.t, 'export');
       if (folder === undefined) return null;
       const out = join(folder, basename(path));
       const abort = new AbortController();
+      const started = performance.now();
       exporting.set(id, abort);
       try {
         await exportDense(path, out, {
@@ -35,7 +38,14 @@ export function exportHandlers(host: Host): HandlersOf<'exports.'> {
         exporting.delete(id);
       }
       exported.set(id, out);
-      return out;
+      return {
+        format: 'dense',
+        path: out,
+        bytes: await denseBytes(out),
+        bitsPerWeight: 16,
+        seconds: (performance.now() - started) / 1000,
+        perplexity: null,
+      };
     },
     'exports.reveal': ({ id }) => {
       const out = exported.get(id);

@@ -116,6 +116,7 @@ async function pruneLayer(
     group: plan.group,
     targetSparsity: plan.sparsity,
     sparsity: compressed.zeros / (compressed.rows * compressed.cols),
+    bits: null,
     error: compressed.error,
   };
   compressed.release();

@@ -2,7 +2,8 @@ import { Alert, Button, Paper, Progress, Text, Title } from '@mantine/core';
 import { IconCheck, IconFolder, IconX } from '@tabler/icons-react';
 import type { ReactElement } from 'react';
 
-import type { ExportOffer, Progress as Done } from '../../../contract/bridge.ts';
+import type { Progress as Done } from '../../../contract/bridge.ts';
+import type { ExportOffer } from '../../../contract/exports.ts';
 import { bytes, duration } from '../../../contract/format.ts';
 import { useAct } from '../../queries.ts';
 import { Facts } from '../../run/facts.tsx';
@@ -17,15 +18,15 @@ export function FormatCard({ id, offer }: { id: string; offer: ExportOffer }): R
   const { start, isGoingOn, progress, written } = useExport(id, format);
   const cancel = useAct('exports.cancel');
   return (
-    <Paper component="section" withBorder className="export-card" aria-label={t(`export.format.${format}`)}>
+    <Paper component="section" withBorder className="export-card" aria-label={t(`export.format.dense`)}>
       <Title order={2} size="h5">
-        {t(`export.format.${format}`)}
+        {t(`export.format.dense`)}
       </Title>
-      <Text size="sm">{t(`export.format-text.${format}`)}</Text>
+      <Text size="sm">{t(`export.format-text.dense`)}</Text>
       <Facts
         rows={[
-          { name: t('export.size'), text: bytes(offer.bytes) },
-          { name: t('export.loads'), text: t(`export.loads.${format}`) },
+          { name: t('export.size'), text: bytes(offer.bytes ?? 0) },
+          { name: t('export.loads'), text: t(`export.loads.dense`) },
         ]}
       />
       <div className="export-buttons">
@@ -44,7 +45,7 @@ export function FormatCard({ id, offer }: { id: string; offer: ExportOffer }): R
         )}
       </div>
       {progress && <Writing progress={progress} />}
-      {written !== null && <Written id={id} path={written} />}
+      {written !== null && <Written id={id} path={written.path} />}
     </Paper>
   );
 }

@@ -1,8 +1,9 @@
 import { useMutation, useMutationState } from '@tanstack/react-query';
 import { useState } from 'react';
 
-import type { ExportOffer, Progress } from '../../../contract/bridge.ts';
+import type { Progress } from '../../../contract/bridge.ts';
 import { TamisError } from '../../../contract/errors.ts';
+import type { ExportFormat, ExportResult } from '../../../contract/exports.ts';
 import { ask } from '../../bridge.ts';
 import { showFailure } from '../../components/failure-notification.tsx';
 import { usePush } from '../../queries.ts';
@@ -13,12 +14,12 @@ interface Export {
   readonly isGoingOn: boolean;
   /** null before the destination is chosen. */
   readonly progress: Progress | null;
-  /** The folder that was written last; null if there is none. */
-  readonly written: string | null;
+  /** What was written last; null if there is none. */
+  readonly written: ExportResult | null;
 }
 
 /** An export of a run, which goes on and is known of when the page is left and opened again. */
-export function useExport(id: string, format: ExportOffer['format']): Export {
+export function useExport(id: string, format: ExportFormat): Export {
   const locale = useLocale();
   const [progress, setProgress] = useState<Progress | null>(null);
   usePush('exports.progress', (push) => {
@@ -27,7 +28,7 @@ export function useExport(id: string, format: ExportOffer['format']): Export {
   const mutationKey = ['exports.start', id, format];
   const { mutate } = useMutation({
     mutationKey,
-    mutationFn: () => ask('exports.start', { id, format }),
+    mutationFn: () => ask('exports.start', { id, format, check: false }),
     onError: (error) => {
       const isCancelled = error instanceof TamisError && error.code === 'cancelled.no-run';
       if (!isCancelled) showFailure(error, locale);
@@ -43,6 +44,6 @@ export function useExport(id: string, format: ExportOffer['format']): Export {
     },
     isGoingOn,
     progress: isGoingOn ? progress : null,
-    written: typeof last?.data === 'string' ? last.data : null,
+    written: (last?.data as ExportResult | null | undefined) ?? null,
   };
 }
