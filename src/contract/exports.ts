@@ -7,6 +7,10 @@ import { perplexitySchema } from './report.ts';
 export const exportFormats = ['dense', 'gptq', 'gptq_v2', 'compressed-tensors', 'onnx', 'gguf', 'tamis'] as const;
 export type ExportFormat = (typeof exportFormats)[number];
 
+/** What an export does, one after the other; `check`: measures the perplexity of the written files. */
+export const exportStages = ['write', 'check'] as const;
+export type ExportStage = (typeof exportStages)[number];
+
 /** A format beside a run: how large it comes out, or why the run does not fit it. */
 export const exportOfferSchema = z.strictObject({
   format: z.enum(exportFormats),
