@@ -34,8 +34,8 @@ export interface FamilyModel {
   block(g: GraphBuilder, index: number, x: Value, tokens: Tokens, tap: (name: string, value: Value) => void): Value;
   /** What comes after the last block and before the vocabulary: [tokens, hidden] -> [tokens, width of the embedding]. */
   norm(g: GraphBuilder, x: Value): Value;
-  /** The result of `norm` -> logits [tokens, rows] of a range of the vocabulary. */
-  logits(g: GraphBuilder, x: Value, vocabulary: Rows): Value;
+  /** The result of `norm` -> logits [tokens, rows] of all of the vocabulary or a range of it. */
+  logits(g: GraphBuilder, x: Value, vocabulary?: Rows): Value;
 }
 
 /** What a family file gets to see of a checkpoint. */

@@ -126,7 +126,7 @@ class Opt implements FamilyModel {
       : linear(g, normed, `${this.#prefix}project_out.weight`);
   }
 
-  logits(g: GraphBuilder, x: Value, vocabulary: Rows): Value {
+  logits(g: GraphBuilder, x: Value, vocabulary?: Rows): Value {
     return linear(g, x, this.#headWeight, { rows: vocabulary });
   }
 

@@ -1,4 +1,4 @@
-import type { GraphBuilder, Rows, Value } from './builder.ts';
+import type { GraphBuilder, PackedWeight, Rows, Value } from './builder.ts';
 
 /** Queries whose scores are computed at once. */
 const ATTENTION_TILE = 128;
@@ -8,10 +8,27 @@ export function linear(
   g: GraphBuilder,
   x: Value,
   weight: string,
-  options: { bias?: string | undefined; rows?: Rows } = {},
+  options: { bias?: string | undefined; rows?: Rows | undefined } = {},
 ): Value {
   const bias = options.bias === undefined ? [] : [g.weight(options.bias, options.rows)];
+  const packed = g.packed(weight);
+  if (packed) return packedLinear(g, x, packed, bias);
   return g.node('Gemm', [x, g.weight(weight, options.rows), ...bias], { transB: 1 });
+}
+
+const NONE: Value = { name: '' };
+
+/** The same with W as whole numbers. Accuracy level 0: activations stay float32. */
+function packedLinear(
+  g: GraphBuilder,
+  x: Value,
+  { rows, cols, bits, blockSize, parts }: PackedWeight,
+  bias: readonly Value[],
+): Value {
+  const zeroPoints = parts.zeroPoints === undefined ? NONE : g.storedWeight(parts.zeroPoints);
+  const inputs = [x, g.storedWeight(parts.codes), g.storedWeight(parts.scales), zeroPoints, NONE, ...bias];
+  const attributes = { K: cols, N: rows, bits, block_size: blockSize, accuracy_level: 0 };
+  return g.node('MatMulNBits', inputs, attributes, 'com.microsoft');
 }
 
 export function add(g: GraphBuilder, a: Value, b: Value): Value {
@@ -33,7 +50,7 @@ export function layerNorm(g: GraphBuilder, x: Value, size: number, affine?: { sc
   return g.node('LayerNormalization', [x, scale, ...bias], { axis: -1, epsilon: { float: 1e-5 } });
 }
 
-/** Rows of a table [vocab, size] by index: int32 [tokens] -> float32 [tokens, size]. Widens only the rows looked up. */
+/** Rows of a table [vocab, size] by whole-number index: [tokens] -> float32 [tokens, size]. Widens only the rows looked up. */
 export function embedding(g: GraphBuilder, table: string, ids: Value): Value {
   return g.toFloat32(g.node('Gather', [g.storedWeight(table), ids]));
 }
@@ -98,7 +115,7 @@ function causalMask(g: GraphBuilder, { start, end }: Rows): Value {
   return g.floats(mask, [end - start, end]);
 }
 
-function transpose(g: GraphBuilder, x: Value, perm: readonly number[]): Value {
+export function transpose(g: GraphBuilder, x: Value, perm: readonly number[]): Value {
   return g.node('Transpose', [x], { perm });
 }
 
