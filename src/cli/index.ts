@@ -8,10 +8,12 @@ import { compressCommand } from './compress.ts';
 import { demoCommand } from './demo.ts';
 import { devicesCommand } from './devices.ts';
 import { evalCommand } from './eval.ts';
+import { exportCommand } from './export.ts';
 import { inspectCommand } from './inspect.ts';
 import { planCommand } from './plan.ts';
 import { recipeCommand } from './recipe.ts';
 import { resumeCommand } from './resume.ts';
+import { unpackCommand } from './unpack.ts';
 import { version } from './version.ts';
 
 const exitCodes = `
@@ -40,6 +42,8 @@ const program = new Command('tamis')
 for (const command of [
   compressCommand(),
   evalCommand(),
+  exportCommand(),
+  unpackCommand(),
   inspectCommand(),
   planCommand(),
   resumeCommand(),

@@ -285,6 +285,7 @@ export const en = {
     'GGUF has no asymmetric codes in which a pruned weight is exactly zero, and {{layer}} is pruned. Choose another format, or quantize with --symmetric.',
   'export.asymmetric-bits':
     'GGUF has asymmetric codes of up to 4 bits, and {{layer}} has {{bits}}. Choose another format, or quantize with --symmetric.',
+  'export.tensor': '{{format}} has no place for the tensor {{name}}. Choose another format.',
   'export.block-columns':
     '{{format}} takes columns by {{block}}, and {{layer}} has {{cols}}. Choose another format.',
   'export.tokenizer':
@@ -297,6 +298,8 @@ export const en = {
   'export.group-size': 'Some kernels, of vLLM for one, do not take groups of {{size}} columns; all take 128.',
   'export.group-columns':
     'Some kernels, of vLLM for one, want columns in whole groups: {{layer}} has {{cols}}, no multiple of {{size}}.',
+  'gguf.malformed':
+    '{{path}} is not a GGUF file of Tamis, or is damaged at byte {{offset}}. Write the export again.',
   'unpack.not-an-export':
     '{{path}} is no export of Tamis: it has no tamis.json. A dense folder needs no unpacking; give the folder of another format.',
 

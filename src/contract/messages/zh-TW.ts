@@ -210,6 +210,30 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'export.exists': '{{path}} 不是空的。請選擇新的或空的資料夾。',
   'export.no-space': '匯出需要 {{needed}} MiB，而 {{path}} 只剩 {{free}} MiB。請釋出空間或選擇其他資料夾。',
   'export.incomplete': '{{path}} 複製後與來源不符。請檢查磁碟後重新匯出。',
+  'export.not-quantized': '{{format}} 儲存量化的層，而此次執行沒有。請先以 --bits 壓縮模型。',
+  'export.bits': '{{format}} 只接受 {{known}} 位元的層，而 {{layer}} 為 {{bits}} 位元。請改選其他格式，或其他 --bits。',
+  'export.scattered':
+    '{{format}} 只接受相鄰行組成的群組，而 act-order 已將 {{layer}} 的群組打散。請選擇 gptq，或以 --static-groups 量化。',
+  'export.part-of-a-word':
+    '{{format}} 將碼裝入 32 位元的字組，而 {{layer}} 的 {{rows}} 列與 {{cols}} 行、{{bits}} 位元無法填滿字組。請改選其他格式。',
+  'export.zero-point': 'gptq 儲存的零點少一，而 {{layer}} 有零點為 0。請選擇 gptq_v2，或以 --symmetric 量化。',
+  'export.family': 'llama.cpp 沒有 {{family}}。請改選其他格式。',
+  'export.asymmetric-pruned':
+    'GGUF 沒有能讓剪去的權重恰好為零的非對稱碼，而 {{layer}} 已剪枝。請改選其他格式，或以 --symmetric 量化。',
+  'export.asymmetric-bits':
+    'GGUF 的非對稱碼至多 4 位元，而 {{layer}} 為 {{bits}} 位元。請改選其他格式，或以 --symmetric 量化。',
+  'export.tensor': '{{format}} 沒有可放張量 {{name}} 的地方。請改選其他格式。',
+  'export.block-columns': '{{format}} 以 {{block}} 行為一塊，而 {{layer}} 有 {{cols}} 行。請改選其他格式。',
+  'export.tokenizer': 'GGUF 需要以自己的方式描述分詞器，而 {{path}} 的種類未知：{{reason}}。請改選其他格式。',
+  'export.no-tokenizer': '模型沒有 tokenizer.json：檔案不含詞彙表，程式只能輸入 token 編號。',
+  'export.dense-size': '稠密格式與原始模型一樣大：零與少位元的碼都不會使它變小。它到處都能載入。',
+  'export.zeros-stay': '零與其他權重一樣儲存：不會使檔案變小，也不會使任何運算變快。',
+  'export.group-size': '部分運算核心（例如 vLLM 的）不接受 {{size}} 行的群組；128 行的皆可接受。',
+  'export.group-columns':
+    '部分運算核心（例如 vLLM 的）需要行數為完整的群組：{{layer}} 有 {{cols}} 行，不是 {{size}} 的倍數。',
+  'gguf.malformed': '{{path}} 不是 Tamis 的 GGUF 檔，或在位元組 {{offset}} 處損壞。請重新匯出。',
+  'unpack.not-an-export':
+    '{{path}} 不是 Tamis 的匯出：其中沒有 tamis.json。稠密資料夾不需解開；請指定其他格式的資料夾。',
   'history.newer':
     '{{path}} 是由較新版本的 Tamis 寫入的：其格式為 {{version}}，而此版本只支援到 {{known}}。請重新安裝較新的 Tamis；檔案未被更動。',
   'history.read-only':
@@ -239,26 +263,3 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   cancelled: '執行已取消。可用此指令繼續：tamis resume {{path}}',
   internal: 'Tamis 內部發生錯誤：{{detail}}。這是程式的缺陷，請附上執行紀錄回報。',
 };
-  'export.not-quantized': '{{format}} 儲存量化的層，而此次執行沒有。請先以 --bits 壓縮模型。',
-  'export.bits': '{{format}} 只接受 {{known}} 位元的層，而 {{layer}} 為 {{bits}} 位元。請改選其他格式，或其他 --bits。',
-  'export.scattered':
-    '{{format}} 只接受相鄰行組成的群組，而 act-order 已將 {{layer}} 的群組打散。請選擇 gptq，或以 --static-groups 量化。',
-  'export.part-of-a-word':
-    '{{format}} 將碼裝入 32 位元的字組，而 {{layer}} 的 {{rows}} 列與 {{cols}} 行、{{bits}} 位元無法填滿字組。請改選其他格式。',
-  'export.zero-point': 'gptq 儲存的零點少一，而 {{layer}} 有零點為 0。請選擇 gptq_v2，或以 --symmetric 量化。',
-  'export.family': 'llama.cpp 沒有 {{family}}。請改選其他格式。',
-  'export.asymmetric-pruned':
-    'GGUF 沒有能讓剪去的權重恰好為零的非對稱碼，而 {{layer}} 已剪枝。請改選其他格式，或以 --symmetric 量化。',
-  'export.asymmetric-bits':
-    'GGUF 的非對稱碼至多 4 位元，而 {{layer}} 為 {{bits}} 位元。請改選其他格式，或以 --symmetric 量化。',
-  'export.block-columns': '{{format}} 以 {{block}} 行為一塊，而 {{layer}} 有 {{cols}} 行。請改選其他格式。',
-  'export.tokenizer': 'GGUF 需要以自己的方式描述分詞器，而 {{path}} 的種類未知：{{reason}}。請改選其他格式。',
-  'export.no-tokenizer': '模型沒有 tokenizer.json：檔案不含詞彙表，程式只能輸入 token 編號。',
-  'export.dense-size': '稠密格式與原始模型一樣大：零與少位元的碼都不會使它變小。它到處都能載入。',
-  'export.zeros-stay': '零與其他權重一樣儲存：不會使檔案變小，也不會使任何運算變快。',
-  'export.group-size': '部分運算核心（例如 vLLM 的）不接受 {{size}} 行的群組；128 行的皆可接受。',
-  'export.group-columns':
-    '部分運算核心（例如 vLLM 的）需要行數為完整的群組：{{layer}} 有 {{cols}} 行，不是 {{size}} 的倍數。',
-  'unpack.not-an-export':
-    '{{path}} 不是 Tamis 的匯出：其中沒有 tamis.json。稠密資料夾不需解開；請指定其他格式的資料夾。',
-

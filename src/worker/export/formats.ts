@@ -2,6 +2,7 @@ import type { ExportFormat } from '../../contract/exports.ts';
 import { compressedTensors } from './compressed-tensors.ts';
 import { dense } from './dense.ts';
 import type { Format } from './format.ts';
+import { gguf } from './gguf.ts';
 import { gptq } from './gptq.ts';
 
 /** Every format, in the order in which they are offered. */
@@ -10,4 +11,5 @@ export const formats: Readonly<Record<ExportFormat, Format>> = {
   gptq: gptq('gptq'),
   gptq_v2: gptq('gptq_v2'),
   'compressed-tensors': compressedTensors,
+  gguf,
 };

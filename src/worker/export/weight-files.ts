@@ -1,7 +1,6 @@
 import { basename } from 'node:path';
 
 import type { ExportManifest } from '../../contract/exports.ts';
-import type { Model } from '../model/open.ts';
 import type { TensorInfo } from '../native.ts';
 import type { FinishedRun } from './finished-run.ts';
 import { jsonFile } from './plain-files.ts';
