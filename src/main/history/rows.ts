@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import type { RunRow } from '../../contract/history.ts';
 import type { Recipe } from '../../contract/recipe.ts';
 import type { Report } from '../../contract/report.ts';
-import { nonZeroBytes } from '../../contract/size.ts';
+import { packedBytes, weightBytesOf } from '../../contract/size.ts';
 
 /** A run's row but for the model of the library, which the database finds itself. */
 export type StoredRow = Omit<RunRow, 'modelId'>;
@@ -11,17 +11,11 @@ export type StoredRow = Omit<RunRow, 'modelId'>;
 /** What a report adds to a run's row. */
 export type Results = Pick<RunRow, 'finishedAt' | 'sparsity' | 'perplexity' | 'seconds' | 'bytes' | 'nonZeroBytes'>;
 
-const weightBytes = new Map([
-  ['F32', 4],
-  ['F16', 2],
-  ['BF16', 2],
-]);
-
 export function resultsOf(report: Report): Results {
   const { model, layers, sparsity, seconds } = report;
-  const weights = layers.reduce((sum, { rows, cols }) => sum + rows * cols, 0);
+  const { quantization } = report.recipe;
   const first = report.perplexity[0];
-  const perWeight = weightBytes.get(model.dtype);
+  const weightBytes = weightBytesOf(model.dtype);
   return {
     finishedAt: report.finishedAt,
     sparsity: sparsity.actual,
@@ -37,9 +31,7 @@ export function resultsOf(report: Report): Results {
     seconds: Object.values(seconds).reduce((a, b) => a + b, 0),
     bytes: model.bytesCompressed,
     nonZeroBytes:
-      perWeight === undefined
-        ? null
-        : nonZeroBytes({ bytes: model.bytesCompressed, weights, weightBytes: perWeight, sparsity: sparsity.actual }),
+      weightBytes === null ? null : packedBytes({ bytes: model.bytesCompressed, weightBytes, layers, quantization }),
   };
 }
 
