@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import type { RunRow } from '../../contract/history.ts';
 import type { Recipe } from '../../contract/recipe.ts';
 import type { Report } from '../../contract/report.ts';
-import { packedBytes, weightBytesOf } from '../../contract/size.ts';
+import { packedSize } from '../../contract/size.ts';
 
 /** A run's row but for the model of the library, which the database finds itself. */
 export type StoredRow = Omit<RunRow, 'modelId'>;
@@ -12,10 +12,8 @@ export type StoredRow = Omit<RunRow, 'modelId'>;
 export type Results = Pick<RunRow, 'finishedAt' | 'sparsity' | 'perplexity' | 'seconds' | 'bytes' | 'nonZeroBytes'>;
 
 export function resultsOf(report: Report): Results {
-  const { model, layers, sparsity, seconds } = report;
-  const { quantization } = report.recipe;
+  const { model, sparsity, seconds } = report;
   const first = report.perplexity[0];
-  const weightBytes = weightBytesOf(model.dtype);
   return {
     finishedAt: report.finishedAt,
     sparsity: sparsity.actual,
@@ -30,8 +28,7 @@ export function resultsOf(report: Report): Results {
       : null,
     seconds: Object.values(seconds).reduce((a, b) => a + b, 0),
     bytes: model.bytesCompressed,
-    nonZeroBytes:
-      weightBytes === null ? null : packedBytes({ bytes: model.bytesCompressed, weightBytes, layers, quantization }),
+    nonZeroBytes: packedSize(report)?.bytes ?? null,
   };
 }
 
@@ -62,6 +59,7 @@ export function rowOf(head: RunHead, recipe: Recipe, report: Report | null): Sto
     nm: recipe.nm,
     scheduler: recipe.scheduler.kind,
     targetSparsity: recipe.sparsity,
+    bits: recipe.quantization?.bits ?? null,
   };
 }
 
