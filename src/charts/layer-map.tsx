@@ -64,6 +64,8 @@ export function LayerMap(props: {
   const places = new Map(columns.map(({ type }, column) => [type, left + column * width]));
   const bottom = top + blocks.length * height;
   const name = t(`chart.layer-map.${colourBy}`);
+  const isInPart = colourBy === 'bits' && layers.some(({ bits, sparsity }) => bits === null && sparsity !== null);
+  const legend = isInPart ? `${name}; –: ${t('chart.not-quantized')}` : name;
   return (
     <Picture
       width={Math.max(320, left + columns.length * width + 8)}
@@ -101,7 +103,7 @@ export function LayerMap(props: {
         {reading.range ? (
           <Bar {...reading.range} title={name} />
         ) : (
-          <Swatches layers={layers} reading={reading} title={name} />
+          <Swatches layers={layers} reading={reading} title={legend} />
         )}
       </g>
     </Picture>

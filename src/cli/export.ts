@@ -31,8 +31,7 @@ export function exportCommand(): Command {
         const result = await exportRun({ ...task, signal, onProgress });
         const dense = offers.find((offer) => offer.format === 'dense')?.bytes ?? 0;
         const warnings = offers.find((offer) => offer.format === format)?.warnings ?? [];
-        for (const { code, params } of warnings)
-          process.stderr.write(`Warning: ${message(code, params, locale())}\n`);
+        for (const { code, params } of warnings) process.stderr.write(`Warning: ${message(code, params, locale())}\n`);
         if (json) printJson({ ...result, denseBytes: dense });
         else print(describeExport(result, dense));
       });
@@ -42,13 +41,16 @@ export function exportCommand(): Command {
 function describeExport(result: ExportResult, denseBytes: number): string {
   const { format, path, bitsPerWeight, perplexity: measured } = result;
   const perplexities = (measured ?? []).map(
-    ({ dataset, seqlen, perplexity: value }) => `Perplexity of the files: ${perplexity(value)} (${dataset}, seqlen ${seqlen})`,
+    ({ dataset, seqlen, perplexity: value }) =>
+      `Perplexity of the files: ${perplexity(value)} (${dataset}, seqlen ${seqlen})`,
   );
   return [
     `Written: ${resolve(path)}`,
     `Size:    ${bytes(result.bytes)}; dense ${bytes(denseBytes)}, ${fixed(denseBytes / result.bytes, 2)} times as large`,
     `Layers:  ${fixed(bitsPerWeight, 3)} bits a weight, all overhead counted`,
     ...perplexities,
-    ...exportSnippets(format, path).map(({ client, code }) => `\nWith ${client}:\n\n${code.replace(/^(?=.)/gm, '    ')}`),
+    ...exportSnippets(format, path).map(
+      ({ client, code }) => `\nWith ${client}:\n\n${code.replace(/^(?=.)/gm, '    ')}`,
+    ),
   ].join('\n');
 }

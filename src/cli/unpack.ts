@@ -7,7 +7,9 @@ import { act, print } from './act.ts';
 
 export function unpackCommand(): Command {
   return new Command('unpack')
-    .description('Turn an export back into a dense folder that transformers loads, with the weights of its run to the bit.')
+    .description(
+      'Turn an export back into a dense folder that transformers loads, with the weights of its run to the bit.',
+    )
     .argument('<export>', 'folder that tamis export wrote')
     .requiredOption('--out <dir>', 'new folder for the dense model')
     .action(async (path: string, { out }: { out: string }) => {

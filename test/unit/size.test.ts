@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import type { Report } from '../../src/contract/report.ts';
 import { quantizationSchema, type Quantization } from '../../src/contract/recipe.ts';
-import { packedSize } from '../../src/contract/size.ts';
+import { keptBits, packedSize } from '../../src/contract/size.ts';
 import { sampleReport } from '../fixtures/report.ts';
 
 /** A report of one layer of 64 rows by 320 columns, 20,480 weights, in files of 100,000 bytes. */
@@ -53,7 +53,26 @@ describe('the packed size, worked out by hand', () => {
     expect(packedSize({ ...report, layers })?.bytes).toBe(100_000 - 2 * 40_960 + 5504 + 12_800);
   });
 
+  test('scattered groups: a number of four bytes for every column', () => {
+    const grouped = { bits: 4, symmetric: true, actOrder: true } as const;
+    const bytesOf = (more: Partial<Quantization>): number =>
+      packedSize(reportOf(0.75, { ...grouped, ...more }))?.bytes ?? NaN;
+    expect(bytesOf({}) - bytesOf({ staticGroups: true })).toBe(4 * 320);
+    expect(bytesOf({ groupSize: null })).toBe(bytesOf({ groupSize: null, actOrder: false }));
+  });
+
+  test('mean bits of kept weights: those of a layer count as often as it keeps weights', () => {
+    const report = reportOf(0.75, { bits: 4 });
+    const [layer] = report.layers;
+    const layers = layer ? [layer, { ...layer, sparsity: 0.25, bits: null }] : [];
+    expect(keptBits(report)).toBe(4);
+    expect(keptBits({ ...report, layers })).toBeCloseTo((1 * 4 + 3 * 16) / 4, 12);
+    expect(keptBits(reportOf(0, null, 'F32'))).toBe(32);
+    expect(keptBits(reportOf(1, { bits: 4 }))).toBeNull();
+  });
+
   test('of an unknown dtype nothing is said', () => {
     expect(packedSize(reportOf(0.5, null, 'F8'))).toBeNull();
+    expect(keptBits(reportOf(0.5, null, 'F8'))).toBeNull();
   });
 });

@@ -43,6 +43,7 @@ export const labelsEn = {
   'report.exports': 'Exports',
   'report.warnings': 'Warnings',
   'report.layer-map': 'Layer map',
+  'report.bits': 'Bits by layer',
   'report.groups': 'Estimates and groups',
   'report.sparsity': 'Sparsity by layer',
   'report.error': 'Relative output error by layer',
@@ -73,6 +74,7 @@ export const labelsEn = {
   'field.size-dense': 'Weight files, dense',
   'field.size': 'Weight files, compressed',
   'field.size-packed': 'Weights, packed',
+  'field.bits-kept': 'Bits of a kept weight',
   'field.bits-weight': 'Bits a weight, packed',
   'field.device': 'Device',
   'field.started': 'Started',
@@ -108,6 +110,8 @@ export const labelsEn = {
   // Report: sentences
   'text.headline':
     '{{method}}, {{pattern}}, scheduler {{scheduler}}: {{actual}} % of the weights of the pruned layers are zero.',
+  'text.headline-bits':
+    'What is kept is quantized: {{quantization}}. Weights whose code stands for zero count among the zeros.',
   'text.partial': 'Only {{done}} of {{blocks}} blocks were compressed.',
   'text.unstructured': 'unstructured',
   'text.nm': '{{n}} of every {{m}} pruned',
@@ -156,6 +160,8 @@ export const labelsEn = {
     'Not measured: the recipe names no evaluation data. What this compression cost the model is not known; measure it with: tamis eval',
   'text.storage':
     'Zeros in dense storage do not make the file smaller or inference faster by themselves: that takes a format that leaves them out, or kernels that skip them.',
+  'text.storage-quantized':
+    'This folder holds each code as the value that it stands for: its files are as large as the original’s, and inference is as fast. Smaller files are a matter of export: fewer bits make every quantized format smaller, zeros only the Tamis archive. Faster inference takes a program with kernels for these bits; zeros alone speed nothing up.',
   'text.schedule':
     'A schedule is not better by itself. Judge it beside a uniform run of the same model, target and data: tamis compare',
   'text.estimates-none': 'No estimates were made: this recipe does not need them.',

@@ -42,6 +42,7 @@ export const labelsZhTW: Readonly<Record<keyof typeof labelsEn, string>> = {
   'report.exports': '匯出',
   'report.warnings': '警告',
   'report.layer-map': '層圖',
+  'report.bits': '各層位元數',
   'report.groups': '估計值與群組',
   'report.sparsity': '各層稀疏度',
   'report.error': '各層相對輸出誤差',
@@ -71,6 +72,7 @@ export const labelsZhTW: Readonly<Record<keyof typeof labelsEn, string>> = {
   'field.size-dense': '權重檔（稠密）',
   'field.size': '權重檔（壓縮後）',
   'field.size-packed': '權重（封裝後）',
+  'field.bits-kept': '保留權重的位元數',
   'field.bits-weight': '每個權重的位元數（封裝後）',
   'field.device': '裝置',
   'field.started': '開始',
@@ -104,6 +106,7 @@ export const labelsZhTW: Readonly<Record<keyof typeof labelsEn, string>> = {
   'field.perplexity-compressed': '困惑度（壓縮後）：{{dataset}}，序列長度 {{seqlen}}，{{windows}} 個視窗',
 
   'text.headline': '{{method}}，{{pattern}}，排程器 {{scheduler}}：剪枝層中有 {{actual}} % 的權重為零。',
+  'text.headline-bits': '保留的權重經過量化：{{quantization}}。碼代表零的權重也計入零。',
   'text.partial': '{{blocks}} 個區塊中只壓縮了 {{done}} 個。',
   'text.unstructured': '非結構化',
   'text.nm': '每 {{m}} 個剪去 {{n}} 個',
@@ -150,6 +153,8 @@ export const labelsZhTW: Readonly<Record<keyof typeof labelsEn, string>> = {
   'text.exports-unchecked': '未測量',
   'text.perplexity-none': '未測量：配方沒有指定評估資料，因此不知道這次壓縮對模型的影響。可用此指令測量：tamis eval',
   'text.storage': '以稠密格式儲存的零本身不會讓檔案變小，也不會讓推論變快；那需要略去零的格式，或會跳過零的運算核心。',
+  'text.storage-quantized':
+    '此資料夾將每個碼存成它所代表的值：檔案與原始模型一樣大，推論也一樣快。要讓檔案變小須匯出：位元較少會使每種量化格式變小，零則只使 Tamis 封存檔變小。推論要變快，需要具備這些位元之運算核心的程式；零本身不會加快任何運算。',
   'text.schedule': '排程本身不保證較好。請與相同模型、目標與資料的 uniform 執行結果並列判斷：tamis compare',
   'text.estimates-none': '沒有估計值：此配方不需要。',
   'text.error-none': '未測量。',

@@ -29,7 +29,11 @@ export async function evaluate(wanted: Evaluated, told: Told): Promise<Perplexit
   });
 }
 
-export async function tokensOfAll({ evaluation }: Evaluated, model: Model, { emit }: Told): Promise<EvaluationTokens[]> {
+export async function tokensOfAll(
+  { evaluation }: Evaluated,
+  model: Model,
+  { emit }: Told,
+): Promise<EvaluationTokens[]> {
   const sources = sourcesOf(model);
   return await timed(emit, 'calibration', {}, async () => {
     const all: EvaluationTokens[] = [];

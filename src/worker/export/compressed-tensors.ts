@@ -12,7 +12,8 @@ const format = 'compressed-tensors';
 /** compressed-tensors' `pack-quantized` (docs/formats.md). */
 export const compressedTensors: Format = {
   format,
-  refusal: (run) => Promise.resolve(notQuantized(run, format) ?? otherBits(run, format, [4, 8]) ?? scattered(run, format)),
+  refusal: (run) =>
+    Promise.resolve(notQuantized(run, format) ?? otherBits(run, format, [4, 8]) ?? scattered(run, format)),
   warnings: (run) => [...groupWarnings(run), ...zeroWarnings(run)],
   async files(run) {
     return [
@@ -83,7 +84,9 @@ function weightsOf({ report }: FinishedRun, bits: number): Record<string, unknow
 
 /** The head, and every matrix that is not quantized. */
 function ignored({ model, layers }: FinishedRun): string[] {
-  const matrices = [...model.tensors.values()].filter(({ name, shape }) => name.endsWith('.weight') && shape.length === 2);
+  const matrices = [...model.tensors.values()].filter(
+    ({ name, shape }) => name.endsWith('.weight') && shape.length === 2,
+  );
   const names = matrices.map(({ name }) => name.replace(/\.weight$/, ''));
   return [...new Set(['lm_head', ...names.filter((name) => !layers.has(name))])];
 }

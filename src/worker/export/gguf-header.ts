@@ -191,7 +191,7 @@ class Cursor {
   #fill(count: number): void {
     this.#chunk = Buffer.alloc(Math.min(Math.max(count, CHUNK_BYTES), this.#size - this.position));
     this.#start = this.position;
-    for (let done = 0; done < this.#chunk.length; ) {
+    for (let done = 0; done < this.#chunk.length;) {
       const read = readSync(this.#fd, this.#chunk, done, this.#chunk.length - done, this.#start + done);
       if (read === 0) throw this.malformed();
       done += read;

@@ -128,7 +128,8 @@ const processorsSchema = z.looseObject({ type: z.literal('Sequence'), processors
 function addedAround({ post_processor: whole }: TokenizerFile): Record<string, GgufValue> {
   const parts = processorsSchema.safeParse(whole).data?.processors ?? (whole ? [whole] : []);
   const single = parts.flatMap((part) => templateSchema.safeParse(part).data?.single ?? []);
-  const isSpecial = (piece: Record<string, unknown> | undefined): boolean => piece !== undefined && 'SpecialToken' in piece;
+  const isSpecial = (piece: Record<string, unknown> | undefined): boolean =>
+    piece !== undefined && 'SpecialToken' in piece;
   return {
     'tokenizer.ggml.add_bos_token': { bool: isSpecial(single[0]) },
     'tokenizer.ggml.add_eos_token': { bool: isSpecial(single.at(-1)) },

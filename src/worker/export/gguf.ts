@@ -11,7 +11,15 @@ import { controlled, native, translated, type FileWriter, type TensorInfo } from
 import type { FinishedRun } from './finished-run.ts';
 import { first, scattered, zeroWarnings } from './fit.ts';
 import type { ExportFile, Format, Source, Writing } from './format.ts';
-import { ALIGNMENT, aligned, ggufHeader, readGgufHeader, type GgmlType, type GgufTensor, type GgufValue } from './gguf-header.ts';
+import {
+  ALIGNMENT,
+  aligned,
+  ggufHeader,
+  readGgufHeader,
+  type GgmlType,
+  type GgufTensor,
+  type GgufValue,
+} from './gguf-header.ts';
 import { ggufName, isDerived, llamaMetadata, rowsInCheckpoint, rowsInFile, turnedHeads } from './gguf-llama.ts';
 import { tokenizerMetadata } from './gguf-tokenizer.ts';
 import { assertShape, storageOf } from './packed-source.ts';

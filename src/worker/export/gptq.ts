@@ -17,9 +17,7 @@ export function gptq(format: Extract<ExportFormat, 'gptq' | 'gptq_v2'>): Format 
   return {
     format,
     refusal: async (run) =>
-      notQuantized(run, format) ??
-      partOfAWord(run, format) ??
-      (format === 'gptq' ? await zeroPointOfZero(run) : null),
+      notQuantized(run, format) ?? partOfAWord(run, format) ?? (format === 'gptq' ? await zeroPointOfZero(run) : null),
     warnings: (run) => [...groupWarnings(run), ...zeroWarnings(run)],
     async files(run) {
       const config = quantizeConfig(run, format);

@@ -32,7 +32,7 @@ export async function packedSource(
 }
 
 /** The dtype of a tensor that holds weights. */
-export function storageOf({ name, dtype }: Pick<DenseTensor, "name" | "dtype">): 'F32' | 'F16' | 'BF16' {
+export function storageOf({ name, dtype }: Pick<DenseTensor, 'name' | 'dtype'>): 'F32' | 'F16' | 'BF16' {
   if (dtype === 'F32' || dtype === 'F16' || dtype === 'BF16') return dtype;
   throw new TamisError('checkpoint.dtype', { name, dtype });
 }

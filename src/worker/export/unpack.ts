@@ -29,7 +29,8 @@ export async function unpack(path: string, out: string, task: FolderTask): Promi
 
 async function denseFiles(folder: string, manifest: ExportManifest, source: Source): Promise<ExportFile[]> {
   const shards = Object.entries(manifest.shards).map(
-    ([file, tensors]) => [file, Object.entries(tensors).map(([name, info]) => denseTensor(source, { name, ...info }))] as const,
+    ([file, tensors]) =>
+      [file, Object.entries(tensors).map(([name, info]) => denseTensor(source, { name, ...info }))] as const,
   );
   const all = shards.flatMap(([, tensors]) => tensors);
   const weightMap = shards.flatMap(([file, tensors]) => tensors.map(({ name }) => [name, file] as const));

@@ -42,7 +42,10 @@ export function exportManifest(
 ): ExportManifest {
   const shards = [...weightFiles(run)].map(([file, tensors]) => {
     const held = tensors.filter(({ info }) => !left.has(info.name));
-    return [file, Object.fromEntries(held.map(({ info: { name, dtype, shape, bytes } }) => [name, { dtype, shape, bytes }]))] as const;
+    return [
+      file,
+      Object.fromEntries(held.map(({ info: { name, dtype, shape, bytes } }) => [name, { dtype, shape, bytes }])),
+    ] as const;
   });
   const layers = [...run.layers.values()].map(
     ({ name, bits, groupSize, symmetric }) => [name, { bits, groupSize, symmetric }] as const,

@@ -3,7 +3,8 @@ import { basename } from 'node:path';
 import { exportSnippets } from '../../contract/export-snippets.ts';
 import type { ExportFormat } from '../../contract/exports.ts';
 import { fixed, percent, perplexity } from '../../contract/format.ts';
-import { labels } from '../../contract/messages/labels.ts';
+import { labels, type Label } from '../../contract/messages/labels.ts';
+import type { Quantization } from '../../contract/recipe.ts';
 import type { Report } from '../../contract/report.ts';
 import { methodNames, patternWords, quantizationWords, recipeWords } from '../../contract/words.ts';
 
@@ -23,19 +24,19 @@ const libraries: Readonly<Record<ExportFormat, string>> = {
  * are cut to their last part: the card is made to be published.
  */
 export function modelCard(report: Report, format: ExportFormat): string {
-  const { model, sparsity } = report;
-  const name = escapeMarkdown(model.name);
+  const { model, recipe, sparsity } = report;
   const t = labels('en');
+  const name = escapeMarkdown(model.name);
   const partial =
     model.blocksCompressed < model.blocks
       ? `\n**Only ${model.blocksCompressed} of ${model.blocks} blocks are compressed.**\n`
       : '';
   return `${frontMatter(report, format)}
-# ${name}, ${titleWords(report)}
+# ${name}, ${compressionOf(report).join(', ')}
 
 ${name} (${escapeMarkdown(model.family)}, ${model.parameters} parameters, ${escapeMarkdown(model.dtype)}) compressed after training with \
-Tamis ${escapeMarkdown(report.tamis)}: ${methodWords(report)}. \
-${percent(sparsity.actual, 2)} % of the weights of the compressed layers are zero. It was not trained further.
+Tamis ${escapeMarkdown(report.tamis)}: ${methodNames[recipe.method]}, ${patternWords(recipe, t)}. \
+${percent(sparsity.actual, 2)} % of the weights of the pruned layers are zero.${quantized(report, t)} It was not trained further.
 ${partial}
 ## Perplexity
 
@@ -44,7 +45,7 @@ ${perplexityTable(report)}
 ## Limits
 
 - Perplexity on the data above is all that was measured. Other abilities, other languages and biases were not: test what you need before you rely on it.
-- ${storageWords(report, format)}
+- ${stored(report, t, format)}
 - The licence and the limits of the original model hold for this one.
 
 ## How to load
@@ -65,38 +66,40 @@ The numbers of every layer are in \`layers.csv\`, everything else in \`report.js
 `;
 }
 
-function titleWords({ sparsity, recipe }: Report): string {
-  const parts = [
-    ...(sparsity.target > 0 || recipe.quantization === null ? [`${percent(sparsity.actual, 1)} % sparse`] : []),
-    ...(recipe.quantization ? [`${recipe.quantization.bits}-bit`] : []),
+/** What was done, as short as a title: `70.0 % sparse`, `4 bits`. */
+function compressionOf({ recipe, sparsity }: Report): string[] {
+  const { quantization } = recipe;
+  return [
+    ...(isPruned(sparsity, quantization) ? [`${percent(sparsity.actual, 1)} % sparse`] : []),
+    ...(quantization === null ? [] : [`${quantization.bits} bits`]),
   ];
-  return parts.join(', ');
 }
 
-function methodWords({ recipe }: Report): string {
-  const t = labels('en');
-  const pruned = `${methodNames[recipe.method]}, ${patternWords(recipe, t)}`;
-  return recipe.quantization ? `${pruned}; weights that are kept: ${quantizationWords(recipe, t)}` : pruned;
+/** Not where weights were quantized alone: the zeros are then those of the codes. */
+function isPruned({ target }: Report['sparsity'], quantization: Quantization | null): boolean {
+  return target > 0 || quantization === null;
+}
+
+function quantized({ recipe }: Report, t: Label): string {
+  if (recipe.quantization === null) return '';
+  return ` ${escapeMarkdown(t('text.headline-bits', { quantization: quantizationWords(recipe, t) }))}`;
 }
 
 /** What the format makes of zeros and codes. */
-function storageWords({ model }: Report, format: ExportFormat): string {
-  switch (format) {
-    case 'dense':
-      return `The weights are stored densely in ${escapeMarkdown(model.dtype)}, zeros and quantized ones too. The files are as large as the original's, and inference is as fast, unless your runtime skips zeros.`;
-    case 'tamis':
-      return 'This is an archive, to keep and to send: no program computes with it as it is. Unpack it to a dense folder first.';
-    default:
-      return 'Zeros are stored like other weights: they make neither the files smaller nor inference faster. Fewer bits do, where your runtime has kernels for them.';
-  }
+function stored({ recipe, model }: Report, t: Label, format: ExportFormat): string {
+  if (format === 'tamis')
+    return 'This is an archive, to keep and to send: no program computes with it as it is. Unpack it to a dense folder first.';
+  if (format !== 'dense')
+    return 'Zeros are stored like other weights: they make neither the files smaller nor inference faster. Fewer bits do, where your runtime has kernels for them.';
+  if (recipe.quantization !== null) return t('text.storage-quantized');
+  return `The zeros are stored densely in ${escapeMarkdown(model.dtype)}. The files are as large as the original's, and inference is as fast, unless your runtime skips zeros.`;
 }
 
-function frontMatter({ model, recipe }: Report, format: ExportFormat): string {
+function frontMatter({ model, recipe, sparsity }: Report, format: ExportFormat): string {
   const hubName = /^[\w.-]+(\/[\w.-]+)?$/;
   const tags = [
     'tamis',
-    'sparse',
-    'pruned',
+    ...(isPruned(sparsity, recipe.quantization) ? ['sparse', 'pruned'] : []),
     recipe.method,
     ...(recipe.nm ? [`${recipe.nm.n}-of-${recipe.nm.m}-pruned`] : []),
     ...(recipe.quantization ? ['quantized', `${recipe.quantization.bits}-bit`] : []),

@@ -11,7 +11,7 @@ import { StateBadge } from '../../run/state-badge.tsx';
 import { useLabel } from '../../words.tsx';
 import { RowMenu } from './row-menu.tsx';
 
-/** The columns of the history. In a narrow window, model, scheduler and target stand below name, method and sparsity. */
+/** The columns of the history. In a narrow window, model, scheduler, bits and target stand below name, method and sparsity. */
 export function useColumns(width: 'wide' | 'narrow', onEdit: (row: RunRow) => void): readonly Column<RunRow>[] {
   const t = useLabel();
   return useMemo(() => {
@@ -83,7 +83,7 @@ function bitsColumn(t: Label): Column<RunRow> {
   return {
     id: 'bits',
     header: t('history.bits'),
-    width: '56px',
+    width: '68px',
     numeric: true,
     cell: ({ bits }) => (bits === null ? '' : String(bits)),
   };
@@ -132,8 +132,9 @@ function together(t: Label): Changing {
       {
         id: 'method',
         header: t('field.method'),
-        width: '90px',
-        cell: ({ method, scheduler }) => lines(methodNames[method], scheduler),
+        width: '104px',
+        cell: ({ method, scheduler, bits }) =>
+          lines(methodNames[method], bits === null ? scheduler : `${scheduler} · ${t('new.bits-of', { bits })}`),
       },
     ],
     sparsity: [
@@ -144,7 +145,6 @@ function together(t: Label): Changing {
         numeric: true,
         cell: (row) => lines(shareOrNothing(row.sparsity), t('history.of-target', { target: target(row) })),
       },
-      bitsColumn(t),
     ],
   };
 }

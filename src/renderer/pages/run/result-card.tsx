@@ -4,7 +4,7 @@ import type { ReactElement } from 'react';
 import { bytes, duration, fixed, percent } from '../../../contract/format.ts';
 import type { Report } from '../../../contract/report.ts';
 import { packedSize } from '../../../contract/size.ts';
-import { totalSeconds } from '../../../contract/words.ts';
+import { storageWords, totalSeconds } from '../../../contract/words.ts';
 import { Facts } from '../../run/facts.tsx';
 import { Figure } from '../../run/figure.tsx';
 import { useLabel } from '../../words.tsx';
@@ -45,7 +45,7 @@ export function ResultCard({ report }: { report: Report }): ReactElement {
           { name: t('field.memory'), text: bytes(peakMemoryBytes), figure: 'peakMemoryBytes' },
         ]}
       />
-      <p className="run-facts-note">{t('text.storage')}</p>
+      <p className="run-facts-note">{storageWords(report.recipe, t)}</p>
     </Paper>
   );
 }
