@@ -224,6 +224,8 @@ export const en = {
     'The device {{device}} does not run this model: {{reason}}. Choose another --device; tamis devices lists and tests them.',
   'evaluation.seqlen':
     'evaluation.seqlen is {{seqlen}}, but the model takes at most {{limit}} tokens. Set it to {{limit}} or less.',
+  'export.no-genai-config':
+    '{{path}} has no genai_config.json: it is not an ONNX export. Take the folder that tamis export wrote.',
   'file.wrong-size':
     '{{path}} has {{bytes}} bytes where {{expected}} are expected. Start the run anew in another folder.',
 

@@ -175,6 +175,7 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
     '裝置 {{device}} 無法執行此模型：{{reason}}。請改用其他 --device；可用 tamis devices 列出並測試各裝置。',
   'evaluation.seqlen':
     'evaluation.seqlen 為 {{seqlen}}，但模型最多接受 {{limit}} 個 token。請指定 {{limit}} 或更小的值。',
+  'export.no-genai-config': '{{path}} 沒有 genai_config.json，不是 ONNX 匯出結果。請選擇 tamis export 寫出的資料夾。',
   'file.wrong-size': '{{path}} 有 {{bytes}} 位元組，應為 {{expected}} 位元組。請在另一個資料夾重新執行。',
 
   'plan.memory':

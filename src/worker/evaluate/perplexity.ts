@@ -19,16 +19,19 @@ export interface EvaluationProgress {
   readonly tokensPerSecond: number;
 }
 
-export interface EvaluationOptions extends SessionOptions {
+export interface WindowOptions {
   readonly seqlen: number;
   /** At most so many windows of each set. */
   readonly windows?: number | undefined;
+  readonly signal: AbortSignal;
+  readonly progress?: (progress: EvaluationProgress) => void;
+}
+
+export interface EvaluationOptions extends SessionOptions, WindowOptions {
   /** A folder for the activations, [windows, seqlen, hidden] in float32; they are removed at the end. */
   readonly scratch: string;
   /** Tensors that take the place of the checkpoint's own, by block. */
   readonly weights?: (block: number) => ReadonlyMap<string, TensorInfo> | undefined;
-  readonly signal: AbortSignal;
-  readonly progress?: (progress: EvaluationProgress) => void;
 }
 
 export interface Perplexity {
@@ -55,16 +58,33 @@ export async function perplexities(
   const { seqlen } = options;
   if (seqlen > model.family.maxSeqlen)
     throw new TamisError('evaluation.seqlen', { seqlen, limit: model.family.maxSeqlen });
+  return await measure(sets, options, (windows) => windowLosses(model, windows, options));
+}
+
+/** Windows of all sets, one after another. */
+export interface Windows {
+  /** [count * seqlen] */
+  readonly ids: Int32Array;
+  readonly count: number;
+}
+
+/** Cuts the sets into windows; `losses` gives the mean negative log-likelihood of each, in float64 nats. */
+export async function measure(
+  sets: readonly EvaluationSet[],
+  options: WindowOptions,
+  losses: (windows: Windows) => Promise<Float64Array>,
+): Promise<Perplexity[]> {
+  const { seqlen } = options;
   const counts = sets.map((set) => windowCount(set, options));
   const windows = counts.reduce((a, b) => a + b, 0);
   const ids = joinWindows(sets, counts, seqlen);
   const started = performance.now();
-  const losses = await windowLosses(model, ids, windows, options);
+  const means = await losses({ ids, count: windows });
   const seconds = (performance.now() - started) / 1000;
   let start = 0;
   return sets.map(({ name }, i) => {
     const count = counts[i] ?? 0;
-    const mean = losses.subarray(start, (start += count)).reduce((a, b) => a + b, 0) / count;
+    const mean = means.subarray(start, (start += count)).reduce((a, b) => a + b, 0) / count;
     return {
       name,
       seqlen,
@@ -76,7 +96,7 @@ export async function perplexities(
   });
 }
 
-function windowCount({ name, tokens }: EvaluationSet, { seqlen, windows }: EvaluationOptions): number {
+function windowCount({ name, tokens }: EvaluationSet, { seqlen, windows }: WindowOptions): number {
   const count = Math.floor(tokens.length / seqlen);
   if (count === 0) throw new TamisError('evaluation.too-short', { dataset: name, tokens: tokens.length, seqlen });
   return Math.min(count, windows ?? count);
@@ -96,8 +116,7 @@ function joinWindows(sets: readonly EvaluationSet[], counts: readonly number[], 
 /** Mean negative log-likelihood of every window, in float64 nats: [windows]. */
 async function windowLosses(
   model: Weights,
-  ids: Int32Array,
-  windows: number,
+  { ids, count: windows }: Windows,
   options: EvaluationOptions,
 ): Promise<Float64Array> {
   const { seqlen } = options;
@@ -203,7 +222,7 @@ function logAddExp(a: number, b: number): number {
 }
 
 /** The mean over a window's predictions; its last position has no next token and does not count. */
-function meanLosses(logSums: Float64Array, logits: Float64Array, seqlen: number): Float64Array {
+export function meanLosses(logSums: Float64Array, logits: Float64Array, seqlen: number): Float64Array {
   return Float64Array.from({ length: logSums.length / seqlen }, (_, window) => {
     let sum = 0;
     for (let i = window * seqlen; i < (window + 1) * seqlen - 1; i++) sum += (logSums[i] ?? 0) - (logits[i] ?? 0);
@@ -212,7 +231,7 @@ function meanLosses(logSums: Float64Array, logits: Float64Array, seqlen: number)
 }
 
 /** The token after each; the last one has none. */
-function nextTokens(ids: Int32Array): Int32Array {
+export function nextTokens(ids: Int32Array): Int32Array {
   const next = new Int32Array(ids.length);
   next.set(ids.subarray(1));
   return next;
@@ -224,7 +243,7 @@ function* batches({ shape: { sequences, seqlen } }: Activations): Generator<[sta
 }
 
 /** To be called before each run and after the last: tells how far it is, and stops where the signal says so. */
-function counter(total: number, tokens: number, { signal, progress }: EvaluationOptions): () => void {
+export function counter(total: number, tokens: number, { signal, progress }: WindowOptions): () => void {
   const started = performance.now();
   let done = 0;
   return () => {
