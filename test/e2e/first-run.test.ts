@@ -159,6 +159,7 @@ test(
 const newest = {
   search: '',
   states: [],
+  bits: [],
   model: null,
   sort: { column: 'createdAt' as const, descending: true },
   offset: 0,

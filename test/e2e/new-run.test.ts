@@ -103,6 +103,7 @@ test('several targets and schedulers are queued as one sweep, after one estimate
   const { rows } = await ask(page, 'runs.list', {
     search: 'sweep of four',
     states: [],
+    bits: [],
     model: null,
     sort: { column: 'createdAt', descending: false },
     offset: 0,

@@ -79,6 +79,16 @@ const shareOrNothing = (share: number | null): string => (share === null ? '' : 
 const target = ({ nm, targetSparsity }: RunRow): string =>
   nm === null ? shareOrNothing(targetSparsity).replace('.0 ', ' ') : `${nm.n}:${nm.m}`;
 
+function bitsColumn(t: Label): Column<RunRow> {
+  return {
+    id: 'bits',
+    header: t('history.bits'),
+    width: '56px',
+    numeric: true,
+    cell: ({ bits }) => (bits === null ? '' : String(bits)),
+  };
+}
+
 function apart(t: Label): Changing {
   return {
     name: [
@@ -103,6 +113,7 @@ function apart(t: Label): Changing {
         numeric: true,
         cell: ({ sparsity }) => shareOrNothing(sparsity),
       },
+      bitsColumn(t),
     ],
   };
 }
@@ -133,6 +144,7 @@ function together(t: Label): Changing {
         numeric: true,
         cell: (row) => lines(shareOrNothing(row.sparsity), t('history.of-target', { target: target(row) })),
       },
+      bitsColumn(t),
     ],
   };
 }

@@ -1,0 +1,13 @@
+import type { ExportFormat } from '../../contract/exports.ts';
+import { compressedTensors } from './compressed-tensors.ts';
+import { dense } from './dense.ts';
+import type { Format } from './format.ts';
+import { gptq } from './gptq.ts';
+
+/** Every format, in the order in which they are offered. */
+export const formats: Readonly<Record<ExportFormat, Format>> = {
+  dense,
+  gptq: gptq('gptq'),
+  gptq_v2: gptq('gptq_v2'),
+  'compressed-tensors': compressedTensors,
+};
