@@ -66,6 +66,18 @@ export const en = {
     'The tensor "{{tensor}}" of {{path}} has the dtype {{dtype}}, but token ids are read as I64 or I32. Save them as one of these.',
   'checkpoint.integer-too-large':
     'The tensor "{{tensor}}" of {{path}} holds at position {{index}} an integer beyond 2^53, which is no token id. Write the file anew.',
+  'pack.not-on-grid':
+    'Row {{row}} of the layer {{layer}} in {{path}} holds a weight that its scales and zero points cannot make. The run folder is damaged or was changed: run the compression again.',
+  'pack.shape':
+    'The tensor "{{tensor}}" of {{path}} is {{actual}} where the format asks for {{expected}}. Write or download the file again.',
+  'pack.group-index':
+    'The tensor "{{tensor}}" of {{path}} puts column {{column}} into a group that does not exist. Write or download the file again.',
+  'pack.value':
+    'Row {{row}} of "{{tensor}}" in {{path}} holds a number that is not finite, or too large for the dtype of the weights. Write or download the file again.',
+  'pack.too-large-for-dtype':
+    'The tensor "{{tensor}}" of {{path}} holds numbers that are too large for {{dtype}}. Choose a format that keeps the dtype of the weights.',
+  'pack.outside':
+    '{{path}} has {{size}} bytes, but {{bytes}} bytes from byte {{offset}} on are said to belong to a tensor. Write or download the file again.',
 
   // Recipes
   'recipe.invalid':

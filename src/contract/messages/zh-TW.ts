@@ -56,6 +56,16 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
     '{{path}} 的張量「{{tensor}}」的 dtype 是 {{dtype}}，但 token id 只能讀取 I64 或 I32。請以其中一種儲存。',
   'checkpoint.integer-too-large':
     '{{path}} 的張量「{{tensor}}」在位置 {{index}} 的整數超過 2^53，不可能是 token id。請重新產生該檔案。',
+  'pack.not-on-grid':
+    '{{path}} 中的層 {{layer}}，第 {{row}} 列含有其縮放值與零點無法產生的權重。執行資料夾已損壞或遭到更動：請重新壓縮。',
+  'pack.shape': '{{path}} 的張量「{{tensor}}」為 {{actual}}，但此格式要求 {{expected}}。請重新寫出或下載該檔案。',
+  'pack.group-index': '{{path}} 的張量「{{tensor}}」把第 {{column}} 欄歸入不存在的群組。請重新寫出或下載該檔案。',
+  'pack.value':
+    '{{path}} 中「{{tensor}}」的第 {{row}} 列含有非有限數，或超出權重 dtype 範圍的數值。請重新寫出或下載該檔案。',
+  'pack.too-large-for-dtype':
+    '{{path}} 的張量「{{tensor}}」含有超出 {{dtype}} 範圍的數值。請選擇保留權重 dtype 的格式。',
+  'pack.outside':
+    '{{path}} 只有 {{size}} 位元組，但據稱自第 {{offset}} 位元組起有 {{bytes}} 位元組屬於某個張量。請重新寫出或下載該檔案。',
 
   'recipe.invalid': '配方的 {{field}} 不正確：{{reason}}。請修改；tamis recipe 會印出含有所有欄位的有效配方。',
 
