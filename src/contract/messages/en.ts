@@ -204,6 +204,8 @@ export const en = {
   'cli.compare-one': 'compare puts runs side by side: name at least two run directories.',
 
   // config.json, devices and the files of a run
+  'bench.too-long':
+    'Prompt and generation come to {{tokens}} tokens, but the model takes at most {{limit}}. Give less with --prompt and --generate.',
   'checkpoint.dtype':
     'The tensor {{name}} has the dtype {{dtype}}, but layers are read as F32, F16 or BF16. Save the model in one of these.',
   'checkpoint.mixed-dtypes':

@@ -160,6 +160,7 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'cli.two-datasets': '有兩個資料集同名：{{name}}。請更改其中一個檔案或資料夾的名稱。',
   'cli.compare-one': 'compare 會並列比較：請至少指定兩個執行目錄。',
 
+  'bench.too-long': '提示與生成共 {{tokens}} 個 token，但模型最多接受 {{limit}} 個。請以 --prompt 與 --generate 減少。',
   'checkpoint.dtype': '張量 {{name}} 的 dtype 是 {{dtype}}，但各層只能讀取 F32、F16 或 BF16。請以其中一種儲存模型。',
   'checkpoint.mixed-dtypes':
     '張量 {{name}} 的 dtype 是 {{dtype}}，但前面的層是 {{expected}}。請以單一 dtype 儲存模型的所有層。',
