@@ -50,7 +50,7 @@ export const exportManifestSchema = z.strictObject({
   /** The files of the dense folder, and the tensors of each in order. */
   shards: z.record(
     z.string(),
-    z.record(z.string(), z.strictObject({ dtype: z.string(), shape: z.array(z.int()) })),
+    z.record(z.string(), z.strictObject({ dtype: z.string(), shape: z.array(z.int()), bytes: z.int() })),
   ),
   /** The quantized layers, by name without `.weight`. */
   layers: z.record(

@@ -3,7 +3,19 @@ import * as addon from '#native';
 import { TamisError, type MessageParams } from '../contract/errors.ts';
 import type { ErrorCode } from '../contract/messages/index.ts';
 
-export type { Checkpoint, CompressedLayer, Factor, Gram, ShardWriter, TensorInfo } from '#native';
+export type {
+  Checkpoint,
+  CompressedLayer,
+  DataFile,
+  Factor,
+  FileWriter,
+  Gram,
+  PackedLayer,
+  PackedPart,
+  QuantizedLayer,
+  ShardWriter,
+  TensorInfo,
+} from '#native';
 
 /** The Rust core. Its errors carry a code and parameters as JSON: call it through `translated`. */
 export const native = addon;

@@ -175,6 +175,8 @@ export const en = {
   'factor.failed':
     'The Hessian of {{layer}} is not positive definite, even with more damping. Give more or other calibration data, or raise --percdamp.',
   'factor.damped': '{{layer}}: the Hessian needed more damping ({{damping}}, after {{retries}} retries).',
+  'evaluation.vocabularies':
+    'The two models have vocabularies of {{one}} and {{other}} tokens, so their probabilities cannot be compared. Compare models that share a tokenizer.',
   'evaluation.not-finite': 'The perplexity on {{dataset}} is not a finite number. Check the checkpoint.',
   'run.exists':
     '{{path}} exists already and is not empty. Give another --out, or continue the run in it with: tamis resume {{path}}',
@@ -272,6 +274,35 @@ export const en = {
   'export.no-space':
     'The export needs {{needed}} MiB, and {{free}} MiB are free at {{path}}. Free some space or choose another folder.',
   'export.incomplete': '{{path}} does not match its source after copying. Check the disk and export again.',
+
+  'export.not-quantized': '{{format}} holds quantized layers, and this run has none. Compress the model with --bits first.',
+  'export.bits':
+    '{{format}} takes layers of {{known}} bits, and {{layer}} has {{bits}}. Choose another format, or other --bits.',
+  'export.scattered':
+    '{{format}} takes groups of neighbouring columns only, and act-order has scattered those of {{layer}}. Choose gptq, or quantize with --static-groups.',
+  'export.part-of-a-word':
+    '{{format}} packs codes into words of 32 bits, which {{rows}} rows and {{cols}} columns of {{bits}} bits do not fill: {{layer}}. Choose another format.',
+  'export.zero-point':
+    'gptq stores zero points less one, and {{layer}} has one that is 0. Choose gptq_v2, or quantize with --symmetric.',
+  'export.family': 'llama.cpp has no {{family}}. Choose another format.',
+  'export.asymmetric-pruned':
+    'GGUF has no asymmetric codes in which a pruned weight is exactly zero, and {{layer}} is pruned. Choose another format, or quantize with --symmetric.',
+  'export.asymmetric-bits':
+    'GGUF has asymmetric codes of up to 4 bits, and {{layer}} has {{bits}}. Choose another format, or quantize with --symmetric.',
+  'export.block-columns':
+    '{{format}} takes columns by {{block}}, and {{layer}} has {{cols}}. Choose another format.',
+  'export.tokenizer':
+    'GGUF needs the tokenizer in its own terms, and {{path}} is of a kind that is not known here: {{reason}}. Choose another format.',
+  'export.no-tokenizer':
+    'The model has no tokenizer.json: the file gets no vocabulary, and programs can feed it token ids only.',
+  'export.dense-size':
+    'Dense storage is as large as the original: neither zeros nor codes of few bits make it smaller. It loads everywhere.',
+  'export.zeros-stay': 'Zeros are stored like other weights: they make the file no smaller and nothing faster.',
+  'export.group-size': 'Some kernels, of vLLM for one, do not take groups of {{size}} columns; all take 128.',
+  'export.group-columns':
+    'Some kernels, of vLLM for one, want columns in whole groups: {{layer}} has {{cols}}, no multiple of {{size}}.',
+  'unpack.not-an-export':
+    '{{path}} is no export of Tamis: it has no tamis.json. A dense folder needs no unpacking; give the folder of another format.',
 
   // The history, the library and the settings of the application
   'history.newer':

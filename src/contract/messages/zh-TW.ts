@@ -140,6 +140,8 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'calibration.not-finite': '校準序列 {{sample}} 在 {{layer}} 的輸入產生非有限數值。請檢查檢查點，或改用其他校準文字。',
   'factor.failed': '{{layer}} 的 Hessian 即使增加阻尼仍非正定。請提供更多或其他校準資料，或提高 --percdamp。',
   'factor.damped': '{{layer}}：Hessian 需要更大的阻尼（{{damping}}，重試 {{retries}} 次）。',
+  'evaluation.vocabularies':
+    '兩個模型的詞彙表分別有 {{one}} 與 {{other}} 個 token，其機率無法比較。請比較使用相同分詞器的模型。',
   'evaluation.not-finite': '{{dataset}} 的困惑度不是有限數值。請檢查檢查點。',
   'run.exists': '{{path}} 已存在且不是空資料夾。請指定其他 --out，或以 tamis resume {{path}} 繼續其中的執行。',
   'run.not-a-run': '{{path}} 不是執行目錄：缺少 recipe.json 與 state/。請指定某次執行的 --out 資料夾。',
@@ -238,4 +240,26 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'cancelled.no-run': '已取消：尚無可以繼續的執行。需要時請重新開始。',
   cancelled: '執行已取消。可用此指令繼續：tamis resume {{path}}',
   internal: 'Tamis 內部發生錯誤：{{detail}}。這是程式的缺陷，請附上執行紀錄回報。',
+  'export.not-quantized': '{{format}} 儲存量化的層，而此次執行沒有。請先以 --bits 壓縮模型。',
+  'export.bits': '{{format}} 只接受 {{known}} 位元的層，而 {{layer}} 為 {{bits}} 位元。請改選其他格式，或其他 --bits。',
+  'export.scattered':
+    '{{format}} 只接受相鄰行組成的群組，而 act-order 已將 {{layer}} 的群組打散。請選擇 gptq，或以 --static-groups 量化。',
+  'export.part-of-a-word':
+    '{{format}} 將碼裝入 32 位元的字組，而 {{layer}} 的 {{rows}} 列與 {{cols}} 行、{{bits}} 位元無法填滿字組。請改選其他格式。',
+  'export.zero-point': 'gptq 儲存的零點少一，而 {{layer}} 有零點為 0。請選擇 gptq_v2，或以 --symmetric 量化。',
+  'export.family': 'llama.cpp 沒有 {{family}}。請改選其他格式。',
+  'export.asymmetric-pruned':
+    'GGUF 沒有能讓剪去的權重恰好為零的非對稱碼，而 {{layer}} 已剪枝。請改選其他格式，或以 --symmetric 量化。',
+  'export.asymmetric-bits':
+    'GGUF 的非對稱碼至多 4 位元，而 {{layer}} 為 {{bits}} 位元。請改選其他格式，或以 --symmetric 量化。',
+  'export.block-columns': '{{format}} 以 {{block}} 行為一塊，而 {{layer}} 有 {{cols}} 行。請改選其他格式。',
+  'export.tokenizer': 'GGUF 需要以自己的方式描述分詞器，而 {{path}} 的種類未知：{{reason}}。請改選其他格式。',
+  'export.no-tokenizer': '模型沒有 tokenizer.json：檔案不含詞彙表，程式只能輸入 token 編號。',
+  'export.dense-size': '稠密格式與原始模型一樣大：零與少位元的碼都不會使它變小。它到處都能載入。',
+  'export.zeros-stay': '零與其他權重一樣儲存：不會使檔案變小，也不會使任何運算變快。',
+  'export.group-size': '部分運算核心（例如 vLLM 的）不接受 {{size}} 行的群組；128 行的皆可接受。',
+  'export.group-columns':
+    '部分運算核心（例如 vLLM 的）需要行數為完整的群組：{{layer}} 有 {{cols}} 行，不是 {{size}} 的倍數。',
+  'unpack.not-an-export':
+    '{{path}} 不是 Tamis 的匯出：其中沒有 tamis.json。稠密資料夾不需解開；請指定其他格式的資料夾。',
 };

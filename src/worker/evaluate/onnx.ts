@@ -5,22 +5,16 @@ import { GraphBuilder } from '../graph/builder.ts';
 import { logSumExp } from '../graph/operations.ts';
 import type { OnnxModel } from '../runtime/onnx-model.ts';
 import { Session, type SessionOptions } from '../runtime/session.ts';
-import {
-  counter,
-  meanLosses,
-  measure,
-  nextTokens,
-  type EvaluationSet,
-  type Perplexity,
-  type WindowOptions,
-  type Windows,
-} from './perplexity.ts';
+import { counter, nextTokens, windowMeans, type PassOptions } from './passes.ts';
+import { measure, type EvaluationSet, type Perplexity, type WindowOptions, type Windows } from './perplexity.ts';
+
+export type OnnxEvaluationOptions = WindowOptions & Omit<PassOptions, 'weights'>;
 
 /** As `perplexities`, of an exported graph with a cache: each window goes through it in slices. */
 export async function onnxPerplexities(
   model: OnnxModel,
   sets: readonly EvaluationSet[],
-  options: WindowOptions & SessionOptions,
+  options: OnnxEvaluationOptions,
 ): Promise<Perplexity[]> {
   const { seqlen } = options;
   if (seqlen > model.maxSeqlen) throw new TamisError('evaluation.seqlen', { seqlen, limit: model.maxSeqlen });
@@ -31,24 +25,21 @@ export async function onnxPerplexities(
 async function windowLosses(
   model: OnnxModel,
   { ids, count }: Windows,
-  options: WindowOptions & SessionOptions,
+  options: OnnxEvaluationOptions,
 ): Promise<Float64Array> {
   const { seqlen } = options;
   const { vocab } = model.shape;
   const step = counter(count, ids.length, options);
   const targets = nextTokens(ids);
-  const logSums = new Float64Array(ids.length);
-  const chosen = new Float64Array(ids.length);
+  const losses = new Float64Array(ids.length);
   const sums = await openLogSums(vocab, options);
   try {
     for (let first = 0; first < ids.length; first += seqlen) {
       step();
       for await (const { start, logits } of model.logits(ids.subarray(first, first + seqlen))) {
         const at = first + start;
-        const rows = await sums.run(logits);
-        logSums.set(rows, at);
-        for (let row = 0; row < rows.length; row++) {
-          chosen[at + row] = logits[row * vocab + (targets[at + row] ?? 0)] ?? NaN;
+        for (const [row, logSum] of (await sums.run(logits)).entries()) {
+          losses[at + row] = logSum - (logits[row * vocab + (targets[at + row] ?? 0)] ?? NaN);
         }
       }
     }
@@ -56,7 +47,7 @@ async function windowLosses(
     await sums.close();
   }
   step();
-  return meanLosses(logSums, chosen, seqlen);
+  return windowMeans(losses, seqlen);
 }
 
 interface LogSums {

@@ -1,6 +1,8 @@
 import type { CodedLayer, FinishedRun } from './finished-run.ts';
 import { groupWarnings, notQuantized, otherBits, scattered, zeroWarnings } from './fit.ts';
 import type { Format } from './format.ts';
+import { native } from '../native.ts';
+import { packedSource } from './packed-source.ts';
 import { groupsOf, packedFiles, type LayerPart } from './packed-layers.ts';
 import { companionFiles, jsonFile } from './plain-files.ts';
 import { manifestFile } from './weight-files.ts';
@@ -17,9 +19,13 @@ export const compressedTensors: Format = {
       ...packedFiles(run, (layer) => partsOf(run, layer)),
       jsonFile('config.json', { ...run.model.config, quantization_config: quantizationConfig(run) }),
       manifestFile(run, format),
-      ...(await companionFiles(run)),
+      ...(await companionFiles(run.folder)),
     ];
   },
+  open: (folder, manifest) =>
+    packedSource(folder, manifest, (checkpoint, name, { bits, groupSize }) =>
+      native.PackedLayer.packQuantized(checkpoint, name, bits, groupSize ?? 0),
+    ),
 };
 
 function partsOf({ model }: FinishedRun, layer: CodedLayer): LayerPart[] {

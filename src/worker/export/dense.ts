@@ -1,3 +1,4 @@
+import { TamisError } from '../../contract/errors.ts';
 import { weightFiles } from './weight-files.ts';
 import type { Format } from './format.ts';
 import { companionFiles, copiedFile } from './plain-files.ts';
@@ -12,13 +13,14 @@ export const dense: Format = {
     const weights = shards.map(async ([file, tensors]) => {
       const other = tensors.filter(({ isOfLayer }) => !isOfLayer).reduce((sum, { info }) => sum + info.bytes, 0);
       const hasLayers = tensors.some(({ isOfLayer }) => isOfLayer);
-      return await copiedFile(run, file, (bytes) => (hasLayers ? bytes - other : 0));
+      return await copiedFile(run.folder, file, (bytes) => (hasLayers ? bytes - other : 0));
     });
     return [
       ...(await Promise.all(weights)),
-      await copiedFile(run, 'model.safetensors.index.json'),
-      await copiedFile(run, 'config.json'),
-      ...(await companionFiles(run)),
+      await copiedFile(run.folder, 'model.safetensors.index.json'),
+      await copiedFile(run.folder, 'config.json'),
+      ...(await companionFiles(run.folder)),
     ];
   },
+  open: (folder) => Promise.reject(new TamisError('unpack.not-an-export', { path: folder })),
 };

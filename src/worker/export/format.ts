@@ -1,5 +1,6 @@
-import type { ExportFormat } from '../../contract/exports.ts';
+import type { ExportFormat, ExportManifest } from '../../contract/exports.ts';
 import type { Failure } from '../../contract/failure.ts';
+import type { ShardWriter } from '../native.ts';
 import type { FinishedRun } from './finished-run.ts';
 
 export interface Writing {
@@ -27,4 +28,20 @@ export interface Format {
   warnings(run: FinishedRun): Failure[];
   /** What is written of a run that fits, but for the report. */
   files(run: FinishedRun): Promise<ExportFile[]>;
+  /** Opens what `files` wrote. */
+  open(folder: string, manifest: ExportManifest): Promise<Source>;
+}
+
+/** A tensor of the dense folder that an export was made from. */
+export interface DenseTensor {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly bytes: number;
+}
+
+/** An export opened to be read back. */
+export interface Source {
+  /** Writes a tensor as the run has it, to the bit. */
+  write(writer: ShardWriter, tensor: DenseTensor, signal: AbortSignal): Promise<void>;
 }

@@ -3,6 +3,7 @@ import { compressedTensors } from './compressed-tensors.ts';
 import { dense } from './dense.ts';
 import type { Format } from './format.ts';
 import { gptq } from './gptq.ts';
+import { onnx } from './onnx.ts';
 
 /** Every format, in the order in which they are offered. */
 export const formats: Readonly<Record<ExportFormat, Format>> = {
@@ -10,4 +11,5 @@ export const formats: Readonly<Record<ExportFormat, Format>> = {
   gptq: gptq('gptq'),
   gptq_v2: gptq('gptq_v2'),
   'compressed-tensors': compressedTensors,
+  onnx,
 };

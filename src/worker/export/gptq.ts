@@ -3,6 +3,8 @@ import type { Failure } from '../../contract/failure.ts';
 import type { FinishedRun, CodedLayer } from './finished-run.ts';
 import { groupWarnings, notQuantized, partOfAWord, zeroWarnings } from './fit.ts';
 import type { Format } from './format.ts';
+import { native } from '../native.ts';
+import { packedSource } from './packed-source.ts';
 import { groupsOf, packedFiles, type LayerPart } from './packed-layers.ts';
 import { companionFiles, jsonFile } from './plain-files.ts';
 import { manifestFile } from './weight-files.ts';
@@ -26,9 +28,13 @@ export function gptq(format: Extract<ExportFormat, 'gptq' | 'gptq_v2'>): Format 
         jsonFile('config.json', { ...run.model.config, quantization_config: config }),
         jsonFile('quantize_config.json', config),
         manifestFile(run, format),
-        ...(await companionFiles(run)),
+        ...(await companionFiles(run.folder)),
       ];
     },
+    open: (folder, manifest) =>
+      packedSource(folder, manifest, (checkpoint, name, { bits, groupSize }) =>
+        native.PackedLayer.gptq(checkpoint, name, bits, groupSize ?? 0, format),
+      ),
   };
 }
 

@@ -18,7 +18,10 @@ import type { DenseTensor, Source } from './format.ts';
 import { dataFile, graphFile, onnxFolder } from './onnx-plan.ts';
 import { assertShape, storageOf } from './packed-source.ts';
 
-const storages: Partial<Record<DataType, 'F32' | 'F16'>> = { [DataType.FLOAT]: 'F32', [DataType.FLOAT16]: 'F16' };
+const storages = new Map<number, 'F32' | 'F16'>([
+  [DataType.FLOAT, 'F32'],
+  [DataType.FLOAT16, 'F16'],
+]);
 
 /** The weights of an ONNX export: those of MatMulNBits are unpacked, the others narrowed to what the run has. */
 export async function onnxSource(folder: string, manifest: ExportManifest): Promise<Source> {
@@ -74,8 +77,8 @@ function codesOf(data: DataFile, { input, attribute }: NodeProto, find: Find): P
 function plain(data: DataFile, tensor: DenseTensor, stored: TensorProto): PackedLayer {
   const shape = stored.dims.map(Number);
   assertShape(tensor, shape);
-  const type = storages[stored.dataType];
-  if (!type) throw new TamisError('checkpoint.dtype', { name: tensor.name, dtype: DataType[stored.dataType] });
+  const type = storages.get(stored.dataType);
+  if (!type) throw new TamisError('checkpoint.dtype', { name: tensor.name, dtype: String(stored.dataType) });
   const cols = shape.at(-1) ?? 1;
   const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1);
   return native.PackedLayer.ggml(data, { type, offset: offsetOf(stored), rows, cols });

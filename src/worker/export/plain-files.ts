@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { TamisError } from '../../contract/errors.ts';
 import { fileError } from '../../contract/file-errors.ts';
 import { companions } from '../compress/shards.ts';
-import type { FinishedRun } from './finished-run.ts';
 import type { ExportFile, Writing } from './format.ts';
 
 /** A file with this text. */
@@ -30,13 +29,13 @@ export function bytesFile(path: string, content: Uint8Array): ExportFile {
   };
 }
 
-/** A copy of a file of the run, which must keep its size meanwhile. */
+/** A copy of a file of a folder, which must keep its size meanwhile. */
 export async function copiedFile(
-  run: FinishedRun,
+  folder: string,
   path: string,
   layerBytes: (bytes: number) => number = () => 0,
 ): Promise<ExportFile> {
-  const from = join(run.folder, path);
+  const from = join(folder, path);
   const bytes = (await stat(from)).size;
   return {
     path,
@@ -50,9 +49,9 @@ export async function copiedFile(
 }
 
 /** The model's files that are not weights, but for config.json: tokenizer, generation settings, licence. */
-export async function companionFiles(run: FinishedRun): Promise<ExportFile[]> {
-  const names = (await readdir(run.folder)).filter((name) => companions.test(name) && name !== 'config.json');
-  return await Promise.all(names.sort().map((name) => copiedFile(run, name)));
+export async function companionFiles(folder: string): Promise<ExportFile[]> {
+  const names = (await readdir(folder)).filter((name) => companions.test(name) && name !== 'config.json');
+  return await Promise.all(names.sort().map((name) => copiedFile(folder, name)));
 }
 
 async function copyWhole(from: string, to: string, { onBytes }: Writing): Promise<void> {

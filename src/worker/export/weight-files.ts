@@ -1,7 +1,6 @@
 import { basename } from 'node:path';
 
 import type { ExportManifest } from '../../contract/exports.ts';
-import type { Model } from '../model/open.ts';
 import type { TensorInfo } from '../native.ts';
 import type { FinishedRun } from './finished-run.ts';
 import { jsonFile } from './plain-files.ts';
@@ -43,7 +42,10 @@ export function exportManifest(
 ): ExportManifest {
   const shards = [...weightFiles(run)].map(([file, tensors]) => {
     const held = tensors.filter(({ info }) => !left.has(info.name));
-    return [file, Object.fromEntries(held.map(({ info: { name, dtype, shape } }) => [name, { dtype, shape }]))] as const;
+    return [
+      file,
+      Object.fromEntries(held.map(({ info: { name, dtype, shape, bytes } }) => [name, { dtype, shape, bytes }])),
+    ] as const;
   });
   const layers = [...run.layers.values()].map(
     ({ name, bits, groupSize, symmetric }) => [name, { bits, groupSize, symmetric }] as const,
