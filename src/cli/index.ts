@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { fileError } from '../contract/file-errors.ts';
 import { describe } from '../contract/messages/index.ts';
 import { locale } from './act.ts';
+import { benchModelCommand } from './bench-model.ts';
 import { compareCommand } from './compare.ts';
 import { compressCommand } from './compress.ts';
 import { demoCommand } from './demo.ts';
@@ -49,6 +50,7 @@ for (const command of [
   resumeCommand(),
   recipeCommand(),
   compareCommand(),
+  benchModelCommand(),
   devicesCommand(),
   demoCommand(),
 ]) {

@@ -214,6 +214,8 @@ export const en = {
   'cli.compare-one': 'compare puts runs side by side: name at least two run directories.',
 
   // config.json, devices and the files of a run
+  'bench.too-long':
+    'Prompt and generation come to {{tokens}} tokens, but the model takes at most {{limit}}. Give less with --prompt and --generate.',
   'checkpoint.dtype':
     'The tensor {{name}} has the dtype {{dtype}}, but layers are read as F32, F16 or BF16. Save the model in one of these.',
   'checkpoint.mixed-dtypes':
@@ -246,6 +248,8 @@ export const en = {
     'The device {{device}} does not run this model: {{reason}}. Choose another --device; tamis devices lists and tests them.',
   'evaluation.seqlen':
     'evaluation.seqlen is {{seqlen}}, but the model takes at most {{limit}} tokens. Set it to {{limit}} or less.',
+  'export.no-genai-config':
+    '{{path}} has no genai_config.json: it is not an ONNX export. Take the folder that tamis export wrote.',
   'file.wrong-size':
     '{{path}} has {{bytes}} bytes where {{expected}} are expected. Start the run anew in another folder.',
 

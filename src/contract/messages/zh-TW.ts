@@ -170,6 +170,7 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'cli.two-datasets': '有兩個資料集同名：{{name}}。請更改其中一個檔案或資料夾的名稱。',
   'cli.compare-one': 'compare 會並列比較：請至少指定兩個執行目錄。',
 
+  'bench.too-long': '提示與生成共 {{tokens}} 個 token，但模型最多接受 {{limit}} 個。請以 --prompt 與 --generate 減少。',
   'checkpoint.dtype': '張量 {{name}} 的 dtype 是 {{dtype}}，但各層只能讀取 F32、F16 或 BF16。請以其中一種儲存模型。',
   'checkpoint.mixed-dtypes':
     '張量 {{name}} 的 dtype 是 {{dtype}}，但前面的層是 {{expected}}。請以單一 dtype 儲存模型的所有層。',
@@ -195,6 +196,7 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
     '裝置 {{device}} 無法執行此模型：{{reason}}。請改用其他 --device；可用 tamis devices 列出並測試各裝置。',
   'evaluation.seqlen':
     'evaluation.seqlen 為 {{seqlen}}，但模型最多接受 {{limit}} 個 token。請指定 {{limit}} 或更小的值。',
+  'export.no-genai-config': '{{path}} 沒有 genai_config.json，不是 ONNX 匯出結果。請選擇 tamis export 寫出的資料夾。',
   'file.wrong-size': '{{path}} 有 {{bytes}} 位元組，應為 {{expected}} 位元組。請在另一個資料夾重新執行。',
 
   'plan.memory':

@@ -11,9 +11,13 @@ export interface EvaluationSet {
   readonly tokens: Int32Array;
 }
 
-export interface EvaluationOptions extends PassOptions {
+export interface WindowOptions {
+  readonly seqlen: number;
   /** At most so many windows of each set. */
   readonly windows?: number | undefined;
+}
+
+export interface EvaluationOptions extends PassOptions, WindowOptions {
   /** A folder for the activations, [windows, seqlen, hidden] in float32; they are removed at the end. */
   readonly scratch: string;
 }
@@ -42,16 +46,33 @@ export async function perplexities(
   const { seqlen } = options;
   if (seqlen > model.family.maxSeqlen)
     throw new TamisError('evaluation.seqlen', { seqlen, limit: model.family.maxSeqlen });
+  return await measure(sets, options, (windows) => windowLosses(model, windows, options));
+}
+
+/** Windows of all sets, one after another. */
+export interface Windows {
+  /** [count * seqlen] */
+  readonly ids: Int32Array;
+  readonly count: number;
+}
+
+/** Cuts the sets into windows; `losses` gives the mean negative log-likelihood of each, in float64 nats. */
+export async function measure(
+  sets: readonly EvaluationSet[],
+  options: WindowOptions,
+  losses: (windows: Windows) => Promise<Float64Array>,
+): Promise<Perplexity[]> {
+  const { seqlen } = options;
   const counts = sets.map((set) => windowCount(set, options));
   const windows = counts.reduce((a, b) => a + b, 0);
   const ids = joinWindows(sets, counts, seqlen);
   const started = performance.now();
-  const losses = await windowLosses(model, ids, windows, options);
+  const means = await losses({ ids, count: windows });
   const seconds = (performance.now() - started) / 1000;
   let start = 0;
   return sets.map(({ name }, i) => {
     const count = counts[i] ?? 0;
-    const mean = losses.subarray(start, (start += count)).reduce((a, b) => a + b, 0) / count;
+    const mean = means.subarray(start, (start += count)).reduce((a, b) => a + b, 0) / count;
     return {
       name,
       seqlen,
@@ -63,7 +84,7 @@ export async function perplexities(
   });
 }
 
-export function windowCount({ name, tokens }: EvaluationSet, { seqlen, windows }: EvaluationOptions): number {
+export function windowCount({ name, tokens }: EvaluationSet, { seqlen, windows }: WindowOptions): number {
   const count = Math.floor(tokens.length / seqlen);
   if (count === 0) throw new TamisError('evaluation.too-short', { dataset: name, tokens: tokens.length, seqlen });
   return Math.min(count, windows ?? count);
@@ -83,8 +104,7 @@ export function joinWindows(sets: readonly EvaluationSet[], counts: readonly num
 /** Mean negative log-likelihood of every window, in float64 nats: [windows]. */
 async function windowLosses(
   model: Weights,
-  ids: Int32Array,
-  windows: number,
+  { ids, count: windows }: Windows,
   options: EvaluationOptions,
 ): Promise<Float64Array> {
   const { seqlen } = options;

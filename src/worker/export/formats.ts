@@ -4,6 +4,7 @@ import { dense } from './dense.ts';
 import type { Format } from './format.ts';
 import { gguf } from './gguf.ts';
 import { gptq } from './gptq.ts';
+import { onnx } from './onnx.ts';
 
 /** Every format, in the order in which they are offered. */
 export const formats: Readonly<Record<ExportFormat, Format>> = {
@@ -11,5 +12,6 @@ export const formats: Readonly<Record<ExportFormat, Format>> = {
   gptq: gptq('gptq'),
   gptq_v2: gptq('gptq_v2'),
   'compressed-tensors': compressedTensors,
+  onnx,
   gguf,
 };
