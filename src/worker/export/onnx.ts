@@ -62,13 +62,15 @@ function weightsFile(run: FinishedRun, { pieces, dataBytes }: OnnxPlan): ExportF
     async write(to, writing) {
       const writer = await translated(() => new native.FileWriter(to));
       try {
-        for (const { content, bytes } of pieces) {
+        let end = 0;
+        for (const { content, offset, bytes } of pieces) {
           writing.signal.throwIfAborted();
           await translated(() => {
             writer.align(dataAlignment);
           });
           await append(run, writer, content, writing);
-          writing.onBytes(bytes);
+          writing.onBytes(offset + bytes - end);
+          end = offset + bytes;
         }
         await translated(() => writer.finish());
       } catch (error) {
