@@ -66,6 +66,11 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
     '{{path}} 的張量「{{tensor}}」含有超出 {{dtype}} 範圍的數值。請選擇保留權重 dtype 的格式。',
   'pack.outside':
     '{{path}} 只有 {{size}} 位元組，但據稱自第 {{offset}} 位元組起有 {{bytes}} 位元組屬於某個張量。請重新寫出或下載該檔案。',
+  'archive.not-an-archive': '{{path}} 不是 .tamis 封存檔。請指定由 `tamis export --format tamis` 寫出的檔案。',
+  'archive.version': '{{path}} 是第 {{version}} 版的 .tamis 封存檔，目前的 Tamis 無法辨識。請安裝較新的版本。',
+  'archive.truncated': '{{path}} 沒有結尾：檔案未完整複製或下載。請重新複製或下載。',
+  'archive.damaged': '{{path}} 的區段「{{section}}」已損壞。請重新複製或下載該檔案。',
+  'archive.no-section': '{{path}} 沒有區段「{{section}}」。請重新複製或下載該檔案。',
 
   'recipe.invalid': '配方的 {{field}} 不正確：{{reason}}。請修改；tamis recipe 會印出含有所有欄位的有效配方。',
 
