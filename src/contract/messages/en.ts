@@ -320,7 +320,7 @@ export const en = {
   'gguf.malformed':
     '{{path}} is not a GGUF file of Tamis, or is damaged at byte {{offset}}. Write the export again.',
   'unpack.not-an-export':
-    '{{path}} is no export of Tamis: it has no tamis.json. A dense folder needs no unpacking; give the folder of another format.',
+    '{{path}} is no export of Tamis: it has neither tamis.json nor model.tamis. A dense folder needs no unpacking; give the folder of another format.',
 
   // The history, the library and the settings of the application
   'history.newer':

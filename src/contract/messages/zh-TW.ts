@@ -248,7 +248,7 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
     '部分運算核心（例如 vLLM 的）需要行數為完整的群組：{{layer}} 有 {{cols}} 行，不是 {{size}} 的倍數。',
   'gguf.malformed': '{{path}} 不是 Tamis 的 GGUF 檔，或在位元組 {{offset}} 處損壞。請重新匯出。',
   'unpack.not-an-export':
-    '{{path}} 不是 Tamis 的匯出：其中沒有 tamis.json。稠密資料夾不需解開；請指定其他格式的資料夾。',
+    '{{path}} 不是 Tamis 的匯出：其中既無 tamis.json 也無 model.tamis。稠密資料夾不需解開；請指定其他格式的資料夾。',
   'history.newer':
     '{{path}} 是由較新版本的 Tamis 寫入的：其格式為 {{version}}，而此版本只支援到 {{known}}。請重新安裝較新的 Tamis；檔案未被更動。',
   'history.read-only':

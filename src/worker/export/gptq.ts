@@ -5,7 +5,7 @@ import type { FinishedRun, CodedLayer } from './finished-run.ts';
 import { groupWarnings, notQuantized, partOfAWord, zeroWarnings } from './fit.ts';
 import type { Format } from './format.ts';
 import { native } from '../native.ts';
-import { packedSource } from './packed-source.ts';
+import { openPacked } from './packed-source.ts';
 import { groupsOf, packedFiles, type LayerPart } from './packed-layers.ts';
 import { companionFiles, jsonFile } from './plain-files.ts';
 import { manifestFile } from './weight-files.ts';
@@ -30,8 +30,8 @@ export function gptq(format: Extract<ExportFormat, 'gptq' | 'gptq_v2'>): Format 
         ...(await companionFiles(run.folder)),
       ];
     },
-    open: (folder, manifest) =>
-      packedSource(folder, manifest, (checkpoint, name, { bits, groupSize }) =>
+    open: (folder) =>
+      openPacked(folder, (checkpoint, name, { bits, groupSize }) =>
         native.PackedLayer.gptq(checkpoint, name, bits, groupSize ?? 0, format),
       ),
   };
