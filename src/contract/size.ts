@@ -1,62 +1,94 @@
-import type { LayerResult, Report } from './report.ts';
+import { groupsOf, hasScatteredGroups } from './quantization.ts';
+import type { Quantization } from './recipe.ts';
+import type { Report } from './report.ts';
 
-/** Pruned layers as they would be stored without their zeros. */
-export interface PrunedSize {
-  /** Bytes of all weight files, zeros in place. */
-  readonly bytes: number;
-  /** Weights in the pruned layers. */
-  readonly weights: number;
-  /** Bytes of one of them. */
-  readonly weightBytes: number;
-  /** Mean over them. */
-  readonly sparsity: number;
-}
-
-/** The checkpoint with its pruned layers as one bit a weight and the values that are left, bytes. */
-export function nonZeroBytes({ bytes, weights, weightBytes, sparsity }: PrunedSize): number {
-  return Math.ceil(bytes - weights * weightBytes + weights / 8 + (1 - sparsity) * weights * weightBytes);
-}
-
-/** Bytes of a weight by its dtype in the checkpoint. */
-const weightBytes = new Map([
+const dtypeBytes = new Map([
   ['F32', 4],
   ['F16', 2],
   ['BF16', 2],
 ]);
 
-export interface PackedSize {
-  /** Of all weight files. */
+/** Bytes of a weight of a safetensors dtype; null where layers are never of it. */
+export function weightBytesOf(dtype: string): number | null {
+  return dtypeBytes.get(dtype) ?? null;
+}
+
+/** A compressed layer, as far as its packed size goes. */
+export interface PackedLayer {
+  readonly rows: number;
+  readonly cols: number;
+  /** Share of zeros. */
+  readonly sparsity: number;
+  /** Bits of a weight that is kept; null = it stays in the checkpoint's type. */
+  readonly bits: number | null;
+}
+
+/** A checkpoint with compressed layers. */
+export interface PackedModel {
+  /** Bytes of all weight files, zeros in place. */
   readonly bytes: number;
-  /** Of the compressed layers, all counted: masks, codes, scales, zero points. */
-  readonly bitsPerWeight: number;
+  /** Bytes of one weight of a layer in them. */
+  readonly weightBytes: number;
+  readonly layers: readonly PackedLayer[];
+  readonly quantization: Quantization | null;
 }
 
 /**
- * A run with its compressed layers packed: one bit a weight that says which are zero, and the values of the others, or
- * their codes with float16 scales; without the mask where that is smaller. null where the dtype is not known.
+ * Bits of a layer in the packed archive: one a weight says whether it is zero; then the values of the others, and for quantized ones
+ * a float16 scale and, if asymmetric, a zero point for every row and group, and a number for every column where groups are scattered.
  */
-export function packedSize({ model, layers, recipe }: Pick<Report, 'model' | 'layers' | 'recipe'>): PackedSize | null {
-  const perWeight = weightBytes.get(model.dtype);
-  if (perWeight === undefined) return null;
-  const sum = (of: (layer: LayerResult) => number): number => layers.reduce((total, layer) => total + of(layer), 0);
-  const weights = sum(({ rows, cols }) => rows * cols);
-  const packed = sum((layer) => packedLayerBytes(layer, perWeight, recipe.quantization));
-  return {
-    bytes: Math.ceil(model.bytesCompressed - weights * perWeight + packed),
-    bitsPerWeight: (8 * packed) / weights,
-  };
+export function packedBits(
+  { rows, cols, sparsity, bits }: PackedLayer,
+  quantization: Quantization | null,
+  weightBytes: number,
+): number {
+  const kept = (1 - sparsity) * rows * cols;
+  if (bits === null || quantization === null) return rows * cols + kept * 8 * weightBytes;
+  const groups = groupsOf(quantization, cols);
+  const grid = 16 + (quantization.symmetric ? 0 : bits);
+  const groupNumber = groups > 256 ? 16 : 8;
+  return (
+    rows * (cols + groups * grid) + kept * bits + (hasScatteredGroups(quantization, cols) ? cols * groupNumber : 0)
+  );
 }
 
-function packedLayerBytes(
-  { rows, cols, sparsity, bits }: LayerResult,
-  perWeight: number,
-  quantization: Report['recipe']['quantization'],
-): number {
-  const weights = rows * cols;
-  const kept = Math.round((1 - sparsity) * weights);
-  if (bits === null || quantization === null) return weights / 8 + kept * perWeight;
-  const { groupSize, symmetric } = quantization;
-  const groups = rows * (groupSize === null ? 1 : Math.ceil(cols / groupSize));
-  const codes = Math.min(weights / 8 + (kept * bits) / 8, (weights * bits) / 8);
-  return codes + 2 * groups + (symmetric ? 0 : (groups * bits) / 8);
+/** Bits a weight of all layers together, packed. */
+export function packedBitsPerWeight({ layers, quantization, weightBytes }: Omit<PackedModel, 'bytes'>): number {
+  const packed = sum(layers, (layer) => packedBits(layer, quantization, weightBytes));
+  return packed / sum(layers, weights);
+}
+
+/** Mean bits of the weights that are kept; null where none are. */
+export function keptBits({ layers, weightBytes }: Pick<PackedModel, 'layers' | 'weightBytes'>): number | null {
+  const kept = (layer: PackedLayer): number => (1 - layer.sparsity) * weights(layer);
+  const all = sum(layers, kept);
+  return all === 0 ? null : sum(layers, (layer) => kept(layer) * (layer.bits ?? 8 * weightBytes)) / all;
+}
+
+/** The checkpoint with its compressed layers packed, bytes. */
+export function packedBytes({ bytes, weightBytes, layers, quantization }: PackedModel): number {
+  const dense = weightBytes * sum(layers, weights);
+  return Math.ceil(bytes - dense + sum(layers, (layer) => packedBits(layer, quantization, weightBytes)) / 8);
+}
+
+/** A run packed: bytes of the checkpoint, and bits a weight of the compressed layers. */
+export interface PackedRun {
+  readonly bytes: number;
+  readonly bitsPerWeight: number;
+}
+
+/** What a run would take packed; null where its dtype is not known. */
+export function packedRun({ model, layers, recipe }: Pick<Report, 'model' | 'layers' | 'recipe'>): PackedRun | null {
+  const weightBytes = weightBytesOf(model.dtype);
+  if (weightBytes === null) return null;
+  const packed = { bytes: model.bytesCompressed, weightBytes, layers, quantization: recipe.quantization };
+  return { bytes: packedBytes(packed), bitsPerWeight: packedBitsPerWeight(packed) };
+}
+
+function weights({ rows, cols }: Pick<PackedLayer, 'rows' | 'cols'>): number {
+  return rows * cols;
+}
+
+function sum<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import type { Report } from '../../src/contract/report.ts';
 import { quantizationSchema, type Quantization } from '../../src/contract/recipe.ts';
-import { packedSize } from '../../src/contract/size.ts';
+import { packedRun } from '../../src/contract/size.ts';
 import { sampleReport } from '../fixtures/report.ts';
 
 /** A report of one layer of 64 rows by 320 columns, 20,480 weights, in files of 100,000 bytes. */
@@ -30,30 +30,30 @@ describe('the packed size, worked out by hand', () => {
       reportOf(0.75, { bits: 3, symmetric: true, groupSize: null }),
       2560 + (5120 * 3) / 8 + 64 * 2,
     ],
+    ['dense', reportOf(0, { bits: 4, symmetric: true }), 2560 + 20_480 / 2 + 192 * 2],
     [
-      'dense: codes of all weights take less than a mask',
-      reportOf(0, { bits: 4, symmetric: true }),
-      20_480 / 2 + 192 * 2,
+      'scattered groups: a byte a column',
+      reportOf(0.75, { bits: 4, symmetric: true, actOrder: true }),
+      2560 + 5120 / 2 + 192 * 2 + 320,
     ],
-    ['nearly dense', reportOf(0.05, { bits: 4, symmetric: true }), 20_480 / 2 + 192 * 2],
   ])('%s', (_, report, layer) => {
-    expect(packedSize(report)?.bytes).toBe(Math.ceil(100_000 - 40_960 + layer));
+    expect(packedRun(report)?.bytes).toBe(Math.ceil(100_000 - 40_960 + layer));
   });
 
   test('70 % and 4 bits, symmetric, groups of 128: 1 + 0.3 · 4 + 16 / 128 bits a weight', () => {
     const report = reportOf(0.7, { bits: 4, symmetric: true });
     const whole = { ...report, layers: report.layers.map((layer) => ({ ...layer, cols: 1280 })) };
-    expect(packedSize(whole)?.bitsPerWeight).toBeCloseTo(2.325, 10);
+    expect(packedRun(whole)?.bitsPerWeight).toBeCloseTo(2.325, 10);
   });
 
   test('a layer that is not quantized keeps its values beside layers that are', () => {
     const report = reportOf(0.75, { bits: 4, symmetric: true });
     const [layer] = report.layers;
     const layers = layer ? [layer, { ...layer, bits: null }] : [];
-    expect(packedSize({ ...report, layers })?.bytes).toBe(100_000 - 2 * 40_960 + 5504 + 12_800);
+    expect(packedRun({ ...report, layers })?.bytes).toBe(100_000 - 2 * 40_960 + 5504 + 12_800);
   });
 
   test('of an unknown dtype nothing is said', () => {
-    expect(packedSize(reportOf(0.5, null, 'F8'))).toBeNull();
+    expect(packedRun(reportOf(0.5, null, 'F8'))).toBeNull();
   });
 });

@@ -13,7 +13,7 @@ import { labels, type Label } from '../../contract/messages/labels.ts';
 import type { Report } from '../../contract/report.ts';
 import { style } from './style.ts';
 import { LayerTable, Table } from './table.tsx';
-import { packedSize } from '../../contract/size.ts';
+import { packedRun } from '../../contract/size.ts';
 import {
   methodNames,
   patternWords,
@@ -192,7 +192,7 @@ function Perplexities({ report, t }: PartProps): ReactElement {
 
 function summaryRows({ report, t }: PartProps): [string, string][] {
   const { model, sparsity, environment } = report;
-  const packed = packedSize(report);
+  const packed = packedRun(report);
   return [
     [t('field.family'), model.family],
     [t('field.parameters'), whole(model.parameters)],
