@@ -40,7 +40,7 @@ export interface RecipeFlags extends EvaluationFlags {
   beta?: number;
   sparsities?: string;
   bits?: number;
-  groupSize?: number | null;
+  groupSize?: number | 'channel';
   symmetric?: true;
   actOrder?: true;
   staticGroups?: true;
@@ -72,8 +72,8 @@ function pattern(text: string): { n: number; m: number } {
   return { n: Number(n), m: Number(m) };
 }
 
-function groupSize(text: string): number | null {
-  return text === 'channel' ? null : number(text);
+function groupSize(text: string): number | 'channel' {
+  return text === 'channel' ? text : number(text);
 }
 
 /** One more exception, PATTERN=BITS; a pattern may hold an equals sign. */
@@ -235,7 +235,7 @@ function schedulerFrom(flags: RecipeFlags, inFile: unknown): Json | undefined {
 function quantizationFrom(flags: RecipeFlags, inFile: unknown): Json {
   const fields = defined({
     bits: flags.bits,
-    groupSize: flags.groupSize,
+    groupSize: flags.groupSize === 'channel' ? null : flags.groupSize,
     symmetric: flags.symmetric,
     actOrder: flags.actOrder,
     staticGroups: flags.staticGroups,

@@ -4,7 +4,7 @@ import { measureKey } from './measure.ts';
 import type { Locale } from './messages/index.ts';
 import type { MessageParams } from './errors.ts';
 import type { Report } from './report.ts';
-import { packedRun } from './size.ts';
+import { keptBits, packedSize } from './size.ts';
 import { methodNames, patternWords, quantizationWords, schedulerWords, totalSeconds } from './words.ts';
 
 /** `value` as measured, null where a run has none; `text` as it is shown. */
@@ -54,10 +54,11 @@ export function compareTable(reports: readonly Report[], locale: Locale = 'en'):
     field('field.time', totalSeconds, duration),
     field('field.memory', ({ peakMemoryBytes }) => peakMemoryBytes, bytes),
     field('field.size', ({ model }) => model.bytesCompressed, bytes),
-    field('field.size-packed', (report) => packedRun(report)?.bytes ?? null, bytes),
+    field('field.size-packed', (report) => packedSize(report)?.bytes ?? null, bytes),
+    field('field.bits-kept', keptBits, (value) => fixed(value, 2)),
     field(
       'field.bits-weight',
-      (report) => packedRun(report)?.bitsPerWeight ?? null,
+      (report) => packedSize(report)?.bitsPerWeight ?? null,
       (value) => fixed(value, 2),
     ),
   ];

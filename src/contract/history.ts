@@ -67,7 +67,7 @@ export const runRowSchema = z.strictObject({
   seconds: z.number().nullable(),
   /** Weight files, zeros in place. */
   bytes: z.int().nullable(),
-  /** What the same weights would take packed: without zeros, quantized ones as codes with their scales (`packedRun`). */
+  /** What the same weights would take packed: without zeros, quantized ones as codes with their scales (`packedSize`). */
   nonZeroBytes: z.int().nullable(),
   /** Why it did not finish. */
   failure: failureSchema.nullable(),

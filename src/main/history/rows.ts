@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import type { RunRow } from '../../contract/history.ts';
 import type { Recipe } from '../../contract/recipe.ts';
 import type { Report } from '../../contract/report.ts';
-import { packedRun } from '../../contract/size.ts';
+import { packedSize } from '../../contract/size.ts';
 
 /** A run's row but for the model of the library, which the database finds itself. */
 export type StoredRow = Omit<RunRow, 'modelId'>;
@@ -28,7 +28,7 @@ export function resultsOf(report: Report): Results {
       : null,
     seconds: Object.values(seconds).reduce((a, b) => a + b, 0),
     bytes: model.bytesCompressed,
-    nonZeroBytes: packedRun(report)?.bytes ?? null,
+    nonZeroBytes: packedSize(report)?.bytes ?? null,
   };
 }
 

@@ -6,7 +6,7 @@ import type { Holder, Plan, StagePlan } from '../../contract/plan.ts';
 import type { Recipe } from '../../contract/recipe.ts';
 import type { ErrorCode } from '../../contract/messages/index.ts';
 import { layerBits } from '../../contract/quantization.ts';
-import { packedBytes, type PackedLayer } from '../../contract/size.ts';
+import { packedModel, type PackedLayer } from '../../contract/size.ts';
 import { assertSchedule, layerSizes, layersOf, readSparsities } from '../compress/schedule-layers.ts';
 import { openModel, type Model } from '../model/open.ts';
 import { resolveRecipe, sourcesOf, unevenGroups } from '../prepare.ts';
@@ -71,7 +71,7 @@ export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promis
     disk,
     size: {
       denseBytes: shape.bytes,
-      nonZeroBytes: packedBytes({ ...shape, layers, quantization: resolved.quantization }),
+      nonZeroBytes: packedModel({ ...shape, layers, quantization: resolved.quantization }).bytes,
     },
     warnings: [...unevenGroups(resolved, model), ...warningsOf(memory, disk, out)],
   };

@@ -3,7 +3,7 @@ import type { ReactElement } from 'react';
 
 import { bytes, duration, fixed, percent } from '../../../contract/format.ts';
 import type { Report } from '../../../contract/report.ts';
-import { packedRun } from '../../../contract/size.ts';
+import { packedSize } from '../../../contract/size.ts';
 import { storageWords, totalSeconds } from '../../../contract/words.ts';
 import { Facts } from '../../run/facts.tsx';
 import { Figure } from '../../run/figure.tsx';
@@ -13,7 +13,7 @@ import { useLabel } from '../../words.tsx';
 export function ResultCard({ report }: { report: Report }): ReactElement {
   const t = useLabel();
   const { model, sparsity, peakMemoryBytes } = report;
-  const packed = packedRun(report);
+  const packed = packedSize(report);
   return (
     <Paper component="section" withBorder className="pace" aria-label={t('run.result')}>
       <Title order={2} size="h5">
