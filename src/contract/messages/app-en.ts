@@ -199,7 +199,9 @@ export const appEn = {
   'new.limit.scattered':
     'act-order without static groups scatters the columns of a group, which ONNX, GGUF and compressed-tensors cannot say.',
   'new.limit.asymmetric': 'GGUF has no asymmetric codes in which a pruned weight is exactly zero.',
-  'new.limit.few-bits': 'compressed-tensors takes 4 and 8 bits; ONNX and GGUF store 2 and 3 bits in codes of 4.',
+  'new.limit.asymmetric-bits': 'GGUF has asymmetric codes of up to 4 bits.',
+  'new.limit.two-bits': 'compressed-tensors takes 4 and 8 bits; GGUF stores 2 bits in codes of 4.',
+  'new.limit.three-bits': 'compressed-tensors takes 4 and 8 bits; ONNX and GGUF store 3 bits in codes of 4.',
   'new.calibration': 'Calibration',
   'new.calibration-text': 'Text that shows which weights matter: .txt, .jsonl, .parquet, or token ids.',
   'new.calibration-data': 'Calibration data',
