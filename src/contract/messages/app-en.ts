@@ -195,7 +195,7 @@ export const appEn = {
   'new.exception-remove': 'Remove exception {{number}}',
   'new.bits-of': '{{bits}} bits',
   'new.not-quantized': 'not quantized',
-  'new.limits': 'Fewer exports:',
+  'new.limits': 'Fewer exports: {{limits}}',
   'new.limit.scattered':
     'act-order without static groups scatters the columns of a group, which ONNX, GGUF and compressed-tensors cannot say.',
   'new.limit.asymmetric': 'GGUF has no asymmetric codes in which a pruned weight is exactly zero.',

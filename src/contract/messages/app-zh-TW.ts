@@ -189,7 +189,7 @@ export const appZhTW: Readonly<Record<keyof typeof appEn, string>> = {
   'new.exception-remove': '移除例外 {{number}}',
   'new.bits-of': '{{bits}} 位元',
   'new.not-quantized': '不量化',
-  'new.limits': '可匯出的格式較少：',
+  'new.limits': '可匯出的格式較少：{{limits}}',
   'new.limit.scattered': '有 act-order 而無靜態群組時，同一群組的行會散開，ONNX、GGUF 與 compressed-tensors 無法表示。',
   'new.limit.asymmetric': 'GGUF 沒有能讓剪去的權重恰好為零的非對稱碼。',
   'new.limit.asymmetric-bits': 'GGUF 的非對稱碼最多 4 位元。',
