@@ -74,7 +74,7 @@ function packedLayerBytes(layer: PackedLayer, weightBytes: number, quantization:
 }
 
 function keptWeights({ rows, cols, sparsity }: PackedLayer): number {
-  return Math.round((1 - sparsity) * rows * cols);
+  return (1 - sparsity) * rows * cols;
 }
 
 function sum<T>(items: readonly T[], of: (item: T) => number): number {

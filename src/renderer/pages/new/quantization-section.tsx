@@ -80,7 +80,7 @@ function Settings(): ReactElement {
       <Exceptions />
       {limits.length > 0 && (
         <Text size="xs" c="dimmed" role="status">
-          {[t('new.limits'), ...limits.map((limit) => t(`new.limit.${limit}`))].join(' ')}
+          {t('new.limits', { limits: limits.map((limit) => t(`new.limit.${limit}`)).join(' ') })}
         </Text>
       )}
     </>
