@@ -313,6 +313,8 @@ export const en = {
     'The model has no tokenizer.json: the file gets no vocabulary, and programs can feed it token ids only.',
   'export.dense-size':
     'Dense storage is as large as the original: neither zeros nor codes of few bits make it smaller. It loads everywhere.',
+  'export.slow-bits':
+    'onnxruntime has fast products of codes on the CPU for 4 bits only, in which 3 are stored too: with {{layer}} at {{bits}} bits, expect tokens to come several times slower than from the dense model.',
   'export.zeros-stay': 'Zeros are stored like other weights: they make the file no smaller and nothing faster.',
   'export.group-size': 'Some kernels, of vLLM for one, do not take groups of {{size}} columns; all take 128.',
   'export.group-columns':
