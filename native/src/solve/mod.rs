@@ -1,12 +1,17 @@
+pub mod columns;
 pub mod lanes;
 pub mod magnitude;
 pub mod mask;
+pub mod quantizer;
 pub mod sparsegpt;
 pub mod spectrum;
 pub mod statistics;
 pub mod sweep;
+pub mod target;
 pub mod wanda;
 pub mod weight;
 
+#[cfg(test)]
+mod quantizer_tests;
 #[cfg(test)]
 mod tests;

@@ -66,6 +66,25 @@ export const en = {
     'The tensor "{{tensor}}" of {{path}} has the dtype {{dtype}}, but token ids are read as I64 or I32. Save them as one of these.',
   'checkpoint.integer-too-large':
     'The tensor "{{tensor}}" of {{path}} holds at position {{index}} an integer beyond 2^53, which is no token id. Write the file anew.',
+  'pack.not-on-grid':
+    'Row {{row}} of the layer {{layer}} in {{path}} holds a weight that its scales and zero points cannot make. The run folder is damaged or was changed: run the compression again.',
+  'pack.shape':
+    'The tensor "{{tensor}}" of {{path}} is {{actual}} where the format asks for {{expected}}. Write or download the file again.',
+  'pack.group-index':
+    'The tensor "{{tensor}}" of {{path}} puts column {{column}} into a group that does not exist. Write or download the file again.',
+  'pack.value':
+    'Row {{row}} of "{{tensor}}" in {{path}} holds a number that is not finite, or too large for the dtype of the weights. Write or download the file again.',
+  'pack.too-large-for-dtype':
+    'The tensor "{{tensor}}" of {{path}} holds numbers that are too large for {{dtype}}. Choose a format that keeps the dtype of the weights.',
+  'pack.outside':
+    '{{path}} has {{size}} bytes, but {{bytes}} bytes from byte {{offset}} on are said to belong to a tensor. Write or download the file again.',
+  'archive.not-an-archive':
+    '{{path}} is not a .tamis archive. Give a file that `tamis export --format tamis` has written.',
+  'archive.version':
+    '{{path}} is a .tamis archive of version {{version}}, which this version of Tamis does not know. Install a newer one.',
+  'archive.truncated': '{{path}} has no end: it was not copied or downloaded as a whole. Copy or download it again.',
+  'archive.damaged': 'The section "{{section}}" of {{path}} is damaged. Copy or download the file again.',
+  'archive.no-section': '{{path}} has no section "{{section}}". Copy or download the file again.',
 
   // Recipes
   'recipe.invalid':
@@ -158,11 +177,21 @@ export const en = {
     'blocks is {{blocks}}, but the model has {{limit}}. Give --blocks {{limit}} or less, or leave it out.',
   'recipe.pattern-does-not-divide':
     'nm: a pattern of {{n}} of {{m}} does not divide the {{cols}} columns of {{layer}}. Choose an m that divides {{cols}}.',
+  'recipe.act-order-without-sweep':
+    'actOrder sorts columns by calibration data, and {{method}} rounds weights without looking at it. Take --method sparsegpt, or leave --act-order out.',
+  'recipe.act-order-with-nm':
+    'actOrder and nm exclude each other: sorted columns are no neighbours in a row. Leave one of --act-order and --nm out.',
+  'recipe.exception-without-layers':
+    'quantization.exceptions: no layer of this model matches {{pattern}}. Write whole names with * for any characters; one of them is {{example}}.',
+  'quantization.uneven-groups':
+    'The {{cols}} columns of {{layer}}, and of the others of its type, are no multiple of {{groupSize}}: the last group of each row is shorter. Few clients take that; see what an export offers.',
   'calibration.not-finite':
     'Calibration sequence {{sample}} gave a value that is not finite at the input of {{layer}}. Check the checkpoint, or calibrate on other text.',
   'factor.failed':
     'The Hessian of {{layer}} is not positive definite, even with more damping. Give more or other calibration data, or raise --percdamp.',
   'factor.damped': '{{layer}}: the Hessian needed more damping ({{damping}}, after {{retries}} retries).',
+  'evaluation.vocabularies':
+    'The two models have vocabularies of {{one}} and {{other}} tokens, so their probabilities cannot be compared. Compare models that share a tokenizer.',
   'evaluation.not-finite': 'The perplexity on {{dataset}} is not a finite number. Check the checkpoint.',
   'run.exists':
     '{{path}} exists already and is not empty. Give another --out, or continue the run in it with: tamis resume {{path}}',
@@ -192,6 +221,8 @@ export const en = {
   'cli.compare-one': 'compare puts runs side by side: name at least two run directories.',
 
   // config.json, devices and the files of a run
+  'bench.too-long':
+    'Prompt and generation come to {{tokens}} tokens, but the model takes at most {{limit}}. Give less with --prompt and --generate.',
   'checkpoint.dtype':
     'The tensor {{name}} has the dtype {{dtype}}, but layers are read as F32, F16 or BF16. Save the model in one of these.',
   'checkpoint.mixed-dtypes':
@@ -211,15 +242,21 @@ export const en = {
     '{{path}} has {{field}}: the model is a mixture of experts, which Tamis does not compress. Take a dense model.',
   'config.field': '{{path}} is not valid at {{field}}: {{reason}}. Download config.json again, or correct it.',
   'config.activation':
-    'config.json says activation_function {{value}}, but only {{known}} is computed for this family. Take a model with {{known}}.',
+    'config.json asks for the activation function {{value}}, but only {{known}} is computed for this family. Take a model with {{known}}.',
   'config.heads':
     'config.json says hidden_size {{hidden}}, which num_attention_heads {{heads}} does not divide. Download config.json again, or correct it.',
+  'config.kv-heads':
+    'config.json says num_attention_heads {{heads}}, which num_key_value_heads {{kvHeads}} does not divide. Download config.json again, or correct it.',
+  'config.rope':
+    'config.json asks for rotary positions of the type {{type}}, but only the default ones are computed. Take a model without rope_scaling.',
   'device.not-built-in':
     'The onnxruntime for {{platform}} has no support for {{device}}. Choose another --device; tamis devices lists those that work.',
   'device.failed':
     'The device {{device}} does not run this model: {{reason}}. Choose another --device; tamis devices lists and tests them.',
   'evaluation.seqlen':
     'evaluation.seqlen is {{seqlen}}, but the model takes at most {{limit}} tokens. Set it to {{limit}} or less.',
+  'export.no-genai-config':
+    '{{path}} has no genai_config.json: it is not an ONNX export. Take the folder that tamis export wrote.',
   'file.wrong-size':
     '{{path}} has {{bytes}} bytes where {{expected}} are expected. Start the run anew in another folder.',
 
@@ -252,6 +289,39 @@ export const en = {
   'export.no-space':
     'The export needs {{needed}} MiB, and {{free}} MiB are free at {{path}}. Free some space or choose another folder.',
   'export.incomplete': '{{path}} does not match its source after copying. Check the disk and export again.',
+
+  'export.not-quantized':
+    '{{format}} holds quantized layers, and this run has none. Compress the model with --bits first.',
+  'export.bits':
+    '{{format}} takes layers of {{known}} bits, and {{layer}} has {{bits}}. Choose another format, or other --bits.',
+  'export.scattered':
+    '{{format}} takes groups of neighbouring columns only, and act-order has scattered those of {{layer}}. Choose gptq, or quantize with --static-groups.',
+  'export.part-of-a-word':
+    '{{format}} packs codes into words of 32 bits, which {{rows}} rows and {{cols}} columns of {{bits}} bits do not fill: {{layer}}. Choose another format.',
+  'export.zero-point':
+    'gptq stores zero points less one, and {{layer}} has one that is 0. Choose gptq_v2, or quantize with --symmetric.',
+  'export.family': 'llama.cpp has no {{family}}. Choose another format.',
+  'export.asymmetric-pruned':
+    'GGUF has no asymmetric codes in which a pruned weight is exactly zero, and {{layer}} is pruned. Choose another format, or quantize with --symmetric.',
+  'export.asymmetric-bits':
+    'GGUF has asymmetric codes of up to 4 bits, and {{layer}} has {{bits}}. Choose another format, or quantize with --symmetric.',
+  'export.tensor': '{{format}} has no place for the tensor {{name}}. Choose another format.',
+  'export.block-columns': '{{format}} takes columns by {{block}}, and {{layer}} has {{cols}}. Choose another format.',
+  'export.tokenizer':
+    'GGUF needs the tokenizer in its own terms, and {{path}} is of a kind that is not known here: {{reason}}. Choose another format.',
+  'export.no-tokenizer':
+    'The model has no tokenizer.json: the file gets no vocabulary, and programs can feed it token ids only.',
+  'export.dense-size':
+    'Dense storage is as large as the original: neither zeros nor codes of few bits make it smaller. It loads everywhere.',
+  'export.slow-bits':
+    'onnxruntime has fast products of codes on the CPU for 4 bits only, in which 3 are stored too: with {{layer}} at {{bits}} bits, expect tokens to come several times slower than from the dense model.',
+  'export.zeros-stay': 'Zeros are stored like other weights: they make the file no smaller and nothing faster.',
+  'export.group-size': 'Some kernels, of vLLM for one, do not take groups of {{size}} columns; all take 128.',
+  'export.group-columns':
+    'Some kernels, of vLLM for one, want columns in whole groups: {{layer}} has {{cols}}, no multiple of {{size}}.',
+  'gguf.malformed': '{{path}} is not a GGUF file of Tamis, or is damaged at byte {{offset}}. Write the export again.',
+  'unpack.not-an-export':
+    '{{path}} is no export of Tamis: it has neither tamis.json nor model.tamis. A dense folder needs no unpacking; give the folder of another format.',
 
   // The history, the library and the settings of the application
   'history.newer':

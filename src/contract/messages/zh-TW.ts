@@ -56,6 +56,21 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
     '{{path}} 的張量「{{tensor}}」的 dtype 是 {{dtype}}，但 token id 只能讀取 I64 或 I32。請以其中一種儲存。',
   'checkpoint.integer-too-large':
     '{{path}} 的張量「{{tensor}}」在位置 {{index}} 的整數超過 2^53，不可能是 token id。請重新產生該檔案。',
+  'pack.not-on-grid':
+    '{{path}} 中的層 {{layer}}，第 {{row}} 列含有其縮放值與零點無法產生的權重。執行資料夾已損壞或遭到更動：請重新壓縮。',
+  'pack.shape': '{{path}} 的張量「{{tensor}}」為 {{actual}}，但此格式要求 {{expected}}。請重新寫出或下載該檔案。',
+  'pack.group-index': '{{path}} 的張量「{{tensor}}」把第 {{column}} 欄歸入不存在的群組。請重新寫出或下載該檔案。',
+  'pack.value':
+    '{{path}} 中「{{tensor}}」的第 {{row}} 列含有非有限數，或超出權重 dtype 範圍的數值。請重新寫出或下載該檔案。',
+  'pack.too-large-for-dtype':
+    '{{path}} 的張量「{{tensor}}」含有超出 {{dtype}} 範圍的數值。請選擇保留權重 dtype 的格式。',
+  'pack.outside':
+    '{{path}} 只有 {{size}} 位元組，但據稱自第 {{offset}} 位元組起有 {{bytes}} 位元組屬於某個張量。請重新寫出或下載該檔案。',
+  'archive.not-an-archive': '{{path}} 不是 .tamis 封存檔。請指定由 `tamis export --format tamis` 寫出的檔案。',
+  'archive.version': '{{path}} 是第 {{version}} 版的 .tamis 封存檔，目前的 Tamis 無法辨識。請安裝較新的版本。',
+  'archive.truncated': '{{path}} 沒有結尾：檔案未完整複製或下載。請重新複製或下載。',
+  'archive.damaged': '{{path}} 的區段「{{section}}」已損壞。請重新複製或下載該檔案。',
+  'archive.no-section': '{{path}} 沒有區段「{{section}}」。請重新複製或下載該檔案。',
 
   'recipe.invalid': '配方的 {{field}} 不正確：{{reason}}。請修改；tamis recipe 會印出含有所有欄位的有效配方。',
 
@@ -130,8 +145,18 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'calibration.not-finite': '校準序列 {{sample}} 在 {{layer}} 的輸入產生非有限數值。請檢查檢查點，或改用其他校準文字。',
   'factor.failed': '{{layer}} 的 Hessian 即使增加阻尼仍非正定。請提供更多或其他校準資料，或提高 --percdamp。',
   'factor.damped': '{{layer}}：Hessian 需要更大的阻尼（{{damping}}，重試 {{retries}} 次）。',
+  'evaluation.vocabularies':
+    '兩個模型的詞彙表分別有 {{one}} 與 {{other}} 個 token，其機率無法比較。請比較使用相同分詞器的模型。',
   'evaluation.not-finite': '{{dataset}} 的困惑度不是有限數值。請檢查檢查點。',
   'run.exists': '{{path}} 已存在且不是空資料夾。請指定其他 --out，或以 tamis resume {{path}} 繼續其中的執行。',
+  'recipe.act-order-without-sweep':
+    'actOrder 依校準資料排序各行，而 {{method}} 只做捨入、不看資料。請改用 --method sparsegpt，或移除 --act-order。',
+  'recipe.act-order-with-nm':
+    'actOrder 與 nm 不能同時使用：排序後的各行不再相鄰。請移除 --act-order 或 --nm 其中之一。',
+  'recipe.exception-without-layers':
+    'quantization.exceptions：此模型沒有符合 {{pattern}} 的層。請寫完整名稱，以 * 代表任意字元；例如 {{example}}。',
+  'quantization.uneven-groups':
+    '{{layer}}（及同種類的其他層）的 {{cols}} 行不是 {{groupSize}} 的倍數：每列的最後一個群組較短。接受這種格式的用戶端不多，請查看匯出選項。',
   'run.not-a-run': '{{path}} 不是執行目錄：缺少 recipe.json 與 state/。請指定某次執行的 --out 資料夾。',
   'run.not-finished': '{{path}} 的執行尚未完成。請以 tamis resume {{path}} 繼續。',
   'run.locked': '{{path}} 正由另一個 Tamis 程序使用。請等它結束，或將它停止。',
@@ -150,6 +175,7 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'cli.two-datasets': '有兩個資料集同名：{{name}}。請更改其中一個檔案或資料夾的名稱。',
   'cli.compare-one': 'compare 會並列比較：請至少指定兩個執行目錄。',
 
+  'bench.too-long': '提示與生成共 {{tokens}} 個 token，但模型最多接受 {{limit}} 個。請以 --prompt 與 --generate 減少。',
   'checkpoint.dtype': '張量 {{name}} 的 dtype 是 {{dtype}}，但各層只能讀取 F32、F16 或 BF16。請以其中一種儲存模型。',
   'checkpoint.mixed-dtypes':
     '張量 {{name}} 的 dtype 是 {{dtype}}，但前面的層是 {{expected}}。請以單一 dtype 儲存模型的所有層。',
@@ -163,16 +189,19 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'config.quantized': '{{path}} 含有 quantization_config：此檢查點已量化過。請改用 F32、F16 或 BF16 的原始檢查點。',
   'config.experts': '{{path}} 含有 {{field}}：此模型為混合專家（MoE）模型，Tamis 無法壓縮。請改用稠密模型。',
   'config.field': '{{path}} 的 {{field}} 不正確：{{reason}}。請重新下載或修正 config.json。',
-  'config.activation':
-    'config.json 的 activation_function 為 {{value}}，但此家族只支援 {{known}}。請改用 {{known}} 的模型。',
+  'config.activation': 'config.json 要求啟用函數 {{value}}，但此家族只支援 {{known}}。請改用 {{known}} 的模型。',
   'config.heads':
     'config.json 的 hidden_size {{hidden}} 無法被 num_attention_heads {{heads}} 整除。請重新下載或修正 config.json。',
+  'config.kv-heads':
+    'config.json 的 num_attention_heads {{heads}} 無法被 num_key_value_heads {{kvHeads}} 整除。請重新下載或修正 config.json。',
+  'config.rope': 'config.json 要求類型為 {{type}} 的旋轉位置編碼，但只支援預設類型。請改用沒有 rope_scaling 的模型。',
   'device.not-built-in':
     '{{platform}} 版的 onnxruntime 不支援 {{device}}。請改用其他 --device；tamis devices 會列出可用的裝置。',
   'device.failed':
     '裝置 {{device}} 無法執行此模型：{{reason}}。請改用其他 --device；可用 tamis devices 列出並測試各裝置。',
   'evaluation.seqlen':
     'evaluation.seqlen 為 {{seqlen}}，但模型最多接受 {{limit}} 個 token。請指定 {{limit}} 或更小的值。',
+  'export.no-genai-config': '{{path}} 沒有 genai_config.json，不是 ONNX 匯出結果。請選擇 tamis export 寫出的資料夾。',
   'file.wrong-size': '{{path}} 有 {{bytes}} 位元組，應為 {{expected}} 位元組。請在另一個資料夾重新執行。',
 
   'plan.memory':
@@ -196,6 +225,32 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'export.exists': '{{path}} 不是空的。請選擇新的或空的資料夾。',
   'export.no-space': '匯出需要 {{needed}} MiB，而 {{path}} 只剩 {{free}} MiB。請釋出空間或選擇其他資料夾。',
   'export.incomplete': '{{path}} 複製後與來源不符。請檢查磁碟後重新匯出。',
+  'export.not-quantized': '{{format}} 儲存量化的層，而此次執行沒有。請先以 --bits 壓縮模型。',
+  'export.bits': '{{format}} 只接受 {{known}} 位元的層，而 {{layer}} 為 {{bits}} 位元。請改選其他格式，或其他 --bits。',
+  'export.scattered':
+    '{{format}} 只接受相鄰行組成的群組，而 act-order 已將 {{layer}} 的群組打散。請選擇 gptq，或以 --static-groups 量化。',
+  'export.part-of-a-word':
+    '{{format}} 將碼裝入 32 位元的字組，而 {{layer}} 的 {{rows}} 列與 {{cols}} 行、{{bits}} 位元無法填滿字組。請改選其他格式。',
+  'export.zero-point': 'gptq 儲存的零點少一，而 {{layer}} 有零點為 0。請選擇 gptq_v2，或以 --symmetric 量化。',
+  'export.family': 'llama.cpp 沒有 {{family}}。請改選其他格式。',
+  'export.asymmetric-pruned':
+    'GGUF 沒有能讓剪去的權重恰好為零的非對稱碼，而 {{layer}} 已剪枝。請改選其他格式，或以 --symmetric 量化。',
+  'export.asymmetric-bits':
+    'GGUF 的非對稱碼至多 4 位元，而 {{layer}} 為 {{bits}} 位元。請改選其他格式，或以 --symmetric 量化。',
+  'export.tensor': '{{format}} 沒有可放張量 {{name}} 的地方。請改選其他格式。',
+  'export.block-columns': '{{format}} 以 {{block}} 行為一塊，而 {{layer}} 有 {{cols}} 行。請改選其他格式。',
+  'export.tokenizer': 'GGUF 需要以自己的方式描述分詞器，而 {{path}} 的種類未知：{{reason}}。請改選其他格式。',
+  'export.no-tokenizer': '模型沒有 tokenizer.json：檔案不含詞彙表，程式只能輸入 token 編號。',
+  'export.dense-size': '稠密格式與原始模型一樣大：零與少位元的碼都不會使它變小。它到處都能載入。',
+  'export.slow-bits':
+    'onnxruntime 在 CPU 上只有 4 位元的碼有快速的乘積（3 位元也以此儲存）：{{layer}} 為 {{bits}} 位元，生成會比稠密模型慢數倍。',
+  'export.zeros-stay': '零與其他權重一樣儲存：不會使檔案變小，也不會使任何運算變快。',
+  'export.group-size': '部分運算核心（例如 vLLM 的）不接受 {{size}} 行的群組；128 行的皆可接受。',
+  'export.group-columns':
+    '部分運算核心（例如 vLLM 的）需要行數為完整的群組：{{layer}} 有 {{cols}} 行，不是 {{size}} 的倍數。',
+  'gguf.malformed': '{{path}} 不是 Tamis 的 GGUF 檔，或在位元組 {{offset}} 處損壞。請重新匯出。',
+  'unpack.not-an-export':
+    '{{path}} 不是 Tamis 的匯出：其中既無 tamis.json 也無 model.tamis。稠密資料夾不需解開；請指定其他格式的資料夾。',
   'history.newer':
     '{{path}} 是由較新版本的 Tamis 寫入的：其格式為 {{version}}，而此版本只支援到 {{known}}。請重新安裝較新的 Tamis；檔案未被更動。',
   'history.read-only':

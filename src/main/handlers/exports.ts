@@ -2,15 +2,16 @@ import { basename, join } from 'node:path';
 
 import { shell } from 'electron';
 
+import { freeBytes } from '../../contract/disk.ts';
 import { TamisError } from '../../contract/errors.ts';
 import type { RunRow } from '../../contract/history.ts';
+import { askAlone } from '../engine/service.ts';
 import type { Host } from '../host.ts';
-import { choosePaths } from '../dialogs.ts';
-import { denseBytes, exportDense } from '../exports.ts';
 import type { HandlersOf } from '../ipc.ts';
 
 export function exportHandlers(host: Host): HandlersOf<'exports.'> {
   const exporting = new Map<string, AbortController>();
+  /** Folders by run and format. */
   const exported = new Map<string, string>();
   const finished = (id: string): RunRow => {
     const row = host.stores.history.get(id);
@@ -18,37 +19,32 @@ export function exportHandlers(host: Host): HandlersOf<'exports.'> {
     return row;
   };
   return {
-    'exports.offers': async ({ id }) => [
-      { format: 'dense', bytes: await denseBytes(finished(id).path), refusal: null, warnings: [] },
-    ],
-    'exports.start': async ({ id }) => {
+    'exports.offers': async ({ id }) => await host.service.ask('export-offers', { run: finished(id).path }),
+    'exports.free-bytes': async ({ folder }) => {
+      host.stores.grants.assertPath(folder);
+      return await freeBytes(folder);
+    },
+    'exports.start': async ({ id, format, folder, check }) => {
       const { path } = finished(id);
-      const [folder] = await choosePaths(host.window, host.t, 'export');
-      if (folder === undefined) return null;
-      const out = join(folder, basename(path));
+      host.stores.grants.assertPath(folder);
+      const out = join(folder, `${basename(path)}-${format}`);
       const abort = new AbortController();
-      const started = performance.now();
       exporting.set(id, abort);
       try {
-        await exportDense(path, out, {
-          signal: abort.signal,
-          onProgress: (progress) => host.tell('exports.progress', { id, progress }),
-        });
+        const result = await askAlone(
+          host.place,
+          'export',
+          { run: path, format, out, check },
+          { signal: abort.signal, tell: (told) => host.tell('exports.progress', { id, ...told }) },
+        );
+        exported.set(`${id} ${format}`, result.path);
+        return result;
       } finally {
         exporting.delete(id);
       }
-      exported.set(id, out);
-      return {
-        format: 'dense',
-        path: out,
-        bytes: await denseBytes(out),
-        bitsPerWeight: 16,
-        seconds: (performance.now() - started) / 1000,
-        perplexity: null,
-      };
     },
-    'exports.reveal': ({ id }) => {
-      const out = exported.get(id);
+    'exports.reveal': ({ id, format }) => {
+      const out = exported.get(`${id} ${format}`);
       if (out !== undefined) shell.showItemInFolder(out);
       return null;
     },

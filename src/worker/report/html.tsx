@@ -7,17 +7,27 @@ import { bytes, duration, fixed, percent, perplexity, significant, whole } from 
 import { GroupChart } from '../../charts/group-chart.tsx';
 import { LayerMap } from '../../charts/layer-map.tsx';
 import { SparsityChart } from '../../charts/sparsity-chart.tsx';
+import type { ExportRecord } from '../../contract/exports.ts';
 import { en } from '../../contract/messages/en.ts';
 import { message, type ErrorCode, type Locale } from '../../contract/messages/index.ts';
 import { labels, type Label } from '../../contract/messages/labels.ts';
 import type { Report } from '../../contract/report.ts';
 import { style } from './style.ts';
 import { LayerTable, Table } from './table.tsx';
-import { methodNames, patternWords, recipeWords, reproduceCommand, totalSeconds } from '../../contract/words.ts';
+import { keptBits, packedSize } from '../../contract/size.ts';
+import {
+  methodNames,
+  patternWords,
+  quantizationWords,
+  recipeWords,
+  reproduceCommand,
+  storageWords,
+  totalSeconds,
+} from '../../contract/words.ts';
 
 /** The report as one HTML page that needs nothing beside it: no script, no file, no address outside. */
-export function renderHtml(report: Report, locale: Locale = 'en'): string {
-  return `<!doctype html>\n${renderToStaticMarkup(<Page report={report} locale={locale} />)}\n`;
+export function renderHtml(report: Report, locale: Locale = 'en', exports: readonly ExportRecord[] = []): string {
+  return `<!doctype html>\n${renderToStaticMarkup(<Page report={report} locale={locale} exports={exports} />)}\n`;
 }
 
 interface PartProps {
@@ -26,7 +36,8 @@ interface PartProps {
   readonly locale: Locale;
 }
 
-function Page({ report, locale }: { report: Report; locale: Locale }): ReactElement {
+function Page(props: { report: Report; locale: Locale; exports: readonly ExportRecord[] }): ReactElement {
+  const { report, locale, exports } = props;
   const t = labels(locale);
   const part: PartProps = { report, t, locale };
   return (
@@ -42,6 +53,7 @@ function Page({ report, locale }: { report: Report; locale: Locale }): ReactElem
         <Head {...part} />
         <Warnings {...part} />
         <Perplexities {...part} />
+        <Exports {...part} exports={exports} />
         <div className="columns">
           <Section title={t('report.summary')}>
             <Definitions rows={summaryRows(part)} />
@@ -51,6 +63,7 @@ function Page({ report, locale }: { report: Report; locale: Locale }): ReactElem
           </Section>
         </div>
         <Maps {...part} />
+        <Bits {...part} />
         <Groups {...part} />
         <Sparsities {...part} />
         <Errors {...part} />
@@ -114,10 +127,11 @@ function Head({ report, t }: PartProps): ReactElement {
       <h1>{model.name}</h1>
       <p>
         {t('text.headline', words)}
+        {recipe.quantization !== null && ` ${t('text.headline-bits', { quantization: quantizationWords(recipe, t) })}`}
         {model.blocksCompressed < model.blocks &&
           ` ${t('text.partial', { done: model.blocksCompressed, blocks: model.blocks })}`}
       </p>
-      <p className="muted">{t('text.storage')}</p>
+      <p className="muted">{storageWords(recipe, t)}</p>
     </header>
   );
 }
@@ -179,8 +193,43 @@ function Perplexities({ report, t }: PartProps): ReactElement {
   );
 }
 
+/** What the run was written as. */
+function Exports({ report, t, exports }: PartProps & { exports: readonly ExportRecord[] }): ReactElement | null {
+  if (exports.length === 0) return null;
+  const measured = (perplexities: ExportRecord['perplexity']): ReactNode =>
+    perplexities === null || perplexities.length === 0
+      ? t('text.exports-unchecked')
+      : perplexities.map(({ dataset, perplexity: value }) => `${dataset} ${perplexity(value)}`).join(', ');
+  return (
+    <Section title={t('report.exports')}>
+      <Table
+        id="exports"
+        text={1}
+        head={[
+          t('field.format'),
+          t('field.export-size'),
+          t('field.compression'),
+          t('field.export-bits'),
+          t('field.export-perplexity'),
+        ]}
+        rows={exports.map(({ format, bytes: size, bitsPerWeight, perplexity: perplexities }) => [
+          format,
+          bytes(size),
+          `${fixed(report.model.bytes / size, 2)} ×`,
+          fixed(bitsPerWeight, 3),
+          measured(perplexities),
+        ])}
+      />
+      <p className="muted">{t('text.exports-compare')}</p>
+      <p className="muted">{t('text.exports-speed')}</p>
+    </Section>
+  );
+}
+
 function summaryRows({ report, t }: PartProps): [string, string][] {
   const { model, sparsity, environment } = report;
+  const packed = packedSize(report);
+  const kept = keptBits(report);
   return [
     [t('field.family'), model.family],
     [t('field.parameters'), whole(model.parameters)],
@@ -190,6 +239,13 @@ function summaryRows({ report, t }: PartProps): [string, string][] {
     [t('field.sparsity-actual'), `${percent(sparsity.actual, 2)} %`],
     [t('field.size-dense'), bytes(model.bytes)],
     [t('field.size'), bytes(model.bytesCompressed)],
+    ...(kept === null ? [] : ([[t('field.bits-kept'), fixed(kept, 2)]] satisfies [string, string][])),
+    ...(packed === null
+      ? []
+      : ([
+          [t('field.size-packed'), bytes(packed.bytes)],
+          [t('field.bits-weight'), fixed(packed.bitsPerWeight, 2)],
+        ] satisfies [string, string][])),
     [t('field.time'), duration(totalSeconds(report))],
     [t('field.memory'), bytes(report.peakMemoryBytes)],
     [t('field.device'), environment.device],
@@ -220,6 +276,27 @@ function Maps({ report, t, locale }: PartProps): ReactElement {
         t={t}
         chart={<LayerMap layers={report.layers} colourBy="sparsity" locale={locale} />}
         table={<LayerTable id="sparsity" layers={report.layers} t={t} cell={(layer) => percent(layer.sparsity, 2)} />}
+      />
+    </Section>
+  );
+}
+
+/** Nothing where no layer is quantized. */
+function Bits({ report: { layers }, t, locale }: PartProps): ReactElement | null {
+  if (layers.every((layer) => layer.bits === null)) return null;
+  return (
+    <Section title={t('report.bits')}>
+      <Figure
+        t={t}
+        chart={<LayerMap layers={layers} colourBy="bits" locale={locale} />}
+        table={
+          <LayerTable
+            id="bits"
+            layers={layers}
+            t={t}
+            cell={(layer) => (layer.bits === null ? t('chart.not-quantized') : String(layer.bits))}
+          />
+        }
       />
     </Section>
   );

@@ -1,15 +1,29 @@
 import { basename } from 'node:path';
 
+import { exportSnippets } from '../../contract/export-snippets.ts';
+import type { ExportFormat } from '../../contract/exports.ts';
 import { fixed, percent, perplexity } from '../../contract/format.ts';
-import { labels } from '../../contract/messages/labels.ts';
+import { labels, type Label } from '../../contract/messages/labels.ts';
+import type { Quantization } from '../../contract/recipe.ts';
 import type { Report } from '../../contract/report.ts';
-import { methodNames, patternWords, recipeWords } from '../../contract/words.ts';
+import { methodNames, patternWords, quantizationWords, recipeWords } from '../../contract/words.ts';
+
+/** What a client finds on the hub under this name. */
+const libraries: Readonly<Record<ExportFormat, string>> = {
+  dense: 'transformers',
+  gptq: 'transformers',
+  gptq_v2: 'gptqmodel',
+  'compressed-tensors': 'transformers',
+  onnx: 'transformers.js',
+  gguf: 'gguf',
+  tamis: 'tamis',
+};
 
 /**
- * The README.md of a compressed model, as the Hugging Face hub reads it (YAML front matter, English). Paths are cut to
- * their last part: the card is made to be published.
+ * The README.md of a compressed model in one of the formats, as the Hugging Face hub reads it (YAML front matter, English). Paths
+ * are cut to their last part: the card is made to be published.
  */
-export function modelCard(report: Report): string {
+export function modelCard(report: Report, format: ExportFormat): string {
   const { model, recipe, sparsity } = report;
   const t = labels('en');
   const name = escapeMarkdown(model.name);
@@ -17,12 +31,12 @@ export function modelCard(report: Report): string {
     model.blocksCompressed < model.blocks
       ? `\n**Only ${model.blocksCompressed} of ${model.blocks} blocks are compressed.**\n`
       : '';
-  return `${frontMatter(report)}
-# ${name}, ${percent(sparsity.actual, 1)} % sparse
+  return `${frontMatter(report, format)}
+# ${name}, ${compressionOf(report).join(', ')}
 
-${name} (${escapeMarkdown(model.family)}, ${model.parameters} parameters, ${escapeMarkdown(model.dtype)}) pruned after training with \
+${name} (${escapeMarkdown(model.family)}, ${model.parameters} parameters, ${escapeMarkdown(model.dtype)}) compressed after training with \
 Tamis ${escapeMarkdown(report.tamis)}: ${methodNames[recipe.method]}, ${patternWords(recipe, t)}. \
-${percent(sparsity.actual, 2)} % of the weights of the pruned layers are zero. It was not trained further.
+${percent(sparsity.actual, 2)} % of the weights of the pruned layers are zero.${quantized(report, t)} It was not trained further.
 ${partial}
 ## Perplexity
 
@@ -31,18 +45,14 @@ ${perplexityTable(report)}
 ## Limits
 
 - Perplexity on the data above is all that was measured. Other abilities, other languages and biases were not: test what you need before you rely on it.
-- The zeros are stored densely in ${escapeMarkdown(model.dtype)}. The files are as large as the original's, and inference is as fast, unless your runtime skips zeros.
+- ${stored(report, t, format)}
 - The licence and the limits of the original model hold for this one.
 
 ## How to load
 
-\`\`\`python
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
-folder = "."  # the folder of this file
-tokenizer = AutoTokenizer.from_pretrained(folder)
-model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
-\`\`\`
+${exportSnippets(format, 'path/to/this-folder')
+  .map(({ client, language, code }) => `With ${client}:\n\n\`\`\`${language}\n${code}\n\`\`\``)
+  .join('\n\n')}
 
 ## How it was made
 
@@ -56,18 +66,47 @@ The numbers of every layer are in \`layers.csv\`, everything else in \`report.js
 `;
 }
 
-function frontMatter({ model, recipe }: Report): string {
+/** What was done, as short as a title: `70.0 % sparse`, `4 bits`. */
+function compressionOf({ recipe, sparsity }: Report): string[] {
+  const { quantization } = recipe;
+  return [
+    ...(isPruned(sparsity, quantization) ? [`${percent(sparsity.actual, 1)} % sparse`] : []),
+    ...(quantization === null ? [] : [`${quantization.bits} bits`]),
+  ];
+}
+
+/** Not where weights were quantized alone: the zeros are then those of the codes. */
+function isPruned({ target }: Report['sparsity'], quantization: Quantization | null): boolean {
+  return target > 0 || quantization === null;
+}
+
+function quantized({ recipe }: Report, t: Label): string {
+  if (recipe.quantization === null) return '';
+  return ` ${escapeMarkdown(t('text.headline-bits', { quantization: quantizationWords(recipe, t) }))}`;
+}
+
+/** What the format makes of zeros and codes. */
+function stored({ recipe, model }: Report, t: Label, format: ExportFormat): string {
+  if (format === 'tamis')
+    return 'This is an archive, to keep and to send: no program computes with it as it is. Unpack it to a dense folder first.';
+  if (format !== 'dense')
+    return 'Zeros are stored like other weights: they make neither the files smaller nor inference faster. Fewer bits do, where your runtime has kernels for them.';
+  if (recipe.quantization !== null) return t('text.storage-quantized');
+  return `The zeros are stored densely in ${escapeMarkdown(model.dtype)}. The files are as large as the original's, and inference is as fast, unless your runtime skips zeros.`;
+}
+
+function frontMatter({ model, recipe, sparsity }: Report, format: ExportFormat): string {
   const hubName = /^[\w.-]+(\/[\w.-]+)?$/;
   const tags = [
     'tamis',
-    'sparse',
-    'pruned',
+    ...(isPruned(sparsity, recipe.quantization) ? ['sparse', 'pruned'] : []),
     recipe.method,
     ...(recipe.nm ? [`${recipe.nm.n}-of-${recipe.nm.m}-pruned`] : []),
+    ...(recipe.quantization ? ['quantized', `${recipe.quantization.bits}-bit`] : []),
   ];
   return [
     '---',
-    'library_name: transformers',
+    `library_name: ${libraries[format]}`,
     'pipeline_tag: text-generation',
     ...(hubName.test(model.name) ? [`base_model: ${JSON.stringify(model.name)}`] : []),
     'tags:',

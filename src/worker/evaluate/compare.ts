@@ -1,0 +1,182 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+import type { Comparison } from '../../contract/comparison.ts';
+import { TamisError } from '../../contract/errors.ts';
+import { withDenseFolder } from '../export/dense-folder.ts';
+import type { Rows } from '../graph/builder.ts';
+import { seqlenOf } from '../prepare.ts';
+import { Progress } from '../run/progress.ts';
+import type { Told } from '../run/told.ts';
+import { isOnnxFolder } from '../runtime/onnx-model.ts';
+import type { SessionOptions } from '../runtime/session.ts';
+import type { EvaluationTokens } from './dataset.ts';
+import { DivergenceSums, type Divergence } from './divergence.ts';
+import { sessionOf, tokensOfAll, withScratch, type Evaluated } from './evaluate.ts';
+import { openLogitsModel, type LogitsHead, type LogitsModel } from './logits.ts';
+import { counter, nextTokens, windowMeans, type PassOptions } from './passes.ts';
+import { joinWindows } from './perplexity.ts';
+
+/**
+ * How the next-token probabilities of a checkpoint or export, B (`against`), compare with those of another, A, over the same tokens.
+ * Each goes through its blocks, then both through their heads, one range of the vocabulary after the other: never all logits at once.
+ */
+export async function compareModels(wanted: Evaluated, against: string, told: Told): Promise<Comparison[]> {
+  const session = await sessionOf(wanted);
+  return await withLogits(wanted.model, session, told, (a) =>
+    withLogits(against, session, told, (b) => comparePair({ wanted, session, told, a, b })),
+  );
+}
+
+async function withLogits<T>(
+  path: string,
+  session: SessionOptions,
+  { signal }: Told,
+  use: (model: LogitsModel) => Promise<T>,
+): Promise<T> {
+  const opened = async (folder: string): Promise<T> => {
+    const model = await openLogitsModel(folder, session);
+    try {
+      return await use(model);
+    } finally {
+      await model.close();
+    }
+  };
+  return isOnnxFolder(path) ? await opened(path) : await withDenseFolder(path, signal, opened);
+}
+
+interface Pair {
+  readonly a: LogitsModel;
+  readonly b: LogitsModel;
+}
+
+interface Task extends Pair {
+  readonly wanted: Evaluated;
+  readonly session: SessionOptions;
+  readonly told: Told;
+}
+
+async function comparePair({ wanted, session, told, a, b }: Task): Promise<Comparison[]> {
+  const [one, other] = [a.vocabulary.family, b.vocabulary.family];
+  if (one.vocab !== other.vocab)
+    throw new TamisError('evaluation.vocabularies', { one: one.vocab, other: other.vocab });
+  const limit = Math.min(one.maxSeqlen, other.maxSeqlen);
+  const seqlen = seqlenOf('evaluation.seqlen', wanted.evaluation.seqlen, limit);
+  const evaluation = { ...wanted.evaluation, seqlen };
+  const datasets = await tokensOfAll({ ...wanted, evaluation }, a.vocabulary, told);
+  const progress = new Progress('evaluate-dense', 1, told.emit);
+  const options: PassOptions = {
+    ...session,
+    seqlen,
+    signal: told.signal,
+    progress: ({ done, total }) => progress.reach(done / total),
+  };
+  const started = performance.now();
+  const sums = await withScratch((scratch) => divergenceOf({ a, b }, datasets, scratch, options));
+  return comparisons(datasets, sums, (performance.now() - started) / 1000);
+}
+
+async function divergenceOf(
+  { a, b }: Pair,
+  datasets: readonly EvaluationTokens[],
+  scratch: string,
+  options: PassOptions,
+): Promise<Divergence> {
+  const { seqlen } = options;
+  const counts = datasets.map(({ windows }) => windows);
+  const windows = counts.reduce((sum, count) => sum + count, 0);
+  const ids = joinWindows(datasets, counts, seqlen);
+  const ranges = rangesOf({ a, b });
+  const passes = a.steps(windows, seqlen) + b.steps(windows, seqlen);
+  const step = counter(passes + ranges.length * windows, ids.length, options);
+  for (const [name, model] of Object.entries({ a, b })) {
+    const own = join(scratch, name);
+    mkdirSync(own);
+    await model.prepare(ids, own, options, step);
+  }
+  const sums = new DivergenceSums(nextTokens(ids));
+  for (const range of ranges) {
+    await withHeads({ a, b }, range, options, async (heads) => {
+      for (let window = 0; window < windows; window++) {
+        step();
+        await addWindow(heads, { window, seqlen, range }, sums);
+      }
+    });
+  }
+  step();
+  return sums.result();
+}
+
+/** Those of the model whose ranges are the smaller, unless one of the two can only give all of its vocabulary. */
+function rangesOf({ a, b }: Pair): readonly Rows[] {
+  const [fewer, more] = a.ranges.length < b.ranges.length ? [a.ranges, b.ranges] : [b.ranges, a.ranges];
+  return fewer.length === 1 ? fewer : more;
+}
+
+interface Heads {
+  readonly a: LogitsHead;
+  readonly b: LogitsHead;
+}
+
+async function withHeads(
+  { a, b }: Pair,
+  range: Rows,
+  options: SessionOptions,
+  use: (heads: Heads) => Promise<void>,
+): Promise<void> {
+  const headA = await a.open(range, options);
+  try {
+    const headB = await b.open(range, options);
+    try {
+      await use({ a: headA, b: headB });
+    } finally {
+      await headB.close();
+    }
+  } finally {
+    await headA.close();
+  }
+}
+
+interface WindowRange {
+  readonly window: number;
+  readonly seqlen: number;
+  readonly range: Rows;
+}
+
+/** Both models' slices of a window side by side. */
+async function addWindow(heads: Heads, { window, seqlen, range }: WindowRange, sums: DivergenceSums): Promise<void> {
+  const width = range.end - range.start;
+  const others = heads.b.slices(window);
+  let first = window * seqlen;
+  for await (const logits of heads.a.slices(window)) {
+    const other = await others.next();
+    if (other.done || other.value.length !== logits.length) throw new Error('both models have the same slices');
+    sums.add({ first, start: range.start, width, a: logits, b: other.value });
+    first += logits.length / width;
+  }
+}
+
+function comparisons(datasets: readonly EvaluationTokens[], sums: Divergence, seconds: number): Comparison[] {
+  const windows = datasets.reduce((sum, dataset) => sum + dataset.windows, 0);
+  let first = 0;
+  return datasets.map(({ name, seqlen, windows: count }) => {
+    const [start, end] = [first, (first += count)];
+    const mean = (values: Float64Array): number => {
+      const own = windowMeans(values.subarray(start * seqlen, end * seqlen), seqlen);
+      return own.reduce((a, b) => a + b, 0) / count;
+    };
+    const [a, b, divergence] = [mean(sums.lossesA), mean(sums.lossesB), mean(sums.divergences)];
+    if (!Number.isFinite(a + b + divergence)) throw new TamisError('evaluation.not-finite', { dataset: name });
+    return {
+      dataset: name,
+      seqlen,
+      windows: count,
+      tokens: count * seqlen,
+      perplexity: Math.exp(a),
+      againstPerplexity: Math.exp(b),
+      divergence,
+      agreement: mean(sums.agreements),
+      seconds: (seconds * count) / windows,
+    };
+  });
+}
