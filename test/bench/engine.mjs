@@ -129,13 +129,27 @@ export function benchEngine(rounds) {
   console.log("## Native core: GFLOP/s, of faer's matrix product of the same size (ratio)\n");
   console.log(
     table(
-      ['rows x cols', 'threads', 'Gram', 'factor', 'sweep'],
+      [
+        'rows x cols',
+        'threads',
+        'Gram',
+        'factor',
+        'sweep',
+        '4 bits, g128',
+        '4 bits, channel',
+        '70 %, 4 bits',
+        'search',
+      ],
       core.map((entry) => [
         `${entry.rows} x ${entry.cols}`,
         entry.threads,
         gflops(entry.gram),
         gflops(entry.factor),
         gflops(entry.sweep),
+        gflops(entry.sweepInt4Group128),
+        gflops(entry.sweepInt4Channel),
+        gflops(entry.sweepSparseInt4Group128),
+        gflops(entry.sweepInt4Group128Search),
       ]),
     ),
   );
