@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { crc32, zstdDecompressSync } from 'node:zlib';
 
 import fc from 'fast-check';
@@ -135,6 +135,53 @@ test.each(layouts)('%s: pack, then unpack, is the identity', async (layout) => {
     }),
     { numRuns: 25, seed: 1 },
   );
+});
+
+test('plain tensors are converted, their rows in any order, and read back', async () => {
+  const values = [1, -2.5, 3.14159, 65519, 1e-7, 0];
+  const source = folder.write('plain.safetensors', safetensors({ w: { dtype: 'F32', shape: [3, 2], data: values } }));
+  const checkpoint = addon.Checkpoint.openFile(source);
+  const rows = Uint32Array.of(2, 0, 1);
+  const inOrder = [...rows].flatMap((row) => values.slice(2 * row, 2 * row + 2));
+  for (const dtype of ['F32', 'F16', 'BF16'] as const) {
+    const path = fresh(dtype);
+    const writer = new addon.FileWriter(path);
+    await writer.appendTensor(checkpoint, 'w', dtype, rows, control);
+    await writer.finish();
+    const expected = safetensors({ w: { dtype, shape: [3, 2], data: inOrder } });
+    const size = 6 * (dtype === 'F32' ? 4 : 2);
+    const bytes = readFileSync(path);
+    expect(bytes.equals(expected.subarray(expected.length - size))).toBe(true);
+    const read = addon.PackedLayer.ggml(addon.DataFile.open(path), { type: dtype, offset: 0, rows: 3, cols: 2 });
+    const back = fresh('back.safetensors');
+    const shard = new addon.ShardWriter(back, [{ name: 'w', dtype, shape: [3, 2] }]);
+    await shard.unpack('w', read, dtype, Uint32Array.of(0, 1, 2), control);
+    await shard.finish();
+    expect(readFileSync(back).subarray(-size).equals(bytes)).toBe(true);
+  }
+});
+
+test('what is refused leaves nothing behind', async () => {
+  const large = safetensors({ w: { dtype: 'F32', shape: [1, 2], data: [1, 65520] } });
+  const checkpoint = addon.Checkpoint.openFile(folder.write('large.safetensors', large));
+  const path = fresh('half');
+  const writer = new addon.FileWriter(path);
+  const refused = await outcome(() => writer.appendTensor(checkpoint, 'w', 'F16', null, control));
+  expect(refused).toBe('pack.too-large-for-dtype');
+  writer.abandon();
+  const stopped = new addon.Control();
+  stopped.cancel();
+  const layer = quantizedLayer({ rows: 4, cols: 8, bits: 4, groupSize: 0, symmetric: true, sparsity: 0, seed: 1 });
+  const archive = new addon.ArchiveWriter(path);
+  expect(await outcome(() => archive.addLayer(open(layer), stopped))).toBe('cancelled');
+  archive.abandon();
+  expect(existsSync(path) || existsSync(`${path}.partial`)).toBe(false);
+  expect(await outcome(() => Promise.resolve().then(() => addon.DataFile.open(folder.path)))).toBe(
+    'checkpoint.not-a-file',
+  );
+  const data = addon.DataFile.open(folder.write('short', Buffer.alloc(17)));
+  const place = { type: 'q4_0' as const, offset: 0, rows: 1, cols: 32 };
+  expect(await outcome(() => Promise.resolve().then(() => addon.PackedLayer.ggml(data, place)))).toBe('pack.outside');
 });
 
 /** Archives by the words of docs/formats.md alone: the first `length` bytes of a file, section by section. */
