@@ -320,6 +320,24 @@ describe('an export that ends early leaves nothing behind', () => {
     expect(readdirSync(root).filter((name) => name.startsWith('cancelled'))).toEqual([]);
   });
 
+  test('cancelled while the written files are checked keeps them, unmeasured', async () => {
+    const out = file('unchecked');
+    const abort = new AbortController();
+    const result = await exportRun({
+      run: runOf('symmetric'),
+      format: 'gptq',
+      out,
+      check: true,
+      signal: abort.signal,
+      onProgress: (stage) => stage === 'check' && abort.abort(),
+    });
+    expect(result.perplexity).toBeNull();
+    expect(json(runOf('symmetric'), 'exports.json')).toContainEqual(
+      expect.objectContaining({ path: out, perplexity: null }),
+    );
+    expect(readdirSync(cache).filter((name) => /^(unpacked|evaluation)-/.test(name))).toEqual([]);
+  });
+
   test.for(['gptq', 'onnx', 'tamis', 'dense'] as const)(
     'a disk that fills up while it writes %s',
     async (format, { skip }) => {

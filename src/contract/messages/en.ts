@@ -290,6 +290,8 @@ export const en = {
     'The export needs {{needed}} MiB, and {{free}} MiB are free at {{path}}. Free some space or choose another folder.',
   'export.incomplete': '{{path}} does not match its source after copying. Check the disk and export again.',
 
+  'export.no-evaluation':
+    'The recipe of the run in {{path}} names no evaluation data, so what is written cannot be measured on it. Leave the check out; tamis eval measures the files on other data.',
   'export.not-quantized':
     '{{format}} holds quantized layers, and this run has none. Compress the model with --bits first.',
   'export.bits':

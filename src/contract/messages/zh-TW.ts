@@ -225,6 +225,8 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'export.exists': '{{path}} 不是空的。請選擇新的或空的資料夾。',
   'export.no-space': '匯出需要 {{needed}} MiB，而 {{path}} 只剩 {{free}} MiB。請釋出空間或選擇其他資料夾。',
   'export.incomplete': '{{path}} 複製後與來源不符。請檢查磁碟後重新匯出。',
+  'export.no-evaluation':
+    '{{path}} 的執行配方沒有指定評估資料，因此無法以其測量寫出的檔案。請不要勾選檢查；tamis eval 可用其他資料測量。',
   'export.not-quantized': '{{format}} 儲存量化的層，而此次執行沒有。請先以 --bits 壓縮模型。',
   'export.bits': '{{format}} 只接受 {{known}} 位元的層，而 {{layer}} 為 {{bits}} 位元。請改選其他格式，或其他 --bits。',
   'export.scattered':
