@@ -105,6 +105,11 @@ describe('those who load it are told', () => {
     expect(warningsOf('gptq', { groupSize: null, cols: 160 })).toEqual(['export.zeros-stay']);
   });
 
+  test('of layers of other bits than the most', () => {
+    expect(warningsOf('gptq', { others: ['model.layers.1.mlp.up_proj'] })).toContain('export.dynamic');
+    expect(warningsOf('gptq_v2', {})).not.toContain('export.dynamic');
+  });
+
   test('that dense storage is as large as it was, and that a file has no vocabulary', () => {
     expect(warningsOf('dense', {})).toEqual(['export.dense-size']);
     expect(warningsOf('gguf', {})).toContain('export.no-tokenizer');
