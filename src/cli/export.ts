@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 
 import { Command, Option } from 'commander';
 
+import { TamisError } from '../contract/errors.ts';
 import { exportSnippets } from '../contract/export-snippets.ts';
 import { exportFormats, type ExportFormat, type ExportResult } from '../contract/exports.ts';
 import { bytes, fixed, perplexity } from '../contract/format.ts';
@@ -34,6 +35,7 @@ export function exportCommand(): Command {
         const result = await exportRun({ ...task, signal, onProgress });
         if (json) printJson({ ...result, denseBytes: dense });
         else print(describeExport(result, dense));
+        if (signal.aborted) throw new TamisError('cancelled.no-run');
       });
     });
 }

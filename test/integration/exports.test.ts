@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { exportFormats, type ExportFormat, type ExportOffer, type ExportResult } from '../../src/contract/exports.ts';
+import { describe as describeError } from '../../src/contract/messages/index.ts';
 import { parseRecipe, type RecipeInput } from '../../src/contract/recipe.ts';
 import { compress } from '../../src/worker/engine.ts';
 import { exportOffers, exportRun } from '../../src/worker/export/exports.ts';
@@ -319,6 +320,24 @@ describe('an export that ends early leaves nothing behind', () => {
     expect(readdirSync(root).filter((name) => name.startsWith('cancelled'))).toEqual([]);
   });
 
+  test('cancelled while the written files are checked keeps them, unmeasured', async () => {
+    const out = file('unchecked');
+    const abort = new AbortController();
+    const result = await exportRun({
+      run: runOf('symmetric'),
+      format: 'gptq',
+      out,
+      check: true,
+      signal: abort.signal,
+      onProgress: (stage) => stage === 'check' && abort.abort(),
+    });
+    expect(result.perplexity).toBeNull();
+    expect(json(runOf('symmetric'), 'exports.json')).toContainEqual(
+      expect.objectContaining({ path: out, perplexity: null }),
+    );
+    expect(readdirSync(cache).filter((name) => /^(unpacked|evaluation)-/.test(name))).toEqual([]);
+  });
+
   test.for(['gptq', 'onnx', 'tamis', 'dense'] as const)(
     'a disk that fills up while it writes %s',
     async (format, { skip }) => {
@@ -373,7 +392,10 @@ describe('a damaged export', () => {
     cpSync(whole, folder, { recursive: true });
     change(folder);
     const out = file('from-damaged');
-    const said = refusal(await tamis(['unpack', folder, '--out', out], { cache }));
+    const said = await unpack(folder, out, never).then(
+      () => 'nothing',
+      (error: unknown) => describeError(error, 'en'),
+    );
     expect(readdirSync(root).filter((name) => name.startsWith('from-damaged'))).toEqual([]);
     return said;
   }

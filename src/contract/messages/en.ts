@@ -290,6 +290,8 @@ export const en = {
     'The export needs {{needed}} MiB, and {{free}} MiB are free at {{path}}. Free some space or choose another folder.',
   'export.incomplete': '{{path}} does not match its source after copying. Check the disk and export again.',
 
+  'export.no-evaluation':
+    'The recipe of the run in {{path}} names no evaluation data, so what is written cannot be measured on it. Leave the check out; tamis eval measures the files on other data.',
   'export.not-quantized':
     '{{format}} holds quantized layers, and this run has none. Compress the model with --bits first.',
   'export.bits':
@@ -315,6 +317,8 @@ export const en = {
     'Dense storage is as large as the original: neither zeros nor codes of few bits make it smaller. It loads everywhere.',
   'export.slow-bits':
     'onnxruntime has fast products of codes on the CPU for 4 bits only, in which 3 are stored too: with {{layer}} at {{bits}} bits, expect tokens to come several times slower than from the dense model.',
+  'export.dynamic':
+    'Not all layers have the same bits. That is said in a field of GPTQModel (dynamic), which vLLM reads too; other programs may not load the folder.',
   'export.zeros-stay': 'Zeros are stored like other weights: they make the file no smaller and nothing faster.',
   'export.group-size': 'Some kernels, of vLLM for one, do not take groups of {{size}} columns; all take 128.',
   'export.group-columns':

@@ -225,6 +225,8 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'export.exists': '{{path}} 不是空的。請選擇新的或空的資料夾。',
   'export.no-space': '匯出需要 {{needed}} MiB，而 {{path}} 只剩 {{free}} MiB。請釋出空間或選擇其他資料夾。',
   'export.incomplete': '{{path}} 複製後與來源不符。請檢查磁碟後重新匯出。',
+  'export.no-evaluation':
+    '{{path}} 的執行配方沒有指定評估資料，因此無法以其測量寫出的檔案。請不要勾選檢查；tamis eval 可用其他資料測量。',
   'export.not-quantized': '{{format}} 儲存量化的層，而此次執行沒有。請先以 --bits 壓縮模型。',
   'export.bits': '{{format}} 只接受 {{known}} 位元的層，而 {{layer}} 為 {{bits}} 位元。請改選其他格式，或其他 --bits。',
   'export.scattered':
@@ -244,6 +246,8 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'export.dense-size': '稠密格式與原始模型一樣大：零與少位元的碼都不會使它變小。它到處都能載入。',
   'export.slow-bits':
     'onnxruntime 在 CPU 上只有 4 位元的碼有快速的乘積（3 位元也以此儲存）：{{layer}} 為 {{bits}} 位元，生成會比稠密模型慢數倍。',
+  'export.dynamic':
+    '並非所有層的位元數都相同。這記載於 GPTQModel 的欄位（dynamic），vLLM 也會讀取；其他程式可能無法載入此資料夾。',
   'export.zeros-stay': '零與其他權重一樣儲存：不會使檔案變小，也不會使任何運算變快。',
   'export.group-size': '部分運算核心（例如 vLLM 的）不接受 {{size}} 行的群組；128 行的皆可接受。',
   'export.group-columns':

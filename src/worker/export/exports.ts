@@ -2,10 +2,10 @@ import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
 import type { Progress } from '../../contract/bridge.ts';
+import { TamisError } from '../../contract/errors.ts';
 import type { RunEvent } from '../../contract/events.ts';
 import type { ExportFormat, ExportOffer, ExportResult, ExportStage } from '../../contract/exports.ts';
 import { errorOf } from '../../contract/failure.ts';
-import type { Perplexity } from '../../contract/report.ts';
 import { checkExport } from './check.ts';
 import { openRun, type FinishedRun } from './finished-run.ts';
 import { totalBytes, writeFolder } from './folder.ts';
@@ -40,7 +40,10 @@ async function offerOf(run: FinishedRun, format: Format): Promise<ExportOffer> {
   return { format: format.format, bytes, refusal: null, warnings: format.warnings(run) };
 }
 
-/** Writes a finished run as one of the formats, whole or not at all (`writeFolder`), and records that in the run's folder. */
+/**
+ * Writes a finished run as one of the formats, whole or not at all (`writeFolder`), and records that in the run's folder. Who cancels
+ * while the written files are checked keeps them, unmeasured.
+ */
 export async function exportRun(task: ExportTask): Promise<ExportResult> {
   const started = performance.now();
   const out = resolve(task.out);
@@ -48,6 +51,8 @@ export async function exportRun(task: ExportTask): Promise<ExportResult> {
   const format = formats[task.format];
   const refusal = await format.refusal(run);
   if (refusal) throw errorOf(refusal);
+  if (task.check && run.report.recipe.evaluation.datasets.length === 0)
+    throw new TamisError('export.no-evaluation', { path: run.folder });
   const files = await allFiles(run, format);
   const { signal, onProgress } = task;
   const layerBytes = await writeFolder(out, files, {
@@ -61,23 +66,34 @@ export async function exportRun(task: ExportTask): Promise<ExportResult> {
     bytes: await folderBytes(out),
     bitsPerWeight: (8 * layerBytes) / weights,
     seconds: (performance.now() - started) / 1000,
-    perplexity: task.check ? await checked(run, out, task) : null,
+    perplexity: null,
   };
   await recordExport(run, result);
-  return result;
+  return task.check ? await checked(run, result, task) : result;
 }
 
 async function allFiles(run: FinishedRun, format: Format): Promise<ExportFile[]> {
   return [...(await format.files(run)), ...(await reportFiles(run, format.format))];
 }
 
-async function checked(run: FinishedRun, out: string, { signal, onProgress }: ExportTask): Promise<Perplexity[]> {
+async function checked(
+  run: FinishedRun,
+  written: ExportResult,
+  { signal, onProgress }: ExportTask,
+): Promise<ExportResult> {
   const emit = (event: RunEvent): void => {
     if (event.type !== 'progress') return;
     const { done, total: all, remainingSeconds } = event;
     onProgress('check', { done, total: all, remainingSeconds });
   };
-  return await checkExport(run, out, { signal, emit });
+  try {
+    const result = { ...written, perplexity: await checkExport(run, written.path, { signal, emit }) };
+    await recordExport(run, result);
+    return result;
+  } catch (error) {
+    if (signal.aborted) return written;
+    throw error;
+  }
 }
 
 async function folderBytes(folder: string): Promise<number> {

@@ -19,7 +19,7 @@ export function gptq(format: Extract<ExportFormat, 'gptq' | 'gptq_v2'>): Format 
     format,
     refusal: async (run) =>
       notQuantized(run, format) ?? partOfAWord(run, format) ?? (format === 'gptq' ? await zeroPointOfZero(run) : null),
-    warnings: (run) => [...groupWarnings(run), ...zeroWarnings(run)],
+    warnings: (run) => [...exceptionWarnings(run, format), ...groupWarnings(run), ...zeroWarnings(run)],
     async files(run) {
       const config = quantizeConfig(run, format);
       return [
@@ -35,6 +35,10 @@ export function gptq(format: Extract<ExportFormat, 'gptq' | 'gptq_v2'>): Format 
         native.PackedLayer.gptq(checkpoint, name, bits, groupSize ?? 0, format),
       ),
   };
+}
+
+function exceptionWarnings(run: FinishedRun, format: 'gptq' | 'gptq_v2'): Failure[] {
+  return 'dynamic' in quantizeConfig(run, format) ? [{ code: 'export.dynamic', params: {} }] : [];
 }
 
 async function zeroPointOfZero(run: FinishedRun): Promise<Failure | null> {
