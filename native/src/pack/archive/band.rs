@@ -1,4 +1,4 @@
-//! Some rows of a layer, about a million weights, coded for themselves: a mask of the non-zeros, their values, and the rows'
+//! Some rows of a layer, about a quarter of a million weights, coded for themselves: a mask of the non-zeros, their values, and the rows'
 //! scales and zero points. Whoever unpacks needs the memory of bands, never of what a header says of the layer.
 
 use half::f16;
@@ -11,7 +11,7 @@ use crate::pack::grid::{Grid, Groups, Scratch, neighbours};
 use crate::pack::layer::QuantizedLayer;
 use crate::solve::weight::Storage;
 
-const BAND_WEIGHTS: usize = 1 << 20;
+const BAND_WEIGHTS: usize = 1 << 18;
 
 /// Rows of a band; the last one of a layer may have fewer.
 pub fn band_rows(cols: usize) -> usize {
@@ -27,7 +27,7 @@ pub fn frame_count(section: &Section, storage: Storage) -> usize {
 }
 
 /// Rows `first`, `first + 1` .. of a quantized layer. Errors: those of `read`.
-pub fn code_quantized(layer: &QuantizedLayer, first: usize, rows: usize) -> Result<Vec<u8>> {
+pub fn code_quantized(layer: &QuantizedLayer, first: usize, rows: usize, coder: &mut Coder) -> Result<Vec<u8>> {
     let (grid, cols) = (&layer.grid, layer.grid.cols);
     let mut scratch = Scratch::new(cols);
     let mut present = vec![0; rows * cols];
@@ -41,8 +41,8 @@ pub fn code_quantized(layer: &QuantizedLayer, first: usize, rows: usize) -> Resu
             count += usize::from(*present);
         }
     }
-    let (mut coder, mut out) = (Coder::fast(), Vec::new());
-    put_mask(&present, &mut coder, &mut out);
+    let mut out = Vec::new();
+    put_mask(&present, coder, &mut out);
     coder.put_codes(&codes[..count], grid.bits, &mut out);
     let here = first * grid.groups..(first + rows) * grid.groups;
     let scales = grid.scales[here.clone()].iter();
@@ -56,22 +56,28 @@ pub fn code_quantized(layer: &QuantizedLayer, first: usize, rows: usize) -> Resu
 }
 
 /// Rows of a layer without codes, as they are stored: all whose bits are not all zero.
-pub fn code_sparse(rows: &[u8], storage: Storage) -> Vec<u8> {
+pub fn code_sparse(rows: &[u8], storage: Storage, coder: &mut Coder) -> Vec<u8> {
     let (present, values) = match storage {
         Storage::F32 => split_zeros::<4>(rows),
         Storage::F16 | Storage::BF16 => split_zeros::<2>(rows),
     };
-    let (mut coder, mut out) = (Coder::fast(), Vec::new());
-    put_mask(&present, &mut coder, &mut out);
+    let mut out = Vec::new();
+    put_mask(&present, coder, &mut out);
     coder.put_planes(&values, storage.size(), &mut out);
     out
 }
 
 fn split_zeros<const SIZE: usize>(rows: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let numbers = rows.as_chunks::<SIZE>().0;
-    let present = numbers.iter().map(|number| u8::from(*number != [0; SIZE])).collect();
-    let values = numbers.iter().filter(|number| **number != [0; SIZE]).flatten().copied();
-    (present, values.collect())
+    let mut present = vec![0; numbers.len()];
+    let mut values = vec![[0; SIZE]; numbers.len()];
+    let mut count = 0;
+    for (number, present) in numbers.iter().zip(&mut present) {
+        values[count] = *number;
+        *present = u8::from(*number != [0; SIZE]);
+        count += usize::from(*present);
+    }
+    (present, values[..count].as_flattened().to_vec())
 }
 
 fn put_mask(present: &[u8], coder: &mut Coder, out: &mut Vec<u8>) {
@@ -96,13 +102,13 @@ pub fn decode(
     storage: Storage,
     order: Option<&[u32]>,
     rows: usize,
+    decoder: &mut Decoder,
 ) -> Option<Vec<u8>> {
     let cols = section.matrix().1;
-    let mut decoder = Decoder::new();
-    let (present, count) = take_mask(frames[0], &mut decoder, rows * cols)?;
+    let (present, count) = take_mask(frames[0], decoder, rows * cols)?;
     if section.bits == 0 {
-        let mut values = vec![0; count * storage.size()];
-        decoder.planes(&frames[1..], &mut values)?;
+        let mut values = vec![0; (count + 1) * storage.size()];
+        decoder.planes(&frames[1..], &mut values[..count * storage.size()])?;
         return Some(match storage {
             Storage::F32 => join_zeros::<4>(&present, &values),
             Storage::F16 | Storage::BF16 => join_zeros::<2>(&present, &values),
@@ -111,7 +117,7 @@ pub fn decode(
     // One more: behind the last code there is one that no weight takes.
     let mut codes = vec![0; count + 1];
     decoder.codes(frames[1], section.bits, &mut codes[..count])?;
-    let grid = decode_grid(&frames[2..], section, order, rows, &mut decoder)?;
+    let grid = decode_grid(&frames[2..], section, order, rows, decoder)?;
     let mut scratch = Scratch::new(cols);
     let mut dense = vec![0; rows * cols * storage.size()];
     let mut next = 0;
@@ -162,17 +168,14 @@ fn decode_grid(
     })
 }
 
+/// Behind the last of `values` there is one that no weight takes.
 fn join_zeros<const SIZE: usize>(present: &[u8], values: &[u8]) -> Vec<u8> {
     let mut dense = vec![0; present.len() * SIZE];
-    let mut values = values.as_chunks::<SIZE>().0.iter();
-    for (number, _) in dense
-        .as_chunks_mut::<SIZE>()
-        .0
-        .iter_mut()
-        .zip(present)
-        .filter(|(_, present)| **present == 1)
-    {
-        *number = *values.next().expect("one for each that is there");
+    let values = values.as_chunks::<SIZE>().0;
+    let mut next = 0;
+    for (number, &present) in dense.as_chunks_mut::<SIZE>().0.iter_mut().zip(present) {
+        *number = values[next].map(|byte| byte & present.wrapping_neg());
+        next += usize::from(present);
     }
     dense
 }

@@ -4,6 +4,7 @@
 use std::io::Read;
 
 use zstd::bulk::{Compressor, Decompressor};
+use zstd::zstd_safe::{CParameter, ParamSwitch};
 
 use crate::pack::bits::{pack, stream_bytes, unpack};
 
@@ -13,8 +14,8 @@ const ZSTD: u8 = 1;
 const ZSTD_PAIRS: u8 = 2;
 /// Of coding and length.
 pub const FRAME_HEADER: usize = 5;
-/// Huffman coding is all that helps here, and the lowest level has it.
-const LEVEL: i32 = 1;
+/// Next to no search for what has been there before, of which masks and numbers have nothing.
+const NO_SEARCH: i32 = -131072;
 
 /// Writes frames.
 pub struct Coder {
@@ -32,7 +33,11 @@ impl Coder {
 
     /// For masks and numbers.
     pub fn fast() -> Self {
-        Self::new(LEVEL)
+        let mut coder = Self::new(NO_SEARCH);
+        // What is left is Huffman coding, which levels below 1 leave out unless they are told.
+        let on = CParameter::LiteralCompressionMode(ParamSwitch::Enable);
+        coder.compressor.set_parameter(on).expect("the parameter exists");
+        coder
     }
 
     /// Puts a frame of `raw` behind `out`.
@@ -61,11 +66,14 @@ impl Coder {
         }
     }
 
-    /// Numbers of `size` bytes: a frame for all their first bytes, one for all their second ones and so on. The last bytes of
+    /// Numbers of `size` bytes, 2 or 4: a frame for all their first bytes, one for all their second ones and so on. The last bytes of
     /// floats, sign and exponent, repeat themselves; the others hardly do.
     pub fn put_planes(&mut self, numbers: &[u8], size: usize, out: &mut Vec<u8>) {
         for plane in 0..size {
-            let plane: Vec<u8> = numbers.iter().skip(plane).step_by(size).copied().collect();
+            let plane = match size {
+                2 => take_plane::<2>(numbers, plane),
+                _ => take_plane::<4>(numbers, plane),
+            };
             self.put(&plane, out);
         }
     }
@@ -76,6 +84,21 @@ impl Coder {
         self.coded.reserve(zstd::zstd_safe::compress_bound(raw.len()));
         let coded = self.compressor.compress_to_buffer(raw, &mut self.coded);
         coded.is_ok_and(|bytes| bytes < size - size / 32)
+    }
+}
+
+fn take_plane<const SIZE: usize>(numbers: &[u8], plane: usize) -> Vec<u8> {
+    numbers
+        .as_chunks::<SIZE>()
+        .0
+        .iter()
+        .map(|number| number[plane])
+        .collect()
+}
+
+fn put_plane<const SIZE: usize>(bytes: &[u8], plane: usize, numbers: &mut [u8]) {
+    for (number, &byte) in numbers.as_chunks_mut::<SIZE>().0.iter_mut().zip(bytes) {
+        number[plane] = byte;
     }
 }
 
@@ -161,13 +184,14 @@ impl Decoder {
         Some(())
     }
 
-    /// Fills `numbers`, of `size` bytes each, from a frame for each of their bytes.
+    /// Fills `numbers` from a frame for each of their 2 or 4 bytes.
     pub fn planes(&mut self, frames: &[Frame], numbers: &mut [u8]) -> Option<()> {
         let size = frames.len();
         for (plane, &frame) in frames.iter().enumerate() {
             let bytes = self.raw(frame, numbers.len() / size)?;
-            for (number, byte) in numbers.iter_mut().skip(plane).step_by(size).zip(bytes) {
-                *number = *byte;
+            match size {
+                2 => put_plane::<2>(bytes, plane, numbers),
+                _ => put_plane::<4>(bytes, plane, numbers),
             }
         }
         Some(())

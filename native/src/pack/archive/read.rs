@@ -194,12 +194,22 @@ impl Archive {
         let height = band_rows(cols);
         let at_once = (AT_ONCE / (height * cols).max(1)).max(1);
         for (number, bands) in bands.chunks(at_once).enumerate() {
-            let unpacked = bands.par_iter().enumerate().map(|(i, frames)| {
-                let first = (number * at_once + i) * height;
-                let dense = decode(frames, section, storage, order.as_deref(), height.min(rows - first));
-                control.advance(1)?;
-                dense.ok_or_else(damaged)
-            });
+            let unpacked = bands
+                .par_iter()
+                .enumerate()
+                .map_init(Decoder::new, |decoder, (i, frames)| {
+                    let first = (number * at_once + i) * height;
+                    let dense = decode(
+                        frames,
+                        section,
+                        storage,
+                        order.as_deref(),
+                        height.min(rows - first),
+                        decoder,
+                    );
+                    control.advance(1)?;
+                    dense.ok_or_else(damaged)
+                });
             for dense in unpacked.collect::<Result<Vec<_>>>()? {
                 sink(&dense)?;
             }

@@ -80,8 +80,8 @@ impl ArchiveWriter {
             let bytes: Vec<u8> = groups.iter().flat_map(|group| group.to_le_bytes()).collect();
             Coder::fast().put(&bytes, &mut order);
         }
-        let bands = bands(grid.rows, grid.cols, control, |first, rows| {
-            code_quantized(layer, first, rows)
+        let bands = bands(grid.rows, grid.cols, control, |first, rows, coder| {
+            code_quantized(layer, first, rows, coder)
         })?;
         let pieces: Vec<&[u8]> = std::iter::once(&order).chain(&bands).map(Vec::as_slice).collect();
         self.put(&section, &pieces)
@@ -96,8 +96,12 @@ impl ArchiveWriter {
             ..Section::plain(Kind::Layer, name, vec![rows as u64, cols as u64])
         };
         let width = cols * storage.size();
-        let bands = bands(rows, cols, control, |first, rows| {
-            Ok(code_sparse(&bytes[first * width..(first + rows) * width], storage))
+        let bands = bands(rows, cols, control, |first, rows, coder| {
+            Ok(code_sparse(
+                &bytes[first * width..(first + rows) * width],
+                storage,
+                coder,
+            ))
         })?;
         self.put(&section, &bands.iter().map(Vec::as_slice).collect::<Vec<_>>())
     }
@@ -141,14 +145,14 @@ fn bands(
     rows: usize,
     cols: usize,
     control: &Control,
-    code: impl Fn(usize, usize) -> Result<Vec<u8>> + Sync,
+    code: impl Fn(usize, usize, &mut Coder) -> Result<Vec<u8>> + Sync,
 ) -> Result<Vec<Vec<u8>>> {
     let height = band_rows(cols);
     let count = if cols == 0 { 0 } else { rows.div_ceil(height) };
     control.begin(count as u64)?;
-    let coded = (0..count).into_par_iter().map(|band| {
+    let coded = (0..count).into_par_iter().map_init(Coder::fast, |coder, band| {
         let first = band * height;
-        let bytes = code(first, height.min(rows - first))?;
+        let bytes = code(first, height.min(rows - first), coder)?;
         control.advance(1)?;
         Ok(bytes)
     });

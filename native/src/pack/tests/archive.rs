@@ -1,7 +1,7 @@
 //! Archives: what goes in comes out bit for bit, every changed byte is found, and a lie about lengths takes no memory.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::example::{Example, Wish, safetensors};
 use crate::checkpoint::tests::heap::peak_heap;
@@ -117,7 +117,7 @@ fn a_layer_of_several_bands() {
 }
 
 /// Every section of an archive, read: what the first one that is refused is refused for.
-fn outcome(path: &PathBuf) -> Result<(), Error> {
+fn outcome(path: &Path) -> Result<(), Error> {
     let archive = Archive::open(path)?;
     let names: Vec<_> = archive
         .sections()

@@ -59,7 +59,7 @@ impl Example {
         };
         let groups = if group_size == 0 { 1 } else { cols.div_ceil(group_size) };
         let mut members: Vec<usize> = (0..cols)
-            .map(|col| if group_size == 0 { 0 } else { col / group_size })
+            .map(|col: usize| col.checked_div(group_size).unwrap_or(0))
             .collect();
         if wish.group_order {
             members.iter_mut().for_each(|group| *group = random.below(groups));

@@ -11,7 +11,7 @@ use crate::pack::part::{GgmlType, Part};
 use crate::pack::read::{DataFile, NbitsPlaces, PackedLayer};
 use crate::pack::write::write_part;
 
-const CASES: u64 = 60;
+const CASES: u64 = 30;
 
 pub fn packed(layer: &QuantizedLayer, part: Part, rows: Option<&[u32]>) -> Vec<u8> {
     let mut out = Vec::new();
