@@ -17,27 +17,46 @@ function medians(rounds) {
   return Object.fromEntries(Object.keys(rounds[0]).map((key) => [key, median(rounds.map((round) => round[key]))]));
 }
 
-/** Gram, factor and sweep in GFLOP/s, one entry a shape and number of threads. */
-function benchCore() {
-  const args = [
-    'run',
-    '--release',
-    '--quiet',
-    '--manifest-path',
-    join(root, 'native/Cargo.toml'),
-    '--target',
-    hostTarget(),
-    '--example',
-    'bench',
-    '--',
-    '1',
-    String(threads),
-  ];
-  const lines = execFileSync('cargo', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+/** What one of the native core's examples prints: a JSON object a line. */
+function example(name, ...args) {
+  const cargo = ['run', '--release', '--quiet', '--manifest-path', join(root, 'native/Cargo.toml')];
+  const which = ['--target', hostTarget(), '--example', name, '--', ...args];
+  const lines = execFileSync('cargo', [...cargo, ...which], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
   return lines
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
+}
+
+/** Packing and unpacking on one thread: GB/s of dense float16 weights, and what the archive makes of a weight. */
+function benchPacking() {
+  const all = example('pack', model);
+  const rates = ({ packGBs, unpackGBs }) => [packGBs.toFixed(2), unpackGBs.toFixed(2)];
+  console.log('\n## Packing, one thread: GB/s of dense weights\n');
+  const layouts = all.filter(({ layout }) => layout !== undefined);
+  console.log(
+    table(
+      ['layout', 'bits', 'pack', 'unpack'],
+      layouts.map((entry) => [entry.layout, entry.bits, ...rates(entry)]),
+    ),
+  );
+  console.log('\n## The packed archive, one thread\n');
+  const archives = all.filter(({ archive }) => archive !== undefined);
+  console.log(
+    table(
+      ['layer', 'rows x cols', 'zeros', 'bits', 'bits a weight', 'without coding', 'pack', 'unpack'],
+      archives.map((entry) => [
+        entry.archive,
+        `${entry.rows} x ${entry.cols}`,
+        `${(100 * entry.zeros).toFixed(0)} %`,
+        entry.bits,
+        entry.bitsAWeight.toFixed(3),
+        entry.bitsAWeightUncoded.toFixed(3),
+        ...rates(entry),
+      ]),
+    ),
+  );
+  return all;
 }
 
 /** What is timed on the demo model beside the reference: the flags, and the reference's recipe. */
@@ -124,7 +143,7 @@ const gflops = ({ gflops: rate, gemmGflops, ratio }) =>
 
 /** The native core beside faer's matrix product, and the demo model's compression by stage. Prints their tables; the raw numbers. */
 export function benchEngine(rounds) {
-  const core = benchCore();
+  const core = example('bench', '1', String(threads));
   console.log(`Machine: ${cpus()[0].model}, ${threads} threads\n`);
   console.log("## Native core: GFLOP/s, of faer's matrix product of the same size (ratio)\n");
   console.log(
@@ -154,10 +173,11 @@ export function benchEngine(rounds) {
     ),
   );
 
+  const packing = benchPacking();
   const reason = withoutReference();
   const demo = recipes.map((recipe) => benchRecipe(recipe, rounds, reason));
   if (reason !== null) console.log(`\nNot measured beside the reference: ${reason}.`);
-  return { core, demo };
+  return { core, packing, demo };
 }
 
 /** The demo model's compression by stage, and the reference on the same work where it is at hand. Prints the tables. */
