@@ -8,6 +8,7 @@ import { perplexities } from '../../src/worker/evaluate/perplexity.ts';
 import { openModel, type Model } from '../../src/worker/model/open.ts';
 import { native } from '../../src/worker/native.ts';
 import { openBlock, openEmbed, openHead, vocabularyRanges } from '../../src/worker/runtime/forward.ts';
+import { llamaExpected, llamaFolder, llamaVariants } from '../fixtures/llama.ts';
 import { OPT_SEQLEN, OPT_SEQUENCES, optExpected, optFolder, optVariants, relativeDifference } from '../fixtures/opt.ts';
 import { safetensors, testFolder } from '../fixtures/safetensors.ts';
 
@@ -24,12 +25,24 @@ async function embed(model: Model, ids: Int32Array): Promise<Float32Array> {
   return x;
 }
 
-describe.each(optVariants)('OPT %s computes what transformers computes', (variant) => {
-  const expected = optExpected(variant);
+const checkpoints = [
+  ...optVariants.map((variant) => ({
+    name: `OPT ${variant}`,
+    folder: optFolder(variant),
+    expected: optExpected(variant),
+  })),
+  ...llamaVariants.map((variant) => ({
+    name: `LLaMA ${variant}`,
+    folder: llamaFolder(variant),
+    expected: llamaExpected(variant),
+  })),
+];
+
+describe.each(checkpoints)('$name computes what transformers computes', ({ folder, expected }) => {
   const ids = Int32Array.from(expected.readI64('tokens'));
 
   test('block by block, with the inputs of all layers', async () => {
-    const model = await openModel(optFolder(variant));
+    const model = await openModel(folder);
     let x = await embed(model, ids);
     for (let index = 0; index < model.family.blocks; index++) {
       const block = await openBlock(model, index, { ...options, taps: true, output: true });
@@ -44,7 +57,7 @@ describe.each(optVariants)('OPT %s computes what transformers computes', (varian
   });
 
   test('to the loss of each token, over ranges of the vocabulary', async () => {
-    const model = await openModel(optFolder(variant));
+    const model = await openModel(folder);
     const x = expected.readF32('1.output');
     const logits = expected.readF32('logits');
     const { vocab } = model.family;
@@ -67,7 +80,7 @@ describe.each(optVariants)('OPT %s computes what transformers computes', (varian
   });
 
   test('to the perplexity, which equals that of the logits', async () => {
-    const model = await openModel(optFolder(variant));
+    const model = await openModel(folder);
     const [result] = await perplexities(model, [{ name: 'fixture', tokens: ids }], {
       ...options,
       scratch,

@@ -164,7 +164,7 @@ test.each([1, 7, 128, 129, 300])('causal attention over %i tokens is softmax(q k
     new Map(),
     (g) => {
       const input = (name: string): Value => g.input(name, 'float32', ['tokens', hidden]);
-      return causalAttention(g, [input('q'), input('k'), input('v')], { heads, hidden, seqlen });
+      return causalAttention(g, [input('q'), input('k'), input('v')], { heads, kvHeads: heads, size }, seqlen);
     },
     { q: tensor(q), k: tensor(k), v: tensor(v) },
     [tokens, hidden],

@@ -1,5 +1,7 @@
 import { TamisError } from '../../contract/errors.ts';
 import type { GraphBuilder, Rows, Value } from '../graph/builder.ts';
+import type { AttentionShape } from '../graph/operations.ts';
+import type { Tokens } from '../graph/tokens.ts';
 import type { TensorInfo } from '../native.ts';
 
 /** A prunable linear weight of a block. */
@@ -19,19 +21,21 @@ export interface FamilyModel {
   readonly hidden: number;
   readonly vocab: number;
   readonly maxSeqlen: number;
+  /** The same in every block. */
+  readonly attention: AttentionShape;
   readonly defaultScheduler: 'paper' | 'relative-by-type';
   /** The prunable layers of a block, in the order in which they are computed. */
   layers(block: number): readonly Layer[];
   /** Every tensor of the block that the checkpoint has. */
   blockTensors(block: number): readonly string[];
-  /** ids int32 [tokens], sequences of `seqlen` one after another -> [tokens, hidden]. */
-  embed(g: GraphBuilder, ids: Value, seqlen: number): Value;
+  /** Whole-number ids [tokens] -> [tokens, hidden]. */
+  embed(g: GraphBuilder, ids: Value, tokens: Tokens): Value;
   /** [tokens, hidden] -> [tokens, hidden]; calls `tap` with every layer's input [tokens, cols]. */
-  block(g: GraphBuilder, index: number, x: Value, seqlen: number, tap: (name: string, value: Value) => void): Value;
+  block(g: GraphBuilder, index: number, x: Value, tokens: Tokens, tap: (name: string, value: Value) => void): Value;
   /** What comes after the last block and before the vocabulary: [tokens, hidden] -> [tokens, width of the embedding]. */
   norm(g: GraphBuilder, x: Value): Value;
-  /** The result of `norm` -> logits [tokens, rows] of a range of the vocabulary. */
-  logits(g: GraphBuilder, x: Value, vocabulary: Rows): Value;
+  /** The result of `norm` -> logits [tokens, rows] of all of the vocabulary or a range of it. */
+  logits(g: GraphBuilder, x: Value, vocabulary?: Rows): Value;
 }
 
 /** What a family file gets to see of a checkpoint. */

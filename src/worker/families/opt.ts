@@ -2,7 +2,8 @@ import { z } from 'zod';
 
 import { TamisError } from '../../contract/errors.ts';
 import type { GraphBuilder, Rows, Value } from '../graph/builder.ts';
-import { add, addPositions, causalAttention, embedding, layerNorm, linear, relu } from '../graph/operations.ts';
+import { add, embedding, layerNorm, linear, relu, type AttentionShape } from '../graph/operations.ts';
+import type { Tokens } from '../graph/tokens.ts';
 import { readConfig } from './config.ts';
 import { requireTensor, type FamilyModel, type Layer, type Source } from './family.ts';
 
@@ -59,6 +60,7 @@ class Opt implements FamilyModel {
   readonly hidden: number;
   readonly vocab: number;
   readonly maxSeqlen: number;
+  readonly attention: AttentionShape;
   readonly #tensors: Source['tensors'];
   readonly #config: Config;
   readonly #prefix: string;
@@ -69,6 +71,8 @@ class Opt implements FamilyModel {
     this.hidden = config.hidden_size;
     this.vocab = config.vocab_size;
     this.maxSeqlen = config.max_position_embeddings;
+    const heads = config.num_attention_heads;
+    this.attention = { heads, kvHeads: heads, size: config.hidden_size / heads };
     this.#tensors = source.tensors;
     this.#config = config;
     this.#prefix = prefix;
@@ -87,22 +91,25 @@ class Opt implements FamilyModel {
     return [...this.#tensors.keys()].filter((name) => name.startsWith(this.#block(block)));
   }
 
-  embed(g: GraphBuilder, ids: Value, seqlen: number): Value {
+  embed(g: GraphBuilder, ids: Value, tokens: Tokens): Value {
     const projected = this.#config.word_embed_proj_dim !== this.hidden;
-    const tokens = embedding(g, `${this.#prefix}embed_tokens.weight`, ids);
-    const x = projected ? linear(g, tokens, `${this.#prefix}project_in.weight`) : tokens;
-    const rows = { start: POSITION_OFFSET, end: POSITION_OFFSET + seqlen };
-    return addPositions(g, x, g.weight(`${this.#prefix}embed_positions.weight`, rows), seqlen, this.hidden);
+    const words = embedding(g, `${this.#prefix}embed_tokens.weight`, ids);
+    const x = projected ? linear(g, words, `${this.#prefix}project_in.weight`) : words;
+    return tokens.addPositions(x, {
+      table: `${this.#prefix}embed_positions.weight`,
+      offset: POSITION_OFFSET,
+      width: this.hidden,
+    });
   }
 
-  block(g: GraphBuilder, index: number, x: Value, seqlen: number, tap: (name: string, value: Value) => void): Value {
+  block(g: GraphBuilder, index: number, x: Value, tokens: Tokens, tap: (name: string, value: Value) => void): Value {
     const before = this.#config.do_layer_norm_before;
     const at = this.#block(index);
     const attention = this.#attention(
       g,
-      at,
+      index,
       before ? this.#layerNorm(g, x, `${at}self_attn_layer_norm`) : x,
-      seqlen,
+      tokens,
       tap,
     );
     const sum = add(g, x, attention);
@@ -119,16 +126,23 @@ class Opt implements FamilyModel {
       : linear(g, normed, `${this.#prefix}project_out.weight`);
   }
 
-  logits(g: GraphBuilder, x: Value, vocabulary: Rows): Value {
+  logits(g: GraphBuilder, x: Value, vocabulary?: Rows): Value {
     return linear(g, x, this.#headWeight, { rows: vocabulary });
   }
 
-  #attention(g: GraphBuilder, at: string, x: Value, seqlen: number, tap: (name: string, value: Value) => void): Value {
+  #attention(
+    g: GraphBuilder,
+    index: number,
+    x: Value,
+    tokens: Tokens,
+    tap: (name: string, value: Value) => void,
+  ): Value {
+    const at = this.#block(index);
     tap('attn_in', x);
     const q = this.#linear(g, x, `${at}self_attn.q_proj`);
     const k = this.#linear(g, x, `${at}self_attn.k_proj`);
     const v = this.#linear(g, x, `${at}self_attn.v_proj`);
-    const a = causalAttention(g, [q, k, v], { heads: this.#config.num_attention_heads, hidden: this.hidden, seqlen });
+    const a = tokens.attention(index, [q, k, v], this.attention);
     tap('attn_out', a);
     return this.#linear(g, a, `${at}self_attn.out_proj`);
   }

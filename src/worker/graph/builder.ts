@@ -34,6 +34,16 @@ export interface Rows {
   readonly end: number;
 }
 
+/** A weight as whole numbers, which a MatMulNBits takes as they are. */
+export interface PackedWeight {
+  readonly rows: number;
+  readonly cols: number;
+  readonly bits: number;
+  readonly blockSize: number;
+  /** Names of its parts among the weights; without zero points they are 2^(bits - 1). */
+  readonly parts: { readonly codes: string; readonly scales: string; readonly zeroPoints?: string };
+}
+
 /** A finished graph: the ONNX model, and the folder its external data is relative to. */
 export interface GraphFile {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -43,10 +53,12 @@ export interface GraphFile {
 const OPSET = 17n;
 const IR_VERSION = 8n;
 const dataTypes: Readonly<Record<string, DataType>> = {
+  U8: DataType.UINT8,
   F32: DataType.FLOAT,
   F16: DataType.FLOAT16,
   BF16: DataType.BFLOAT16,
 };
+const inputTypes = { float32: DataType.FLOAT, int32: DataType.INT32, int64: DataType.INT64 } as const;
 
 /**
  * Builds one ONNX graph. Weights stay where they are: the graph points into the checkpoint's .safetensors files and widens them
@@ -54,6 +66,7 @@ const dataTypes: Readonly<Record<string, DataType>> = {
  */
 export class GraphBuilder {
   readonly #weights: ReadonlyMap<string, TensorInfo>;
+  readonly #packed: ReadonlyMap<string, PackedWeight>;
   readonly #inputs: ValueInfoProto[] = [];
   readonly #outputs: ValueInfoProto[] = [];
   readonly #nodes: NodeProto[] = [];
@@ -63,22 +76,24 @@ export class GraphBuilder {
   readonly #external = new Map<string, TensorInfo>();
   #count = 0;
 
-  constructor(weights: ReadonlyMap<string, TensorInfo>) {
+  /** `packed`: by name, the weights that are there as whole numbers only. */
+  constructor(weights: ReadonlyMap<string, TensorInfo>, packed: ReadonlyMap<string, PackedWeight> = new Map()) {
     this.#weights = weights;
+    this.#packed = packed;
   }
 
-  input(name: string, type: 'float32' | 'int32', shape: readonly Dimension[]): Value {
-    this.#inputs.push(valueInfo(name, type === 'float32' ? DataType.FLOAT : DataType.INT32, shape));
+  input(name: string, type: keyof typeof inputTypes, shape: readonly Dimension[]): Value {
+    this.#inputs.push(valueInfo(name, inputTypes[type], shape));
     return { name };
   }
 
-  /** Gives `value` (float32) out under `name`. */
-  output(name: string, value: Value): void {
+  /** Gives `value` (float32) out under `name`; its shape is written down where programs read it. */
+  output(name: string, value: Value, shape?: readonly Dimension[]): void {
     const made = this.#nodes.some((node) => node.output.includes(value.name));
     // A node's result takes the name itself, which spares a copy; an input, or what has a name already, can't.
     if (made && !this.#outputNames.has(value.name)) this.#outputNames.set(value.name, name);
     else this.#nodes.push(create(NodeProtoSchema, { name, opType: 'Identity', input: [value.name], output: [name] }));
-    this.#outputs.push(valueInfo(name, DataType.FLOAT));
+    this.#outputs.push(valueInfo(name, DataType.FLOAT, shape));
   }
 
   /** One operator with one result. `domain` '' is ONNX's own. */
@@ -112,6 +127,11 @@ export class GraphBuilder {
     return { name: key };
   }
 
+  /** Of a weight that is there as whole numbers. */
+  packed(name: string): PackedWeight | undefined {
+    return this.#packed.get(name);
+  }
+
   toFloat32(value: Value): Value {
     return this.node('Cast', [value], { to: DataType.FLOAT });
   }
@@ -124,13 +144,16 @@ export class GraphBuilder {
     return this.#constant(DataType.FLOAT, shape, values);
   }
 
-  build(): GraphFile {
+  /** `place`: where a file of the graph's own keeps a weight's bytes; each weight is asked for once. */
+  build(place: (weight: TensorInfo, name: string) => TensorInfo = (weight) => weight): GraphFile {
     const nodes = neededNodes(
       this.#nodes.map((node) => renamed(node, this.#outputNames)),
       this.#outputs.map((o) => o.name),
     );
     const used = new Set(nodes.flatMap((n) => n.input));
-    const external = [...this.#external].filter(([name]) => used.has(name));
+    const external = [...this.#external]
+      .filter(([name]) => used.has(name))
+      .map(([name, info]): [string, TensorInfo] => [name, place(info, name)]);
     const folder = commonFolder(external.map(([, info]) => info.file));
     const initializer = [
       ...[...this.#constants].filter(([name]) => used.has(name)).map(([, tensor]) => tensor),

@@ -3,6 +3,7 @@ import { Tensor } from 'onnxruntime-node';
 import type { FamilyModel } from '../families/family.ts';
 import { GraphBuilder, type Rows, type Value } from '../graph/builder.ts';
 import { logSumExp, pick } from '../graph/operations.ts';
+import { windows } from '../graph/tokens.ts';
 import { Session, type SessionOptions } from './session.ts';
 import type { TensorInfo } from '../native.ts';
 
@@ -32,7 +33,7 @@ export interface Embed {
 export async function openEmbed(model: Weights, options: { threads: number; seqlen: number }): Promise<Embed> {
   const { family } = model;
   const g = new GraphBuilder(model.tensors);
-  g.output('output', family.embed(g, g.input('ids', 'int32', ['tokens']), options.seqlen));
+  g.output('output', family.embed(g, g.input('ids', 'int32', ['tokens']), windows(g, options.seqlen)));
   const session = await Session.open(g.build(), { device: 'cpu', threads: options.threads });
   return {
     async run(ids) {
@@ -81,7 +82,8 @@ export async function openBlock(model: Weights, index: number, options: BlockOpt
     g.output(name, value);
     widths.set(name, cols.get(name) ?? 0);
   };
-  const output = family.block(g, index, g.input('x', 'float32', ['tokens', family.hidden]), options.seqlen, tap);
+  const x = g.input('x', 'float32', ['tokens', family.hidden]);
+  const output = family.block(g, index, x, windows(g, options.seqlen), tap);
   if (options.output) {
     g.output('output', output);
     widths.set('output', family.hidden);

@@ -1,0 +1,93 @@
+import { expect, test } from 'vitest';
+
+import { openFamily } from '../../src/worker/families/index.ts';
+import { openModel } from '../../src/worker/model/open.ts';
+import { native, type TensorInfo } from '../../src/worker/native.ts';
+import { llamaConfig, llamaFolder, type LlamaVariant } from '../fixtures/llama.ts';
+
+function tensorsOf(variant: LlamaVariant): Map<string, TensorInfo> {
+  return new Map(
+    native.Checkpoint.open(llamaFolder(variant))
+      .tensors()
+      .map((info) => [info.name, info]),
+  );
+}
+
+/** Opens a fixture with fields of its config changed; undefined takes one out. */
+function openWith(
+  change: Record<string, unknown>,
+  variant: LlamaVariant = 'grouped',
+  tensors = tensorsOf(variant),
+): ReturnType<typeof openFamily> {
+  return openFamily({ folder: 'model', config: { ...llamaConfig(variant), ...change }, tensors });
+}
+
+test('names layers, taps and tensors as the checkpoint does', () => {
+  const family = openWith({});
+  expect(family).toMatchObject({
+    family: 'llama',
+    blocks: 2,
+    hidden: 16,
+    vocab: 150,
+    maxSeqlen: 16,
+    defaultScheduler: 'relative-by-type',
+    attention: { heads: 4, kvHeads: 2, size: 4 },
+  });
+  expect(family.layers(1)).toEqual([
+    { name: 'model.layers.1.self_attn.q_proj', tap: 'attn_in', type: 'q_proj' },
+    { name: 'model.layers.1.self_attn.k_proj', tap: 'attn_in', type: 'k_proj' },
+    { name: 'model.layers.1.self_attn.v_proj', tap: 'attn_in', type: 'v_proj' },
+    { name: 'model.layers.1.self_attn.o_proj', tap: 'attn_out', type: 'o_proj' },
+    { name: 'model.layers.1.mlp.gate_proj', tap: 'mlp_in', type: 'gate_proj' },
+    { name: 'model.layers.1.mlp.up_proj', tap: 'mlp_in', type: 'up_proj' },
+    { name: 'model.layers.1.mlp.down_proj', tap: 'mlp_mid', type: 'down_proj' },
+  ]);
+  expect(family.blockTensors(1)).toHaveLength(9);
+  expect(openWith({}, 'biases').blockTensors(1)).toHaveLength(16);
+});
+
+test('a bare decoder has no prefix', () => {
+  const tensors = [...tensorsOf('grouped').values()].map((info) => ({
+    ...info,
+    name: info.name.slice('model.'.length),
+  }));
+  const family = openWith({}, 'grouped', new Map(tensors.map((info) => [info.name, info])));
+  expect(family.layers(0)[0]?.name).toBe('layers.0.self_attn.q_proj');
+});
+
+test('as many heads of keys as of queries, and hidden_size / heads wide, where config.json does not say otherwise', () => {
+  const family = openWith({ num_key_value_heads: null, head_dim: undefined }, 'biases');
+  expect(family.attention).toEqual({ heads: 4, kvHeads: 4, size: 4 });
+});
+
+test.each([
+  [{ hidden_act: 'gelu' }, 'config.activation', { value: 'gelu', known: 'silu' }],
+  [{ rope_parameters: { rope_type: 'llama3', rope_theta: 5e5, factor: 8 } }, 'config.rope', { type: 'llama3' }],
+  [{ rope_parameters: undefined, rope_scaling: { type: 'linear', factor: 2 } }, 'config.rope', { type: 'linear' }],
+  [{ rope_parameters: undefined, rope_scaling: { rope_type: 'yarn' } }, 'config.rope', { type: 'yarn' }],
+  [{ rope_parameters: undefined, rope_theta: '1e4' }, 'config.field', { field: 'rope_theta' }],
+  [{ head_dim: undefined, num_attention_heads: 3 }, 'config.heads', { hidden: 16, heads: 3 }],
+  [{ num_key_value_heads: 3 }, 'config.kv-heads', { heads: 4, kvHeads: 3 }],
+  [{ head_dim: 3 }, 'config.field', { field: 'head_dim' }],
+  [{ rms_norm_eps: 0 }, 'config.field', { field: 'rms_norm_eps' }],
+  [
+    { num_key_value_heads: 4 },
+    'checkpoint.tensor-shape',
+    { name: 'model.layers.0.self_attn.k_proj.weight', shape: '8x16', expected: '16x16' },
+  ],
+  [{ intermediate_size: 32 }, 'checkpoint.tensor-shape', { name: 'model.layers.0.mlp.gate_proj.weight' }],
+  [{ attention_bias: true }, 'checkpoint.tensor-missing', { name: 'model.layers.0.self_attn.q_proj.bias' }],
+  [{ mlp_bias: true }, 'checkpoint.tensor-missing', { name: 'model.layers.0.mlp.gate_proj.bias' }],
+  [{ num_hidden_layers: 3 }, 'checkpoint.tensor-missing', { name: 'model.layers.2.self_attn.q_proj.weight' }],
+  [{ tie_word_embeddings: false }, 'checkpoint.tensor-missing', { name: 'lm_head.weight' }],
+])('refuses %o', (change, code, params) => {
+  expect(() => openWith(change)).toThrow(
+    expect.objectContaining({ code, params: expect.objectContaining(params) as unknown }),
+  );
+});
+
+test('opens a model with its dtype', async () => {
+  expect((await openModel(llamaFolder('grouped'))).dtype).toBe('F32');
+  expect((await openModel(llamaFolder('biases'))).dtype).toBe('F16');
+  expect((await openModel(llamaFolder('wide-heads'))).dtype).toBe('BF16');
+});
