@@ -1,17 +1,18 @@
 /**
- * What llama.cpp makes of a GGUF file.
+ * What llama.cpp computes with a GGUF file.
  *
- *     node llama.mjs FILE IDS OUT
+ *     node llama.mjs FILE SAMPLE OUT
  *
- * IDS is a JSON file with an array of token ids, all of one sequence. Writes OUT, float32 [ids, vocab]: after each token the
- * logits of the next. Prints llama.cpp's release, the text that the ids stand for, and what ids that text gets again.
+ * Writes OUT, float32 [seqlen, vocab]: the logits of the sample's first window (see sample.py). Prints llama.cpp's release, the
+ * window's text, and the ids that the file's tokenizer gives that text.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 
 import { getLlama } from 'node-llama-cpp';
 
-const [file, idsFile, out] = process.argv.slice(2);
-const ids = JSON.parse(readFileSync(idsFile, 'utf8'));
+const [file, sampleFile, out] = process.argv.slice(2);
+const sample = JSON.parse(readFileSync(sampleFile, 'utf8'));
+const ids = sample.ids.slice(0, sample.seqlen);
 
 const llama = await getLlama({ gpu: false, build: 'never', skipDownload: true, logLevel: 'error' });
 const model = await llama.loadModel({ modelPath: file });

@@ -1,11 +1,10 @@
-"""What `transformers` computes with a model's folder.
+"""What `transformers` computes with a model's folder, in float32.
 
-    python transformers_client.py FOLDER TOKENS OUT [DTYPE]
+    python transformers_client.py FOLDER SAMPLE OUT
 
-TOKENS is a .safetensors file with an int64 tensor `tokens` [windows, seqlen]. Writes OUT, a .safetensors file with the
-float32 `logits` [seqlen, vocab] of the first window, and prints the perplexity over all of them, what is generated
-greedily after the first window's first tokens, and the kinds of linear layer that the library made of the folder.
-DTYPE, float32 where it is not given, is what the model is loaded as.
+Writes OUT, float32 [seqlen, vocab]: the logits of the sample's first window. Prints the perplexity over
+all windows, what is generated greedily after the prompt, and the kinds of linear layers that the library made of the
+folder.
 """
 
 import json
@@ -13,29 +12,31 @@ import math
 import sys
 
 import torch
-from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
-from prompt import NEW_TOKENS, PROMPT_TOKENS
+from sample import read_sample
 
 BATCH = 8
+LINEAR = ("q_proj", "k_proj", "v_proj", "out_proj", "o_proj", "fc1", "fc2", "gate_proj", "up_proj", "down_proj")
 
 
 @torch.no_grad()
-def main(folder: str, tokens: str, out: str, dtype: str = "float32") -> None:
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype)).eval()
-    windows = load_file(tokens)["tokens"]
-    save_file({"logits": model(windows[:1]).logits[0].float().contiguous()}, out)
+def main(folder: str, sample_file: str, out: str) -> None:
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    kinds = {type(module).__name__ for name, module in model.named_modules() if name.endswith(LINEAR)}
+    sample = read_sample(sample_file)
+    windows = torch.tensor(sample.windows)
+    model(windows[:1]).logits[0].numpy().tofile(out)
     losses = [loss for batch in windows.split(BATCH) for loss in losses_of(model, batch)]
-    prompt = windows[:1, :PROMPT_TOKENS]
+    prompt = windows[:1, : sample.prompt]
     generated = model.generate(
-        prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=NEW_TOKENS, do_sample=False, eos_token_id=None
+        prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=sample.generate, do_sample=False, eos_token_id=None
     )
     result = {
         "perplexity": math.exp(sum(losses) / len(losses)),
         "windows": len(losses),
-        "greedy": generated[0, PROMPT_TOKENS:].tolist(),
-        "layers": sorted({type(module).__name__ for name, module in model.named_modules() if is_linear(name)}),
+        "greedy": generated[0, sample.prompt :].tolist(),
+        "layers": sorted(kinds),
     }
     print(json.dumps(result))
 
@@ -45,10 +46,6 @@ def losses_of(model, windows: torch.Tensor) -> list[float]:
     logits = model(windows).logits.double()
     predicted = logits[:, :-1].log_softmax(-1).gather(-1, windows[:, 1:, None])
     return (-predicted.mean(dim=(1, 2))).tolist()
-
-
-def is_linear(name: str) -> bool:
-    return name.split(".")[-1] in ("q_proj", "k_proj", "v_proj", "out_proj", "o_proj", "fc1", "fc2", "down_proj")
 
 
 main(*sys.argv[1:])

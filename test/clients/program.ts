@@ -1,0 +1,44 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+import type { z } from 'zod';
+
+const folder = fileURLToPath(new URL('.', import.meta.url));
+
+/** No program asks a hub for anything, and none takes a GPU. */
+const env = {
+  ...process.env,
+  HF_HUB_OFFLINE: '1',
+  CUDA_VISIBLE_DEVICES: '',
+  PYTHONWARNINGS: 'ignore',
+  LC_ALL: 'C.UTF-8',
+};
+
+/** Runs a client of this folder, on the Python or the Node that it is for; its last line of output is JSON of this form. */
+export async function client<T extends z.ZodType>(
+  file: `${string}.py` | `${string}.mjs`,
+  args: readonly string[],
+  form: T,
+): Promise<z.infer<T>> {
+  const program = file.endsWith('.py') ? pythonOfClients() : process.execPath;
+  const lines = (await output(program, [`${folder}${file}`, ...args])).trimEnd().split('\n');
+  return form.parse(JSON.parse(lines.at(-1) ?? ''));
+}
+
+function pythonOfClients(): string {
+  const python = process.env['TAMIS_CLIENTS_PYTHON'];
+  if (python === undefined) throw new Error('start these tests with `npm run test:clients`');
+  return python;
+}
+
+/** Standard output of a program that must succeed. */
+export async function output(program: string, args: readonly string[]): Promise<string> {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  const code = await new Promise((resolve, reject) => child.on('close', resolve).on('error', reject));
+  if (code !== 0) throw new Error(`${[program, ...args].join(' ')} ended with ${String(code)}:\n${stderr}`);
+  return stdout;
+}
