@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { timedEventSchema } from './events.ts';
-import { exportFormats, exportOfferSchema, exportResultSchema } from './exports.ts';
+import { exportFormats, exportOfferSchema, exportResultSchema, exportStages } from './exports.ts';
 import { failureSchema, paramsSchema } from './failure.ts';
 import { purposes, storageKinds, storageSchema } from './files.ts';
 import { runPageSchema, runPointSchema, runQuerySchema, runRowSchema } from './history.ts';
@@ -162,13 +162,18 @@ export const requests = {
   'runs.diagnostics': { input: z.strictObject({ id }), output: z.string() },
 
   'exports.offers': { input: z.strictObject({ id }), output: z.array(exportOfferSchema) },
-  /** Asks for the destination; null if it was cancelled, else what was written once it is complete. Progress by `exports.progress`. */
+  /** Left on the file system of a folder that `files.choose` gave. */
+  'exports.free-bytes': { input: z.strictObject({ folder: path }), output: z.int() },
+  /**
+   * Writes a new folder into one that `files.choose` gave; answers once it is complete. Progress by `exports.progress`.
+   * `check`: measures the written files on the run's evaluation data.
+   */
   'exports.start': {
-    input: z.strictObject({ id, format: z.enum(exportFormats), check: z.boolean() }),
-    output: exportResultSchema.nullable(),
+    input: z.strictObject({ id, format: z.enum(exportFormats), folder: path, check: z.boolean() }),
+    output: exportResultSchema,
   },
-  /** Shows the folder that the run was last exported to. */
-  'exports.reveal': { input: z.strictObject({ id }), output: nothing },
+  /** Shows the folder that the run was last exported to in that format. */
+  'exports.reveal': { input: z.strictObject({ id, format: z.enum(exportFormats) }), output: nothing },
   'exports.cancel': { input: z.strictObject({ id }), output: nothing },
 } as const;
 
@@ -190,7 +195,8 @@ export const pushes = {
   'plans.progress': progressSchema,
   /** Of `storage.move-runs`. */
   'storage.progress': progressSchema,
-  'exports.progress': z.strictObject({ id, progress: progressSchema }),
+  /** Of `write` in bytes. */
+  'exports.progress': z.strictObject({ id, stage: z.enum(exportStages), progress: progressSchema }),
   notice: noticeSchema,
   /** An address of the page: `/runs/3f…`. */
   navigate: z.strictObject({ to: z.string().startsWith('/') }),

@@ -49,6 +49,26 @@ function mappingWords({ mapping, power, range }: Extract<Scheduler, { kind: 'kme
   return t('text.mapping.default');
 }
 
+/** How the weights that are kept are quantized. */
+export function quantizationWords({ quantization, method }: Recipe, t: Label): string {
+  if (quantization === null) return t('text.quantization-none');
+  const { bits, groupSize, symmetric, actOrder, staticGroups, range, exceptions } = quantization;
+  return [
+    t('text.quantization.bits', { bits }),
+    groupSize === null ? t('text.quantization.channel') : t('text.quantization.groups', { columns: groupSize }),
+    t(symmetric ? 'text.quantization.symmetric' : 'text.quantization.asymmetric'),
+    ...(actOrder ? [t('text.quantization.act-order')] : []),
+    ...(staticGroups ? [t('text.quantization.static-groups')] : []),
+    t(`text.quantization.${range}`),
+    t(method === 'sparsegpt' ? 'text.quantization.joint' : 'text.quantization.nearest'),
+    ...exceptions.map(({ layers, bits: own }) =>
+      own === null
+        ? t('text.quantization.exception-none', { layers })
+        : t('text.quantization.exception', { layers, bits: own }),
+    ),
+  ].join(t('text.comma'));
+}
+
 export function corpusPaths(corpus: Corpus): readonly string[] {
   return corpus.kind === 'texts' ? corpus.paths : [corpus.path];
 }
@@ -82,6 +102,7 @@ export function recipeWords(
     [t('field.sparsity-target'), recipe.sparsity === null ? t('text.no-target') : `${percent(recipe.sparsity, 1)} %`],
     [t('field.scheduler'), schedulerWords(scheduler, centroids?.length ?? null, t)],
     ...(estimate === null ? [] : [[t('field.estimate'), estimateWords(estimate, t)] as [string, string]]),
+    [t('field.quantization'), quantizationWords(recipe, t)],
     [t('field.calibration'), data],
     [t('field.damping'), String(recipe.percdamp)],
     [t('field.seed'), String(recipe.seed)],

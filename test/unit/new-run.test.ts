@@ -12,6 +12,7 @@ import {
   withPreset,
   type Draft,
 } from '../../src/renderer/pages/new/draft.ts';
+import { exportLimits } from '../../src/renderer/pages/new/quantization.ts';
 import { recipesOf } from '../../src/renderer/pages/new/recipes.ts';
 
 const boot: Boot = {
@@ -111,6 +112,29 @@ const full: Record<string, RecipeInput> = {
   atp: { model: '/m', method: 'magnitude', scheduler: { kind: 'atp', beta: -0.01 } },
   file: { model: '/m', method: 'magnitude', scheduler: { kind: 'file', path: '/s.json' } },
   pattern: { model: '/m', method: 'magnitude', nm: { n: 4, m: 8 } },
+  quantized: {
+    model: '/m',
+    calibration: { corpus: texts('/c') },
+    quantization: {
+      bits: 3,
+      groupSize: null,
+      symmetric: true,
+      actOrder: true,
+      staticGroups: true,
+      range: 'mse',
+      exceptions: [
+        { layers: '*.fc2', bits: 8 },
+        { layers: '*.layers.0.*', bits: null },
+      ],
+    },
+  },
+  'round to nearest': {
+    model: '/m',
+    method: 'magnitude',
+    sparsity: 0,
+    scheduler: { kind: 'uniform' },
+    quantization: { bits: 4, groupSize: 32 },
+  },
 };
 
 describe('a recipe in the fields', () => {
@@ -186,6 +210,21 @@ describe('what is wrong stands at its field', () => {
     expect(made.length === 0).toBe(Object.keys(expected).length > 0);
   });
 
+  const quantizations: [Partial<Draft>, Partial<Record<keyof Draft, string>>][] = [
+    [{ bits: 4, actOrder: true }, {}],
+    [{ bits: 4, actOrder: true, pattern: 'nm' }, { actOrder: 'invalid.act-order-nm' }],
+    [{ bits: 4, actOrder: true, method: 'wanda' }, { actOrder: 'invalid.act-order-method' }],
+    [{ bits: 4, actOrder: true, method: 'magnitude' }, { actOrder: 'invalid.act-order-method' }],
+    [{ bits: 4, method: 'magnitude', pattern: 'nm' }, {}],
+    [{ bits: 4, exceptions: [{ layers: '', bits: 8 }] }, { exceptions: 'invalid.no-pattern' }],
+    [{ bits: null, actOrder: true, pattern: 'nm', exceptions: [{ layers: '', bits: null }] }, {}],
+  ];
+
+  test.each(quantizations)('%j', (change, expected) => {
+    const { errors } = recipesOf({ ...demo, ...change }, head);
+    expect(Object.fromEntries(Object.entries(errors).map(([name, { key }]) => [name, key]))).toEqual(expected);
+  });
+
   test('limits are in the unit of the field', () => {
     expect(recipesOf({ ...demo, max: 101 }, head).errors.max?.params).toEqual({ limit: 100 });
     expect(recipesOf({ ...demo, blocks: 13 }, head).errors.blocks?.params).toEqual({ limit: 12 });
@@ -194,6 +233,23 @@ describe('what is wrong stands at its field', () => {
   test('two datasets of one name', () => {
     const twice = [...demo.datasets, { name: 'demo', corpus: texts('/other') }];
     expect(recipesOf({ ...demo, datasets: twice }, head).errors.datasets?.params).toEqual({ name: 'demo' });
+  });
+});
+
+describe('what quantization keeps from being exported', () => {
+  test.each([
+    [{ bits: null, actOrder: true }, []],
+    [{ bits: 4, symmetric: true }, []],
+    [{ bits: 4 }, ['asymmetric']],
+    [{ bits: 4, targets: '0' }, []],
+    [{ bits: 4, targets: '0, 50' }, ['asymmetric']],
+    [{ bits: 4, targets: '0', pattern: 'nm' }, ['asymmetric']],
+    [{ bits: 8, symmetric: true, actOrder: true }, ['scattered']],
+    [{ bits: 8, symmetric: true, actOrder: true, staticGroups: true }, []],
+    [{ bits: 8, symmetric: true, actOrder: true, groupSize: null }, []],
+    [{ bits: 3, symmetric: true }, ['few-bits']],
+  ] satisfies [Partial<Draft>, string[]][])('%j', (change, expected) => {
+    expect(exportLimits({ ...demo, ...change })).toEqual(expected);
   });
 });
 
@@ -206,7 +262,7 @@ describe('presets and models', () => {
   });
 
   test('a preset sets what it is about, and leaves the rest', () => {
-    const changed: Draft = { ...demo, targets: '60', method: 'wanda', seed: 5 };
+    const changed: Draft = { ...demo, targets: '60', method: 'wanda', bits: 3, symmetric: true, seed: 5 };
     const fifty = presetDraft('sparsegpt-50', boot.demo.model, boot);
     expect(withPreset(changed, demo, fifty)).toEqual({ ...fifty, seed: 5 });
   });

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { labels } from '../../src/contract/messages/labels.ts';
 import { parseRecipe } from '../../src/contract/recipe.ts';
-import { recipeWords } from '../../src/contract/words.ts';
+import { quantizationWords, recipeWords } from '../../src/contract/words.ts';
 import { sampleReport } from '../fixtures/report.ts';
 
 const t = labels('en');
@@ -21,4 +21,25 @@ test('the groups of a run are those it made; before that, those its recipe names
   expect(scheduler(0, null)).toContain('every layer on its own');
   expect(scheduler(0, [])).toContain('every layer on its own');
   expect(scheduler(undefined, null)).toContain('default number of groups');
+});
+
+test('quantization is told in full: bits, groups, codes, order, range, how, and the exceptions in their order', () => {
+  const quantization = {
+    bits: 3,
+    groupSize: 64,
+    symmetric: true,
+    actOrder: true,
+    staticGroups: true,
+    range: 'mse',
+    exceptions: [
+      { layers: '*.fc2', bits: 8 },
+      { layers: '*.layers.0.*', bits: null },
+    ],
+  };
+  expect(quantizationWords(parseRecipe({ model: 'm', quantization }), t)).toBe(
+    '3 bits, groups of 64 columns, symmetric, act-order, static groups, range of least squared error, in one sweep with the pruning, but *.fc2 8 bits, but *.layers.0.* not at all',
+  );
+  const nearest = parseRecipe({ model: 'm', method: 'magnitude', quantization: { bits: 4, groupSize: null } });
+  expect(quantizationWords(nearest, t)).toBe('4 bits, per channel, asymmetric, range minmax, rounded to nearest');
+  expect(quantizationWords(parseRecipe({ model: 'm' }), t)).toContain('none');
 });

@@ -2,15 +2,16 @@ import { basename, join } from 'node:path';
 
 import { shell } from 'electron';
 
+import { freeBytes } from '../../contract/disk.ts';
 import { TamisError } from '../../contract/errors.ts';
 import type { RunRow } from '../../contract/history.ts';
 import type { Host } from '../host.ts';
-import { choosePaths } from '../dialogs.ts';
 import { denseBytes, exportDense } from '../exports.ts';
 import type { HandlersOf } from '../ipc.ts';
 
 export function exportHandlers(host: Host): HandlersOf<'exports.'> {
   const exporting = new Map<string, AbortController>();
+  /** Folders by run and format. */
   const exported = new Map<string, string>();
   const finished = (id: string): RunRow => {
     const row = host.stores.history.get(id);
@@ -21,10 +22,13 @@ export function exportHandlers(host: Host): HandlersOf<'exports.'> {
     'exports.offers': async ({ id }) => [
       { format: 'dense', bytes: await denseBytes(finished(id).path), refusal: null, warnings: [] },
     ],
-    'exports.start': async ({ id }) => {
+    'exports.free-bytes': async ({ folder }) => {
+      host.stores.grants.assertPath(folder);
+      return await freeBytes(folder);
+    },
+    'exports.start': async ({ id, format, folder }) => {
       const { path } = finished(id);
-      const [folder] = await choosePaths(host.window, host.t, 'export');
-      if (folder === undefined) return null;
+      host.stores.grants.assertPath(folder);
       const out = join(folder, basename(path));
       const abort = new AbortController();
       const started = performance.now();
@@ -32,12 +36,12 @@ export function exportHandlers(host: Host): HandlersOf<'exports.'> {
       try {
         await exportDense(path, out, {
           signal: abort.signal,
-          onProgress: (progress) => host.tell('exports.progress', { id, progress }),
+          onProgress: (progress) => host.tell('exports.progress', { id, stage: 'write', progress }),
         });
       } finally {
         exporting.delete(id);
       }
-      exported.set(id, out);
+      exported.set(`${id} ${format}`, out);
       return {
         format: 'dense',
         path: out,
@@ -47,8 +51,8 @@ export function exportHandlers(host: Host): HandlersOf<'exports.'> {
         perplexity: null,
       };
     },
-    'exports.reveal': ({ id }) => {
-      const out = exported.get(id);
+    'exports.reveal': ({ id, format }) => {
+      const out = exported.get(`${id} ${format}`);
       if (out !== undefined) shell.showItemInFolder(out);
       return null;
     },

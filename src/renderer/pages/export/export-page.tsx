@@ -3,7 +3,7 @@ import { IconFileText, IconPackageExport } from '@tabler/icons-react';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import type { ReactElement } from 'react';
 
-import type { RunRow } from '../../../contract/history.ts';
+import type { Output } from '../../../contract/bridge.ts';
 import { EmptyState } from '../../components/empty-state.tsx';
 import { FailureView } from '../../components/failure-view.tsx';
 import { LinkButton } from '../../components/link-button.tsx';
@@ -12,7 +12,7 @@ import { useAct, useAsk } from '../../queries.ts';
 import { runSummary } from '../../run/run-words.ts';
 import { StateBadge } from '../../run/state-badge.tsx';
 import { useLabel } from '../../words.tsx';
-import { FormatCard } from './format-card.tsx';
+import { Formats } from './formats.tsx';
 
 const route = getRouteApi('/runs/$id/export');
 
@@ -27,10 +27,10 @@ export function ExportPage(): ReactElement {
       </div>
     );
   if (!data) return <Loader className="page-loader" />;
-  return <RunExport key={id} row={data.row} />;
+  return <RunExport key={id} {...data} />;
 }
 
-function RunExport({ row }: { row: RunRow }): ReactElement {
+function RunExport({ row, report }: Output<'runs.get'>): ReactElement {
   const t = useLabel();
   const detail = (
     <span className="run-line">
@@ -46,9 +46,9 @@ function RunExport({ row }: { row: RunRow }): ReactElement {
     <>
       <PageHeader title={t('export.title', { name: row.name })} detail={detail} />
       <div className="page-body export-body">
-        {row.state === 'finished' ? (
+        {report ? (
           <>
-            <Formats row={row} />
+            <Formats id={row.id} report={report} />
             <ReportCard id={row.id} />
           </>
         ) : (
@@ -63,19 +63,6 @@ function RunExport({ row }: { row: RunRow }): ReactElement {
           </EmptyState>
         )}
       </div>
-    </>
-  );
-}
-
-function Formats({ row }: { row: RunRow }): ReactElement {
-  const { data, error } = useAsk('exports.offers', { id: row.id });
-  if (error) return <FailureView failure={error} />;
-  if (!data) return <Loader className="page-loader" />;
-  return (
-    <>
-      {data.map((offer) => (
-        <FormatCard key={offer.format} id={row.id} offer={offer} />
-      ))}
     </>
   );
 }

@@ -1,7 +1,7 @@
-import { useMutation, useMutationState } from '@tanstack/react-query';
+import { useMutation, useMutationState, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 
-import type { Progress } from '../../../contract/bridge.ts';
+import type { Push } from '../../../contract/bridge.ts';
 import { TamisError } from '../../../contract/errors.ts';
 import type { ExportFormat, ExportResult } from '../../../contract/exports.ts';
 import { ask } from '../../bridge.ts';
@@ -9,41 +9,53 @@ import { showFailure } from '../../components/failure-notification.tsx';
 import { usePush } from '../../queries.ts';
 import { useLocale } from '../../words.tsx';
 
-interface Export {
-  readonly start: () => void;
-  readonly isGoingOn: boolean;
-  /** null before the destination is chosen. */
-  readonly progress: Progress | null;
-  /** What was written last; null if there is none. */
-  readonly written: ExportResult | null;
+export type ExportProgress = Pick<Push<'exports.progress'>, 'stage' | 'progress'>;
+
+interface Wanted {
+  readonly format: ExportFormat;
+  readonly folder: string;
+  readonly check: boolean;
 }
 
-/** An export of a run, which goes on and is known of when the page is left and opened again. */
-export function useExport(id: string, format: ExportFormat): Export {
+export interface Exports {
+  readonly start: (wanted: Wanted) => void;
+  /** The format that is being written; null = none. */
+  readonly goingOn: ExportFormat | null;
+  /** null before it is told. */
+  readonly progress: ExportProgress | null;
+  /** What was written last in each format. */
+  readonly written: ReadonlyMap<ExportFormat, ExportResult>;
+}
+
+/** The exports of a run, which go on and are known of when the page is left and opened again. */
+export function useExports(id: string): Exports {
   const locale = useLocale();
-  const [progress, setProgress] = useState<Progress | null>(null);
+  const client = useQueryClient();
+  const [progress, setProgress] = useState<ExportProgress | null>(null);
   usePush('exports.progress', (push) => {
-    if (push.id === id) setProgress(push.progress);
+    if (push.id === id) setProgress(push);
   });
-  const mutationKey = ['exports.start', id, format];
+  const mutationKey = ['exports.start', id];
   const { mutate } = useMutation({
     mutationKey,
-    mutationFn: () => ask('exports.start', { id, format, check: false }),
+    mutationFn: (wanted: Wanted) => ask('exports.start', { id, ...wanted }),
+    gcTime: Infinity,
     onError: (error) => {
       const isCancelled = error instanceof TamisError && error.code === 'cancelled.no-run';
       if (!isCancelled) showFailure(error, locale);
     },
+    onSettled: () => client.invalidateQueries({ queryKey: ['exports.free-bytes'] }),
   });
   const states = useMutationState({ filters: { mutationKey }, select: ({ state }) => state });
-  const last = states.at(-1);
-  const isGoingOn = last?.status === 'pending';
+  const pending = states.find(({ status }) => status === 'pending')?.variables as Wanted | undefined;
+  const results = states.flatMap(({ data }) => (data === undefined ? [] : [data as ExportResult]));
   return {
-    start: () => {
+    start: (wanted) => {
       setProgress(null);
-      mutate();
+      mutate(wanted);
     },
-    isGoingOn,
-    progress: isGoingOn ? progress : null,
-    written: (last?.data as ExportResult | null | undefined) ?? null,
+    goingOn: pending?.format ?? null,
+    progress: pending === undefined ? null : progress,
+    written: new Map(results.map((result) => [result.format, result])),
   };
 }

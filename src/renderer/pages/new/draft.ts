@@ -1,7 +1,18 @@
 import type { Boot } from '../../../contract/bridge.ts';
 import { schedulerKinds } from '../../../contract/history.ts';
 import { presetRecipe, type PresetId } from '../../../contract/presets.ts';
-import type { Corpus, Dataset, Device, EstimateKind, Method, Recipe, Scheduler } from '../../../contract/recipe.ts';
+import {
+  quantizationSchema,
+  type Bits,
+  type Corpus,
+  type Dataset,
+  type Device,
+  type EstimateKind,
+  type Method,
+  type Quantization,
+  type Recipe,
+  type Scheduler,
+} from '../../../contract/recipe.ts';
 
 /** A number as it stands in its field; empty = left to the default. */
 export type Amount = number | string;
@@ -30,6 +41,14 @@ export interface Draft {
   readonly beta: Amount;
   readonly sparsities: string;
   readonly percdamp: Amount;
+  /** null = not quantized, whatever stands in the other fields of quantization. */
+  readonly bits: Bits | null;
+  readonly groupSize: Quantization['groupSize'];
+  readonly symmetric: boolean;
+  readonly actOrder: boolean;
+  readonly staticGroups: boolean;
+  readonly codeRange: Quantization['range'];
+  readonly exceptions: Quantization['exceptions'];
   readonly calibration: Corpus | null;
   readonly sequences: Amount;
   readonly calibrationSeqlen: Amount;
@@ -44,9 +63,10 @@ export interface Draft {
 
 export type FieldName = keyof Draft;
 
-/** The fields of a recipe; of schedulers that it does not have, their defaults. */
+/** The fields of a recipe; of schedulers and quantization that it does not have, their defaults. */
 export function draftOf(recipe: Recipe): Draft {
   const { model, method, nm, sparsity, scheduler, percdamp, calibration, evaluation, device } = recipe;
+  const quantization = recipe.quantization ?? quantizationSchema.parse({ bits: 4 });
   const kmeans = scheduler.kind === 'kmeans' ? scheduler : ({ min: 0, max: 0.95 } as const);
   const owl = scheduler.kind === 'owl' ? scheduler : { lambda: 0.08, m: 5 };
   return {
@@ -70,6 +90,13 @@ export function draftOf(recipe: Recipe): Draft {
     beta: (scheduler.kind === 'atp' ? scheduler.beta : undefined) ?? '',
     sparsities: scheduler.kind === 'file' ? scheduler.path : '',
     percdamp,
+    bits: recipe.quantization?.bits ?? null,
+    groupSize: quantization.groupSize,
+    symmetric: quantization.symmetric,
+    actOrder: quantization.actOrder,
+    staticGroups: quantization.staticGroups,
+    codeRange: quantization.range,
+    exceptions: quantization.exceptions,
     calibration: calibration.corpus,
     sequences: calibration.sequences,
     calibrationSeqlen: calibration.seqlen ?? '',
@@ -124,7 +151,20 @@ export function rebase(draft: Draft, before: Draft, after: Draft): Draft {
 }
 
 /** What a preset is about: choosing one sets these, whatever stood there. */
-const presetFields = ['method', 'pattern', 'n', 'm', 'targets', 'schedulers'] as const;
+const presetFields = [
+  'method',
+  'pattern',
+  'n',
+  'm',
+  'targets',
+  'schedulers',
+  'bits',
+  'groupSize',
+  'symmetric',
+  'actOrder',
+  'staticGroups',
+  'codeRange',
+] as const;
 
 export function withPreset(draft: Draft, before: Draft, after: Draft): Draft {
   const set = Object.fromEntries(presetFields.map((name) => [name, after[name]]));

@@ -17,6 +17,7 @@ import { FormProvider } from './form.tsx';
 import { MachineSection, ModelSection } from './model-sections.tsx';
 import { PlanPanel } from './plan-panel.tsx';
 import { PruningSection, SchedulerSection } from './pruning-sections.tsx';
+import { QuantizationSection } from './quantization-section.tsx';
 import { recipesOf } from './recipes.ts';
 import { nameOfRecipe, useReason } from './start.ts';
 import { useDraft, type DraftState, type Opening } from './use-draft.ts';
@@ -63,6 +64,7 @@ export function NewRun({ models, opening }: { models: readonly Model[]; opening:
             />
             <PruningSection />
             <SchedulerSection />
+            <QuantizationSection />
             <CalibrationSection />
             <EvaluationSection />
             <MachineSection />

@@ -49,6 +49,7 @@ function settingsOf(draft: Draft, targets: readonly number[]): Record<string, un
     model: draft.model,
     method: draft.method,
     percdamp: numberOf(draft.percdamp),
+    quantization: quantizationOf(draft),
     calibration: {
       corpus: draft.calibration,
       sequences: numberOf(draft.sequences),
@@ -70,6 +71,13 @@ function settingsOf(draft: Draft, targets: readonly number[]): Record<string, un
     if (kind === 'file') return [{ ...common, scheduler }];
     return targets.map((sparsity) => ({ ...common, sparsity, scheduler }));
   });
+}
+
+function quantizationOf(draft: Draft): RecipeInput['quantization'] {
+  const { bits, groupSize, symmetric, actOrder, staticGroups, codeRange, exceptions } = draft;
+  return bits === null
+    ? null
+    : { bits, groupSize, symmetric, actOrder, staticGroups, range: codeRange, exceptions: [...exceptions] };
 }
 
 function schedulerOf(draft: Draft, kind: SchedulerKind): Record<string, unknown> {
@@ -130,6 +138,16 @@ function missing(draft: Draft, targets: readonly number[] | null, runs: number):
       error('sparsities', 'invalid.no-file')),
     ...(draft.calibration === null && needsCalibration(draft) && error('calibration', 'invalid.no-calibration')),
     ...(twice !== undefined && error('datasets', 'invalid.two-datasets', { name: twice })),
+    ...(draft.bits !== null && wrongQuantization(draft)),
+  };
+}
+
+function wrongQuantization({ method, pattern, actOrder, exceptions }: Draft): FieldErrors {
+  const key = pattern === 'nm' ? 'invalid.act-order-nm' : method === 'sparsegpt' ? null : 'invalid.act-order-method';
+  const unnamed = exceptions.some(({ layers }) => layers === '');
+  return {
+    ...(actOrder && key !== null && { actOrder: { key, params: {} } }),
+    ...(unnamed && { exceptions: { key: 'invalid.no-pattern', params: {} } }),
   };
 }
 

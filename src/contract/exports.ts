@@ -1,0 +1,39 @@
+import { z } from 'zod';
+
+import { failureSchema } from './failure.ts';
+import { perplexitySchema } from './report.ts';
+
+/** What a finished run can be written as (docs/formats.md). */
+export const exportFormats = ['dense', 'gptq', 'gptq_v2', 'compressed-tensors', 'onnx', 'gguf', 'tamis'] as const;
+export type ExportFormat = (typeof exportFormats)[number];
+
+/** What an export does, one after the other; `check`: measures the perplexity of the written files. */
+export const exportStages = ['write', 'check'] as const;
+export type ExportStage = (typeof exportStages)[number];
+
+/** A format beside a run: how large it comes out, or why the run does not fit it. */
+export const exportOfferSchema = z.strictObject({
+  format: z.enum(exportFormats),
+  /** Of all files that would be written; `tamis` is coded and comes out smaller. null where the run does not fit. */
+  bytes: z.int().nullable(),
+  /** Why the run does not fit the format. */
+  refusal: failureSchema.nullable(),
+  /** What those who load it should know. */
+  warnings: z.array(failureSchema),
+});
+export type ExportOffer = z.infer<typeof exportOfferSchema>;
+
+/** What an export has written. */
+export const exportResultSchema = z.strictObject({
+  format: z.enum(exportFormats),
+  /** The folder; of `tamis` and `gguf` too, which hold one large file. */
+  path: z.string(),
+  /** Of all its files. */
+  bytes: z.int(),
+  /** Bits a weight of the compressed layers, all overhead counted: scales, zero points, masks, headers. */
+  bitsPerWeight: z.number(),
+  seconds: z.number(),
+  /** Measured on the written files, on the run's evaluation data; null where that was not asked for. */
+  perplexity: z.array(perplexitySchema).nullable(),
+});
+export type ExportResult = z.infer<typeof exportResultSchema>;

@@ -1,0 +1,105 @@
+import { ActionIcon, Alert, Button, Tabs, Text, Tooltip } from '@mantine/core';
+import { IconCheck, IconCopy } from '@tabler/icons-react';
+import type { ReactElement } from 'react';
+
+import { exportSnippets } from '../../../contract/export-snippets.ts';
+import type { ExportResult } from '../../../contract/exports.ts';
+import { bytes, duration, fixed, perplexity } from '../../../contract/format.ts';
+import { measureKey } from '../../../contract/measure.ts';
+import type { Label } from '../../../contract/messages/labels.ts';
+import type { Report } from '../../../contract/report.ts';
+import { useCopy } from '../../copy.ts';
+import { useAct } from '../../queries.ts';
+import { Facts, type Fact } from '../../run/facts.tsx';
+import { useLabel } from '../../words.tsx';
+
+export interface WrittenProps {
+  /** The run's. */
+  readonly id: string;
+  readonly result: ExportResult;
+  readonly report: Report;
+}
+
+/** Where an export lies, what it measured, and how it is loaded. */
+export function Written({ id, result, report }: WrittenProps): ReactElement {
+  const t = useLabel();
+  const reveal = useAct('exports.reveal');
+  const { format, path } = result;
+  return (
+    <Alert
+      color="teal"
+      variant="light"
+      icon={<IconCheck />}
+      title={t('export.done')}
+      role="status"
+      className="format-written"
+    >
+      <p className="path">{path}</p>
+      <Facts rows={facts(result, report, t)} />
+      <Snippets result={result} />
+      <Button size="compact-xs" variant="default" onClick={() => reveal.mutate({ id, format })}>
+        {t('app.reveal')}
+      </Button>
+    </Alert>
+  );
+}
+
+function facts(
+  { bytes: size, bitsPerWeight, seconds, perplexity: measured }: ExportResult,
+  report: Report,
+  t: Label,
+): Fact[] {
+  return [
+    { name: t('models.size'), text: bytes(size) },
+    { name: t('export.bits-weight'), text: fixed(bitsPerWeight, 2) },
+    { name: t('field.time'), text: duration(seconds) },
+    ...(measured === null
+      ? [{ name: t('report.perplexity'), text: t('export.not-checked') }]
+      : measured.map((one) => ({
+          name: t('export.perplexity-file', { ...one }),
+          text: perplexityText(one, report, t),
+        }))),
+  ];
+}
+
+function perplexityText(one: NonNullable<ExportResult['perplexity']>[number], report: Report, t: Label): string {
+  const file = perplexity(one.perplexity);
+  const same = report.perplexity.find((entry) => measureKey(entry) === measureKey(one));
+  return same ? t('export.perplexity-run', { file, run: perplexity(same.compressed) }) : file;
+}
+
+function Snippets({ result: { format, path } }: { result: ExportResult }): ReactElement {
+  const t = useLabel();
+  const copy = useCopy();
+  const snippets = exportSnippets(format, path);
+  return (
+    <div className="snippets">
+      <Text size="sm" fw={600}>
+        {t('export.snippets')}
+      </Text>
+      <Tabs defaultValue={snippets[0]?.client ?? null} keepMounted={false}>
+        <Tabs.List>
+          {snippets.map(({ client }) => (
+            <Tabs.Tab key={client} value={client}>
+              {client}
+            </Tabs.Tab>
+          ))}
+        </Tabs.List>
+        {snippets.map(({ client, code }) => (
+          <Tabs.Panel key={client} value={client} className="snippet">
+            <pre tabIndex={0}>{code}</pre>
+            <Tooltip label={t('app.copy')}>
+              <ActionIcon
+                variant="default"
+                aria-label={t('export.copy-snippet', { client })}
+                onClick={() => copy(code)}
+              >
+                <IconCopy size={14} />
+              </ActionIcon>
+            </Tooltip>
+          </Tabs.Panel>
+        ))}
+      </Tabs>
+    </div>
+  );
+}

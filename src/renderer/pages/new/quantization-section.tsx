@@ -1,0 +1,173 @@
+import { ActionIcon, Button, Checkbox, Group, Input, SegmentedControl, Select, Text, TextInput } from '@mantine/core';
+import { IconPlus, IconX } from '@tabler/icons-react';
+import type { ReactElement } from 'react';
+
+import type { LabelKey } from '../../../contract/messages/labels.ts';
+import { bitWidths, groupSizes, type Bits } from '../../../contract/recipe.ts';
+import { Section } from '../../components/section.tsx';
+import { useLabel } from '../../words.tsx';
+import type { Draft } from './draft.ts';
+import { Field, useForm } from './form.tsx';
+import { exportLimits } from './quantization.ts';
+
+/** How the weights that are kept are stored, and what that excludes. */
+export function QuantizationSection(): ReactElement {
+  const t = useLabel();
+  const { draft, set } = useForm();
+  return (
+    <Section title={t('new.quantization')} text={t('new.quantization-text')}>
+      <Field name="bits" group {...(draft.bits !== null && { hint: t(`new.quantize.${draft.method}`) })}>
+        {() => (
+          <SegmentedControl
+            size="xs"
+            fullWidth
+            aria-label={t('new.bits')}
+            data={[{ value: 'off', label: t('new.bits-off') }, ...bitWidths.map(String)]}
+            value={String(draft.bits ?? 'off')}
+            onChange={(value) => set('bits', bitsOf(value))}
+          />
+        )}
+      </Field>
+      {draft.bits !== null && <Settings />}
+    </Section>
+  );
+}
+
+function bitsOf(value: string | null): Bits | null {
+  return bitWidths.find((bits) => String(bits) === value) ?? null;
+}
+
+const channel = 'channel';
+
+function Settings(): ReactElement {
+  const t = useLabel();
+  const { draft, set } = useForm();
+  const limits = exportLimits(draft);
+  return (
+    <>
+      <div className="field-row">
+        <Field name="groupSize" hint={t('new.group-text')}>
+          {(tied) => (
+            <Select
+              {...tied}
+              data={[
+                ...groupSizes.map((columns) => ({ value: String(columns), label: t('new.group-of', { columns }) })),
+                { value: channel, label: t('new.group-channel') },
+              ]}
+              value={String(draft.groupSize ?? channel)}
+              onChange={(value) => set('groupSize', groupSizes.find((size) => String(size) === value) ?? null)}
+              allowDeselect={false}
+            />
+          )}
+        </Field>
+        <Field name="codeRange" hint={t('new.code-range-text')}>
+          {(tied) => (
+            <Select
+              {...tied}
+              data={(['minmax', 'mse'] as const).map((value) => ({ value, label: t(`new.code-range.${value}`) }))}
+              value={draft.codeRange}
+              onChange={(value) => value && set('codeRange', value)}
+              allowDeselect={false}
+            />
+          )}
+        </Field>
+      </div>
+      <div className="field-row">
+        <Choice name="symmetric" text="new.symmetric-text" />
+        <Choice name="actOrder" text="new.act-order-text" />
+        <Choice name="staticGroups" text="new.static-groups-text" />
+      </div>
+      <Exceptions />
+      {limits.length > 0 && (
+        <Text size="xs" c="dimmed" role="status">
+          {[t('new.limits'), ...limits.map((limit) => t(`new.limit.${limit}`))].join(' ')}
+        </Text>
+      )}
+    </>
+  );
+}
+
+/** A setting that is on or off; `text` says what on means. */
+function Choice(props: { name: 'symmetric' | 'actOrder' | 'staticGroups'; text: LabelKey }): ReactElement {
+  const { name, text } = props;
+  const t = useLabel();
+  const { draft, set } = useForm();
+  return (
+    <Field name={name} group>
+      {({ error }) => (
+        <>
+          <Checkbox
+            size="xs"
+            label={t(text)}
+            checked={draft[name]}
+            onChange={(event) => set(name, event.currentTarget.checked)}
+          />
+          {error !== undefined && (
+            <Input.Error mt={4} role="alert">
+              {error}
+            </Input.Error>
+          )}
+        </>
+      )}
+    </Field>
+  );
+}
+
+const notQuantized = 'none';
+
+/** Patterns of layer names with their own bits, in the order in which they count. */
+function Exceptions(): ReactElement {
+  const t = useLabel();
+  const { draft, set } = useForm();
+  const { exceptions } = draft;
+  const change = (index: number, part: Partial<Draft['exceptions'][number]>): void =>
+    set(
+      'exceptions',
+      exceptions.map((exception, i) => (i === index ? { ...exception, ...part } : exception)),
+    );
+  return (
+    <Field name="exceptions" group hint={t('new.exceptions-text')}>
+      {({ error }) => (
+        <div className="exceptions">
+          {exceptions.map(({ layers, bits }, index) => (
+            <Group key={index} gap={6} wrap="nowrap">
+              <TextInput
+                className="exception-layers"
+                aria-label={t('new.exception-layers', { number: index + 1 })}
+                placeholder="*.layers.0.*"
+                value={layers}
+                onChange={(event) => change(index, { layers: event.currentTarget.value })}
+              />
+              <Select
+                w={140}
+                aria-label={t('new.exception-bits', { number: index + 1 })}
+                data={[
+                  { value: notQuantized, label: t('new.not-quantized') },
+                  ...bitWidths.map((width) => ({ value: String(width), label: t('new.bits-of', { bits: width }) })),
+                ]}
+                value={String(bits ?? notQuantized)}
+                onChange={(value) => change(index, { bits: bitsOf(value) })}
+                allowDeselect={false}
+              />
+              <ActionIcon
+                size="sm"
+                aria-label={t('new.exception-remove', { number: index + 1 })}
+                onClick={() => set('exceptions', exceptions.toSpliced(index, 1))}
+              >
+                <IconX size={14} />
+              </ActionIcon>
+            </Group>
+          ))}
+          <Button
+            variant="default"
+            leftSection={<IconPlus size={14} />}
+            onClick={() => set('exceptions', [...exceptions, { layers: '', bits: null }])}
+          >
+            {t('new.exception-add')}
+          </Button>
+          {error !== undefined && <Input.Error role="alert">{error}</Input.Error>}
+        </div>
+      )}
+    </Field>
+  );
+}

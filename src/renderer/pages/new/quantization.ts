@@ -1,0 +1,19 @@
+import type { Draft } from './draft.ts';
+
+/** Why a quantized run fits fewer formats: `new.limit.…`. */
+export type ExportLimit = 'scattered' | 'asymmetric' | 'few-bits';
+
+/** What the fields of quantization will keep from being exported; the export page has the reasons of each run. */
+export function exportLimits(draft: Draft): readonly ExportLimit[] {
+  const { bits, groupSize, symmetric, actOrder, staticGroups } = draft;
+  if (bits === null) return [];
+  return [
+    ...(actOrder && !staticGroups && groupSize !== null ? (['scattered'] as const) : []),
+    ...(!symmetric && prunes(draft) ? (['asymmetric'] as const) : []),
+    ...(bits < 4 ? (['few-bits'] as const) : []),
+  ];
+}
+
+function prunes({ pattern, targets }: Draft): boolean {
+  return pattern === 'nm' || /[1-9]/.test(targets);
+}
