@@ -11,6 +11,7 @@ pub mod pool;
 pub mod simd;
 pub mod solve;
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -21,6 +22,8 @@ use napi_derive::napi;
 use crate::error::Error as CoreError;
 use crate::linalg::{factor, gram};
 use crate::solve::mask::Pattern;
+use crate::solve::quantizer::{Quantization, Range as CoreRange};
+use crate::solve::target::Target;
 use crate::solve::weight::{Compressed, Storage as CoreStorage, Weight};
 use crate::solve::{magnitude, sparsegpt, spectrum, statistics, wanda};
 
@@ -227,11 +230,16 @@ impl ShardWriter {
         job(move || on_writer(&writer, |writer| writer.copy(&name, &checkpoint)))
     }
 
-    /// Writes a pruned layer as the tensor of this name; it must be the next one declared.
+    /// Writes a part of a compressed layer as the tensor of this name; it must be the next one declared.
     #[napi(ts_return_type = "Promise<void>")]
-    pub fn write(&self, name: String, layer: &CompressedLayer) -> AsyncTask<Job<()>> {
+    pub fn write(
+        &self,
+        name: String,
+        layer: &CompressedLayer,
+        #[napi(ts_arg_type = "'weight' | 'scales' | 'zeros' | 'g_idx'")] part: Part,
+    ) -> AsyncTask<Job<()>> {
         let (writer, layer) = (self.inner.clone(), layer.inner.clone());
-        job(move || on_writer(&writer, |writer| writer.write_bytes(&name, &layer.bytes)))
+        job(move || on_writer(&writer, |writer| writer.write_bytes(&name, &part_bytes(&layer, part)?)))
     }
 
     /// Makes the file durable and gives it its name.
@@ -249,6 +257,36 @@ impl ShardWriter {
     pub fn abandon(&self) {
         drop(self.inner.lock().expect("no holder panics").take());
     }
+}
+
+/// What a compressed layer is stored as: its weight; where it is quantized the scales (F16 [rows, groups]), the zero points
+/// (U8 [rows, groups]) and, where it is not column / group size, the group of each column (I32 [cols]).
+#[napi(string_enum)]
+pub enum Part {
+    #[napi(value = "weight")]
+    Weight,
+    #[napi(value = "scales")]
+    Scales,
+    #[napi(value = "zeros")]
+    Zeros,
+    #[napi(value = "g_idx")]
+    GroupOf,
+}
+
+fn part_bytes(layer: &Compressed, part: Part) -> error::Result<Cow<'_, [u8]>> {
+    let quantized = || {
+        let quantized = layer.quantization.as_ref();
+        quantized.ok_or_else(|| internal("the layer is not quantized"))
+    };
+    Ok(match part {
+        Part::Weight => Cow::Borrowed(&layer.bytes),
+        Part::Scales => Cow::Owned(quantized()?.scale_bytes()),
+        Part::Zeros => Cow::Borrowed(&quantized()?.zeros),
+        Part::GroupOf => {
+            let groups = quantized()?.group_of.iter().flatten();
+            Cow::Owned(groups.flat_map(|group| group.to_le_bytes()).collect())
+        }
+    })
 }
 
 fn on_writer(
@@ -402,15 +440,37 @@ impl Factor {
     }
 }
 
+/// In which order a layer's columns are compressed: as they are, or by descending diagonal of the Hessian.
+#[napi(string_enum = "kebab-case")]
+pub enum Order {
+    Natural,
+    ActOrder,
+}
+
+impl From<Order> for factor::Order {
+    fn from(order: Order) -> Self {
+        match order {
+            Order::Natural => Self::Natural,
+            Order::ActOrder => Self::Activity,
+        }
+    }
+}
+
 /// Factors H = scale * gram (scale = 2 / sequences) and frees the Gram matrix, to which nothing can be added afterwards.
 /// Error factor.not-positive-definite {} after two retries.
 #[napi(ts_return_type = "Promise<Factor>")]
-pub fn factorize(gram: &Gram, scale: f64, percdamp: f64, control: &Control) -> AsyncTask<Job<Factor>> {
+pub fn factorize(
+    gram: &Gram,
+    scale: f64,
+    percdamp: f64,
+    #[napi(ts_arg_type = "'natural' | 'act-order'")] order: Order,
+    control: &Control,
+) -> AsyncTask<Job<Factor>> {
     let (gram, control) = (gram.inner.clone(), control.inner.clone());
     job(move || {
         let gram = gram.lock().expect("no holder panics").take();
         let gram = gram.ok_or_else(|| internal("the Gram matrix has been factored"))?;
-        let inner = Arc::new(factor::factorize(gram, scale, percdamp, &control)?);
+        let inner = Arc::new(factor::factorize(gram, scale, percdamp, order.into(), &control)?);
         Ok(Factor { inner })
     })
 }
@@ -494,6 +554,7 @@ pub enum Method {
     Magnitude,
 }
 
+#[derive(Clone, Copy)]
 #[napi(string_enum)]
 pub enum Storage {
     F32,
@@ -511,7 +572,27 @@ impl From<Storage> for CoreStorage {
     }
 }
 
-/// Either `sparsity` (0 to 1) or `n` pruned of every `m`.
+#[derive(Clone, Copy)]
+#[napi(string_enum = "lowercase")]
+pub enum Range {
+    Minmax,
+    Mse,
+}
+
+/// How the weights that are kept are quantized (docs/method.md, section 4).
+#[napi(object)]
+pub struct QuantizationOptions {
+    /// 1 to 8
+    pub bits: u32,
+    /// Columns of a row that share a scale; left out: the whole row.
+    pub group_size: Option<u32>,
+    pub symmetric: bool,
+    pub static_groups: bool,
+    #[napi(ts_type = "'minmax' | 'mse'")]
+    pub range: Range,
+}
+
+/// Either `sparsity` (0 to 1) or `n` pruned of every `m`; without `quantization` kept weights are only rounded to `storage`.
 #[napi(object)]
 pub struct PruneOptions {
     #[napi(ts_type = "'sparsegpt' | 'wanda' | 'magnitude'")]
@@ -521,9 +602,25 @@ pub struct PruneOptions {
     pub m: Option<u32>,
     #[napi(ts_type = "'F32' | 'F16' | 'BF16'")]
     pub storage: Storage,
+    pub quantization: Option<QuantizationOptions>,
 }
 
 impl PruneOptions {
+    /// What a layer of `cols` columns is compressed to.
+    fn target(&self, cols: usize) -> error::Result<Target> {
+        let pattern = self.pattern(cols)?;
+        let storage = self.storage.into();
+        let quantization = self
+            .quantization
+            .as_ref()
+            .map(|options| options.quantization(cols, storage));
+        Ok(Target {
+            pattern,
+            storage,
+            quantization: quantization.transpose()?,
+        })
+    }
+
     fn pattern(&self, cols: usize) -> error::Result<Pattern> {
         match (self.sparsity, self.n, self.m) {
             (Some(sparsity), None, None) if (0.0..=1.0).contains(&sparsity) => Ok(Pattern::Sparsity(sparsity)),
@@ -538,7 +635,32 @@ impl PruneOptions {
     }
 }
 
-/// Prunes one layer; `factor` (that of its input) may be null for magnitude. Error numeric.not-finite {row}: of the weight.
+impl QuantizationOptions {
+    fn quantization(&self, cols: usize, storage: CoreStorage) -> error::Result<Quantization> {
+        let group = self.group_size.map_or(cols, |size| (size as usize).min(cols));
+        if !(1..=8).contains(&self.bits) || group == 0 {
+            return Err(internal("quantization takes 1 to 8 bits and groups of columns"));
+        }
+        Ok(Quantization {
+            bits: self.bits,
+            group,
+            symmetric: self.symmetric,
+            static_groups: self.static_groups,
+            range: match self.range {
+                Range::Minmax => CoreRange::MinMax,
+                Range::Mse => CoreRange::Mse,
+            },
+            // Scales are stored in float16 whatever the weights are.
+            scales: if storage == CoreStorage::BF16 {
+                CoreStorage::BF16
+            } else {
+                CoreStorage::F16
+            },
+        })
+    }
+}
+
+/// Compresses one layer; `factor` (that of its input) may be null for magnitude. Error numeric.not-finite {row}: of the weight.
 #[napi(ts_return_type = "Promise<CompressedLayer>")]
 pub fn prune(
     checkpoint: &Checkpoint,
@@ -551,19 +673,23 @@ pub fn prune(
     let (checkpoint, control) = (checkpoint.inner.clone(), control.inner.clone());
     job(move || {
         let weight = weight(&checkpoint, &name)?;
-        let pattern = options.pattern(weight.cols)?;
-        let storage = options.storage.into();
+        let target = options.target(weight.cols)?;
+        let is_ordered = factor.as_ref().is_some_and(|factor| factor.order.is_some());
+        if is_ordered && matches!(target.pattern, Pattern::NofM { .. }) {
+            return Err(internal("n of every m are neighbours in the order of the sweep"));
+        }
         let needed = || factor.as_deref().ok_or_else(|| internal("this method needs a factor"));
         let inner = match options.method {
-            Method::Sparsegpt => sparsegpt::sparsegpt(weight, needed()?, pattern, storage, &control)?,
-            Method::Wanda => wanda::wanda(weight, needed()?, pattern, storage, &control)?,
-            Method::Magnitude => magnitude::magnitude(weight, factor.as_deref(), pattern, storage, &control)?,
+            Method::Sparsegpt => sparsegpt::sparsegpt(weight, needed()?, &target, &control)?,
+            Method::Wanda => wanda::wanda(weight, needed()?, &target, &control)?,
+            Method::Magnitude => magnitude::magnitude(weight, factor.as_deref(), &target, &control)?,
         };
         Ok(CompressedLayer { inner: Arc::new(inner) })
     })
 }
 
-/// A pruned weight [rows, cols] in the bytes that it is stored in.
+/// A compressed weight [rows, cols] in the bytes that it is stored in, with the scales and zero points of its codes where it is
+/// quantized.
 #[napi]
 pub struct CompressedLayer {
     inner: Arc<Compressed>,

@@ -21,14 +21,24 @@ const PANEL: usize = 128;
 /// Rows and columns of a task.
 const TILE: usize = 256;
 
-/// U, upper triangular, with Uᵀ U = H⁻¹ of the damped Hessian H.
+/// In which order the columns are swept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    Natural,
+    /// By descending diagonal of the Hessian, dead columns counted as 1; of equals the one further left first.
+    Activity,
+}
+
+/// U, upper triangular, with Uᵀ U = H⁻¹ of the damped Hessian H, whose rows and columns stand in the order of the sweep.
 #[derive(Default)]
 pub struct Factor {
     pub cols: usize,
     /// U [cols, cols] row-major, zeros below the diagonal.
     pub u: Vec<f32>,
-    /// The diagonal of the undamped Hessian, zero where the column is dead.
+    /// The diagonal of the undamped Hessian, zero where the column is dead; the layer's columns as they are.
     pub hessian_diagonal: Vec<f32>,
+    /// The layer's column that comes first in the sweep, second ..; None: as they are.
+    pub order: Option<Vec<u32>>,
     /// What was added to the diagonal: λ.
     pub damping: f64,
     /// How often the damping had to be multiplied by 10.
@@ -50,24 +60,25 @@ impl Factor {
     }
 
     pub fn bytes(&self) -> usize {
-        (self.u.len() + self.hessian_diagonal.len()) * size_of::<f32>()
+        (self.u.len() + self.hessian_diagonal.len() + self.order.as_ref().map_or(0, Vec::len)) * size_of::<f32>()
     }
 }
 
 /// Factors H = scale * gram (scale = 2 / sequences), damped with `percdamp` times the mean of its diagonal, and ten times that twice
 /// over if need be, but never more than the mean. Errors: `NotPositiveDefinite`, `Cancelled`.
-pub fn factorize(gram: Gram, scale: f64, percdamp: f64, control: &Control) -> Result<Factor> {
+pub fn factorize(gram: Gram, scale: f64, percdamp: f64, order: Order, control: &Control) -> Result<Factor> {
     let n = gram.cols();
     let hessian_diagonal: Vec<f32> = (0..n).map(|j| (scale * gram.get(j, j)) as f32).collect();
     let alive = |h: f32| if h == 0.0 { 1.0 } else { h as f64 };
     let mean = hessian_diagonal.iter().map(|&h| alive(h)).sum::<f64>() / n as f64;
+    let order = (order == Order::Activity).then(|| by_activity(&hessian_diagonal));
     control.begin(2 * work(n) + 1)?;
     for (retries, share) in [percdamp, percdamp * 10.0, percdamp * 100.0].into_iter().enumerate() {
         if retries > 0 && share > 1.0 {
             break;
         }
         let damping = share * mean;
-        let mut a = reversed_hessian(&gram, scale, damping, control)?;
+        let mut a = reversed_hessian(&gram, order.as_deref(), scale, damping, control)?;
         if cholesky(MatMut::from_row_major_slice_mut(&mut a, n, n), control)? {
             drop(gram);
             invert(MatMut::from_row_major_slice_mut(&mut a, n, n), control)?;
@@ -77,6 +88,7 @@ pub fn factorize(gram: Gram, scale: f64, percdamp: f64, control: &Control) -> Re
                 cols: n,
                 u: a,
                 hessian_diagonal,
+                order,
                 damping,
                 retries: retries as u32,
             });
@@ -95,19 +107,45 @@ fn work(n: usize) -> u64 {
         .sum()
 }
 
-/// The damped Hessian with rows and columns in reverse order: [n, n] row-major, lower triangle, zeros above the diagonal.
-fn reversed_hessian(gram: &Gram, scale: f64, damping: f64, control: &Control) -> Result<Vec<f32>> {
+/// The columns by descending diagonal of the Hessian.
+fn by_activity(hessian_diagonal: &[f32]) -> Vec<u32> {
+    let activity = |&col: &u32| match hessian_diagonal[col as usize] {
+        0.0 => 1.0,
+        h => h,
+    };
+    let mut order: Vec<u32> = (0..hessian_diagonal.len() as u32).collect();
+    order.sort_by(|a, b| activity(b).total_cmp(&activity(a)));
+    order
+}
+
+/// The damped Hessian with rows and columns in the reverse of the sweep's order: [n, n] row-major, lower triangle, zeros above the
+/// diagonal.
+fn reversed_hessian(
+    gram: &Gram,
+    order: Option<&[u32]>,
+    scale: f64,
+    damping: f64,
+    control: &Control,
+) -> Result<Vec<f32>> {
     let n = gram.cols();
     let mut a = zeros(n * n, control)?;
     a.par_chunks_mut(n).enumerate().try_for_each(|(i, row)| {
-        for (entry, sum) in row[..=i].iter_mut().rev().zip(gram.column(n - 1 - i)) {
-            *entry = (scale * sum) as f32;
+        match order {
+            None => {
+                for (entry, sum) in row[..=i].iter_mut().rev().zip(gram.column(n - 1 - i)) {
+                    *entry = (scale * sum) as f32;
+                }
+            }
+            Some(order) => {
+                let col = order[n - 1 - i] as usize;
+                for (entry, &other) in row[..=i].iter_mut().rev().zip(&order[n - 1 - i..]) {
+                    let other = other as usize;
+                    *entry = (scale * gram.get(col.max(other), col.min(other))) as f32;
+                }
+            }
         }
-        let diagonal = if row[i] == 0.0 {
-            1.0
-        } else {
-            scale * gram.get(n - 1 - i, n - 1 - i)
-        };
+        let col = order.map_or(n - 1 - i, |order| order[n - 1 - i] as usize);
+        let diagonal = if row[i] == 0.0 { 1.0 } else { scale * gram.get(col, col) };
         row[i] = (diagonal + damping) as f32;
         control.check()
     })?;

@@ -1,4 +1,4 @@
-use super::factor::{Factor, factorize};
+use super::factor::{Factor, Order, factorize};
 use super::gram::Gram;
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -51,7 +51,7 @@ pub fn gram_of(cols: usize, x: &[f32]) -> Gram {
 }
 
 fn factor_of(gram: Gram, scale: f64, percdamp: f64) -> Result<Factor> {
-    factorize(gram, scale, percdamp, &Control::default())
+    factorize(gram, scale, percdamp, Order::Natural, &Control::default())
 }
 
 /// xᵀ x in float64, entry by entry.
@@ -225,7 +225,7 @@ fn progress_ends_at_one() {
     let mut gram = Gram::new(700);
     gram.add(&x, &control).unwrap();
     assert_eq!(control.progress(), 1.0);
-    factorize(gram, 1.0, 0.01, &control).unwrap();
+    factorize(gram, 1.0, 0.01, Order::Natural, &control).unwrap();
     assert_eq!(control.progress(), 1.0);
 }
 
@@ -270,6 +270,6 @@ fn gram_and_factor_stop_within_100_ms() {
                 .take()
                 .unwrap_or_else(|| Gram::from_dense(cols, &identity))
         };
-        assert_stops_within_100_ms(wait, |control| factorize(take(), 1.0, 0.01, control));
+        assert_stops_within_100_ms(wait, |control| factorize(take(), 1.0, 0.01, Order::Natural, control));
     }
 }

@@ -2,8 +2,9 @@
 
 use super::mask::{Pattern, mark_row, threshold};
 use super::sweep::work;
+use super::target::Target;
 use super::wanda::{prune_rows, with_error};
-use super::weight::{Compressed, Storage, Weight};
+use super::weight::{Compressed, Weight};
 use crate::control::Control;
 use crate::error::Result;
 use crate::linalg::factor::Factor;
@@ -13,13 +14,8 @@ const PANEL: usize = 64;
 
 /// Prunes a layer by magnitude: all up to the entry of rank min(floor(sparsity * N), N - 1) over the whole layer, or in each row n of
 /// every m. The error is known only where a factor is given. Errors: `NotFinite`, `Cancelled`.
-pub fn magnitude(
-    weight: Weight,
-    factor: Option<&Factor>,
-    pattern: Pattern,
-    storage: Storage,
-    control: &Control,
-) -> Result<Compressed> {
+pub fn magnitude(weight: Weight, factor: Option<&Factor>, target: &Target, control: &Control) -> Result<Compressed> {
+    let pattern = target.pattern;
     control.begin(if factor.is_some() { 2 * work(weight.cols) } else { 1 })?;
     let limit = match pattern {
         Pattern::Sparsity(sparsity) => layer_threshold(weight, sparsity, control)?,
@@ -32,7 +28,7 @@ pub fn magnitude(
             mark_row(pattern, &scores, &mut Vec::new(), marks);
         }
     };
-    let pruned = prune_rows(weight, storage, mark, control)?;
+    let pruned = prune_rows(weight, factor, target, mark, control)?;
     match factor {
         Some(factor) => with_error(pruned, weight, factor, control),
         None => Ok(pruned),

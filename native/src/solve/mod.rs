@@ -1,10 +1,13 @@
+pub mod columns;
 pub mod lanes;
 pub mod magnitude;
 pub mod mask;
+pub mod quantizer;
 pub mod sparsegpt;
 pub mod spectrum;
 pub mod statistics;
 pub mod sweep;
+pub mod target;
 pub mod wanda;
 pub mod weight;
 

@@ -1,48 +1,68 @@
 //! SparseGPT (method.md, section 3), and the energies that all methods' errors are measured by.
 
+use super::columns::Columns;
 use super::mask::Pattern;
-use super::sweep::{Columns, sweep, work};
+use super::quantizer::Grids;
+use super::sweep::{Sweep, sweep, work};
+use super::target::Target;
 use super::weight::{Compressed, Storage, Weight};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::linalg::buffer::zeros;
 use crate::linalg::factor::Factor;
 
-/// Prunes a layer by SparseGPT. Errors: `NotFinite` with the first row where the result is not, `Cancelled`.
-pub fn sparsegpt(
-    weight: Weight,
-    factor: &Factor,
-    pattern: Pattern,
-    storage: Storage,
-    control: &Control,
-) -> Result<Compressed> {
+/// Prunes a layer by SparseGPT and quantizes what is kept by OPTQ, in one sweep. Errors: `NotFinite` with the first row where the
+/// result is not, `Cancelled`.
+pub fn sparsegpt(weight: Weight, factor: &Factor, target: &Target, control: &Control) -> Result<Compressed> {
     assert_eq!(weight.cols, factor.cols, "the factor is that of the layer's input");
+    let &Target {
+        pattern,
+        storage,
+        quantization,
+    } = target;
     control.begin(2 * work(weight.cols))?;
     let read = |row: usize, values: &mut [f32]| read_live(weight, factor, row, values);
     let energy = output_energy(weight.rows, factor, read, control)?;
     let mut w = Columns::from_rows(weight.rows, weight.cols, read, control)?;
-    let squares = sweep(&mut w, factor, pattern, storage, control)?;
+    let order = factor.order.as_deref();
+    let grids = quantization.map(|quantization| Grids::new(&w, order, quantization, control));
+    let mut grids = grids.transpose()?;
+    let rule = Sweep {
+        factor,
+        pattern,
+        storage,
+    };
+    let squares = sweep(&mut w, &rule, grids.as_mut(), control)?;
     let (compressed, distance) = finish(&w, weight, factor, storage, control)?;
     // W - Q = Err U and U H Uᵀ = 1, so ‖Err‖² is the damped tr(Δ H Δᵀ).
     let error = (squares - factor.damping * distance) / energy;
     Ok(Compressed {
         error: Some(error),
         loss: Some(squares / 2.0),
+        quantization: grids.map(|grids| grids.finish(order, control)).transpose()?,
         ..compressed
     })
 }
 
-/// Row `row` of a weight as all methods see it: zero where the input is dead.
+/// Row `row` of a weight as all methods see it: columns in the factor's order, zero where the input is dead.
 pub fn read_live(weight: Weight, factor: &Factor, row: usize, values: &mut [f32]) {
-    weight.read_row(row, values);
-    for (col, value) in values.iter_mut().enumerate() {
-        if factor.is_dead(col) {
-            *value = 0.0;
-        }
+    let live = |col: usize, value: f32| if factor.is_dead(col) { 0.0 } else { value };
+    let Some(order) = &factor.order else {
+        weight.read_row(row, values);
+        values
+            .iter_mut()
+            .enumerate()
+            .for_each(|(col, value)| *value = live(col, *value));
+        return;
+    };
+    let mut natural = vec![0f32; weight.cols];
+    weight.read_row(row, &mut natural);
+    for (value, &col) in values.iter_mut().zip(order) {
+        *value = live(col as usize, natural[col as usize]);
     }
 }
 
-/// tr(W H Wᵀ), H undamped, of a matrix W [rows, factor.cols] that is read row by row and zero in dead columns: the energy that it
+/// tr(W H Wᵀ), H undamped, of a matrix W [rows, factor.cols] that is read row by row as by `read_live`: the energy that it
 /// gives the layer's output over the calibration tokens. It is the squared error of a sweep that prunes everything.
 pub fn output_energy(
     rows: usize,
@@ -52,7 +72,12 @@ pub fn output_energy(
 ) -> Result<f64> {
     let mut w = Columns::from_rows(rows, factor.cols, read, control)?;
     let distance = w.squares();
-    let squares = sweep(&mut w, factor, Pattern::Sparsity(1.0), Storage::F32, control)?;
+    let everything = Sweep {
+        factor,
+        pattern: Pattern::Sparsity(1.0),
+        storage: Storage::F32,
+    };
+    let squares = sweep(&mut w, &everything, None, control)?;
     Ok(squares - factor.damping * distance)
 }
 
@@ -68,7 +93,12 @@ fn finish(
     let row_bytes = cols * storage.size();
     let mut bytes = zeros(rows * row_bytes, control)?;
     let finish_group = |first: usize, values: &[f32], bytes: &mut [u8]| {
-        storage.encode(values, bytes);
+        for (row, bytes) in values.chunks(cols).zip(bytes.chunks_mut(row_bytes)) {
+            match &factor.order {
+                Some(order) => storage.encode(&in_natural_order(row, order), bytes),
+                None => storage.encode(row, bytes),
+            }
+        }
         let mut original = vec![0f32; cols];
         let (mut zeros, mut distance, mut bad) = (0, 0.0, None);
         for (i, row) in values.chunks(cols).enumerate() {
@@ -94,9 +124,17 @@ fn finish(
             storage,
             bytes,
             zeros,
-            error: None,
-            loss: None,
+            ..Compressed::default()
         },
         distance,
     ))
+}
+
+/// A row whose value j belongs to column `order[j]`.
+fn in_natural_order(row: &[f32], order: &[u32]) -> Vec<f32> {
+    let mut natural = vec![0f32; row.len()];
+    row.iter()
+        .zip(order)
+        .for_each(|(&value, &col)| natural[col as usize] = value);
+    natural
 }

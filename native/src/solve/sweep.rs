@@ -6,12 +6,15 @@
 use faer::prelude::{MatMut, MatRef, Reborrow, ReborrowMut};
 use rayon::prelude::*;
 
-use super::lanes::{Keep, LANES, Lanes, count_before, keep_above, prune_column, saliencies, subtract_errors};
+use super::columns::{Columns, column, column_mut};
+use super::lanes::{
+    Keep, LANES, Lanes, count_before, keep_above, prune_column, quantize_column, saliencies, subtract_errors,
+};
 use super::mask::{Pattern, threshold};
+use super::quantizer::{Grid, Grids, GridsMut, Quantization, gather};
 use super::weight::Storage;
 use crate::control::Control;
 use crate::error::Result;
-use crate::linalg::buffer::zeros;
 use crate::linalg::factor::Factor;
 use crate::linalg::gemm::subtract_product;
 
@@ -25,137 +28,6 @@ const PANEL: usize = 128;
 const TILE: usize = 512;
 /// Columns whose errors are spread over the block at once.
 const STEP: usize = 8;
-
-/// A matrix column by column, its rows filled up with zeros to a multiple of `LANES`.
-pub struct Columns {
-    pub rows: usize,
-    pub cols: usize,
-    padded: usize,
-    stride: usize,
-    values: Vec<f32>,
-}
-
-impl Columns {
-    pub fn zeros(rows: usize, cols: usize, control: &Control) -> Result<Self> {
-        let padded = rows.next_multiple_of(LANES);
-        // Neighbouring columns a multiple of 4 KiB apart would compete for the same lines of the cache.
-        let stride = padded + if padded.is_multiple_of(1024) { LANES } else { 0 };
-        let values = zeros(stride * cols, control)?;
-        Ok(Self {
-            rows,
-            cols,
-            padded,
-            stride,
-            values,
-        })
-    }
-
-    /// A matrix whose row i is what `read(i, row)` writes into `row` [cols]. Error: `Cancelled`.
-    pub fn from_rows(
-        rows: usize,
-        cols: usize,
-        read: impl Fn(usize, &mut [f32]) + Sync,
-        control: &Control,
-    ) -> Result<Self> {
-        let mut columns = Self::zeros(rows, cols, control)?;
-        let fill = |(group, lanes): (usize, MatMut<f32>)| {
-            let first = group * LANES;
-            let mut values = vec![0f32; LANES.min(rows - first) * cols];
-            for (i, row) in values.chunks_mut(cols).enumerate() {
-                read(first + i, row);
-            }
-            rows_to_columns(&values, lanes);
-            control.check()
-        };
-        let groups = columns.view_mut().par_row_chunks_mut(LANES);
-        groups.enumerate().try_for_each(fill)?;
-        Ok(columns)
-    }
-
-    /// Hands groups of up to `LANES` rows, row-major [group, cols], to `use_rows(first row, rows, out)` with each its share of `out`
-    /// (`size` elements a row), in parallel. Returns what it returned, in order. Error: `Cancelled`.
-    pub fn map_rows<T, R>(
-        &self,
-        out: &mut [T],
-        size: usize,
-        use_rows: impl Fn(usize, &[f32], &mut [T]) -> R + Sync,
-        control: &Control,
-    ) -> Result<Vec<R>>
-    where
-        T: Send,
-        R: Send,
-    {
-        let use_group = |(group, out): (usize, &mut [T])| {
-            control.check()?;
-            let first = group * LANES;
-            let count = LANES.min(self.rows - first);
-            let mut values = vec![0f32; count * self.cols];
-            columns_to_rows(self.view().subrows(first, count), &mut values);
-            Ok(use_rows(first, &values, out))
-        };
-        out.par_chunks_mut(LANES * size).enumerate().map(use_group).collect()
-    }
-
-    /// The sum of all values' squares.
-    pub fn squares(&self) -> f64 {
-        let of_column = |column: &[f32]| column.iter().map(|&w| w as f64 * w as f64).sum::<f64>();
-        self.values
-            .par_chunks(self.stride)
-            .map(of_column)
-            .collect::<Vec<f64>>()
-            .iter()
-            .sum()
-    }
-
-    fn view(&self) -> MatRef<'_, f32> {
-        MatRef::from_column_major_slice_with_stride(&self.values, self.padded, self.cols, self.stride)
-    }
-
-    fn view_mut(&mut self) -> MatMut<'_, f32> {
-        MatMut::from_column_major_slice_with_stride_mut(&mut self.values, self.padded, self.cols, self.stride)
-    }
-}
-
-/// Columns turned into rows, or back, at once: whole lines of the cache, however far apart the rows lie.
-const SQUARE: usize = 16;
-
-/// Copies up to `LANES` rows [rows, cols] into a column-major matrix of at least as many.
-fn rows_to_columns(rows: &[f32], mut to: MatMut<f32>) {
-    let cols = to.ncols();
-    for left in (0..cols).step_by(SQUARE) {
-        let width = SQUARE.min(cols - left);
-        let mut square = [[0f32; SQUARE]; LANES];
-        for (square, row) in square.iter_mut().zip(rows.chunks(cols)) {
-            square[..width].copy_from_slice(&row[left..left + width]);
-        }
-        for j in 0..width {
-            let column = column_mut(to.rb_mut(), left + j);
-            column
-                .iter_mut()
-                .zip(&square)
-                .for_each(|(value, square)| *value = square[j]);
-        }
-    }
-}
-
-/// Copies a column-major matrix of up to `LANES` rows into `rows` [rows, cols].
-fn columns_to_rows(from: MatRef<f32>, rows: &mut [f32]) {
-    let cols = from.ncols();
-    for left in (0..cols).step_by(SQUARE) {
-        let width = SQUARE.min(cols - left);
-        let mut square = [[0f32; SQUARE]; LANES];
-        for j in 0..width {
-            let column = column(from, left + j, 0, from.nrows());
-            square
-                .iter_mut()
-                .zip(column)
-                .for_each(|(square, &value)| square[j] = value);
-        }
-        for (square, row) in square.iter().zip(rows.chunks_mut(cols)) {
-            row[left..left + width].copy_from_slice(&square[..width]);
-        }
-    }
-}
 
 /// Columns of a block: as near to 128 as groups of m allow.
 fn block_width(pattern: Pattern) -> usize {
@@ -171,35 +43,40 @@ pub fn work(cols: usize) -> u64 {
     cols * (cols + 1) / 2
 }
 
-/// Prunes `w` [rows, cols] by `pattern` and overwrites it with the result, kept weights rounded to `storage` before their error is
-/// spread. Returns ‖Err‖², Err = (w - q) / U_jj with w as it stood when its column was pruned; so Err U = W - Q.
-pub fn sweep(w: &mut Columns, factor: &Factor, pattern: Pattern, storage: Storage, control: &Control) -> Result<f64> {
-    let block = block_width(pattern);
+/// What a sweep makes of the weights.
+pub struct Sweep<'a> {
+    pub factor: &'a Factor,
+    pub pattern: Pattern,
+    /// Kept weights are rounded to it before their error is spread.
+    pub storage: Storage,
+}
+
+/// Prunes `w` [rows, cols], columns in the factor's order, and quantizes what is kept where there are `grids`; overwrites it with
+/// the result. Returns ‖Err‖², Err = (w - q) / U_jj with w as it stood when its column was pruned; so Err U = W - Q.
+pub fn sweep(w: &mut Columns, sweep: &Sweep, mut grids: Option<&mut Grids>, control: &Control) -> Result<f64> {
+    let block = block_width(sweep.pattern);
     let span = (SPAN / block).max(1) * block;
     let mut errors = Columns::zeros(w.rows, span.min(w.cols), control)?;
     let (rows, cols) = (w.rows, w.cols);
     let mut squares = 0.0;
     for start in (0..cols).step_by(span) {
         let end = (start + span).min(cols);
+        // A group that starts in the span may end after it: until there each block's errors are spread at once.
+        let reach = grids.as_ref().map_or(end, |grids| grids.reach(end));
         let mut w = w.view_mut().subcols_mut(start, cols - start);
         for first in (start..end).step_by(block) {
             let width = block.min(end - first);
-            let here = w.rb_mut().subcols_mut(first - start, end - first);
+            let here = w.rb_mut().subcols_mut(first - start, reach - first);
             let errors = errors.view_mut().subcols_mut(first - start, width);
-            squares += sweep_block(
-                here,
-                errors,
-                rows,
-                &Block::new(factor, first, width, pattern, storage),
-                control,
-            )?;
+            let block = Block::new(sweep, first, width, grids.as_deref());
+            squares += sweep_block(here, errors, grids.as_deref_mut(), rows, &block, control)?;
             control.advance(((first..first + width).map(|j| cols - j).sum::<usize>()) as u64)?;
         }
-        let (_, later) = w.split_at_col_mut(end - start);
+        let (_, later) = w.split_at_col_mut(reach - start);
         spread(
             later,
             errors.view().subcols(0, end - start),
-            factor.u().submatrix(start, end, end - start, cols - end),
+            sweep.factor.u().submatrix(start, reach, end - start, cols - reach),
             control,
         )?;
     }
@@ -230,10 +107,21 @@ struct Block<'a> {
     /// The block's U for every `step` rows together: [width / step, width, step].
     u: Vec<f32>,
     step: usize,
+    quantization: Option<Quantization>,
+    /// The group of each column, where there is a quantization.
+    group_of: Vec<u32>,
+    /// The groups whose grids are those of the weights at the start of the block: their numbers, and where they begin and end
+    /// (columns from the block's first, the end maybe behind the block).
+    starting: Vec<(usize, usize, usize)>,
 }
 
 impl<'a> Block<'a> {
-    fn new(factor: &'a Factor, first: usize, width: usize, pattern: Pattern, storage: Storage) -> Self {
+    fn new(sweep: &Sweep<'a>, first: usize, width: usize, grids: Option<&Grids>) -> Self {
+        let &Sweep {
+            factor,
+            pattern,
+            storage,
+        } = sweep;
         let step = match pattern {
             Pattern::Sparsity(_) => STEP,
             // A group of m starts where a step does: there its weights are up to date.
@@ -256,39 +144,75 @@ impl<'a> Block<'a> {
             diagonal,
             u,
             step,
+            quantization: grids.map(|grids| grids.quantization),
+            group_of: grids.map_or(Vec::new(), |grids| grids.group_of[first..first + width].to_vec()),
+            starting: grids.map_or(Vec::new(), |grids| grids.starting(first, width)),
         }
     }
 }
 
 /// Sweeps one block, `w` [padded rows, columns to the end of the span] of which the first `block.width` are the block; writes the
 /// block's errors, and spreads them over the rest of `w`. Returns ‖errors‖².
-fn sweep_block(w: MatMut<f32>, errors: MatMut<f32>, rows: usize, block: &Block, control: &Control) -> Result<f64> {
+fn sweep_block(
+    w: MatMut<f32>,
+    errors: MatMut<f32>,
+    grids: Option<&mut Grids>,
+    rows: usize,
+    block: &Block,
+    control: &Control,
+) -> Result<f64> {
     let limit = match block.pattern {
         Pattern::Sparsity(sparsity) if sparsity >= 1.0 => f32::INFINITY,
         Pattern::Sparsity(sparsity) => block_threshold(w.rb().subcols(0, block.width), rows, sparsity, block, control)?,
         Pattern::NofM { .. } => -1.0,
     };
     let u = block.factor.u();
-    let sweep_panel = |(mut w, mut errors): (MatMut<f32>, MatMut<f32>)| {
-        let (mut here, later) = w.rb_mut().split_at_col_mut(block.width);
+    let sweep_panel = |((mut w, mut errors), mut grids): ((MatMut<f32>, MatMut<f32>), Option<GridsMut>)| {
         let mut group = Group::new(block.width);
         let mut squares = 0.0;
-        for top in (0..here.nrows()).step_by(LANES) {
-            group.load(here.rb().subrows(top, LANES));
-            sweep_group(&mut group, block, limit);
-            store(here.rb_mut().subrows_mut(top, LANES), &group.w);
+        for top in (0..w.nrows()).step_by(LANES) {
+            let rows = w.rb().subrows(top, LANES);
+            let mut grids = grids.as_mut().map(|grids| grids.lanes(top));
+            if let (Some(quantization), Some(grids)) = (&block.quantization, &mut grids) {
+                fit_starting(rows, block, quantization, grids, control)?;
+            }
+            group.load(rows);
+            sweep_group(&mut group, grids.as_ref(), block, limit);
+            store(w.rb_mut().subrows_mut(top, LANES), &group.w);
             store(errors.rb_mut().subrows_mut(top, LANES), &group.errors);
             squares += group.squares();
         }
+        let (_, later) = w.split_at_col_mut(block.width);
         let after = block.first + block.width;
         let u = u.submatrix(block.first, after, block.width, later.ncols());
         subtract_product(later, errors.rb(), u);
         control.check()?;
         Ok(squares)
     };
+    let count = w.nrows().div_ceil(PANEL);
+    let grids: Vec<Option<GridsMut>> = match grids {
+        Some(grids) => grids.panels(PANEL).into_iter().map(Some).collect(),
+        None => (0..count).map(|_| None).collect(),
+    };
     let panels = w.par_row_chunks_mut(PANEL).zip(errors.par_row_chunks_mut(PANEL));
-    let squares: Vec<f64> = panels.map(sweep_panel).collect::<Result<_>>()?;
+    let squares: Vec<f64> = panels.zip(grids).map(sweep_panel).collect::<Result<_>>()?;
     Ok(squares.iter().sum())
+}
+
+/// The grids of the groups that start in the block, for `LANES` rows of which nothing in the block has been swept.
+fn fit_starting(
+    w: MatRef<f32>,
+    block: &Block,
+    quantization: &Quantization,
+    grids: &mut GridsMut,
+    control: &Control,
+) -> Result<()> {
+    let mut columns = Vec::new();
+    for &(group, first, end) in &block.starting {
+        gather(w, first..end, &mut columns);
+        grids.set(group, &Grid::fit(&columns, quantization, control)?);
+    }
+    Ok(())
 }
 
 /// The score up to which the block's weights are pruned, by the saliency w² / U_jj².
@@ -303,19 +227,6 @@ fn block_threshold(w: MatRef<f32>, rows: usize, sparsity: f64, block: &Block, co
         }
         control.check()
     })
-}
-
-/// Rows `top..top + height` of column `j` of a column-major matrix.
-fn column(w: MatRef<'_, f32>, j: usize, top: usize, height: usize) -> &[f32] {
-    &w.col(j).try_as_col_major().expect("columns are contiguous").as_slice()[top..top + height]
-}
-
-/// Column `j` of a column-major matrix.
-fn column_mut(w: MatMut<'_, f32>, j: usize) -> &mut [f32] {
-    w.col_mut(j)
-        .try_as_col_major_mut()
-        .expect("columns are contiguous")
-        .as_slice_mut()
 }
 
 /// `LANES` rows of a block, one in each lane; a slot for each column.
@@ -362,7 +273,7 @@ fn store(mut to: MatMut<f32>, lanes: &[Lanes]) {
 }
 
 /// Sweeps one group of rows over the columns of a block, pruning what scores `limit` or less (or n of every m).
-fn sweep_group(group: &mut Group, block: &Block, limit: f32) {
+fn sweep_group(group: &mut Group, grids: Option<&GridsMut>, block: &Block, limit: f32) {
     if let Pattern::Sparsity(_) = block.pattern {
         for j in 0..block.width {
             saliencies(&group.w[j].0, block.diagonal[j], &mut group.scores[j].0);
@@ -370,14 +281,14 @@ fn sweep_group(group: &mut Group, block: &Block, limit: f32) {
         }
     }
     match block.step {
-        8 => sweep_steps::<8>(group, block),
-        4 => sweep_steps::<4>(group, block),
-        2 => sweep_steps::<2>(group, block),
-        _ => sweep_steps::<1>(group, block),
+        8 => sweep_steps::<8>(group, grids, block),
+        4 => sweep_steps::<4>(group, grids, block),
+        2 => sweep_steps::<2>(group, grids, block),
+        _ => sweep_steps::<1>(group, grids, block),
     }
 }
 
-fn sweep_steps<const STEP: usize>(group: &mut Group, block: &Block) {
+fn sweep_steps<const STEP: usize>(group: &mut Group, grids: Option<&GridsMut>, block: &Block) {
     let width = block.width;
     for (step, u) in block.u.chunks(width * STEP).enumerate() {
         let u = u.as_chunks::<STEP>().0;
@@ -389,13 +300,7 @@ fn sweep_steps<const STEP: usize>(group: &mut Group, block: &Block) {
             keep_largest(group, &block.diagonal, first, (first + m).min(width), n);
         }
         for j in first..last {
-            prune_column(
-                &mut group.w[j],
-                &group.keep[j],
-                block.diagonal[j],
-                block.storage,
-                &mut group.errors[j],
-            );
+            finish_column(group, grids, block, j);
             let s = j - first;
             for (w, u) in group.w[..last].iter_mut().zip(u).skip(j + 1) {
                 subtract_errors(std::slice::from_mut(w), &[group.errors[j]], &[[u[s]]]);
@@ -407,6 +312,26 @@ fn sweep_steps<const STEP: usize>(group: &mut Group, block: &Block) {
                 .expect("only the last step is shorter");
             subtract_errors(&mut group.w[last..], errors, &u[last..]);
         }
+    }
+}
+
+/// Replaces the weights of column `j` by what is stored of them, and sets their errors.
+fn finish_column(group: &mut Group, grids: Option<&GridsMut>, block: &Block, j: usize) {
+    let (w, keep, errors) = (&mut group.w[j], &group.keep[j], &mut group.errors[j]);
+    match (&block.quantization, grids) {
+        (Some(quantization), Some(grids)) => {
+            let grid = grids.get(block.group_of[j] as usize);
+            quantize_column(
+                w,
+                keep,
+                &grid,
+                quantization.most(),
+                block.diagonal[j],
+                block.storage,
+                errors,
+            );
+        }
+        _ => prune_column(w, keep, block.diagonal[j], block.storage, errors),
     }
 }
 

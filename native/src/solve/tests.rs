@@ -2,32 +2,43 @@ use std::path::Path;
 
 use super::magnitude::magnitude;
 use super::mask::Pattern;
+use super::quantizer::{Quantization, Range};
 use super::sparsegpt::sparsegpt;
 use super::spectrum::spectrum_alpha;
 use super::statistics::{layer_statistics, outliers};
+use super::target::Target;
 use super::wanda::wanda;
 use super::weight::{Compressed, Storage, Weight};
 use crate::checkpoint::Checkpoint;
 use crate::control::Control;
 use crate::error::Error;
-use crate::linalg::factor::{Factor, factorize};
+use crate::linalg::factor::{Factor, Order, factorize};
 use crate::linalg::gram::Gram;
 use crate::linalg::tests::{Noise, assert_stops_within_100_ms, gram_of, inputs, with_threads};
 
+/// A target without quantization.
+fn pruned(pattern: Pattern, storage: Storage) -> Target {
+    Target {
+        pattern,
+        storage,
+        quantization: None,
+    }
+}
+
 /// A layer with the Hessian of its input, and the factor of that.
-struct Layer {
-    rows: usize,
-    cols: usize,
-    w: Vec<f32>,
+pub(super) struct Layer {
+    pub rows: usize,
+    pub cols: usize,
+    pub w: Vec<f32>,
     bytes: Vec<u8>,
     /// Undamped, [cols, cols].
-    hessian: Vec<f32>,
-    factor: Factor,
+    pub hessian: Vec<f32>,
+    pub factor: Factor,
 }
 
 impl Layer {
-    fn new(rows: usize, cols: usize, w: Vec<f32>, hessian: Vec<f32>) -> Self {
-        let factor = factorize(Gram::from_dense(cols, &hessian), 1.0, 0.01, &Control::default()).unwrap();
+    pub fn new(rows: usize, cols: usize, w: Vec<f32>, hessian: Vec<f32>, order: Order) -> Self {
+        let factor = factorize(Gram::from_dense(cols, &hessian), 1.0, 0.01, order, &Control::default()).unwrap();
         let bytes = w.iter().flat_map(|w| w.to_le_bytes()).collect();
         Self {
             rows,
@@ -40,6 +51,10 @@ impl Layer {
     }
 
     fn random(rows: usize, cols: usize, dead: &[usize]) -> Self {
+        Self::ordered(rows, cols, dead, Order::Natural)
+    }
+
+    pub fn ordered(rows: usize, cols: usize, dead: &[usize], order: Order) -> Self {
         let gram = gram_of(cols, &inputs(2 * cols, cols, dead));
         let hessian = (0..cols * cols)
             .map(|k| (k / cols, k % cols))
@@ -48,10 +63,10 @@ impl Layer {
         let w = (0..rows * cols)
             .map(|_| (noise.next() + noise.next() + noise.next()) * 0.1)
             .collect();
-        Self::new(rows, cols, w, hessian.collect())
+        Self::new(rows, cols, w, hessian.collect(), order)
     }
 
-    fn weight(&self) -> Weight<'_> {
+    pub fn weight(&self) -> Weight<'_> {
         Weight {
             rows: self.rows,
             cols: self.cols,
@@ -61,7 +76,11 @@ impl Layer {
     }
 
     fn sparsegpt(&self, pattern: Pattern, storage: Storage) -> Compressed {
-        sparsegpt(self.weight(), &self.factor, pattern, storage, &Control::default()).unwrap()
+        self.compress(&pruned(pattern, storage))
+    }
+
+    pub fn compress(&self, target: &Target) -> Compressed {
+        sparsegpt(self.weight(), &self.factor, target, &Control::default()).unwrap()
     }
 
     /// tr(V H Vᵀ) of the undamped H in float64, product by product.
@@ -78,23 +97,23 @@ impl Layer {
         v.chunks(self.cols).map(row_energy).sum()
     }
 
-    fn relative_error(&self, q: &[f32]) -> f64 {
+    pub fn relative_error(&self, q: &[f32]) -> f64 {
         let dense: Vec<f64> = self.w.iter().map(|&w| w as f64).collect();
         let lost: Vec<f64> = self.w.iter().zip(q).map(|(&w, &q)| w as f64 - q as f64).collect();
         self.energy(&lost) / self.energy(&dense)
     }
 }
 
-fn distance(a: &[f32], b: &[f32]) -> f64 {
+pub(super) fn distance(a: &[f32], b: &[f32]) -> f64 {
     let squares: f64 = a.iter().zip(b).map(|(&a, &b)| (a as f64 - b as f64).powi(2)).sum();
     (squares / b.iter().map(|&b| (b as f64).powi(2)).sum::<f64>()).sqrt()
 }
 
-fn zeros(values: &[f32]) -> Vec<bool> {
+pub(super) fn zeros(values: &[f32]) -> Vec<bool> {
     values.iter().map(|&value| value == 0.0).collect()
 }
 
-fn close(a: f64, b: f64, bound: f64) -> bool {
+pub(super) fn close(a: f64, b: f64, bound: f64) -> bool {
     (a - b).abs() <= bound * b.abs()
 }
 
@@ -104,7 +123,7 @@ fn golden_vectors() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../test/fixtures/golden");
     let manifest = std::fs::read_to_string(folder.join("manifest.json")).unwrap();
     let entries: Vec<serde_json::Value> = serde_json::from_str(&manifest).unwrap();
-    assert_eq!(entries.len(), 6);
+    assert_eq!(entries.len(), 17);
     for entry in entries {
         let name = entry["name"].as_str().unwrap();
         let file = Checkpoint::open_file(&folder.join(name).with_extension("safetensors")).unwrap();
@@ -120,10 +139,24 @@ fn golden_vectors() {
                 n: number("n") as usize,
                 m: number("m") as usize,
             },
-            None => Pattern::Sparsity(number("sparsity")),
+            None => Pattern::Sparsity(entry["sparsity"].as_f64().unwrap_or(0.0)),
         };
-        let layer = Layer::new(rows, cols, read("weight"), read("hessian"));
-        let result = layer.sparsegpt(pattern, Storage::F32);
+        let is_set = |key: &str| entry[key].as_bool().unwrap_or(false);
+        let quantization = entry["bits"].as_u64().map(|bits| Quantization {
+            bits: bits as u32,
+            group: entry["group"].as_u64().map_or(cols, |group| group as usize),
+            symmetric: is_set("sym"),
+            static_groups: is_set("static"),
+            range: Range::MinMax,
+            scales: Storage::F32,
+        });
+        let order = if is_set("act") { Order::Activity } else { Order::Natural };
+        let layer = Layer::new(rows, cols, read("weight"), read("hessian"), order);
+        let result = layer.compress(&Target {
+            pattern,
+            storage: Storage::F32,
+            quantization,
+        });
         let (ours, expected) = (result.to_f32(), read("expected"));
         assert!(zeros(&ours) == zeros(&expected), "{name}: another mask");
         let off = distance(&ours, &expected);
@@ -250,8 +283,7 @@ fn dead_columns_are_zeroed_and_cost_nothing() {
         let result = method(
             layer.weight(),
             &layer.factor,
-            Pattern::Sparsity(0.5),
-            Storage::F32,
+            &pruned(Pattern::Sparsity(0.5), Storage::F32),
             &Control::default(),
         )
         .unwrap();
@@ -276,8 +308,7 @@ fn wanda_prunes_each_row_by_weight_times_norm() {
         let result = wanda(
             layer.weight(),
             &layer.factor,
-            pattern,
-            Storage::F32,
+            &pruned(pattern, Storage::F32),
             &Control::default(),
         )
         .unwrap();
@@ -297,8 +328,15 @@ fn wanda_prunes_each_row_by_weight_times_norm() {
 #[test]
 fn magnitude_prunes_the_layer_as_a_whole() {
     let layer = Layer::random(25, 90, &[]);
-    let prune =
-        |pattern, factor| magnitude(layer.weight(), factor, pattern, Storage::F32, &Control::default()).unwrap();
+    let prune = |pattern, factor| {
+        magnitude(
+            layer.weight(),
+            factor,
+            &pruned(pattern, Storage::F32),
+            &Control::default(),
+        )
+        .unwrap()
+    };
     let result = prune(Pattern::Sparsity(0.35), Some(&layer.factor));
     let mut sizes: Vec<f32> = layer.w.iter().map(|w| w.abs()).collect();
     sizes.sort_by(f32::total_cmp);
@@ -434,9 +472,9 @@ fn a_weight_that_is_not_finite_is_refused_by_its_row() {
     let refused = Err(Error::NotFinite { row: 23 });
     let half = Pattern::Sparsity(0.5);
     let found = [
-        sparsegpt(layer.weight(), &layer.factor, half, Storage::F32, &control),
-        wanda(layer.weight(), &layer.factor, half, Storage::F32, &control),
-        magnitude(layer.weight(), None, half, Storage::F16, &control),
+        sparsegpt(layer.weight(), &layer.factor, &pruned(half, Storage::F32), &control),
+        wanda(layer.weight(), &layer.factor, &pruned(half, Storage::F32), &control),
+        magnitude(layer.weight(), None, &pruned(half, Storage::F16), &control),
     ];
     found
         .into_iter()
@@ -453,6 +491,7 @@ fn all_stop_within_100_ms() {
         cols,
         u: identity,
         hessian_diagonal: vec![1.0; cols],
+        order: None,
         damping: 0.0,
         retries: 0,
     };
@@ -469,10 +508,16 @@ fn all_stop_within_100_ms() {
     };
     let half = Pattern::Sparsity(0.5);
     for wait in [5, 60, 150] {
-        assert_stops_within_100_ms(wait, |control| sparsegpt(weight, &factor, half, Storage::F16, control));
-        assert_stops_within_100_ms(wait, |control| wanda(weight, &factor, half, Storage::F16, control));
+        assert_stops_within_100_ms(wait, |control| {
+            sparsegpt(weight, &factor, &pruned(half, Storage::F16), control)
+        });
+        assert_stops_within_100_ms(wait, |control| {
+            wanda(weight, &factor, &pruned(half, Storage::F16), control)
+        });
     }
-    assert_stops_within_100_ms(5, |control| magnitude(weight, None, half, Storage::F16, control));
+    assert_stops_within_100_ms(5, |control| {
+        magnitude(weight, None, &pruned(half, Storage::F16), control)
+    });
     assert_stops_within_100_ms(5, |control| outliers(&[(weight, &factor); 4], 5.0, control));
     assert_stops_within_100_ms(20, |control| layer_statistics(weight, &factor, control));
     assert_stops_within_100_ms(200, |control| spectrum_alpha(weight, control));

@@ -3,6 +3,9 @@
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
+use super::lanes::LANES;
+use super::quantizer::{Grid, Quantization};
+
 /// The types a weight can be stored in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Storage {
@@ -139,6 +142,50 @@ pub struct Compressed {
     pub error: Option<f64>,
     /// Σ (w - q)² / U_jj² / 2, w as it stood when its column was pruned: the loss SparseGPT prints.
     pub loss: Option<f64>,
+    /// None where the weights that are kept are not quantized.
+    pub quantization: Option<Quantized>,
+}
+
+/// What turns a quantized layer's codes into its weights: scale * (q - zero), rounded to the type it is stored in.
+#[derive(Debug)]
+pub struct Quantized {
+    pub quantization: Quantization,
+    /// Groups in a row.
+    pub groups: usize,
+    /// [rows, groups] row-major
+    pub scales: Vec<f32>,
+    /// [rows, groups] row-major
+    pub zeros: Vec<u8>,
+    /// The group of each column; None where it is column / group size.
+    pub group_of: Option<Vec<u32>>,
+}
+
+impl Quantized {
+    /// Of a layer whose groups are neighbouring columns; `grids`: those of all groups, of 64 rows after the other.
+    pub fn from_grids<'a>(quantization: Quantization, rows: usize, grids: impl Iterator<Item = &'a [Grid]>) -> Self {
+        let (mut scales, mut zeros, mut groups) = (Vec::new(), Vec::new(), 0);
+        for grids in grids {
+            groups = grids.len();
+            for lane in 0..LANES.min(rows - scales.len() / groups) {
+                scales.extend(grids.iter().map(|grid| grid.scale.0[lane]));
+                zeros.extend(grids.iter().map(|grid| grid.zero.0[lane] as u8));
+            }
+        }
+        Self {
+            quantization,
+            groups,
+            scales,
+            zeros,
+            group_of: None,
+        }
+    }
+
+    /// The scales in float16, little-endian: exact, unless they were not rounded when they were made.
+    pub fn scale_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![0; self.scales.len() * Storage::F16.size()];
+        Storage::F16.encode(&self.scales, &mut bytes);
+        bytes
+    }
 }
 
 impl Compressed {
