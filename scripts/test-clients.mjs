@@ -17,9 +17,16 @@ const venv = 'build/clients/venv';
 const python = join(venv, windows ? 'Scripts/python.exe' : 'bin/python');
 
 const pythonClients = {
-  sources: ['test/clients/requirements.txt'],
+  sources: ['test/clients/python/requirements.txt'],
   outputs: [python],
   stamp: join(venv, '.made'),
+};
+
+/** The clients that know no OPT get a model of our own. */
+const llama = {
+  sources: ['test/clients/python/train_llama.py', 'test/clients/python/requirements.txt'],
+  outputs: ['build/clients/llama/model.safetensors'],
+  stamp: 'build/clients/llama/.made',
 };
 
 const steps = [
@@ -29,22 +36,30 @@ const steps = [
     run: () => make(pythonClients, installPythonClients),
   },
   {
-    isMissing: () => !dependenciesAreInstalled('test/clients'),
+    isMissing: () => !dependenciesAreInstalled('test/clients/node'),
     says: 'Installing the npm packages that load exports (about 560 MB) …',
-    run: () => npmCi('test/clients'),
+    run: () => npmCi('test/clients/node'),
+  },
+  {
+    isMissing: () => !isMade(llama),
+    says: 'Training a small LLaMA on the texts of the demo (about four minutes) …',
+    run: () => make(llama, trainLlama),
   },
 ];
 
 function installPythonClients() {
-  const pip = ['-m', 'pip', 'install', '--quiet', '--requirement', 'test/clients/requirements.txt'];
-  for (const [program, args] of [
-    [systemPython, ['-m', 'venv', venv]],
-    [join(root, python), pip],
-  ]) {
-    if (quietly(program, args, { cwd: root }).status !== 0) {
-      throw new SetUpError(`\`${program} ${args.join(' ')}\` failed (see above): check the network and try again.`);
-    }
-  }
+  mustSucceed(systemPython, ['-m', 'venv', venv]);
+  mustSucceed(join(root, python), ['-m', 'pip', 'install', '--quiet', '--requirement', pythonClients.sources[0]]);
+}
+
+function trainLlama() {
+  const folders = ['dist/resources/demo-texts/calibration', 'resources/demo-model', 'build/clients/llama'];
+  mustSucceed(join(root, python), [llama.sources[0], ...folders]);
+}
+
+function mustSucceed(program, args) {
+  if (quietly(program, args, { cwd: root }).status === 0) return;
+  throw new SetUpError(`\`${program} ${args.join(' ')}\` failed (see above): check the network and try again.`);
 }
 
 /** Why the tests cannot run on this machine; null where they can. */

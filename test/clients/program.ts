@@ -11,17 +11,18 @@ const env = {
   HF_HUB_OFFLINE: '1',
   CUDA_VISIBLE_DEVICES: '',
   PYTHONWARNINGS: 'ignore',
+  PYTHONDONTWRITEBYTECODE: '1',
   LC_ALL: 'C.UTF-8',
 };
 
-/** Runs a client of this folder, on the Python or the Node that it is for; its last line of output is JSON of this form. */
+/** Runs a client on the Python or the Node that it is for; its last line of output is JSON of this form. */
 export async function client<T extends z.ZodType>(
   file: `${string}.py` | `${string}.mjs`,
   args: readonly string[],
   form: T,
 ): Promise<z.infer<T>> {
-  const program = file.endsWith('.py') ? pythonOfClients() : process.execPath;
-  const lines = (await output(program, [`${folder}${file}`, ...args])).trimEnd().split('\n');
+  const [program, part] = file.endsWith('.py') ? [pythonOfClients(), 'python'] : [process.execPath, 'node'];
+  const lines = (await output(program, [`${folder}${part}/${file}`, ...args])).trimEnd().split('\n');
   return form.parse(JSON.parse(lines.at(-1) ?? ''));
 }
 
