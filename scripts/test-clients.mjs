@@ -42,7 +42,7 @@ const steps = [
   },
   {
     isMissing: () => !isMade(llama),
-    says: 'Training a small LLaMA on the texts of the demo (about four minutes) …',
+    says: 'Training a small LLaMA on the texts of the demo (about two minutes) …',
     run: () => make(llama, trainLlama),
   },
 ];

@@ -30,7 +30,7 @@ export default async function makeExports(): Promise<void> {
   for (const name of runNames) await makeRun(name);
 }
 
-async function writeSample(): Promise<void> {
+export async function writeSample(): Promise<void> {
   const tokenizer = await openTokenizer(runs[runNames[0] as RunName].model);
   const names = (await readdir(demoTexts.evaluation)).sort();
   const texts = await Promise.all(names.map((name) => readFile(join(demoTexts.evaluation, name), 'utf8')));

@@ -3,7 +3,7 @@
     python train_llama.py TEXTS TOKENIZER_FOLDER OUT
 
 TEXTS is a folder of .txt files, TOKENIZER_FOLDER a model's folder whose tokenizer it takes over. OUT becomes a model's folder:
-bfloat16, grouped-query attention, an untied head. About four minutes on two cores: it need not be good, but its
+bfloat16, grouped-query attention, an untied head. About two minutes on two cores: it need not be good, but its
 probabilities must be those of a language model, not of noise.
 """
 
@@ -17,7 +17,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
-STEPS, BATCH, SEQLEN = 300, 16, 128
+STEPS, BATCH, SEQLEN = 150, 16, 128
 
 
 def main(texts: Path, tokenizer: Path, out: Path) -> None:
