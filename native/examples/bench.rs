@@ -1,4 +1,4 @@
-//! Measures Gram, factor and sweep beside faer's product of matrices of the same size, in GFLOP/s, and prints JSON.
+//! Measures Gram, factor and sweeps beside faer's product of matrices of the same size, in GFLOP/s, and prints JSON.
 //! Usage: bench [threads...]; 1 and 2 by default.
 
 use std::time::Instant;
@@ -7,11 +7,13 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
 use serde_json::{Value, json};
 use tamis_native::control::Control;
-use tamis_native::linalg::factor::{Factor, factorize};
+use tamis_native::linalg::factor::{Factor, Order, factorize};
 use tamis_native::linalg::gram::Gram;
 use tamis_native::pool;
+use tamis_native::solve::columns::Columns;
 use tamis_native::solve::mask::Pattern;
-use tamis_native::solve::sweep::{Columns, sweep};
+use tamis_native::solve::quantizer::{Grids, Quantization, Range};
+use tamis_native::solve::sweep::{Sweep, sweep};
 use tamis_native::solve::weight::Storage;
 
 const SHAPES: [(usize, usize); 6] = [
@@ -75,22 +77,38 @@ fn measure(rows: usize, cols: usize, threads: usize) -> Value {
         let mut gram = Gram::new(cols);
         // As quick as can be: the damping makes it positive definite.
         gram.add(&x[..64 * cols], &control).unwrap();
-        let (seconds, factor) = timed(|| factorize(gram, 2.0 / 16.0, 0.01, &control).unwrap());
+        let (seconds, factor) = timed(|| factorize(gram, 2.0 / 16.0, 0.01, Order::Natural, &control).unwrap());
         factored = Some(factor);
         seconds
     });
     let factor = factored.expect("at least one run");
     let w = noise(rows * cols);
-    let sweep_seconds = best(|| {
-        let mut w = Columns::from_rows(
-            rows,
-            cols,
-            |i, row| row.copy_from_slice(&w[i * cols..(i + 1) * cols]),
-            &control,
-        )
-        .unwrap();
-        timed(|| sweep(&mut w, &factor, Pattern::Sparsity(0.7), Storage::F16, &control).unwrap()).0
-    });
+    let sweep_seconds = |sparsity: f64, quantization: Option<Quantization>| {
+        best(|| {
+            let read = |i: usize, row: &mut [f32]| row.copy_from_slice(&w[i * cols..(i + 1) * cols]);
+            let mut w = Columns::from_rows(rows, cols, read, &control).unwrap();
+            let rule = Sweep {
+                factor: &factor,
+                pattern: Pattern::Sparsity(sparsity),
+                storage: Storage::F16,
+            };
+            timed(|| {
+                let mut grids = quantization.map(|quantization| Grids::new(&w, None, quantization, &control).unwrap());
+                sweep(&mut w, &rule, grids.as_mut(), &control).unwrap()
+            })
+            .0
+        })
+    };
+    let quantization = |group: usize, range: Range| {
+        Some(Quantization {
+            bits: 4,
+            group: group.min(cols),
+            symmetric: true,
+            static_groups: false,
+            range,
+            scales: Storage::F16,
+        })
+    };
     let gram_gemm = gemm(cols, TOKENS, cols, threads);
     let factor_gemm = gemm(cols, cols, cols, threads);
     let sweep_gemm = gemm(rows, cols, cols, threads);
@@ -98,11 +116,22 @@ fn measure(rows: usize, cols: usize, threads: usize) -> Value {
         let rate = work / seconds / 1e9;
         json!({ "milliseconds": seconds * 1e3, "gflops": rate, "gemmGflops": gemm, "ratio": rate / gemm })
     };
+    let sweep_entry = |sparsity: f64, quantization: Option<Quantization>| {
+        entry(
+            (rows * cols * cols) as f64,
+            sweep_seconds(sparsity, quantization),
+            sweep_gemm,
+        )
+    };
     json!({
         "rows": rows, "cols": cols, "threads": threads,
         "gram": entry(full, gram_seconds, gram_gemm),
         "factor": entry(cubes * 2.0 / 3.0, factor_seconds, factor_gemm),
-        "sweep": entry((rows * cols * cols) as f64, sweep_seconds, sweep_gemm),
+        "sweep": sweep_entry(0.7, None),
+        "sweepInt4Group128": sweep_entry(0.0, quantization(128, Range::MinMax)),
+        "sweepInt4Channel": sweep_entry(0.0, quantization(cols, Range::MinMax)),
+        "sweepSparseInt4Group128": sweep_entry(0.7, quantization(128, Range::MinMax)),
+        "sweepInt4Group128Search": sweep_entry(0.0, quantization(128, Range::Mse)),
     })
 }
 

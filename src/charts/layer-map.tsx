@@ -2,13 +2,14 @@ import { scaleLinear } from 'd3-scale';
 import { memo, useMemo, type ReactElement } from 'react';
 
 import type { Locale } from '../contract/messages/index.ts';
-import { labels } from '../contract/messages/labels.ts';
+import { labels, type LabelKey } from '../contract/messages/labels.ts';
+import { bitWidths } from '../contract/recipe.ts';
 import { byBlock, columnsOf, extent, log10, type ChartLayer } from './data.ts';
 import { fixed, percent, significant } from '../contract/format.ts';
 import { Picture } from './frame.tsx';
 import { sequential, seriesStyle } from './palette.ts';
 
-export type LayerMapValue = 'sparsity' | 'error' | 'estimate' | 'group';
+export type LayerMapValue = 'sparsity' | 'bits' | 'error' | 'estimate' | 'group';
 
 interface Shade {
   readonly fill: string;
@@ -21,7 +22,9 @@ interface Reading {
   readonly of: (layer: ChartLayer) => number | null;
   readonly write: (value: number) => string;
   readonly shade: (value: number) => Shade;
-  /** Ends of the legend's bar with their labels; null for groups, which have swatches. */
+  /** What null means of a layer that is finished. */
+  readonly none: LabelKey;
+  /** Ends of the legend's bar with their labels; null for groups and bits, which have swatches. */
   readonly range: { readonly low: string; readonly high: string } | null;
 }
 
@@ -36,7 +39,7 @@ export type LayerMapRange = readonly [low: number, high: number];
 
 /** The ends that maps of these layers share, side by side; null for values whose scale is always the same. */
 export function layerMapRange(colourBy: LayerMapValue, layers: readonly ChartLayer[]): LayerMapRange | null {
-  if (colourBy === 'sparsity' || colourBy === 'group') return null;
+  if (colourBy === 'sparsity' || colourBy === 'group' || colourBy === 'bits') return null;
   return extent(layers.map((layer) => log10(layer[colourBy])));
 }
 
@@ -61,6 +64,8 @@ export function LayerMap(props: {
   const places = new Map(columns.map(({ type }, column) => [type, left + column * width]));
   const bottom = top + blocks.length * height;
   const name = t(`chart.layer-map.${colourBy}`);
+  const isInPart = colourBy === 'bits' && layers.some(({ bits, sparsity }) => bits === null && sparsity !== null);
+  const legend = isInPart ? `${name}; –: ${t('chart.not-quantized')}` : name;
   return (
     <Picture
       width={Math.max(320, left + columns.length * width + 8)}
@@ -95,7 +100,11 @@ export function LayerMap(props: {
         </g>
       ))}
       <g transform={`translate(${left} ${bottom + 14})`}>
-        {reading.range ? <Bar {...reading.range} title={name} /> : <Swatches layers={layers} title={name} />}
+        {reading.range ? (
+          <Bar {...reading.range} title={name} />
+        ) : (
+          <Swatches layers={layers} reading={reading} title={legend} />
+        )}
       </g>
     </Picture>
   );
@@ -104,21 +113,28 @@ export function LayerMap(props: {
 const unknown: Shade = { fill: 'none', text: 'currentColor' };
 
 function readingOf(name: LayerMapValue, low: number, high: number): Reading {
+  const none = 'chart.none';
   if (name === 'sparsity') {
     const range = { low: '0', high: '100' };
-    return { name, of: (layer) => layer.sparsity, write: (value) => percent(value, 1), shade: sequential, range };
+    const write = (value: number): string => percent(value, 1);
+    return { name, of: (layer) => layer.sparsity, write, shade: sequential, none, range };
   }
-  if (name === 'group') return { name, of: (layer) => layer.group, write: String, shade: seriesStyle, range: null };
+  if (name === 'group')
+    return { name, of: (layer) => layer.group, write: String, shade: seriesStyle, none, range: null };
+  if (name === 'bits') {
+    const shade = (bits: number): Shade => seriesStyle(bitWidths.findIndex((width) => width >= bits));
+    return { name, of: (layer) => layer.bits, write: String, shade, none: 'chart.not-quantized', range: null };
+  }
 
   const of = (layer: ChartLayer): number | null => layer[name];
   const place = scaleLinear([low, high === low ? low + 1 : high], [0, 1]);
   const shade = (value: number): Shade => sequential(value > 0 ? place(Math.log10(value)) : 0);
   if (name === 'error') {
     const range = { low: significant(10 ** low, 2), high: significant(10 ** high, 2) };
-    return { name, of, write: (value) => significant(value, 2), shade, range };
+    return { name, of, write: (value) => significant(value, 2), shade, none, range };
   }
   const write = (value: number): string => (value > 0 ? fixed(Math.log10(value), 2) : `−∞`);
-  return { name, of, write, shade, range: { low: fixed(low, 2), high: fixed(high, 2) } };
+  return { name, of, write, shade, none, range: { low: fixed(low, 2), high: fixed(high, 2) } };
 }
 
 interface CellProps {
@@ -136,9 +152,10 @@ const Cell = memo(function Cell({ layer, reading, x, width, height, locale }: Ce
   const value = reading.of(layer);
   const text = value === null ? null : reading.write(value);
   const shade = value === null ? unknown : reading.shade(value);
+  const none = t(layer.sparsity === null ? 'chart.none' : reading.none);
   return (
     <g data-layer={layer.name}>
-      <title>{`${layer.name}\n${t(`chart.layer-map.${reading.name}`)}: ${text ?? t('chart.none')}`}</title>
+      <title>{`${layer.name}\n${t(`chart.layer-map.${reading.name}`)}: ${text ?? none}`}</title>
       <rect
         x={x + 0.5}
         y={0.5}
@@ -181,17 +198,16 @@ const Bar = memo(function Bar({ low, high, title }: { low: string; high: string;
   );
 });
 
-function Swatches({ layers, title }: { layers: readonly ChartLayer[]; title: string }): ReactElement {
-  const groups = [...new Set(layers.map((layer) => layer.group).filter((group) => group !== null))].sort(
-    (a, b) => a - b,
-  );
+function Swatches(props: { layers: readonly ChartLayer[]; reading: Reading; title: string }): ReactElement {
+  const { layers, reading, title } = props;
+  const values = [...new Set(layers.map(reading.of).filter((value) => value !== null))].sort((a, b) => a - b);
   return (
     <g>
-      {groups.map((group, i) => (
-        <g key={group} transform={`translate(${(i % 20) * 22} 0)`}>
-          <rect width={18} height={12} y={-2} fill={seriesStyle(group).fill} />
-          <text x={9} y={4} dy="0.35em" textAnchor="middle" fontSize={9} fill={seriesStyle(group).text}>
-            {group}
+      {values.map((value, i) => (
+        <g key={value} transform={`translate(${(i % 20) * 22} 0)`}>
+          <rect width={18} height={12} y={-2} fill={reading.shade(value).fill} />
+          <text x={9} y={4} dy="0.35em" textAnchor="middle" fontSize={9} fill={reading.shade(value).text}>
+            {reading.write(value)}
           </text>
         </g>
       ))}

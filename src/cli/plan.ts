@@ -84,7 +84,7 @@ function describeNeeds({ memory, disk, size }: Plan): string[] {
   return [
     `Memory: ${bytes(memory.peakBytes)} in ${memory.stage}, the most of it (${bytes(memory.largestBytes)}) for ${holders[memory.largest]}; ${bytes(memory.freeBytes)} free`,
     `Disk:   ${bytes(disk.outputBytes)} for the model and ${bytes(disk.activationBytes)} for activations meanwhile, together ${bytes(disk.totalBytes)}${free}`,
-    `Size:   ${bytes(size.denseBytes)} as dense files, as before; its non-zero weights and a bit mask alone would take ${bytes(size.nonZeroBytes)}`,
+    `Size:   ${bytes(size.denseBytes)} as dense files, as before; packed, with a bit mask in place of the zeros, ${bytes(size.nonZeroBytes)}`,
     'Times are from a short measurement of this machine. Perplexities and estimates that an earlier run of the same model and data left are not measured again.',
   ];
 }

@@ -5,7 +5,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 
 import { TamisError } from '../contract/errors.ts';
 import { recipeOfFile } from '../contract/recipe-file.ts';
-import { devices, estimateKinds, methods, parseRecipe, type Recipe } from '../contract/recipe.ts';
+import { devices, estimateKinds, methods, parseRecipe, ranges, type Recipe } from '../contract/recipe.ts';
 
 /** Flags of a recipe's evaluation, the same for every command that evaluates. */
 export interface EvaluationFlags {
@@ -13,6 +13,11 @@ export interface EvaluationFlags {
   evaluationTokens?: string;
   windows?: number;
   seqlen?: number;
+}
+
+interface Exception {
+  readonly layers: string;
+  readonly bits: number | null;
 }
 
 /** One flag for each field of a recipe; what is not given stays as in the file, or takes its default. */
@@ -34,6 +39,13 @@ export interface RecipeFlags extends EvaluationFlags {
   epsilon?: number;
   beta?: number;
   sparsities?: string;
+  bits?: number;
+  groupSize?: number | 'channel';
+  symmetric?: true;
+  actOrder?: true;
+  staticGroups?: true;
+  quantizationRange?: string;
+  exception?: Exception[];
   percdamp?: number;
   calibration?: string[];
   calibrationTokens?: string;
@@ -58,6 +70,18 @@ function pattern(text: string): { n: number; m: number } {
   if (n === undefined || m === undefined)
     throw new InvalidArgumentError('Give it as n:m, n of every m pruned, e.g. 2:4.');
   return { n: Number(n), m: Number(m) };
+}
+
+function groupSize(text: string): number | 'channel' {
+  return text === 'channel' ? text : number(text);
+}
+
+/** One more exception, PATTERN=BITS; a pattern may hold an equals sign. */
+function exception(text: string, others: readonly Exception[] = []): Exception[] {
+  const [, layers, bits] = /^(.+)=(\d+|none)$/s.exec(text) ?? [];
+  if (layers === undefined || bits === undefined)
+    throw new InvalidArgumentError('Give it as PATTERN=BITS or PATTERN=none, e.g. "*.fc2=8".');
+  return [...others, { layers, bits: bits === 'none' ? null : Number(bits) }];
 }
 
 export function addDeviceOptions(command: Command): Command {
@@ -120,6 +144,25 @@ export function addRecipeOptions(command: Command): Command {
     .option('--epsilon <e>', 'alpha: range of the factors (default: 0.3)', number)
     .option('--beta <b>', 'atp: difference between blocks (default: half of its bound)', number)
     .option('--sparsities <file>', 'file: a JSON object from layer name to sparsity')
+    .option('--bits <n>', 'quantize the weights that are kept to 2, 3, 4 or 8 bits (default: not)', number)
+    .option(
+      '--group-size <n>',
+      'columns of a row that share a scale: 32, 64, 128, or channel for the whole row (default: 128)',
+      groupSize,
+    )
+    .option('--symmetric', 'quantize around zero, without stored zero points')
+    .option('--act-order', 'compress columns in the order of their activity on the calibration data')
+    .option('--static-groups', 'take all scales from the dense weights, before any is changed')
+    .addOption(
+      new Option('--quantization-range <kind>', 'range of a scale: whole, or least error (default: minmax)').choices(
+        ranges,
+      ),
+    )
+    .option(
+      '--exception <pattern=bits>',
+      'other bits, or none, for layers whose name matches, * for any characters; may be given again, the last that matches counts',
+      exception,
+    )
     .option('--percdamp <share>', "damping: share of the mean of the Hessian's diagonal (default: 0.01)", number)
     .option('--calibration <path...>', 'calibrate on these: .txt, .jsonl or .parquet files, or folders of them')
     .option(
@@ -152,6 +195,7 @@ export function recipeFrom(model: string | undefined, flags: RecipeFlags): Recip
       method: flags.method,
       percdamp: flags.percdamp,
     }),
+    ...quantizationFrom(flags, file['quantization']),
     ...defined({ seed: flags.seed, device: flags.device, threads: flags.threads, blocks: flags.blocks, scheduler }),
     calibration: merged(file['calibration'], calibrationFrom(flags)),
     evaluation: merged(file['evaluation'], evaluationFrom(flags)),
@@ -186,6 +230,20 @@ function schedulerFrom(flags: RecipeFlags, inFile: unknown): Json | undefined {
   if (flags.scheduler === undefined && Object.keys(fields).length === 0) return undefined;
   const kept = flags.scheduler === undefined && isJson(inFile) ? inFile : {};
   return { kind: flags.scheduler ?? 'kmeans', ...kept, ...fields };
+}
+
+function quantizationFrom(flags: RecipeFlags, inFile: unknown): Json {
+  const fields = defined({
+    bits: flags.bits,
+    groupSize: flags.groupSize === 'channel' ? null : flags.groupSize,
+    symmetric: flags.symmetric,
+    actOrder: flags.actOrder,
+    staticGroups: flags.staticGroups,
+    range: flags.quantizationRange,
+    exceptions: flags.exception,
+  });
+  if (Object.keys(fields).length === 0) return {};
+  return { quantization: { ...(isJson(inFile) ? inFile : {}), ...fields } };
 }
 
 function calibrationFrom({ calibration, calibrationTokens, sequences, calibrationSeqlen }: RecipeFlags): Json {

@@ -127,7 +127,7 @@ export const requests = {
   'runs.list': { input: runQuerySchema, output: runPageSchema },
   /** Finished runs among those that match, newest first, at most 2,000. */
   'runs.points': {
-    input: runQuerySchema.pick({ search: true, states: true, model: true }),
+    input: runQuerySchema.pick({ search: true, states: true, model: true, bits: true }),
     output: z.array(runPointSchema),
   },
   'runs.get': {

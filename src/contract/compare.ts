@@ -1,10 +1,11 @@
-import { bytes, duration, percent, perplexity } from './format.ts';
+import { bytes, duration, fixed, percent, perplexity } from './format.ts';
 import { labels, type Label, type LabelKey } from './messages/labels.ts';
 import { measureKey } from './measure.ts';
 import type { Locale } from './messages/index.ts';
 import type { MessageParams } from './errors.ts';
 import type { Report } from './report.ts';
-import { methodNames, patternWords, schedulerWords, totalSeconds } from './words.ts';
+import { keptBits, packedSize } from './size.ts';
+import { methodNames, patternWords, quantizationWords, schedulerWords, totalSeconds } from './words.ts';
 
 /** `value` as measured, null where a run has none; `text` as it is shown. */
 export interface ComparisonCell {
@@ -47,11 +48,19 @@ export function compareTable(reports: readonly Report[], locale: Locale = 'en'):
     field('field.estimate', ({ estimate }) => estimate),
     field('field.sparsity-target', ({ sparsity }) => sparsity.target, share),
     field('field.sparsity-actual', ({ sparsity }) => sparsity.actual, share),
+    field('field.quantization', ({ recipe }) => quantizationWords(recipe, t)),
     field('field.seed', ({ recipe }) => recipe.seed),
     ...perplexityRows(reports, t, row),
     field('field.time', totalSeconds, duration),
     field('field.memory', ({ peakMemoryBytes }) => peakMemoryBytes, bytes),
     field('field.size', ({ model }) => model.bytesCompressed, bytes),
+    field('field.size-packed', (report) => packedSize(report)?.bytes ?? null, bytes),
+    field('field.bits-kept', keptBits, (value) => fixed(value, 2)),
+    field(
+      'field.bits-weight',
+      (report) => packedSize(report)?.bitsPerWeight ?? null,
+      (value) => fixed(value, 2),
+    ),
   ];
 }
 

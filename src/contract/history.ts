@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { failureSchema } from './failure.ts';
-import { devices, methods, nmSchema } from './recipe.ts';
+import { bitWidths, devices, methods, nmSchema } from './recipe.ts';
 
 /**
  * Where a run is, and every way it can have ended.
@@ -50,6 +50,8 @@ export const runRowSchema = z.strictObject({
   scheduler: z.enum(schedulerKinds),
   device: z.enum(devices),
   targetSparsity: z.number().nullable(),
+  /** Of a kept weight, exceptions apart; null = not quantized. */
+  bits: z.literal(bitWidths).nullable(),
   sparsity: z.number().nullable(),
   /** On the recipe's first dataset; compares only at the same dataset, seqlen and number of windows. */
   perplexity: z
@@ -65,7 +67,7 @@ export const runRowSchema = z.strictObject({
   seconds: z.number().nullable(),
   /** Weight files, zeros in place. */
   bytes: z.int().nullable(),
-  /** What the same weights would take with the pruned layers as a bit mask and their non-zero values. */
+  /** What the same weights would take packed: without zeros, quantized ones as codes with their scales (`packedSize`). */
   nonZeroBytes: z.int().nullable(),
   /** Why it did not finish. */
   failure: failureSchema.nullable(),
@@ -80,6 +82,7 @@ export const runColumns = [
   'scheduler',
   'targetSparsity',
   'sparsity',
+  'bits',
   'perplexity',
   'seconds',
   'nonZeroBytes',
@@ -96,6 +99,8 @@ export const runQuerySchema = z.strictObject({
   /** Empty = all. */
   states: z.array(runStateSchema),
   model: z.string().nullable(),
+  /** null = not quantized; empty = all. */
+  bits: z.array(z.literal(bitWidths).nullable()),
   sort: z.strictObject({ column: z.enum(runColumns), descending: z.boolean() }),
   offset: z.int().min(0),
   limit: z.int().min(1).max(PAGE_ROWS),

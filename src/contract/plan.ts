@@ -90,7 +90,7 @@ export const planSchema = z.strictObject({
   size: z.strictObject({
     /** Dense weight files, zeros in place: as large as before. */
     denseBytes: count,
-    /** What the same weights would take with the pruned layers as a bit mask and their non-zero values. */
+    /** What the same weights would take packed: compressed layers as a bit mask, their non-zero values at their bits, and scales. */
     nonZeroBytes: count,
   }),
   warnings: z.array(

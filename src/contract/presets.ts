@@ -1,14 +1,28 @@
 import { parseRecipe, type Recipe, type RecipeInput } from './recipe.ts';
 
-export const presetIds = ['scheduled-70', 'scheduled-80', 'sparsegpt-50', 'sparsegpt-2-4'] as const;
+export const presetIds = [
+  'scheduled-70',
+  'scheduled-80',
+  'scheduled-70-int4',
+  'int4',
+  'sparsegpt-50',
+  'sparsegpt-2-4',
+] as const;
 export type PresetId = (typeof presetIds)[number];
 
-type Preset = Pick<RecipeInput, 'method' | 'sparsity' | 'scheduler' | 'nm'>;
+type Preset = Pick<RecipeInput, 'method' | 'sparsity' | 'scheduler' | 'nm' | 'quantization'>;
 
 /** What a preset sets; everything else is the recipe's default. */
 export const presets: Readonly<Record<PresetId, Preset>> = {
   'scheduled-70': { method: 'sparsegpt', sparsity: 0.7, scheduler: { kind: 'kmeans' } },
   'scheduled-80': { method: 'sparsegpt', sparsity: 0.8, scheduler: { kind: 'kmeans' } },
+  'scheduled-70-int4': {
+    method: 'sparsegpt',
+    sparsity: 0.7,
+    scheduler: { kind: 'kmeans' },
+    quantization: { bits: 4, symmetric: true },
+  },
+  int4: { method: 'sparsegpt', sparsity: 0, scheduler: { kind: 'uniform' }, quantization: { bits: 4 } },
   'sparsegpt-50': { method: 'sparsegpt', sparsity: 0.5, scheduler: { kind: 'uniform' } },
   'sparsegpt-2-4': { method: 'sparsegpt', nm: { n: 2, m: 4 } },
 };

@@ -1,4 +1,4 @@
-import type { Corpus, Dataset, Recipe, Scheduler } from './recipe.ts';
+import type { Corpus, Dataset, Quantization, Recipe, Scheduler } from './recipe.ts';
 import { corpusPaths, shellQuote } from './words.ts';
 
 /**
@@ -15,6 +15,7 @@ export function recipeCommand(recipe: Recipe): string {
     ...['tamis', 'compress', recipe.model, '--method', recipe.method],
     ...target(recipe),
     ...schedulerOptions(recipe.scheduler),
+    ...(recipe.quantization ? quantizationOptions(recipe.quantization) : []),
     ...unless(recipe.percdamp === 0.01, '--percdamp', recipe.percdamp),
     ...calibrationOptions(recipe.calibration),
     ...evaluationOptions(recipe.evaluation),
@@ -73,6 +74,19 @@ function schedulerOptions(scheduler: Scheduler): string[] {
     case 'file':
       return [...kind, ...option('--sparsities', scheduler.path)];
   }
+}
+
+function quantizationOptions(quantization: Quantization): string[] {
+  const { bits, groupSize, symmetric, actOrder, staticGroups, range, exceptions } = quantization;
+  return [
+    ...option('--bits', bits),
+    ...unless(groupSize === 128, '--group-size', groupSize ?? 'channel'),
+    ...(symmetric ? ['--symmetric'] : []),
+    ...(actOrder ? ['--act-order'] : []),
+    ...(staticGroups ? ['--static-groups'] : []),
+    ...unless(range === 'minmax', '--quantization-range', range),
+    ...exceptions.flatMap(({ layers, bits: other }) => ['--exception', `${layers}=${other ?? 'none'}`]),
+  ];
 }
 
 function calibrationOptions({ corpus, sequences, seqlen }: Recipe['calibration']): string[] {

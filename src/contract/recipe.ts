@@ -56,6 +56,7 @@ export type NofM = z.infer<typeof nmSchema>;
 
 export const bitWidths = [2, 3, 4, 8] as const;
 export const groupSizes = [32, 64, 128] as const;
+export const ranges = ['minmax', 'mse'] as const;
 const bitsSchema = z.literal(bitWidths);
 
 /** How the weights that are kept are quantized (docs/method.md, section 4). */
@@ -70,7 +71,7 @@ export const quantizationSchema = z.strictObject({
   /** Scales of all groups from the dense weights, before the sweep; with `actOrder` groups stay neighbours in a row. */
   staticGroups: z.boolean().default(false),
   /** `mse`: of 80 shrunk ranges the one with the least error, in place of the whole range. */
-  range: z.enum(['minmax', 'mse']).default('minmax'),
+  range: z.enum(ranges).default('minmax'),
   /**
    * Layers treated otherwise: a pattern over layer names in which `*` stands for any characters, and their bits; null = not
    * quantized. Of several patterns that match, the last one counts. The embeddings and the head are never quantized.
@@ -137,7 +138,7 @@ export type Method = Recipe['method'];
 export type Device = Recipe['device'];
 export type EstimateKind = (typeof estimateKinds)[number];
 
-/** Checks a recipe and fills in its defaults: 70 %, scheduled. A pattern or a file of sparsities leaves no room for a target. */
+/** Checks a recipe and fills in its defaults: 70 %, scheduled. A pattern or a file of sparsities leaves no room for a target, and 0 % nothing to schedule. */
 export function parseRecipe(value: unknown): Recipe {
   const parsed = recipeInputSchema.safeParse(value);
   if (!parsed.success) {
@@ -148,7 +149,7 @@ export function parseRecipe(value: unknown): Recipe {
   const {
     nm,
     sparsity: target,
-    scheduler = nm ? { kind: 'uniform' } : schedulerSchema.parse({ kind: 'kmeans' }),
+    scheduler = nm || target === 0 ? { kind: 'uniform' } : schedulerSchema.parse({ kind: 'kmeans' }),
     ...rest
   } = parsed.data;
   const hasTarget = target !== undefined && target !== null;

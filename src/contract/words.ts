@@ -69,6 +69,11 @@ export function quantizationWords({ quantization, method }: Recipe, t: Label): s
   ].join(t('text.comma'));
 }
 
+/** What the folder of a run is not: smaller, or faster. */
+export function storageWords({ quantization }: Recipe, t: Label): string {
+  return t(quantization === null ? 'text.storage' : 'text.storage-quantized');
+}
+
 export function corpusPaths(corpus: Corpus): readonly string[] {
   return corpus.kind === 'texts' ? corpus.paths : [corpus.path];
 }

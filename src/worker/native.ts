@@ -3,7 +3,17 @@ import * as addon from '#native';
 import { TamisError, type MessageParams } from '../contract/errors.ts';
 import type { ErrorCode } from '../contract/messages/index.ts';
 
-export type { Checkpoint, CompressedLayer, Factor, Gram, ShardWriter, TensorInfo } from '#native';
+export type {
+  Checkpoint,
+  CompressedLayer,
+  Factor,
+  Gram,
+  PruneOptions,
+  QuantizationOptions,
+  ShardWriter,
+  TensorInfo,
+  TensorSpec,
+} from '#native';
 
 /** The Rust core. Its errors carry a code and parameters as JSON: call it through `translated`. */
 export const native = addon;

@@ -1,13 +1,15 @@
 import { availableParallelism } from 'node:os';
 
 import { TamisError } from '../contract/errors.ts';
+import { layerBits, matchesLayer } from '../contract/quantization.ts';
 import type { Dataset, Recipe } from '../contract/recipe.ts';
 import { calibrationTokens, type CalibrationTokens, type Sources } from './calibration/sample.ts';
 import { openTokenizer, type Tokenizer } from './calibration/tokenizer.ts';
 import { evaluationTokens, type EvaluationTokens } from './evaluate/dataset.ts';
 import { needsStatistics } from './compress/estimate.ts';
-import { assertSchedule, readSparsities } from './compress/schedule-layers.ts';
+import { assertSchedule, layersOf, readSparsities } from './compress/schedule-layers.ts';
 import { openModel, type Model } from './model/open.ts';
+import type { Report } from '../contract/report.ts';
 import type { Inputs } from './run/inputs.ts';
 import { timed, type Told } from './run/told.ts';
 import { chooseDevice } from './runtime/devices.ts';
@@ -25,6 +27,7 @@ export async function resolveRecipe(recipe: Recipe, model: Model): Promise<Recip
   if (recipe.blocks !== null && recipe.blocks > blocks)
     throw new TamisError('recipe.too-many-blocks', { blocks: recipe.blocks, limit: blocks });
   assertPattern(recipe, model);
+  assertQuantization(recipe, model);
   return {
     ...recipe,
     device: await chooseDevice(recipe.device, threads),
@@ -55,6 +58,33 @@ function assertPattern({ nm }: Recipe, model: Model): void {
   }
 }
 
+/** Act-order sorts by the Hessian, and tears apart the neighbours of an n:m pattern; an exception has layers to be one for. */
+function assertQuantization({ quantization, method, nm }: Recipe, model: Model): void {
+  if (quantization === null) return;
+  if (quantization.actOrder && method !== 'sparsegpt')
+    throw new TamisError('recipe.act-order-without-sweep', { method });
+  if (quantization.actOrder && nm !== null) throw new TamisError('recipe.act-order-with-nm');
+  const names = layersOf(model, model.family.blocks).map(({ name }) => name);
+  for (const { layers } of quantization.exceptions) {
+    if (!names.some((name) => matchesLayer(layers, name)))
+      throw new TamisError('recipe.exception-without-layers', { pattern: layers, example: names[0] ?? '' });
+  }
+}
+
+/** Of each type of layer the first whose last group of columns comes out shorter than the others. */
+export function unevenGroups({ quantization, blocks }: Recipe, model: Model): Report['warnings'] {
+  const groupSize = quantization?.groupSize ?? null;
+  if (groupSize === null) return [];
+  const uneven = layersOf(model, blocks ?? model.family.blocks).filter(
+    ({ name, cols }) => layerBits(quantization, name) !== null && cols > groupSize && cols % groupSize !== 0,
+  );
+  const first = new Map(uneven.toReversed().map((layer) => [layer.type, layer]));
+  return [...first.values()].map(({ name, cols }) => ({
+    code: 'quantization.uneven-groups',
+    params: { layer: name, cols, groupSize },
+  }));
+}
+
 /** Opens the model and samples the tokens of a recipe that `resolveRecipe` made whole. */
 export async function prepare(recipe: Recipe, told: Told): Promise<Inputs> {
   const model = await openModel(recipe.model);
@@ -66,6 +96,7 @@ export async function prepare(recipe: Recipe, told: Told): Promise<Inputs> {
   const blocks = recipe.blocks ?? model.family.blocks;
   const sparsities = await readSparsities(recipe);
   assertSchedule(recipe, model, blocks, sparsities);
+  for (const { code, params } of unevenGroups(recipe, model)) told.emit({ type: 'warning', code, params });
   const sources = sourcesOf(model);
   return await timed(told.emit, 'calibration', {}, async () => {
     const calibration = await sample(recipe, model, sources, told);

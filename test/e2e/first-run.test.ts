@@ -140,7 +140,7 @@ test(
       .or(page.getByRole('button', { name: /^Export/ }))
       .first()
       .click();
-    await page.getByRole('button', { name: /Choose a folder/ }).click();
+    await page.getByRole('button', { name: 'Write: Dense folder' }).click();
     await page.getByText('Written', { exact: true }).waitFor();
     const [written = ''] = readdirSync(target);
     expect(readdirSync(join(target, written))).toEqual(
@@ -159,6 +159,7 @@ test(
 const newest = {
   search: '',
   states: [],
+  bits: [],
   model: null,
   sort: { column: 'createdAt' as const, descending: true },
   offset: 0,

@@ -103,6 +103,7 @@ test('several targets and schedulers are queued as one sweep, after one estimate
   const { rows } = await ask(page, 'runs.list', {
     search: 'sweep of four',
     states: [],
+    bits: [],
     model: null,
     sort: { column: 'createdAt', descending: false },
     offset: 0,
@@ -132,6 +133,9 @@ test('a recipe is saved, loaded and copied as a command', async ({ start, folder
   await page.getByRole('checkbox', { name: /^owl/ }).check();
   await page.getByRole('checkbox', { name: /^kmeans/ }).uncheck();
   await field(page, 'λ: half of the range of sparsities').fill('0.05');
+  await page.locator('[data-field=bits]').getByText('4', { exact: true }).click();
+  await page.getByRole('button', { name: 'Add an exception' }).click();
+  await field(page, 'Layers of exception 1').fill('*.fc2');
   const file = join(folder, 'saved.json');
   await app.evaluate(({ dialog }, filePath) => {
     dialog.showSaveDialog = () => Promise.resolve({ canceled: false, filePath });
@@ -140,16 +144,23 @@ test('a recipe is saved, loaded and copied as a command', async ({ start, folder
   await expect.poll(() => readFileSync(file, { encoding: 'utf8', flag: 'a+' })).toContain('"owl"');
   const saved = parseRecipe(JSON.parse(readFileSync(file, 'utf8')));
   expect(saved.scheduler).toEqual({ kind: 'owl', lambda: 0.05, m: 5 });
+  expect(saved.quantization).toMatchObject({ bits: 4, groupSize: 128, exceptions: [{ layers: '*.fc2', bits: null }] });
 
   await page.getByRole('button', { name: 'Copy as command' }).click();
   await page.getByText('Copied.').waitFor();
   const command = await app.evaluate(({ clipboard }) => clipboard.readText());
   expect(command).toMatch(/^tamis compress \S+ --method sparsegpt --sparsity 0.7 --scheduler owl --lambda 0.05 /);
 
-  await loadRecipe(page, app, folder, { ...saved, seed: 42, scheduler: { kind: 'uniform' } });
+  await loadRecipe(page, app, folder, {
+    ...saved,
+    seed: 42,
+    scheduler: { kind: 'uniform' },
+    quantization: null,
+  });
   await expect.poll(async () => await field(page, 'Seed').inputValue()).toBe('42');
   expect(await page.getByRole('checkbox', { name: /^uniform/ }).isChecked()).toBe(true);
   expect(await page.getByRole('checkbox', { name: /^owl/ }).isChecked()).toBe(false);
+  expect(await field(page, 'Layers of exception 1').count()).toBe(0);
 });
 
 test('every page and command from the keyboard', async ({ start }) => {

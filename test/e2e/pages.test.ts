@@ -7,6 +7,7 @@ import type { AxeResults } from 'axe-core';
 import type { Page } from 'playwright';
 import { expect } from 'vitest';
 
+import type { RecipeInput } from '../../src/contract/recipe.ts';
 import { test } from './application.ts';
 import { ask, choose, compressed, reached, startRun, tinyRecipe } from './ask.ts';
 
@@ -35,7 +36,12 @@ test(
   async ({ start, folder }) => {
     mkdirSync(screens, { recursive: true });
     const { app, page } = await start();
-    const finished = await startRun(page, await tinyRecipe(page), 'Scheduled 70 %');
+    const quantization: RecipeInput['quantization'] = {
+      bits: 4,
+      symmetric: true,
+      exceptions: [{ layers: '*.fc2', bits: 8 }],
+    };
+    const finished = await startRun(page, await tinyRecipe(page, { quantization }), 'Scheduled 70 % + 4 bits');
     await reached(page, finished, 'finished');
     const uniform = await startRun(page, await tinyRecipe(page, { scheduler: { kind: 'uniform' } }), 'Uniform 70 %');
     await reached(page, uniform, 'finished');
@@ -64,6 +70,8 @@ test(
       export: `/runs/${finished}/export`,
       settings: '/settings',
     };
+    await page.evaluate((to) => (location.hash = to), '/new?model=demo');
+    await page.locator('[data-field=bits]').getByText('4', { exact: true }).click();
     const faults: string[] = [];
     for (const language of ['en', 'zh-TW'] as const) {
       for (const theme of ['light', 'dark'] as const) {

@@ -159,6 +159,7 @@ describe('runs and their processes', () => {
 const query: Input<'runs.list'> = {
   search: '',
   states: [],
+  bits: [],
   model: null,
   sort: { column: 'createdAt', descending: true },
   offset: 0,

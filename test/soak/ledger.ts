@@ -45,7 +45,7 @@ export class Ledger {
   /** Newest first. */
   async rows(page: Page, states: readonly RunState[] = []): Promise<RunRow[]> {
     const sort = { column: 'createdAt', descending: true } as const;
-    const query = { search: '', states: [...states], model: null, sort, offset: 0, limit: 200 };
+    const query = { search: '', states: [...states], model: null, bits: [], sort, offset: 0, limit: 200 };
     return (await ask(page, 'runs.list', query)).rows;
   }
 

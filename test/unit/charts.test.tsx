@@ -25,7 +25,7 @@ import { llamaTypes, sampleReport } from '../fixtures/report.ts';
 const small = sampleReport();
 const large = sampleReport(96, llamaTypes);
 const single = sampleReport(1);
-const maps: LayerMapValue[] = ['sparsity', 'error', 'estimate', 'group'];
+const maps: LayerMapValue[] = ['sparsity', 'bits', 'error', 'estimate', 'group'];
 const draw = (chart: ReactElement): string => renderToStaticMarkup(chart);
 const count = (svg: string, what: string | RegExp): number => svg.split(what).length - 1;
 
@@ -163,6 +163,26 @@ describe('layer map', () => {
     expect(place(forward)).toHaveLength(48);
   });
 
+  test('bits stand in their cells; a layer without is not quantized once it is finished, and not measured before', () => {
+    const given = [4, 8, null, 3, 2];
+    const layers: ChartLayer[] = small.layers.map((layer, i) => ({
+      ...layer,
+      bits: given[i % 5] ?? null,
+      sparsity: i < 5 ? null : layer.sparsity,
+    }));
+    const svg = draw(<LayerMap layers={layers} colourBy="bits" locale="en" />);
+    const cells = layers.map(({ name }) => svg.split(`data-layer="${name}"`)[1]?.split('</g>')[0] ?? '');
+    cells.forEach((cell, i) => expect(cell).toContain(`>${given[i % 5] ?? '–'}</text>`));
+    expect(count(svg, 'bits of a kept weight: not quantized')).toBe(
+      layers.filter((_, i) => i % 5 === 2 && i >= 5).length,
+    );
+    expect(count(svg, 'bits of a kept weight: not measured')).toBe(1);
+    const fills = new Map(cells.map((cell, i) => [given[i % 5], /fill="([^"]+)"/.exec(cell)?.[1]]));
+    expect(new Set(fills.values()).size).toBe(5);
+    const legend = svg.slice(svg.lastIndexOf('</title>'));
+    expect([...legend.matchAll(/>(\d)<\/text>/g)].map(([, bits]) => Number(bits)).slice(-4)).toEqual([2, 3, 4, 8]);
+  });
+
   test('marks what is not measured with a dash, not with a colour', () => {
     const layers: ChartLayer[] = small.layers.map((layer, i) => (i < 20 ? layer : { ...layer, sparsity: null }));
     const svg = draw(<LayerMap layers={layers} colourBy="sparsity" locale="en" />);
@@ -263,7 +283,7 @@ describe('charts of runs', () => {
       expect(size).toBeCloseTo((points[i]?.nonZeroBytes ?? NaN) / 2 ** 20, 1);
       expect(readOff(svg, y, 'log') / (points[i]?.perplexity ?? NaN)).toBeCloseTo(1, 1);
     });
-    expect(svg).toContain('non-zero weights, MiB');
+    expect(svg).toContain('packed weights, MiB');
     expect(svg).toContain('held-out, seqlen 256, 64 windows');
   });
 
@@ -430,7 +450,7 @@ describe('every chart', () => {
   test('names its axes with their units', () => {
     const axes = [/log₁₀ estimate/, /sparsity, %/, /relative output error/];
     charts(small.layers, 'en')
-      .slice(4)
+      .slice(maps.length)
       .forEach((chart, i) => {
         expect(draw(chart)).toMatch(axes[i] ?? /never/);
         expect(draw(chart)).toContain('layers in order, marked at their block');

@@ -126,6 +126,7 @@ function optShape({ hidden, blocks, vocab }: Size): ReturnType<typeof shapeOf> {
 
 const work: Workload = {
   method: 'sparsegpt',
+  quantization: null,
   estimate: 'pass',
   blocks: 12,
   calibration: { sequences: 128, seqlen: 2048 },

@@ -30,6 +30,7 @@ function opt(hidden: number): ModelShape {
 
 const work: Workload = {
   method: 'sparsegpt',
+  quantization: null,
   estimate: 'pass',
   blocks: 2,
   calibration: { sequences: 16, seqlen: 512 },

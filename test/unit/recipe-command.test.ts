@@ -64,6 +64,22 @@ const cases: Record<string, RecipeInput> = {
   alpha: input({ scheduler: { kind: 'alpha', epsilon: 0.2 } }),
   'a negative β': input({ scheduler: { kind: 'atp', beta: -0.01 } }),
   'a file of sparsities': input({ scheduler: { kind: 'file', path: '/runs/my sparsities.json' } }),
+  'four bits': input({ sparsity: 0, quantization: { bits: 4 } }),
+  'quantization, every setting': input({
+    quantization: {
+      bits: 3,
+      groupSize: null,
+      symmetric: true,
+      actOrder: true,
+      staticGroups: true,
+      range: 'mse',
+      exceptions: [
+        { layers: '*.fc2', bits: 8 },
+        { layers: "-a=b it's $x.*", bits: null },
+      ],
+    },
+  }),
+  'small groups of a pattern': input({ nm: { n: 2, m: 4 }, quantization: { bits: 2, groupSize: 32 } }),
   'all numbers': input({
     percdamp: 0.05,
     calibration: { corpus: { kind: 'tokens', path: '/data/c.safetensors' }, sequences: 64, seqlen: 512 },

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import type { Report } from '../../src/contract/report.ts';
 import { compareTable } from '../../src/contract/compare.ts';
+import { quantizationSchema } from '../../src/contract/recipe.ts';
 import { layersCsv } from '../../src/worker/report/csv.ts';
 import { renderHtml } from '../../src/worker/report/html.tsx';
 import { modelCard } from '../../src/worker/report/model-card.ts';
@@ -29,6 +30,23 @@ const hostile: Report = {
     { code: 'internal', params: { detail: hostileName } },
   ],
   seconds: { [hostileName]: 1 },
+};
+
+/** Quantized at 4 bits but for `fc2`, at 8, and the first block, not at all. */
+const quantized: Report = {
+  ...report,
+  recipe: {
+    ...report.recipe,
+    quantization: quantizationSchema.parse({
+      bits: 4,
+      symmetric: true,
+      exceptions: [
+        { layers: '*.fc2', bits: 8 },
+        { layers: '*.layers.0.*', bits: null },
+      ],
+    }),
+  },
+  layers: report.layers.map((layer) => ({ ...layer, bits: layer.block === 0 ? null : layer.type === 'fc2' ? 8 : 4 })),
 };
 
 /** Text as a reader sees it. */
@@ -151,6 +169,18 @@ describe('html', () => {
   test('has the four charts with all their marks', () => {
     const charts = html.split('<svg ').slice(1);
     expect(charts.map((chart) => chart.split('data-layer=').length - 1)).toEqual([48, 48, 48, 48]);
+  });
+
+  test('of a quantized run: how, the bits of every layer, its packed size, and what the folder is not', () => {
+    const page = renderHtml(quantized);
+    const text = readable(page);
+    expect(text).toContain('4 bits, groups of 128 columns, symmetric, range minmax, in one sweep with the pruning');
+    expect(text).toContain('fewer bits make every quantized format smaller, zeros only the Tamis archive');
+    expectLayers(page, quantized, 'bits', ({ bits }) => (bits === null ? ['not', 'quantized'] : [bits]), 0);
+    expect(page.split('<svg ')).toHaveLength(6);
+    expect(text).toContain('Bits a weight, packed');
+    expect(readable(html)).not.toContain('fewer bits');
+    expect(html).not.toContain('id="bits"');
   });
 
   test('says what is not known', () => {
@@ -289,6 +319,17 @@ describe('model card', () => {
     expect(modelCard({ ...report, model: { ...report.model, blocksCompressed: 2 } })).toContain(
       'Only 2 of 8 blocks are compressed',
     );
+  });
+
+  test('names the quantization, and the zeros only of a model that was pruned', () => {
+    const card = modelCard(quantized);
+    expect(card).toContain('\n# demo-opt, 70.0 % sparse, 4 bits\n');
+    expect(card).toContain('\n- pruned\n- sparsegpt\n- quantized\n- 4-bit\n');
+    expect(card).toContain(String.raw`but \*.fc2 8 bits, but \*.layers.0.\* not at all`);
+    expect(card).toContain('Faster inference takes a program with kernels for these bits');
+    const alone = modelCard({ ...quantized, sparsity: { target: 0, actual: 0.1 } });
+    expect(alone).toContain('\n# demo-opt, 4 bits\n');
+    expect(alone).not.toMatch(/^- (sparse|pruned)$/m);
   });
 
   test('keeps hostile names text, tables whole and folders of the machine to itself', () => {

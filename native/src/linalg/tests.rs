@@ -194,6 +194,38 @@ fn factor_is_the_three_step_one() {
 }
 
 #[test]
+fn factor_by_activity_is_that_of_the_permuted_hessian() {
+    let (cols, dead) = (300, [0, 150, 299]);
+    let x = inputs(3 * cols + 5, cols, &dead);
+    let h = naive_hessian(cols, &x, 0.25, 0.01);
+    let factor = factorize(gram_of(cols, &x), 0.25, 0.01, Order::Activity, &Control::default()).unwrap();
+    let order: Vec<usize> = factor.order.unwrap().iter().map(|&col| col as usize).collect();
+    let mut sorted = order.clone();
+    sorted.sort();
+    assert!(sorted.into_iter().eq(0..cols));
+    let diagonal = |col: usize| h[col * cols + col];
+    assert!(order.windows(2).all(|pair| diagonal(pair[0]) >= diagonal(pair[1])));
+    assert_eq!(
+        order
+            .iter()
+            .copied()
+            .filter(|col| dead.contains(col))
+            .collect::<Vec<_>>(),
+        dead,
+        "of equals the one further left first"
+    );
+    let permuted: Vec<f64> = (0..cols * cols)
+        .map(|k| h[order[k / cols] * cols + order[k % cols]])
+        .collect();
+    let expected = naive_cholesky(cols, &naive_inverse(cols, &permuted));
+    let norm = expected.iter().map(|v| v * v).sum::<f64>().sqrt();
+    let squares = (0..cols * cols).map(|k| (factor.u[k] as f64 - expected[k % cols * cols + k / cols]).powi(2));
+    let difference = squares.sum::<f64>().sqrt() / norm;
+    assert!(difference < 2e-5, "U is off by {difference:e}");
+    assert_eq!(factor.hessian_diagonal[150], 0.0);
+}
+
+#[test]
 fn damping_is_raised_twice_and_never_beyond_the_mean() {
     // Two inputs that are the same but for the sign of a tiny part: float32 sees an indefinite matrix until it is damped enough.
     let dense = |excess: f32| Gram::from_dense(2, &[1.0, 1.0 + excess, 1.0 + excess, 1.0]);

@@ -246,6 +246,52 @@ mod tests {
     }
 
     #[test]
+    fn columns_are_quantized_and_rounded() {
+        let mut noise = Noise(8);
+        let start = Lanes(std::array::from_fn(|_| 4.0 * noise.next()));
+        let keep: Keep = std::array::from_fn(|lane| if lane % 5 == 0 { 0 } else { !0 });
+        let grid = Grid {
+            scale: Lanes(std::array::from_fn(|lane| 0.1 + lane as f32 / 100.0)),
+            zero: Lanes(std::array::from_fn(|lane| (lane % 16) as f32)),
+        };
+        for storage in [Storage::F32, Storage::F16, Storage::BF16] {
+            let (mut w, mut errors) = (start, Lanes::ZERO);
+            quantize_column(&mut w, &keep, &grid, 15.0, 0.7, storage, &mut errors);
+            for lane in 0..LANES {
+                let (scale, zero) = (grid.scale.0[lane], grid.zero.0[lane]);
+                let code = ((start.0[lane] / scale).round_ties_even() + zero).clamp(0.0, 15.0);
+                let q = if lane % 5 == 0 {
+                    0.0
+                } else {
+                    storage.round(scale * (code - zero))
+                };
+                assert_eq!((w.0[lane], errors.0[lane]), (q, (start.0[lane] - q) / 0.7));
+            }
+        }
+    }
+
+    #[test]
+    fn codes_are_rounded_to_even_and_limited() {
+        let found = |w: f32| level(w, 0.5, 3.0, 7.0);
+        assert_eq!([0.25, 0.75, 1.25, -0.25, -0.75].map(found), [0.0, 2.0, 2.0, 0.0, -2.0]);
+        assert_eq!(
+            [9e9, -9e9, f32::INFINITY, f32::NEG_INFINITY].map(found),
+            [4.0, -3.0, 4.0, -3.0]
+        );
+        assert!(found(-0.1).is_sign_positive() && found(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn power_is_that_of_the_library() {
+        assert_eq!(power_2_4(0.0), 0.0);
+        for exponent in -100..60 {
+            let d = 1.37f64.powi(exponent) as f32;
+            let expected = f64::from(d).powf(2.4);
+            assert!((f64::from(power_2_4(d)) / expected - 1.0).abs() < 2e-6, "{d:e}");
+        }
+    }
+
+    #[test]
     fn ties_are_pruned_from_the_left() {
         let (low, high) = (Lanes([1.0; LANES]), Lanes([2.0; LANES]));
         let count = |other, score, is_left| {

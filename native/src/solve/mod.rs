@@ -12,4 +12,6 @@ pub mod wanda;
 pub mod weight;
 
 #[cfg(test)]
+mod quantizer_tests;
+#[cfg(test)]
 mod tests;

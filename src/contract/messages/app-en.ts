@@ -117,6 +117,8 @@ export const appEn = {
   'new.choose-model': 'Choose a model',
   'new.preset': 'Preset',
   'new.preset.scheduled-70': 'Scheduled 70 %',
+  'new.preset.scheduled-70-int4': 'Scheduled 70 % + 4 bits',
+  'new.preset.int4': '4 bits alone',
   'new.preset.scheduled-80': 'Scheduled 80 %',
   'new.preset.sparsegpt-50': 'SparseGPT 50 %',
   'new.preset.sparsegpt-2-4': 'SparseGPT 2:4',

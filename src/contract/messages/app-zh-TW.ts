@@ -113,6 +113,8 @@ export const appZhTW: Readonly<Record<keyof typeof appEn, string>> = {
   'new.choose-model': '選擇模型',
   'new.preset': '預設組合',
   'new.preset.scheduled-70': '排程 70 %',
+  'new.preset.scheduled-70-int4': '排程 70 % + 4 位元',
+  'new.preset.int4': '僅 4 位元',
   'new.preset.scheduled-80': '排程 80 %',
   'new.preset.sparsegpt-50': 'SparseGPT，50 %',
   'new.preset.sparsegpt-2-4': 'SparseGPT，2:4',

@@ -158,6 +158,14 @@ export const en = {
     'blocks is {{blocks}}, but the model has {{limit}}. Give --blocks {{limit}} or less, or leave it out.',
   'recipe.pattern-does-not-divide':
     'nm: a pattern of {{n}} of {{m}} does not divide the {{cols}} columns of {{layer}}. Choose an m that divides {{cols}}.',
+  'recipe.act-order-without-sweep':
+    'actOrder sorts columns by calibration data, and {{method}} rounds weights without looking at it. Take --method sparsegpt, or leave --act-order out.',
+  'recipe.act-order-with-nm':
+    'actOrder and nm exclude each other: sorted columns are no neighbours in a row. Leave one of --act-order and --nm out.',
+  'recipe.exception-without-layers':
+    'quantization.exceptions: no layer of this model matches {{pattern}}. Write whole names with * for any characters; one of them is {{example}}.',
+  'quantization.uneven-groups':
+    'The {{cols}} columns of {{layer}}, and of the others of its type, are no multiple of {{groupSize}}: the last group of each row is shorter. Few clients take that; see what an export offers.',
   'calibration.not-finite':
     'Calibration sequence {{sample}} gave a value that is not finite at the input of {{layer}}. Check the checkpoint, or calibrate on other text.',
   'factor.failed':

@@ -8,8 +8,9 @@ export const labelsEn = {
   'axis.error': 'relative output error',
   'axis.perplexity': 'perplexity',
   'axis.perplexity-by': 'perplexity: {{dataset}}, seqlen {{seqlen}}, {{windows}} windows',
-  'axis.size': 'non-zero weights, {{unit}}',
+  'axis.size': 'packed weights, {{unit}}',
   'chart.none': 'not measured',
+  'chart.not-quantized': 'not quantized',
   'chart.zero': 'at the floor of the axis: the value is 0',
   'chart.group': 'group {{group}}',
   'chart.measure': '{{dataset}}, seqlen {{seqlen}}, {{windows}} windows',
@@ -20,11 +21,12 @@ export const labelsEn = {
   'chart.mark.sparsity': 'sparsity {{value}} %',
   'chart.mark.error': 'relative output error {{value}}',
   'chart.mark.perplexity': 'perplexity {{value}}',
-  'chart.mark.size': 'non-zero weights {{value}}',
+  'chart.mark.size': 'packed weights {{value}}',
   'chart.layer-map.sparsity': 'sparsity, %',
   'chart.layer-map.error': 'relative output error, log scale',
   'chart.layer-map.estimate': 'log₁₀ estimate',
   'chart.layer-map.group': 'group, 0 = smallest estimates',
+  'chart.layer-map.bits': 'bits of a kept weight',
   'chart.layer-map.label': 'Layer map, {{value}}: {{blocks}} blocks by {{columns}} layers',
   'chart.group.label': 'log₁₀ of the estimated pruning loss of {{layers}} layers in order, {{groups}} groups',
   'chart.sparsity.label': 'Sparsity of the layers in order, {{runs}}',
@@ -40,6 +42,7 @@ export const labelsEn = {
   'report.perplexity': 'Perplexity',
   'report.warnings': 'Warnings',
   'report.layer-map': 'Layer map',
+  'report.bits': 'Bits by layer',
   'report.groups': 'Estimates and groups',
   'report.sparsity': 'Sparsity by layer',
   'report.error': 'Relative output error by layer',
@@ -69,6 +72,9 @@ export const labelsEn = {
   'field.memory': 'Peak memory',
   'field.size-dense': 'Weight files, dense',
   'field.size': 'Weight files, compressed',
+  'field.size-packed': 'Weights, packed',
+  'field.bits-kept': 'Bits of a kept weight',
+  'field.bits-weight': 'Bits a weight, packed',
   'field.device': 'Device',
   'field.started': 'Started',
   'field.finished': 'Finished',
@@ -98,6 +104,8 @@ export const labelsEn = {
   // Report: sentences
   'text.headline':
     '{{method}}, {{pattern}}, scheduler {{scheduler}}: {{actual}} % of the weights of the pruned layers are zero.',
+  'text.headline-bits':
+    'What is kept is quantized: {{quantization}}. Weights whose code stands for zero count among the zeros.',
   'text.partial': 'Only {{done}} of {{blocks}} blocks were compressed.',
   'text.unstructured': 'unstructured',
   'text.nm': '{{n}} of every {{m}} pruned',
@@ -141,6 +149,8 @@ export const labelsEn = {
     'Not measured: the recipe names no evaluation data. What this compression cost the model is not known; measure it with: tamis eval',
   'text.storage':
     'Zeros in dense storage do not make the file smaller or inference faster by themselves: that takes a format that leaves them out, or kernels that skip them.',
+  'text.storage-quantized':
+    'This folder holds each code as the value that it stands for: its files are as large as the original’s, and inference is as fast. Smaller files are a matter of export: fewer bits make every quantized format smaller, zeros only the Tamis archive. Faster inference takes a program with kernels for these bits; zeros alone speed nothing up.',
   'text.schedule':
     'A schedule is not better by itself. Judge it beside a uniform run of the same model, target and data: tamis compare',
   'text.estimates-none': 'No estimates were made: this recipe does not need them.',

@@ -132,6 +132,14 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'factor.damped': '{{layer}}：Hessian 需要更大的阻尼（{{damping}}，重試 {{retries}} 次）。',
   'evaluation.not-finite': '{{dataset}} 的困惑度不是有限數值。請檢查檢查點。',
   'run.exists': '{{path}} 已存在且不是空資料夾。請指定其他 --out，或以 tamis resume {{path}} 繼續其中的執行。',
+  'recipe.act-order-without-sweep':
+    'actOrder 依校準資料排序各行，而 {{method}} 只做捨入、不看資料。請改用 --method sparsegpt，或移除 --act-order。',
+  'recipe.act-order-with-nm':
+    'actOrder 與 nm 不能同時使用：排序後的各行不再相鄰。請移除 --act-order 或 --nm 其中之一。',
+  'recipe.exception-without-layers':
+    'quantization.exceptions：此模型沒有符合 {{pattern}} 的層。請寫完整名稱，以 * 代表任意字元；例如 {{example}}。',
+  'quantization.uneven-groups':
+    '{{layer}}（及同種類的其他層）的 {{cols}} 行不是 {{groupSize}} 的倍數：每列的最後一個群組較短。接受這種格式的用戶端不多，請查看匯出選項。',
   'run.not-a-run': '{{path}} 不是執行目錄：缺少 recipe.json 與 state/。請指定某次執行的 --out 資料夾。',
   'run.not-finished': '{{path}} 的執行尚未完成。請以 tamis resume {{path}} 繼續。',
   'run.locked': '{{path}} 正由另一個 Tamis 程序使用。請等它結束，或將它停止。',

@@ -4,16 +4,18 @@ import type { Recipe } from '../../contract/recipe.ts';
 
 const LONGEST = 200;
 
-/** A run's name: as typed, with what sets it apart from the others queued with it; or else its model, method and target. */
+/** A run's name: as typed, with what sets it apart from the others queued with it; or else its model, method, target and bits. */
 export function nameOf(typed: string, recipe: Recipe, queuedTogether: number): string {
   const name = typed.trim();
   if (name === '') return joined(basename(recipe.model), recipe.method, ...setting(recipe));
   return queuedTogether === 1 ? name : joined(name, ...setting(recipe));
 }
 
-function setting({ nm, scheduler, sparsity }: Recipe): string[] {
-  if (nm) return [`${nm.n}:${nm.m}`];
-  return sparsity === null ? [scheduler.kind] : [scheduler.kind, `${Number((sparsity * 100).toFixed(2))} %`];
+function setting({ nm, scheduler, sparsity, quantization }: Recipe): string[] {
+  const bits = quantization ? [`${quantization.bits} bit`] : [];
+  if (nm) return [`${nm.n}:${nm.m}`, ...bits];
+  const target = sparsity === null ? [] : [`${Number((sparsity * 100).toFixed(2))} %`];
+  return [scheduler.kind, ...target, ...bits];
 }
 
 function joined(...parts: string[]): string {

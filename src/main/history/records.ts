@@ -22,6 +22,7 @@ export interface RunRecord {
   readonly device: string;
   readonly target_sparsity: number | null;
   readonly sparsity: number | null;
+  readonly bits: number | null;
   readonly dataset: string | null;
   readonly seqlen: number | null;
   readonly windows: number | null;
@@ -52,6 +53,7 @@ export function valuesOf(row: StoredRow): RunValues {
     device: row.device,
     target_sparsity: row.targetSparsity,
     sparsity: row.sparsity,
+    bits: row.bits,
     dataset: row.perplexity?.dataset ?? null,
     seqlen: row.perplexity?.seqlen ?? null,
     windows: row.perplexity?.windows ?? null,
@@ -87,6 +89,7 @@ export function rowFrom(record: RunRecord): RunRow {
     device: record.device,
     targetSparsity: record.target_sparsity,
     sparsity: record.sparsity,
+    bits: record.bits,
     perplexity:
       record.dataset === null
         ? null

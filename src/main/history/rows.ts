@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import type { RunRow } from '../../contract/history.ts';
 import type { Recipe } from '../../contract/recipe.ts';
 import type { Report } from '../../contract/report.ts';
-import { nonZeroBytes } from '../../contract/size.ts';
+import { packedSize } from '../../contract/size.ts';
 
 /** A run's row but for the model of the library, which the database finds itself. */
 export type StoredRow = Omit<RunRow, 'modelId'>;
@@ -11,17 +11,9 @@ export type StoredRow = Omit<RunRow, 'modelId'>;
 /** What a report adds to a run's row. */
 export type Results = Pick<RunRow, 'finishedAt' | 'sparsity' | 'perplexity' | 'seconds' | 'bytes' | 'nonZeroBytes'>;
 
-const weightBytes = new Map([
-  ['F32', 4],
-  ['F16', 2],
-  ['BF16', 2],
-]);
-
 export function resultsOf(report: Report): Results {
-  const { model, layers, sparsity, seconds } = report;
-  const weights = layers.reduce((sum, { rows, cols }) => sum + rows * cols, 0);
+  const { model, sparsity, seconds } = report;
   const first = report.perplexity[0];
-  const perWeight = weightBytes.get(model.dtype);
   return {
     finishedAt: report.finishedAt,
     sparsity: sparsity.actual,
@@ -36,10 +28,7 @@ export function resultsOf(report: Report): Results {
       : null,
     seconds: Object.values(seconds).reduce((a, b) => a + b, 0),
     bytes: model.bytesCompressed,
-    nonZeroBytes:
-      perWeight === undefined
-        ? null
-        : nonZeroBytes({ bytes: model.bytesCompressed, weights, weightBytes: perWeight, sparsity: sparsity.actual }),
+    nonZeroBytes: packedSize(report)?.bytes ?? null,
   };
 }
 
@@ -70,6 +59,7 @@ export function rowOf(head: RunHead, recipe: Recipe, report: Report | null): Sto
     nm: recipe.nm,
     scheduler: recipe.scheduler.kind,
     targetSparsity: recipe.sparsity,
+    bits: recipe.quantization?.bits ?? null,
   };
 }
 

@@ -36,7 +36,7 @@ export interface ModelRecord {
   readonly failure: string | null;
 }
 
-export type Filter = Pick<RunQuery, 'search' | 'states' | 'model'>;
+export type Filter = Pick<RunQuery, 'search' | 'states' | 'model' | 'bits'>;
 
 const runColumns = [
   'id',
@@ -55,6 +55,7 @@ const runColumns = [
   'device',
   'target_sparsity',
   'sparsity',
+  'bits',
   'dataset',
   'seqlen',
   'windows',
@@ -81,6 +82,7 @@ const orders: Record<RunColumn, readonly string[]> = {
   scheduler: ['scheduler'],
   targetSparsity: ['target_sparsity'],
   sparsity: ['sparsity'],
+  bits: ['bits'],
   perplexity: ['dataset', 'seqlen', 'windows', 'perplexity'],
   seconds: ['seconds'],
   nonZeroBytes: ['non_zero_bytes'],
@@ -98,16 +100,20 @@ function orderBy({ column, descending }: RunQuery['sort']): string {
  * The condition of a filter and what its question marks stand for. The plus signs keep SQLite from taking an index here:
  * walking the one of the order beats sorting.
  */
-function where({ search, states, model }: Filter): { sql: string; values: string[] } {
+function where({ search, states, model, bits }: Filter): { sql: string; values: (string | number)[] } {
   const searched = words(search);
+  const widths = bits.filter((width) => width !== null);
   const terms = [
     ...searched.map(() => 'instr(search, ?) > 0'),
     ...(states.length > 0 ? [`+state IN (${states.map(() => '?').join(', ')})`] : []),
     ...(model !== null ? ['+model_id = ?'] : []),
+    ...(bits.length > 0
+      ? [`(+bits IN (${widths.map(() => '?').join(', ')})${bits.includes(null) ? ' OR +bits IS NULL' : ''})`]
+      : []),
   ];
   return {
     sql: terms.length > 0 ? `WHERE ${terms.join(' AND ')}` : '',
-    values: [...searched, ...states, ...(model !== null ? [model] : [])],
+    values: [...searched, ...states, ...(model !== null ? [model] : []), ...widths],
   };
 }
 

@@ -2,17 +2,21 @@ import { SegmentedControl } from '@mantine/core';
 import type { ReactElement } from 'react';
 
 import type { LayerMapValue } from '../../charts/layer-map.tsx';
+import type { LayerView } from '../../contract/run-view.ts';
 import { useLabel } from '../words.tsx';
 
-const colourings: readonly LayerMapValue[] = ['sparsity', 'group', 'estimate', 'error'];
+const colourings: readonly LayerMapValue[] = ['sparsity', 'bits', 'group', 'estimate', 'error'];
 
-/** Chooses what a layer map is coloured by. */
+/** Chooses what a layer map is coloured by; bits only where a layer is quantized. */
 export function ColourControl(props: {
+  layers: readonly Pick<LayerView, 'bits'>[];
   colourBy: LayerMapValue;
   onChange: (colourBy: LayerMapValue) => void;
 }): ReactElement {
-  const { colourBy, onChange } = props;
+  const { layers, colourBy, onChange } = props;
   const t = useLabel();
+  const isQuantized = layers.some(({ bits }) => bits !== null);
+  const offered = colourings.filter((value) => value !== 'bits' || isQuantized);
   return (
     <SegmentedControl
       size="xs"
@@ -22,7 +26,7 @@ export function ColourControl(props: {
         const chosen = colourings.find((one) => one === value);
         if (chosen !== undefined) onChange(chosen);
       }}
-      data={colourings.map((value) => ({ value, label: t(`map.by.${value}`) }))}
+      data={offered.map((value) => ({ value, label: t(`map.by.${value}`) }))}
     />
   );
 }

@@ -11,7 +11,7 @@ export interface LayerFact {
 
 /** All that is known of a layer but its name, in words. */
 export function layerFacts(layer: LayerView, t: Label): LayerFact[] {
-  const { block, type, rows, cols, estimate, group, targetSparsity, sparsity, error } = layer;
+  const { block, type, rows, cols, estimate, group, targetSparsity, sparsity, bits, error } = layer;
   const known = (value: number | null, write: (value: number) => string): string =>
     value === null ? t('chart.none') : write(value);
   const share = (value: number): string => `${percent(value, 2)} %`;
@@ -24,6 +24,13 @@ export function layerFacts(layer: LayerView, t: Label): LayerFact[] {
     { field: 'group', label: t('field.group'), text: known(group, String) },
     { field: 'targetSparsity', label: t('field.sparsity-target'), text: known(targetSparsity, share) },
     { field: 'sparsity', label: t('field.sparsity-actual'), text: known(sparsity, share) },
+    { field: 'bits', label: t('layer.bits'), text: bitsText(sparsity, bits, t) },
     { field: 'error', label: t('layer.error-long'), text: known(error, (value) => significant(value, 4)) },
   ];
+}
+
+/** A layer has its bits once it has its sparsity. */
+function bitsText(sparsity: number | null, bits: number | null, t: Label): string {
+  if (bits !== null) return String(bits);
+  return t(sparsity === null ? 'chart.none' : 'chart.not-quantized');
 }

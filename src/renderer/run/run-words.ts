@@ -3,13 +3,17 @@ import type { RunRow } from '../../contract/history.ts';
 import type { Label } from '../../contract/messages/labels.ts';
 import { methodNames } from '../../contract/words.ts';
 
-/** A run's recipe in a line: method, sparsity or pattern, scheduler. */
-export function runSummary({ method, nm, targetSparsity, scheduler }: RunRow, t: Label): string {
+/** A run's recipe in a line: method, sparsity or pattern, scheduler, bits. */
+export function runSummary({ method, nm, targetSparsity, scheduler, bits }: RunRow, t: Label): string {
   const share = targetSparsity === null ? [] : [`${percent(targetSparsity, 1)} %`];
   const pattern = nm === null ? [] : [t('text.nm', nm)];
-  return [methodNames[method], ...pattern, ...(nm === null ? share : []), t('run.scheduled', { scheduler })].join(
-    ' · ',
-  );
+  return [
+    methodNames[method],
+    ...pattern,
+    ...(nm === null ? share : []),
+    t('run.scheduled', { scheduler }),
+    ...(bits === null ? [] : [t('text.quantization.bits', { bits })]),
+  ].join(' · ');
 }
 
 /** Date and time where the person is, to the minute: the same in every language. */

@@ -74,6 +74,7 @@ function useFound(enabled: boolean): ActionGroup[] {
     {
       search: '',
       states: [],
+      bits: [],
       model: null,
       sort: { column: 'createdAt', descending: true },
       offset: 0,

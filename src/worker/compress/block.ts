@@ -1,12 +1,13 @@
 import type { LayerResult } from '../../contract/report.ts';
 import type { Layer } from '../families/family.ts';
-import { controlled, native, translated, type Factor, type ShardWriter } from '../native.ts';
+import { controlled, native, translated, type CompressedLayer, type Factor, type Gram } from '../native.ts';
 import { Activations } from '../run/activations.ts';
 import type { Clock } from '../run/clock.ts';
 import type { Run } from '../run/run.ts';
 import { openBlock } from '../runtime/forward.ts';
 import { activationShape, type Calibration } from './calibration.ts';
 import { collectGrams, takeFactor } from './grams.ts';
+import { quantizationOptions, withQuantizationFile } from './quantization-file.ts';
 import type { LayerPlan } from './schedule-layers.ts';
 import { shardName } from './shards.ts';
 import { need } from './names.ts';
@@ -26,8 +27,8 @@ export function activationsFile(block: number): string {
 }
 
 /**
- * Compresses one block (method.md, section 8): Hessians from its dense layers, each layer pruned, the block's shard
- * written, then the sequences run through the block as stored, to be the next block's inputs.
+ * Compresses one block (method.md, section 8): Hessians from its dense layers, each layer pruned and quantized, the
+ * block's shard and scales written, then the sequences run through the block as stored, to be the next block's inputs.
  * Nothing of it counts before the caller has recorded the block as finished: a kill at any moment repeats the block.
  */
 export async function compressBlock(task: BlockTask): Promise<LayerResult[]> {
@@ -53,8 +54,8 @@ function openInputs(run: Run, calibration: Calibration, block: number): Activati
 async function writeShard(task: BlockTask, path: string, input: Activations | null): Promise<LayerResult[]> {
   const { calibration, block, clock } = task;
   const { model } = task.run;
-  const taps = byTap(model.family.layers(block));
-  const pruned = [...taps.values()].flat().map(({ name }) => `${name}.weight`);
+  const layers = [...byTap(model.family.layers(block)).values()].flat();
+  const pruned = layers.map(({ name }) => `${name}.weight`);
   const kept = model.family.blockTensors(block).filter((name) => !pruned.includes(name));
   const grams = calibration && input ? await collectGrams(calibration, block, input, null) : null;
 
@@ -67,18 +68,34 @@ async function writeShard(task: BlockTask, path: string, input: Activations | nu
   );
   try {
     for (const name of kept) await clock.time('write', () => translated(() => writer.copy(name, model.checkpoint)));
-    const results: LayerResult[] = [];
-    for (const [tap, layers] of taps) {
-      const factor = calibration && grams ? await takeFactor(calibration, grams, block, tap) : null;
-      for (const layer of layers) results.push(await pruneLayer(task, writer, layer, factor));
-      factor?.release();
-    }
+    const results = await withQuantizationFile(task.run, block, layers, (addScales) =>
+      compressLayers(task, grams, async (name, compressed) => {
+        await translated(() => writer.write(`${name}.weight`, compressed, 'weight'));
+        await addScales(name, compressed);
+      }),
+    );
     await clock.time('write', () => translated(() => writer.finish()));
     return results;
   } catch (error) {
     writer.abandon();
     throw error;
   }
+}
+
+type Store = (layer: string, compressed: CompressedLayer) => Promise<void>;
+
+/** Compresses the layers and hands each to `store`; of every tap the factor is made, used and freed. */
+async function compressLayers(task: BlockTask, grams: Map<string, Gram> | null, store: Store): Promise<LayerResult[]> {
+  const { calibration, block } = task;
+  const { model, recipe } = task.run;
+  const order = recipe.quantization?.actOrder ? 'act-order' : 'natural';
+  const results: LayerResult[] = [];
+  for (const [tap, layers] of byTap(model.family.layers(block))) {
+    const factor = calibration && grams ? await takeFactor(calibration, grams, block, tap, order) : null;
+    for (const layer of layers) results.push(await compressLayer(task, layer, factor, store));
+    factor?.release();
+  }
+  return results;
 }
 
 /** Layers that read the same tap stand together, so that one factor is in memory at a time. */
@@ -88,24 +105,19 @@ function byTap(layers: readonly Layer[]): Map<string, Layer[]> {
   return taps;
 }
 
-async function pruneLayer(
-  task: BlockTask,
-  writer: ShardWriter,
-  layer: Layer,
-  factor: Factor | null,
-): Promise<LayerResult> {
+async function compressLayer(task: BlockTask, layer: Layer, factor: Factor | null, store: Store): Promise<LayerResult> {
   const { block, clock } = task;
   const { model, recipe, signal, emit } = task.run;
   const plan = need(task.plans, layer.name);
   const tensor = `${layer.name}.weight`;
   const storage = model.dtype;
   const share = recipe.nm ? { n: recipe.nm.n, m: recipe.nm.m } : { sparsity: plan.sparsity };
+  const quantization = quantizationOptions(recipe.quantization, layer.name);
+  const options = { method: recipe.method, storage, ...share, ...(quantization && { quantization }) };
   const compressed = await clock.time('solve', () =>
-    controlled(signal, (control) =>
-      native.prune(model.checkpoint, tensor, factor, { method: recipe.method, storage, ...share }, control),
-    ),
+    controlled(signal, (control) => native.prune(model.checkpoint, tensor, factor, options, control)),
   );
-  await clock.time('write', () => translated(() => writer.write(tensor, compressed)));
+  await clock.time('write', () => store(layer.name, compressed));
   const result: LayerResult = {
     name: layer.name,
     block,
@@ -116,7 +128,7 @@ async function pruneLayer(
     group: plan.group,
     targetSparsity: plan.sparsity,
     sparsity: compressed.zeros / (compressed.rows * compressed.cols),
-    bits: null,
+    bits: quantization?.bits ?? null,
     error: compressed.error,
   };
   compressed.release();

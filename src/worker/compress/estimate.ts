@@ -85,7 +85,7 @@ async function measureBlock(
   m: number,
 ): Promise<void> {
   const factors = new Map<string, Factor>();
-  for (const tap of [...grams.keys()]) factors.set(tap, await takeFactor(calibration, grams, block, tap));
+  for (const tap of [...grams.keys()]) factors.set(tap, await takeFactor(calibration, grams, block, tap, 'natural'));
   const layers = model.family.layers(block);
   for (const { name, tap } of layers) {
     const measured = await controlled(signal, (control) =>

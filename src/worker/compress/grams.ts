@@ -61,7 +61,8 @@ async function addRows(gram: Gram, x: Float32Array, rows: number, place: Place, 
 }
 
 /**
- * U with UᵀU = H⁻¹ of one tap, H = 2/sequences * Xᵀ X (method.md, sections 1 and 2); takes the tap's Gram out of the map and uses it up.
+ * U with UᵀU = H⁻¹ of one tap, H = 2/sequences * Xᵀ X (method.md, sections 1 and 2), its columns in the order in which layers are to be
+ * compressed; takes the tap's Gram out of the map and uses it up.
  * More damping than the recipe's is a warning in the run's log.
  */
 export async function takeFactor(
@@ -69,6 +70,7 @@ export async function takeFactor(
   grams: Map<string, Gram>,
   block: number,
   tap: string,
+  order: 'natural' | 'act-order',
 ): Promise<Factor> {
   const { model, clock, sequences, signal, percdamp } = calibration;
   const gram = need(grams, tap);
@@ -76,7 +78,7 @@ export async function takeFactor(
   const layer = layerOf(model, block, tap);
   try {
     const factor = await clock.time('factor', () =>
-      controlled(signal, (control) => native.factorize(gram, 2 / sequences, percdamp, control)),
+      controlled(signal, (control) => native.factorize(gram, 2 / sequences, percdamp, order, control)),
     );
     if (factor.retries > 0) {
       calibration.emit({

@@ -9,7 +9,8 @@ import { z } from 'zod';
 import { GraphBuilder } from '../graph/builder.ts';
 import { linear } from '../graph/operations.ts';
 import type { Model } from '../model/open.ts';
-import { controlled, native, setThreads, translated } from '../native.ts';
+import type { Recipe } from '../../contract/recipe.ts';
+import { controlled, native, setThreads, translated, type PruneOptions } from '../native.ts';
 import { Activations } from '../run/activations.ts';
 import { cacheFolder, remembered } from '../run/cache.ts';
 import { weightFiles } from '../run/fingerprint.ts';
@@ -37,7 +38,7 @@ export const ratesSchema = z.strictObject({
   /** By columns of the layers' inputs, `cappedWidth` of them. */
   gram: z.record(z.string(), rate),
   factor: z.record(z.string(), rate),
-  /** By `layerKey`. */
+  /** By `layerKey`: of a sweep, and of pruning or quantizing, which counts as two sweeps whatever is done. */
   statistics: z.record(z.string(), rate),
   solve: z.record(z.string(), rate),
   spectrum: rate,
@@ -86,21 +87,42 @@ export async function measuredRates(
   model: Model,
   session: SessionOptions,
   seqlens: readonly number[],
+  recipe: Pick<Recipe, 'method' | 'quantization'>,
   signal: AbortSignal,
 ): Promise<Rates> {
   const shape = shapeOf(model);
   const wanted = [...new Set(seqlens)].sort((a, b) => a - b);
-  const key = { ...engineVersions(), ...session, folder: model.folder, shape, seqlens: wanted, busy: isBusy() };
-  const { value } = await remembered('rates', key, ratesSchema, () => measure(model, shape, session, wanted, signal));
+  const solving = solvingOf(recipe);
+  const measured = { ...session, folder: model.folder, shape, seqlens: wanted, solving };
+  const key = { ...engineVersions(), ...measured, busy: isBusy() };
+  const { value } = await remembered('rates', key, ratesSchema, () =>
+    measure(model, shape, session, { seqlens: wanted, solving, signal }),
+  );
   return value;
+}
+
+type Solving = Omit<PruneOptions, 'storage' | 'n' | 'm'>;
+
+/** What is measured for a recipe: of quantizing what its time depends on; without it all methods take about as long as the sweep. */
+function solvingOf({ method, quantization }: Pick<Recipe, 'method' | 'quantization'>): Solving {
+  if (quantization === null) return { method: 'sparsegpt', sparsity: 0.7 };
+  const { groupSize, range } = quantization;
+  const grouped = groupSize === null ? {} : { groupSize };
+  const fixed = { bits: 4, symmetric: false, staticGroups: false };
+  return { method, sparsity: 0.7, quantization: { ...fixed, ...grouped, range } };
+}
+
+interface Wanted {
+  readonly seqlens: readonly number[];
+  readonly solving: Solving;
+  readonly signal: AbortSignal;
 }
 
 async function measure(
   model: Model,
   shape: ModelShape,
   session: SessionOptions,
-  seqlens: readonly number[],
-  signal: AbortSignal,
+  { seqlens, solving, signal }: Wanted,
 ): Promise<Rates> {
   await setThreads(session.threads);
   mkdirSync(cacheFolder(), { recursive: true });
@@ -108,7 +130,7 @@ async function measure(
   try {
     return {
       ...(await forwardRates(model, shape, session, seqlens, scratch)),
-      ...(await solverRates(model, shape, scratch, signal)),
+      ...(await solverRates(model, shape, scratch, solving, signal)),
       ...(await checkpointRates(model, signal)),
       ...activationRates(scratch),
     };
@@ -199,6 +221,7 @@ async function solverRates(
   { dtype }: Model,
   shape: ModelShape,
   scratch: string,
+  solving: Solving,
   signal: AbortSignal,
 ): Promise<SolverRates> {
   const rates: SolverRates = {
@@ -223,9 +246,10 @@ async function solverRates(
         controlled(signal, (control) => native.layerStatistics(checkpoint, LAYER, factor, control)),
       );
       rates.statistics[key] = sweepOperations(layer) / statistics;
-      const options = { method: 'sparsegpt', sparsity: 0.7, storage: dtype } as const;
+      const options = { ...solving, storage: dtype };
+      const input = solving.method === 'magnitude' ? null : factor;
       const pruning = await best(() =>
-        controlled(signal, (control) => native.prune(checkpoint, LAYER, factor, options, control)),
+        controlled(signal, (control) => native.prune(checkpoint, LAYER, input, options, control)),
       );
       rates.solve[key] = (2 * sweepOperations(layer)) / pruning;
     }
@@ -249,7 +273,7 @@ async function factorRates(
   const { seconds: added, value: gram } = await timed(adding);
   rates.gram[String(cols)] = gramOperations(cols, tokens) / added;
   const { seconds: factored, value: factor } = await timed(() =>
-    controlled(signal, (control) => native.factorize(gram, 1, 0.01, control)),
+    controlled(signal, (control) => native.factorize(gram, 1, 0.01, 'natural', control)),
   );
   rates.factor[String(cols)] = factorOperations(cols) / factored;
   return factor;

@@ -1,4 +1,6 @@
 import type { Holder, PlannedStage } from '../../contract/plan.ts';
+import { groupsOf } from '../../contract/quantization.ts';
+import type { Quantization } from '../../contract/recipe.ts';
 import { batchSequences } from '../runtime/forward.ts';
 import { sum, tapWidths, type LayerShape } from './costs.ts';
 import type { ModelShape } from './shape.ts';
@@ -59,7 +61,9 @@ function momentsOf(shape: ModelShape, work: Workload, stage: PlannedStage): Held
     case 'compress':
       return work.calibration && work.method !== 'magnitude'
         ? compressMoments(shape, work.calibration, work)
-        : shape.layers.map((layer) => ({ layer: layer.rows * layer.cols * shape.weightBytes }));
+        : shape.layers.map((layer) => ({
+            layer: layer.rows * layer.cols * shape.weightBytes + gridBytes(layer, work.quantization),
+          }));
   }
 }
 
@@ -141,7 +145,7 @@ function estimateMoments(shape: ModelShape, sequences: Sequences, blocks: number
 }
 
 /** All of a block's sequences, then one factor at a time with its layers, then the sequences through the block as stored. */
-function compressMoments(shape: ModelShape, sequences: Sequences, { blocks, method }: Workload): Held[] {
+function compressMoments(shape: ModelShape, sequences: Sequences, { blocks, method, quantization }: Workload): Held[] {
   const results = { taps: true, output: false };
   const widths = tapWidths(shape.layers);
   const left = { garbage: GARBAGE_BYTES };
@@ -154,7 +158,10 @@ function compressMoments(shape: ModelShape, sequences: Sequences, { blocks, meth
   const pruning = shape.layers.map((layer) => ({
     grams: gramBytes(widths.slice(1 + taps.indexOf(layer.tap))),
     factors: factorBytes([layer.cols]),
-    layer: sweepBytes(layer) + elements(layer) * shape.weightBytes * (method === 'wanda' ? 2 : 1),
+    layer:
+      sweepBytes(layer) +
+      elements(layer) * shape.weightBytes * (method === 'wanda' ? 2 : 1) +
+      gridBytes(layer, quantization),
     ...left,
   }));
   const passing = blocks > 1 ? blockMoments(shape, sequences, { taps: false, output: true }) : [];
@@ -186,6 +193,11 @@ function factorBytes(widths: readonly number[]): number {
 /** The weight and the errors of a span of columns. */
 function sweepBytes({ rows, cols }: Pick<LayerShape, 'rows' | 'cols'>): number {
   return FLOAT * rows * (cols + Math.min(SPAN, cols));
+}
+
+/** Scales and zero points as they are swept with, and as they are stored. */
+function gridBytes({ rows, cols }: LayerShape, quantization: Quantization | null): number {
+  return quantization === null ? 0 : (2 * FLOAT + FLOAT + 1) * rows * groupsOf(quantization, cols);
 }
 
 /** The weight twice, the product with its transpose as one triangle and as a whole, and as much again for its reduction, in float64. */

@@ -5,16 +5,18 @@ import { TamisError } from '../../contract/errors.ts';
 import type { Holder, Plan, StagePlan } from '../../contract/plan.ts';
 import type { Recipe } from '../../contract/recipe.ts';
 import type { ErrorCode } from '../../contract/messages/index.ts';
-import { assertSchedule, layerSizes, readSparsities } from '../compress/schedule-layers.ts';
+import { layerBits } from '../../contract/quantization.ts';
+import { packedModel, type PackedLayer } from '../../contract/size.ts';
+import { assertSchedule, layerSizes, layersOf, readSparsities } from '../compress/schedule-layers.ts';
 import { openModel, type Model } from '../model/open.ts';
-import { resolveRecipe, sourcesOf } from '../prepare.ts';
+import { resolveRecipe, sourcesOf, unevenGroups } from '../prepare.ts';
 import { schedule } from '../schedule/schedule.ts';
 import { sum } from './costs.ts';
 import { isBusy, measuredRates } from './measure.ts';
 import { stageMemory, total } from './memory.ts';
 import { stageSeconds } from './seconds.ts';
 import { shapeOf } from './shape.ts';
-import { bytesWithoutZeros, diskBytes } from './storage.ts';
+import { diskBytes } from './storage.ts';
 import { corpusSize, type CorpusSize } from './texts.ts';
 import { estimateOf, stageOperations, stagesOf, type Sequences, type Workload } from './workload.ts';
 
@@ -31,12 +33,13 @@ export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promis
   const device = resolved.device === 'auto' ? 'cpu' : resolved.device;
   const threads = resolved.threads ?? 1;
   const shape = shapeOf(model);
-  const sparsity = await meanSparsity(resolved, model, resolved.blocks ?? shape.blocks);
+  const layers = await packedLayers(resolved, model, resolved.blocks ?? shape.blocks);
   const { workload, evaluation } = await workloadOf(resolved, model);
   const seqlens = [workload.calibration, workload.evaluation].flatMap((sequences) =>
     sequences ? [sequences.seqlen] : [],
   );
-  const rates = await measuredRates(model, { device, threads }, seqlens, signal);
+  const solving = { method: resolved.method, quantization: resolved.quantization };
+  const rates = await measuredRates(model, { device, threads }, seqlens, solving, signal);
   const stages = stagesOf(workload).map((stage): StagePlan => {
     const memory = stageMemory(shape, workload, stage);
     return {
@@ -66,8 +69,11 @@ export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promis
     seconds: sum(stages.map(({ seconds }) => seconds)),
     memory,
     disk,
-    size: { denseBytes: shape.bytes, nonZeroBytes: bytesWithoutZeros(shape, workload.blocks, sparsity) },
-    warnings: warningsOf(memory, disk, out),
+    size: {
+      denseBytes: shape.bytes,
+      nonZeroBytes: packedModel({ ...shape, layers, quantization: resolved.quantization }).bytes,
+    },
+    warnings: [...unevenGroups(resolved, model), ...warningsOf(memory, disk, out)],
   };
 }
 
@@ -95,6 +101,7 @@ async function workloadOf(
   const windows = sum(evaluation.map((dataset) => dataset.windows));
   const workload: Workload = {
     method: recipe.method,
+    quantization: recipe.quantization,
     estimate,
     blocks: recipe.blocks ?? model.family.blocks,
     calibration: calibration?.sequences ?? null,
@@ -153,6 +160,13 @@ function peakOf(stages: readonly StagePlan[]): Plan['memory'] {
     largestBytes,
     freeBytes: process.availableMemory(),
   };
+}
+
+/** The layers to be compressed, each with the mean sparsity of all; zeros that come of rounding are not foreseen. */
+async function packedLayers(recipe: Recipe, model: Model, blocks: number): Promise<PackedLayer[]> {
+  const sparsity = await meanSparsity(recipe, model, blocks);
+  const bits = (name: string): number | null => layerBits(recipe.quantization, name);
+  return layersOf(model, blocks).map(({ name, rows, cols }) => ({ rows, cols, sparsity, bits: bits(name) }));
 }
 
 /** Weighted by the layers' sizes: the target, what the pattern fixes, or the mean that a file amounts to. */

@@ -50,12 +50,13 @@ function estimateSeconds(shape: ModelShape, work: Workload, rates: Rates): numbe
 /** The shards are written in any case; a block's inputs are read twice and its outputs written down to the disk. */
 function compressSeconds(shape: ModelShape, work: Workload, rates: Rates): number {
   const writing = shape.bytes / rates.write;
-  const { calibration, blocks, method } = work;
-  if (!calibration || method === 'magnitude') return writing + (blocks * blockBytes(shape)) / rates.scan;
-  const { forward = 0 } = stageOperations(shape, work, 'compress');
+  const { calibration, blocks, method, quantization } = work;
   const solving = sum(
     shape.layers.map((layer) => (2 * sweepOperations(layer)) / (rates.solve[layerKey(layer)] ?? NaN)),
   );
+  if (!calibration || method === 'magnitude')
+    return writing + blocks * (quantization ? solving : blockBytes(shape) / rates.scan);
+  const { forward = 0 } = stageOperations(shape, work, 'compress');
   const activations = activationBytes(shape, calibration);
   return (
     writing +

@@ -1,5 +1,6 @@
 import type { Plan } from '../../contract/plan.ts';
-import { nonZeroBytes } from '../../contract/size.ts';
+import { groupsOf, hasScatteredGroups } from '../../contract/quantization.ts';
+import type { Quantization } from '../../contract/recipe.ts';
 import { sum } from './costs.ts';
 import { activationBytes } from './seconds.ts';
 import type { ModelShape } from './shape.ts';
@@ -11,7 +12,7 @@ import type { Workload } from './workload.ts';
  */
 export function diskBytes(
   shape: ModelShape,
-  { calibration, evaluation, estimate, method, blocks }: Workload,
+  { calibration, evaluation, estimate, method, blocks, quantization }: Workload,
 ): Pick<Plan['disk'], 'outputBytes' | 'activationBytes' | 'totalBytes'> {
   const compressing = method === 'magnitude' ? 0 : Math.min(2, blocks);
   const files = Math.max(estimate === 'pass' ? 1 : 0, compressing);
@@ -19,10 +20,16 @@ export function diskBytes(
     calibration ? files * activationBytes(shape, calibration) : 0,
     evaluation ? activationBytes(shape, evaluation) : 0,
   );
-  return { outputBytes: shape.bytes, activationBytes: activations, totalBytes: shape.bytes + activations };
+  const outputBytes = shape.bytes + (quantization ? blocks * scaleBytes(shape, quantization) : 0);
+  return { outputBytes, activationBytes: activations, totalBytes: outputBytes + activations };
 }
 
-/** Bytes without the zeros of the first `blocks` blocks. `sparsity`: mean over their layers. */
-export function bytesWithoutZeros({ layers, ...shape }: ModelShape, blocks: number, sparsity: number): number {
-  return nonZeroBytes({ ...shape, weights: blocks * sum(layers.map(({ rows, cols }) => rows * cols)), sparsity });
+/** A block's file of scales (docs/formats.md), all layers quantized. */
+function scaleBytes({ layers }: ModelShape, quantization: Quantization): number {
+  return sum(
+    layers.map(({ rows, cols }) => {
+      const grids = rows * groupsOf(quantization, cols);
+      return (quantization.symmetric ? 2 : 3) * grids + (hasScatteredGroups(quantization, cols) ? 4 * cols : 0);
+    }),
+  );
 }

@@ -7,6 +7,7 @@ import type { ModelShape } from './shape.ts';
 /** What a recipe does to a model, in numbers. */
 export interface Workload {
   readonly method: Recipe['method'];
+  readonly quantization: Recipe['quantization'];
   /** What the scheduler has to measure first: a calibration pass over the dense model, the weights' spectra, or nothing. */
   readonly estimate: 'pass' | 'spectra' | null;
   /** Blocks to compress. */
@@ -44,7 +45,7 @@ export function stagesOf({ estimate, evaluation }: Workload): PlannedStage[] {
   ];
 }
 
-/** Floating-point operations of a stage. Norms, activation functions, embeddings and selections are left out: they are of lower order. */
+/** Floating-point operations of a stage. Norms, activation functions, embeddings, selections and rounding are left out: they are of lower order. */
 export function stageOperations(shape: ModelShape, work: Workload, stage: PlannedStage): Operations {
   switch (stage) {
     case 'calibration':

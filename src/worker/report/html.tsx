@@ -13,7 +13,16 @@ import { labels, type Label } from '../../contract/messages/labels.ts';
 import type { Report } from '../../contract/report.ts';
 import { style } from './style.ts';
 import { LayerTable, Table } from './table.tsx';
-import { methodNames, patternWords, recipeWords, reproduceCommand, totalSeconds } from '../../contract/words.ts';
+import { keptBits, packedSize } from '../../contract/size.ts';
+import {
+  methodNames,
+  patternWords,
+  quantizationWords,
+  recipeWords,
+  reproduceCommand,
+  storageWords,
+  totalSeconds,
+} from '../../contract/words.ts';
 
 /** The report as one HTML page that needs nothing beside it: no script, no file, no address outside. */
 export function renderHtml(report: Report, locale: Locale = 'en'): string {
@@ -51,6 +60,7 @@ function Page({ report, locale }: { report: Report; locale: Locale }): ReactElem
           </Section>
         </div>
         <Maps {...part} />
+        <Bits {...part} />
         <Groups {...part} />
         <Sparsities {...part} />
         <Errors {...part} />
@@ -114,10 +124,11 @@ function Head({ report, t }: PartProps): ReactElement {
       <h1>{model.name}</h1>
       <p>
         {t('text.headline', words)}
+        {recipe.quantization !== null && ` ${t('text.headline-bits', { quantization: quantizationWords(recipe, t) })}`}
         {model.blocksCompressed < model.blocks &&
           ` ${t('text.partial', { done: model.blocksCompressed, blocks: model.blocks })}`}
       </p>
-      <p className="muted">{t('text.storage')}</p>
+      <p className="muted">{storageWords(recipe, t)}</p>
     </header>
   );
 }
@@ -181,6 +192,8 @@ function Perplexities({ report, t }: PartProps): ReactElement {
 
 function summaryRows({ report, t }: PartProps): [string, string][] {
   const { model, sparsity, environment } = report;
+  const packed = packedSize(report);
+  const kept = keptBits(report);
   return [
     [t('field.family'), model.family],
     [t('field.parameters'), whole(model.parameters)],
@@ -190,6 +203,13 @@ function summaryRows({ report, t }: PartProps): [string, string][] {
     [t('field.sparsity-actual'), `${percent(sparsity.actual, 2)} %`],
     [t('field.size-dense'), bytes(model.bytes)],
     [t('field.size'), bytes(model.bytesCompressed)],
+    ...(kept === null ? [] : ([[t('field.bits-kept'), fixed(kept, 2)]] satisfies [string, string][])),
+    ...(packed === null
+      ? []
+      : ([
+          [t('field.size-packed'), bytes(packed.bytes)],
+          [t('field.bits-weight'), fixed(packed.bitsPerWeight, 2)],
+        ] satisfies [string, string][])),
     [t('field.time'), duration(totalSeconds(report))],
     [t('field.memory'), bytes(report.peakMemoryBytes)],
     [t('field.device'), environment.device],
@@ -220,6 +240,27 @@ function Maps({ report, t, locale }: PartProps): ReactElement {
         t={t}
         chart={<LayerMap layers={report.layers} colourBy="sparsity" locale={locale} />}
         table={<LayerTable id="sparsity" layers={report.layers} t={t} cell={(layer) => percent(layer.sparsity, 2)} />}
+      />
+    </Section>
+  );
+}
+
+/** Nothing where no layer is quantized. */
+function Bits({ report: { layers }, t, locale }: PartProps): ReactElement | null {
+  if (layers.every((layer) => layer.bits === null)) return null;
+  return (
+    <Section title={t('report.bits')}>
+      <Figure
+        t={t}
+        chart={<LayerMap layers={layers} colourBy="bits" locale={locale} />}
+        table={
+          <LayerTable
+            id="bits"
+            layers={layers}
+            t={t}
+            cell={(layer) => (layer.bits === null ? t('chart.not-quantized') : String(layer.bits))}
+          />
+        }
       />
     </Section>
   );

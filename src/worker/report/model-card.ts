@@ -1,9 +1,10 @@
 import { basename } from 'node:path';
 
 import { fixed, percent, perplexity } from '../../contract/format.ts';
-import { labels } from '../../contract/messages/labels.ts';
+import { labels, type Label } from '../../contract/messages/labels.ts';
+import type { Quantization } from '../../contract/recipe.ts';
 import type { Report } from '../../contract/report.ts';
-import { methodNames, patternWords, recipeWords } from '../../contract/words.ts';
+import { methodNames, patternWords, quantizationWords, recipeWords } from '../../contract/words.ts';
 
 /**
  * The README.md of a compressed model, as the Hugging Face hub reads it (YAML front matter, English). Paths are cut to
@@ -18,11 +19,11 @@ export function modelCard(report: Report): string {
       ? `\n**Only ${model.blocksCompressed} of ${model.blocks} blocks are compressed.**\n`
       : '';
   return `${frontMatter(report)}
-# ${name}, ${percent(sparsity.actual, 1)} % sparse
+# ${name}, ${compressionOf(report).join(', ')}
 
-${name} (${escapeMarkdown(model.family)}, ${model.parameters} parameters, ${escapeMarkdown(model.dtype)}) pruned after training with \
+${name} (${escapeMarkdown(model.family)}, ${model.parameters} parameters, ${escapeMarkdown(model.dtype)}) compressed after training with \
 Tamis ${escapeMarkdown(report.tamis)}: ${methodNames[recipe.method]}, ${patternWords(recipe, t)}. \
-${percent(sparsity.actual, 2)} % of the weights of the pruned layers are zero. It was not trained further.
+${percent(sparsity.actual, 2)} % of the weights of the pruned layers are zero.${quantized(report, t)} It was not trained further.
 ${partial}
 ## Perplexity
 
@@ -31,7 +32,7 @@ ${perplexityTable(report)}
 ## Limits
 
 - Perplexity on the data above is all that was measured. Other abilities, other languages and biases were not: test what you need before you rely on it.
-- The zeros are stored densely in ${escapeMarkdown(model.dtype)}. The files are as large as the original's, and inference is as fast, unless your runtime skips zeros.
+- ${stored(report, t)}
 - The licence and the limits of the original model hold for this one.
 
 ## How to load
@@ -56,14 +57,38 @@ The numbers of every layer are in \`layers.csv\`, everything else in \`report.js
 `;
 }
 
-function frontMatter({ model, recipe }: Report): string {
+/** What was done, as short as a title: `70.0 % sparse`, `4 bits`. */
+function compressionOf({ recipe, sparsity }: Report): string[] {
+  const { quantization } = recipe;
+  return [
+    ...(isPruned(sparsity, quantization) ? [`${percent(sparsity.actual, 1)} % sparse`] : []),
+    ...(quantization === null ? [] : [`${quantization.bits} bits`]),
+  ];
+}
+
+/** Not where weights were quantized alone: the zeros are then those of the codes. */
+function isPruned({ target }: Report['sparsity'], quantization: Quantization | null): boolean {
+  return target > 0 || quantization === null;
+}
+
+function quantized({ recipe }: Report, t: Label): string {
+  if (recipe.quantization === null) return '';
+  return ` ${escapeMarkdown(t('text.headline-bits', { quantization: quantizationWords(recipe, t) }))}`;
+}
+
+function stored({ recipe, model }: Report, t: Label): string {
+  if (recipe.quantization !== null) return t('text.storage-quantized');
+  return `The zeros are stored densely in ${escapeMarkdown(model.dtype)}. The files are as large as the original's, and inference is as fast, unless your runtime skips zeros.`;
+}
+
+function frontMatter({ model, recipe, sparsity }: Report): string {
   const hubName = /^[\w.-]+(\/[\w.-]+)?$/;
   const tags = [
     'tamis',
-    'sparse',
-    'pruned',
+    ...(isPruned(sparsity, recipe.quantization) ? ['sparse', 'pruned'] : []),
     recipe.method,
     ...(recipe.nm ? [`${recipe.nm.n}-of-${recipe.nm.m}-pruned`] : []),
+    ...(recipe.quantization ? ['quantized', `${recipe.quantization.bits}-bit`] : []),
   ];
   return [
     '---',

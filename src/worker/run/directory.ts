@@ -12,13 +12,16 @@ import { reportSchema, type Report } from '../../contract/report.ts';
 import { fromNative, native } from '../native.ts';
 import { makeFolder, readJson, writeJson } from '../../contract/disk.ts';
 
+/** The folder of the scales of quantized layers, a .safetensors file a block. */
+export const quantizationFolder = 'quantization';
+
 /** What a kill leaves of files that were being written beside their names, and of measurements under way. */
 const leftover = /\.(json|md|csv|html)\.\d+$|\.safetensors\.partial$|^(estimate|evaluation)\.f32$/;
 
 /**
  * A run's folder, which is also the folder of the model that comes out (docs/formats.md lists its files).
  * `recipe.json` and `events.jsonl` from the start; `state/` holds one small JSON for every finished step and the newest
- * activations; the model's shards, then `report.json` last of all. While it is open this process holds its lock.
+ * activations; `quantization/` the scales of quantized layers; the model's shards, then `report.json` last of all. While it is open this process holds its lock.
  */
 export class RunDirectory {
   readonly path: string;
@@ -93,7 +96,8 @@ export class RunDirectory {
   }
 
   #removeLeftovers(): void {
-    for (const folder of [this.path, this.file('state')]) {
+    for (const folder of [this.path, this.file('state'), this.file(quantizationFolder)]) {
+      if (!existsSync(folder)) continue;
       for (const name of readdirSync(folder)) if (leftover.test(name)) rmSync(join(folder, name));
     }
   }

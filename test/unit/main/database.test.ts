@@ -20,6 +20,7 @@ const fixtures = join(import.meta.dirname, '../../fixtures');
 const all: RunQuery = {
   search: '',
   states: [],
+  bits: [],
   model: null,
   sort: { column: 'name', descending: false },
   offset: 0,
@@ -89,6 +90,7 @@ describe('migrations', () => {
       device: 'cpu',
       targetSparsity: 0.7,
       sparsity: 0.70001,
+      bits: null,
       perplexity: { dataset: 'wiki', seqlen: 2048, windows: 166, dense: 27.66, compressed: 36.85 },
       seconds: 58.5,
       bytes: 250540032,

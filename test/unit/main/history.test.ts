@@ -16,6 +16,7 @@ import { beginRun, finishRun } from '../../fixtures/run-folders.ts';
 const all: RunQuery = {
   search: '',
   states: [],
+  bits: [],
   model: null,
   sort: { column: 'createdAt', descending: true },
   offset: 0,
@@ -145,8 +146,10 @@ describe('a run from queue to end', () => {
     );
     // 8 blocks x (4 x 256² + 2 x 256·1024) float16 weights: a bit each, and two bytes for each that is not zero.
     const weights = 8 * (4 * 256 * 256 + 2 * 256 * 1024);
-    const kept = weights * (1 - report.sparsity.actual);
-    expect(row.nonZeroBytes).toBe(Math.ceil(17047312 - 2 * weights + weights / 8 + 2 * kept));
+    const kept = report.layers.map(({ rows, cols, sparsity }) => rows * cols * (1 - sparsity));
+    const packed = weights / 8 + 2 * kept.reduce((a, b) => a + b);
+    expect(row.nonZeroBytes).toBe(Math.ceil(17047312 - 2 * weights + packed));
+    expect(row.bits).toBeNull();
     expect(history.recipe(id)).toEqual(report.recipe);
   });
 

@@ -16,6 +16,7 @@ const RUNS = 10_000;
 const all: RunQuery = {
   search: '',
   states: [],
+  bits: [],
   model: null,
   sort: { column: 'createdAt', descending: true },
   offset: 0,
@@ -54,6 +55,7 @@ const keys: Record<RunColumn, (row: StoredRow) => Key[]> = {
   scheduler: (row) => [row.scheduler],
   targetSparsity: (row) => [row.targetSparsity],
   sparsity: (row) => [row.sparsity],
+  bits: (row) => [row.bits],
   perplexity: ({ perplexity }) =>
     perplexity ? [perplexity.dataset, perplexity.seqlen, perplexity.windows, perplexity.compressed] : [null],
   seconds: (row) => [row.seconds],
@@ -96,7 +98,14 @@ describe.each(runColumns)('sorted by %s', (column) => {
   test.each([false, true])('descending: %s, the database walks an index and sorts nothing itself', (descending) => {
     const sort = { column, descending };
     statements.length = 0;
-    history.list({ ...all, sort, search: 'run', states: ['finished', 'failed'], model: 'id of /models/opt-125m' });
+    history.list({
+      ...all,
+      sort,
+      search: 'run',
+      states: ['finished', 'failed'],
+      model: 'id of /models/opt-125m',
+      bits: [4, null],
+    });
     const [page = ''] = statements.filter((sql) => sql.includes('ORDER BY') && sql.includes('LIMIT'));
     const plan = database.prepare<[], { detail: string }>(`EXPLAIN QUERY PLAN ${page}`).all();
     const steps = plan.map(({ detail }) => detail).join('\n');
@@ -155,19 +164,33 @@ describe('filtered', () => {
     expect(matching({ search }).total).toBe(0);
   });
 
+  test('by bits', () => {
+    const bits: RunQuery['bits'] = [3, null];
+    expect(matching({ bits })).toEqual(expected((row) => bits.includes(row.bits)));
+    expect(matching({ bits: [4] })).toEqual(expected((row) => row.bits === 4));
+    expect(matching({ bits: [null] })).toEqual(expected((row) => row.bits === null));
+    expect(matching({ bits: [2] })).toEqual({ rows: [], total: 0 });
+  });
+
   test('all at once', () => {
-    const found = matching({ search: 'paper', states: ['finished'], model: 'id of /models/opt-125m' });
+    const found = matching({ search: 'paper', states: ['finished'], model: 'id of /models/opt-125m', bits: [4, 8] });
     expect(found).toEqual(
-      expected((row) => row.tags.includes('paper') && row.state === 'finished' && row.modelName === 'opt-125m'),
+      expected(
+        (row) =>
+          row.tags.includes('paper') &&
+          row.state === 'finished' &&
+          row.modelName === 'opt-125m' &&
+          (row.bits ?? 0) >= 4,
+      ),
     );
   });
 
   test('points: finished runs, newest first, at most 2,000', () => {
     const finished = runs.filter(({ state, modelName }) => state === 'finished' && modelName === 'opt-350m');
-    const points = history.points({ search: 'opt-350m', states: [], model: null });
+    const points = history.points({ search: 'opt-350m', states: [], bits: [], model: null });
     expect(points.map(({ id }) => id)).toEqual(sorted(finished, all.sort).slice(0, 2000));
-    expect(history.points({ search: '', states: [], model: null })).toHaveLength(2000);
-    expect(history.points({ search: '', states: ['failed'], model: null })).toEqual([]);
+    expect(history.points({ search: '', states: [], bits: [], model: null })).toHaveLength(2000);
+    expect(history.points({ search: '', states: ['failed'], bits: [], model: null })).toEqual([]);
     const [first] = points;
     const row = runs.find(({ id }) => id === first?.id);
     expect(first).toEqual({

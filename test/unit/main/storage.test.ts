@@ -31,6 +31,7 @@ import { finishRun } from '../../fixtures/run-folders.ts';
 const all: RunQuery = {
   search: '',
   states: [],
+  bits: [],
   model: null,
   sort: { column: 'name', descending: false },
   offset: 0,

@@ -15,6 +15,7 @@ describe('against the baseline', () => {
     ['sparsity-actual', 0.75, 0.7, '+5.00 points'],
     ['sparsity-target', 0.5, 0.7, '−20.00 points'],
     ['perplexity-compressed d seqlen=1 windows=1', 99, 90, '1.100 × baseline'],
+    ['bits-weight', 4, 8, '0.500 × baseline'],
     ['memory', 2 ** 29, 2 ** 30, '0.500 × baseline'],
     ['time', 30, 10, '3.000 × baseline'],
     ['sparsity-actual', 0.7000001, 0.7, null],
@@ -55,6 +56,6 @@ describe('the table of everything', () => {
       expect(row('estimate', layer.name)?.slice(2)).toEqual([layer.estimate, null]);
       expect(row('error', layer.name)?.slice(2)).toEqual([layer.error, other?.error ?? null]);
     }
-    expect(rows).toHaveLength(compareTable([scheduled, fewer]).length + 5 * scheduled.layers.length);
+    expect(rows).toHaveLength(compareTable([scheduled, fewer]).length + 6 * scheduled.layers.length);
   });
 });

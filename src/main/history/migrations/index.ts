@@ -2,9 +2,10 @@ import type { Database } from 'better-sqlite3';
 
 import * as runs from './0001-runs.ts';
 import * as moves from './0002-moves.ts';
+import * as bits from './0003-bits.ts';
 
 /** In order; the database's `user_version` says how many it has seen. A migration that was released is never changed. */
-export const migrations: readonly { readonly sql: string }[] = [runs, moves];
+export const migrations: readonly { readonly sql: string }[] = [runs, moves, bits];
 
 /** The version that this Tamis writes. */
 export const newestVersion = migrations.length;

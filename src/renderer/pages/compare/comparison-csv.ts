@@ -3,7 +3,14 @@ import type { LayerResult } from '../../../contract/report.ts';
 import type { ChartNumbers } from '../../components/chart-card.tsx';
 import type { Compared } from './use-compared.ts';
 
-const fields = ['targetSparsity', 'sparsity', 'estimate', 'group', 'error'] as const satisfies (keyof LayerResult)[];
+const fields = [
+  'targetSparsity',
+  'sparsity',
+  'bits',
+  'estimate',
+  'group',
+  'error',
+] as const satisfies (keyof LayerResult)[];
 
 /** All of the comparison as one table: a row a fact, or a field of a layer; a column a run. */
 export function comparisonCsv(

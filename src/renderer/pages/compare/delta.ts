@@ -7,7 +7,8 @@ type Kind = 'points' | 'ratio' | 'none';
 
 function kindOf(key: string): Kind {
   if (key.startsWith('sparsity-')) return 'points';
-  if (key.startsWith('perplexity-') || ['time', 'memory', 'size'].includes(key)) return 'ratio';
+  if (key.startsWith('perplexity-') || ['time', 'memory', 'size', 'size-packed', 'bits-weight'].includes(key))
+    return 'ratio';
   return 'none';
 }
 

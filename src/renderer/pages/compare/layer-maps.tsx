@@ -28,7 +28,11 @@ export function LayerMaps(props: { runs: readonly Compared[]; onOpen: (layer: st
         <Title order={2} size="h5">
           {t('compare.maps')}
         </Title>
-        <ColourControl colourBy={colourBy} onChange={setColourBy} />
+        <ColourControl
+          layers={runs.flatMap(({ report }) => report.layers)}
+          colourBy={colourBy}
+          onChange={setColourBy}
+        />
         <Text size="xs" c="dimmed">
           {t('compare.one-scale')}
         </Text>

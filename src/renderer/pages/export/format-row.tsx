@@ -38,16 +38,14 @@ export function FormatRow(props: FormatRowProps): ReactElement {
         <Title order={3} size="h6">
           {name}
         </Title>
-        <Text size="sm">{t(`export.format-text.${format}`)}</Text>
-        <Text size="sm" c="dimmed">
-          {t('export.loads')}: {t(`export.loads.${format}`)}
-        </Text>
+        <p>{t(`export.format-text.${format}`)}</p>
+        <p className="faint-text">{t('export.loads', { clients: t(`export.loads.${format}`) })}</p>
       </div>
       <Size offer={offer} denseBytes={denseBytes} />
       <div className="format-action">
         {offer.refusal === null && (
           <Button
-            variant={written === null ? 'filled' : 'default'}
+            variant="default"
             leftSection={<IconDownload size={16} />}
             aria-label={t('export.start-of', { format: name })}
             aria-describedby={reason === null ? undefined : reasonId}
@@ -100,7 +98,7 @@ function Remarks({ offer: { refusal, warnings } }: { offer: ExportOffer }): Reac
       <p className="format-remark">
         <IconBan size={16} aria-hidden="true" />
         <span>
-          <b>{t('export.no-fit')}:</b> {sentenceOf(refusal, locale)}
+          <b>{t('export.no-fit')}</b> {sentenceOf(refusal, locale)}
         </span>
       </p>
     );

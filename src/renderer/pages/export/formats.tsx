@@ -45,7 +45,6 @@ export function Formats({ id, report }: { id: string; report: Report }): ReactEl
         <DestinationLine destination={destination} />
         <Checkbox
           mt="sm"
-          size="xs"
           label={t('export.check')}
           description={t(canCheck ? 'export.check-text' : 'export.check-none')}
           checked={checks}

@@ -65,7 +65,9 @@ function facts(
 function perplexityText(one: NonNullable<ExportResult['perplexity']>[number], report: Report, t: Label): string {
   const file = perplexity(one.perplexity);
   const same = report.perplexity.find((entry) => measureKey(entry) === measureKey(one));
-  return same ? t('export.perplexity-run', { file, run: perplexity(same.compressed) }) : file;
+  if (!same) return file;
+  const ratio = fixed(one.perplexity / same.compressed, 4);
+  return t('export.perplexity-run', { file, run: perplexity(same.compressed), ratio });
 }
 
 function Snippets({ result: { format, path } }: { result: ExportResult }): ReactElement {

@@ -11,7 +11,7 @@ import { StateBadge } from '../../run/state-badge.tsx';
 import { useLabel } from '../../words.tsx';
 import { RowMenu } from './row-menu.tsx';
 
-/** The columns of the history. In a narrow window, model, scheduler and target stand below name, method and sparsity. */
+/** The columns of the history. In a narrow window, model, scheduler, bits and target stand below name, method and sparsity. */
 export function useColumns(width: 'wide' | 'narrow', onEdit: (row: RunRow) => void): readonly Column<RunRow>[] {
   const t = useLabel();
   return useMemo(() => {
@@ -79,6 +79,16 @@ const shareOrNothing = (share: number | null): string => (share === null ? '' : 
 const target = ({ nm, targetSparsity }: RunRow): string =>
   nm === null ? shareOrNothing(targetSparsity).replace('.0 ', ' ') : `${nm.n}:${nm.m}`;
 
+function bitsColumn(t: Label): Column<RunRow> {
+  return {
+    id: 'bits',
+    header: t('history.bits'),
+    width: '68px',
+    numeric: true,
+    cell: ({ bits }) => (bits === null ? '' : String(bits)),
+  };
+}
+
 function apart(t: Label): Changing {
   return {
     name: [
@@ -103,6 +113,7 @@ function apart(t: Label): Changing {
         numeric: true,
         cell: ({ sparsity }) => shareOrNothing(sparsity),
       },
+      bitsColumn(t),
     ],
   };
 }
@@ -121,8 +132,9 @@ function together(t: Label): Changing {
       {
         id: 'method',
         header: t('field.method'),
-        width: '90px',
-        cell: ({ method, scheduler }) => lines(methodNames[method], scheduler),
+        width: '104px',
+        cell: ({ method, scheduler, bits }) =>
+          lines(methodNames[method], bits === null ? scheduler : `${scheduler} · ${t('new.bits-of', { bits })}`),
       },
     ],
     sparsity: [

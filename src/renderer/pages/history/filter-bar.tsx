@@ -3,14 +3,18 @@ import { IconSearch } from '@tabler/icons-react';
 import type { ReactElement } from 'react';
 
 import { runStates } from '../../../contract/history.ts';
+import { bitWidths } from '../../../contract/recipe.ts';
 import { useAsk } from '../../queries.ts';
 import { useLabel } from '../../words.tsx';
 import type { Filter } from './use-filter.ts';
 
+/** null = not quantized. */
+const widths = [...bitWidths, null];
+
 export function FilterBar({ filter }: { filter: Filter }): ReactElement {
   const t = useLabel();
   const { data: models = [] } = useAsk('library.list', null);
-  const { search, states, model } = filter.values;
+  const { search, states, model, bits } = filter.values;
   return (
     <Group gap="xs" role="search">
       <TextInput
@@ -41,6 +45,19 @@ export function FilterBar({ filter }: { filter: Filter }): ReactElement {
         clearable
         searchable
         w={200}
+      />
+      <MultiSelect
+        value={bits.map(String)}
+        onChange={(chosen) => filter.onBits(widths.filter((width) => chosen.includes(String(width))))}
+        data={widths.map((width) => ({
+          value: String(width),
+          label: width === null ? t('history.unquantized') : t('new.bits-of', { bits: width }),
+        }))}
+        placeholder={bits.length === 0 ? t('history.all-bits') : ''}
+        aria-label={t('history.bits')}
+        clearable
+        miw={130}
+        maw={420}
       />
       {filter.isSet && (
         <Button variant="subtle" onClick={filter.clear}>

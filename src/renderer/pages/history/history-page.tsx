@@ -26,7 +26,7 @@ export function HistoryPage(): ReactElement {
   const t = useLabel();
   const navigate = useNavigate();
   const hasRoomBeside = useMediaQuery('(min-width: 1880px)', undefined, { getInitialValueInEffect: false });
-  const isWide = useMediaQuery('(min-width: 1580px)', undefined, { getInitialValueInEffect: false });
+  const isWide = useMediaQuery('(min-width: 1640px)', undefined, { getInitialValueInEffect: false });
   const [shows, setShows] = useState<'chart' | 'no-chart' | null>(null);
   const [edited, setEdited] = useState<RunRow | null>(null);
   const filter = useFilter();

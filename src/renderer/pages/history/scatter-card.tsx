@@ -15,7 +15,7 @@ import { useLabel, useLocale } from '../../words.tsx';
 import { nextRun } from './run-order.ts';
 
 interface ScatterCardProps {
-  readonly filter: Pick<RunQuery, 'search' | 'states' | 'model'>;
+  readonly filter: Pick<RunQuery, 'search' | 'states' | 'model' | 'bits'>;
   readonly selected: ReadonlySet<string>;
   readonly onToggle: (id: string) => void;
 }
@@ -51,13 +51,7 @@ export function ScatterCard({ filter, selected, onToggle }: ScatterCardProps): R
       note={t('scatter.note')}
       controls={controls}
       numbers={() => ({
-        headings: [
-          t('run.name'),
-          t('field.model'),
-          t('run.size-non-zero'),
-          t('field.sparsity'),
-          t('report.perplexity'),
-        ],
+        headings: [t('run.name'), t('field.model'), t('run.size-packed'), t('field.sparsity'), t('report.perplexity')],
         rows: points.map((run) => [run.name, run.modelName, run.nonZeroBytes, run.sparsity, run.perplexity]),
       })}
     >

@@ -7,11 +7,12 @@ import type { RunQuery, RunState } from '../../../contract/history.ts';
 const route = getRouteApi('/history');
 
 export interface Filter {
-  readonly values: Pick<RunQuery, 'search' | 'states' | 'model'>;
+  readonly values: Pick<RunQuery, 'search' | 'states' | 'model' | 'bits'>;
   /** Whether it leaves anything out. */
   readonly isSet: boolean;
   readonly onSearch: (search: string) => void;
   readonly onStates: (states: RunState[]) => void;
+  readonly onBits: (bits: RunQuery['bits']) => void;
   readonly onModel: (model: string | null) => void;
   readonly clear: () => void;
 }
@@ -22,6 +23,7 @@ export function useFilter(): Filter {
   const navigate = route.useNavigate();
   const [search, setSearch] = useState(address.search ?? '');
   const [states, setStates] = useState<RunState[]>([]);
+  const [bits, setBits] = useState<RunQuery['bits']>([]);
   const model = address.model ?? null;
 
   const written = useRef(search);
@@ -45,14 +47,16 @@ export function useFilter(): Filter {
   const onModel = (id: string | null): void =>
     void navigate({ search: (before) => ({ ...before, model: id ?? undefined }), replace: true });
   return {
-    values: useMemo(() => ({ search, states, model }), [search, states, model]),
-    isSet: search !== '' || states.length > 0 || model !== null,
+    values: useMemo(() => ({ search, states, model, bits }), [search, states, model, bits]),
+    isSet: search !== '' || states.length > 0 || model !== null || bits.length > 0,
     onSearch,
     onStates: setStates,
+    onBits: setBits,
     onModel,
     clear: () => {
       setSearch('');
       setStates([]);
+      setBits([]);
       written.current = '';
       void navigate({ search: {}, replace: true });
     },

@@ -42,7 +42,7 @@ export const LayerMapCard = memo(function LayerMapCard({ layers, file, onOpen }:
         title={t('report.layer-map')}
         fileName={`${file} ${colourBy}`}
         numbers={() => layerNumbers(layers, t)}
-        controls={<ColourControl colourBy={colourBy} onChange={setChosen} />}
+        controls={<ColourControl layers={layers} colourBy={colourBy} onChange={setChosen} />}
       >
         <LayerMarks layers={layers} label={t('report.layer-map')} onOpen={onOpen}>
           <LayerMap layers={layers} colourBy={drawn} locale={locale} />
@@ -116,10 +116,10 @@ export const ErrorCard = memo(function ErrorCard({ layers, file, onOpen }: Layer
   );
 });
 
-type Measured = 'estimate' | 'group' | 'targetSparsity' | 'sparsity' | 'error';
+type Measured = 'estimate' | 'group' | 'targetSparsity' | 'sparsity' | 'bits' | 'error';
 
 function layerNumbers(layers: readonly LayerView[], t: Label): ChartNumbers {
-  return columnsOf(layers, t, ['group', 'estimate', 'targetSparsity', 'sparsity', 'error']);
+  return columnsOf(layers, t, ['group', 'estimate', 'targetSparsity', 'sparsity', 'bits', 'error']);
 }
 
 /** Fields of all layers at full precision. */

@@ -9,18 +9,19 @@ import { EmptyState } from '../../components/empty-state.tsx';
 import { Figure } from '../../run/figure.tsx';
 import { useLabel } from '../../words.tsx';
 
-type NumberField = 'block' | 'rows' | 'cols' | 'estimate' | 'group' | 'targetSparsity' | 'sparsity' | 'error';
+type NumberField = 'block' | 'rows' | 'cols' | 'estimate' | 'group' | 'targetSparsity' | 'sparsity' | 'bits' | 'error';
 
 const share = (value: number): string => `${percent(value, 2)} %`;
 const numbers: readonly { field: NumberField; width: string; write: (value: number) => string }[] = [
   { field: 'block', width: '70px', write: String },
-  { field: 'rows', width: '80px', write: whole },
+  { field: 'rows', width: '72px', write: whole },
   { field: 'cols', width: '90px', write: whole },
-  { field: 'estimate', width: '104px', write: (value) => significant(value, 4) },
+  { field: 'estimate', width: '96px', write: (value) => significant(value, 4) },
   { field: 'group', width: '80px', write: String },
-  { field: 'targetSparsity', width: '92px', write: share },
-  { field: 'sparsity', width: '100px', write: share },
-  { field: 'error', width: '116px', write: (value) => significant(value, 4) },
+  { field: 'targetSparsity', width: '84px', write: share },
+  { field: 'sparsity', width: '94px', write: share },
+  { field: 'bits', width: '64px', write: String },
+  { field: 'error', width: '104px', write: (value) => significant(value, 4) },
 ];
 
 /** Every layer with all its numbers. */
@@ -37,7 +38,7 @@ export function LayersTable(props: {
       {
         id: 'name',
         header: t('layer.name'),
-        width: 'minmax(300px, 1fr)',
+        width: 'minmax(264px, 1fr)',
         sort: ({ name }) => name,
         cell: ({ name }) => <span title={name}>{name}</span>,
       },

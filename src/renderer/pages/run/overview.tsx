@@ -18,7 +18,7 @@ export function Overview(props: { run: ShownRun; onOpenLayer: (layer: string) =>
   return (
     <div className="run-overview">
       <aside className="run-side" data-sticky={report === null || undefined}>
-        {report && <ResultCard row={row} report={report} />}
+        {report && <ResultCard report={report} />}
         <Pace run={run} />
       </aside>
       <div className="run-charts">

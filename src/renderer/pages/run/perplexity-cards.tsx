@@ -71,6 +71,7 @@ function useBaselines({ id, modelId }: RunRow, enabled: boolean): readonly Basel
   const query = {
     search: '',
     states: ['finished' as const],
+    bits: [],
     model: modelId,
     sort: { column: 'createdAt' as const, descending: true },
     offset: 0,

@@ -1,18 +1,19 @@
 import { Paper, Title } from '@mantine/core';
 import type { ReactElement } from 'react';
 
-import { bytes, duration, percent } from '../../../contract/format.ts';
-import type { RunRow } from '../../../contract/history.ts';
+import { bytes, duration, fixed, percent } from '../../../contract/format.ts';
 import type { Report } from '../../../contract/report.ts';
-import { totalSeconds } from '../../../contract/words.ts';
+import { packedSize } from '../../../contract/size.ts';
+import { storageWords, totalSeconds } from '../../../contract/words.ts';
 import { Facts } from '../../run/facts.tsx';
 import { Figure } from '../../run/figure.tsx';
 import { useLabel } from '../../words.tsx';
 
 /** What came out, in a few numbers. */
-export function ResultCard({ row, report }: { row: RunRow; report: Report }): ReactElement {
+export function ResultCard({ report }: { report: Report }): ReactElement {
   const t = useLabel();
   const { model, sparsity, peakMemoryBytes } = report;
+  const packed = packedSize(report);
   return (
     <Paper component="section" withBorder className="pace" aria-label={t('run.result')}>
       <Title order={2} size="h5">
@@ -34,12 +35,17 @@ export function ResultCard({ row, report }: { row: RunRow; report: Report }): Re
           },
           { name: t('field.size-dense'), text: bytes(model.bytes), figure: 'model.bytes' },
           { name: t('field.size'), text: bytes(model.bytesCompressed), figure: 'model.bytesCompressed' },
-          ...(row.nonZeroBytes === null ? [] : [{ name: t('run.size-non-zero'), text: bytes(row.nonZeroBytes) }]),
+          ...(packed === null
+            ? []
+            : [
+                { name: t('run.size-packed'), text: bytes(packed.bytes) },
+                { name: t('field.bits-weight'), text: fixed(packed.bitsPerWeight, 2) },
+              ]),
           { name: t('field.time'), text: duration(totalSeconds(report)) },
           { name: t('field.memory'), text: bytes(peakMemoryBytes), figure: 'peakMemoryBytes' },
         ]}
       />
-      <p className="run-facts-note">{t('text.storage')}</p>
+      <p className="run-facts-note">{storageWords(report.recipe, t)}</p>
     </Paper>
   );
 }

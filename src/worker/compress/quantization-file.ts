@@ -1,0 +1,74 @@
+import { makeFolder } from '../../contract/disk.ts';
+import { groupsOf, hasScatteredGroups, layerBits } from '../../contract/quantization.ts';
+import type { Quantization } from '../../contract/recipe.ts';
+import type { Layer } from '../families/family.ts';
+import { native, translated, type CompressedLayer, type QuantizationOptions, type TensorSpec } from '../native.ts';
+import { quantizationFolder } from '../run/directory.ts';
+import type { Run } from '../run/run.ts';
+import { need } from './names.ts';
+
+/** The name in `quantization/` of a block's scales (docs/formats.md). */
+export function quantizationFile(block: number): string {
+  return `block-${String(block).padStart(4, '0')}.safetensors`;
+}
+
+/** How a layer is quantized; null where it is not. */
+export function quantizationOptions(quantization: Quantization | null, layer: string): QuantizationOptions | null {
+  const bits = layerBits(quantization, layer);
+  if (quantization === null || bits === null) return null;
+  const { groupSize, symmetric, staticGroups, range } = quantization;
+  return { bits, symmetric, staticGroups, range, ...(groupSize !== null && { groupSize }) };
+}
+
+/** Takes what a quantized layer is stored with beside its weight; of other layers nothing. */
+export type AddScales = (layer: string, compressed: CompressedLayer) => Promise<void>;
+
+/** Lets `write` add a block's layers, in their order, to the file of its scales; no file is made where none is quantized. */
+export async function withQuantizationFile<T>(
+  { directory, model, recipe: { quantization } }: Run,
+  block: number,
+  layers: readonly Layer[],
+  write: (add: AddScales) => Promise<T>,
+): Promise<T> {
+  const parts = layers.flatMap(({ name }) => {
+    const { shape } = need(model.tensors, `${name}.weight`);
+    return quantization !== null && layerBits(quantization, name) !== null ? partsOf(name, shape, quantization) : [];
+  });
+  if (parts.length === 0) return await write(async () => {});
+  makeFolder(directory.file(quantizationFolder));
+  const path = directory.file(quantizationFolder, quantizationFile(block));
+  const writer = await translated(() => new native.ShardWriter(path, parts));
+  try {
+    const result = await write(async (layer, compressed) => {
+      for (const { name, part } of parts.filter((each) => each.layer === layer))
+        await translated(() => writer.write(name, compressed, part));
+    });
+    await translated(() => writer.finish());
+    return result;
+  } catch (error) {
+    writer.abandon();
+    throw error;
+  }
+}
+
+interface Part extends TensorSpec {
+  readonly layer: string;
+  readonly part: 'scales' | 'zeros' | 'g_idx';
+}
+
+/** The tensors of a quantized layer, in the order in which they are written. */
+function partsOf(layer: string, [rows = 0, cols = 0]: readonly number[], quantization: Quantization): Part[] {
+  const grid = [rows, groupsOf(quantization, cols)];
+  const part = (part: Part['part'], dtype: string, shape: number[]): Part => ({
+    layer,
+    part,
+    name: `${layer}.${part}`,
+    dtype,
+    shape,
+  });
+  return [
+    part('scales', 'F16', grid),
+    ...(quantization.symmetric ? [] : [part('zeros', 'U8', grid)]),
+    ...(hasScatteredGroups(quantization, cols) ? [part('g_idx', 'I32', [cols])] : []),
+  ];
+}
