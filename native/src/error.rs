@@ -169,6 +169,38 @@ pub enum Error {
     },
     #[serde(rename = "checkpoint.integer-too-large")]
     IntegerTooLarge { path: String, tensor: String, index: usize },
+
+    // Packed layers. Shapes are written as `F16 [rows, cols]`.
+    #[serde(rename = "pack.not-on-grid")]
+    NotOnGrid { path: String, layer: String, row: usize },
+    #[serde(rename = "pack.shape")]
+    PackShape {
+        path: String,
+        tensor: String,
+        expected: String,
+        actual: String,
+    },
+    #[serde(rename = "pack.group-index")]
+    GroupIndex {
+        path: String,
+        tensor: String,
+        column: usize,
+    },
+    #[serde(rename = "pack.value")]
+    PackValue { path: String, tensor: String, row: usize },
+    #[serde(rename = "pack.too-large-for-dtype")]
+    TooLargeForDtype {
+        path: String,
+        tensor: String,
+        dtype: String,
+    },
+    #[serde(rename = "pack.outside")]
+    PackOutside {
+        path: String,
+        offset: u64,
+        bytes: u64,
+        size: u64,
+    },
 }
 
 pub type Result<T> = std::result::Result<T, Error>;

@@ -44,17 +44,17 @@ macro_rules! vectorized {
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx512f")]
-                fn avx512 $(<const $n: usize>)? ($($arg: $type),*) $(-> $result)? { portable($($arg),*) }
+                fn avx512 $(<const $n: usize>)? ($($arg: $type),*) $(-> $result)? { portable $(::<$n>)? ($($arg),*) }
                 #[target_feature(enable = "avx2,fma")]
-                fn avx2 $(<const $n: usize>)? ($($arg: $type),*) $(-> $result)? { portable($($arg),*) }
+                fn avx2 $(<const $n: usize>)? ($($arg: $type),*) $(-> $result)? { portable $(::<$n>)? ($($arg),*) }
                 match $crate::simd::level() {
                     // SAFETY: the processor has been asked.
-                    $crate::simd::Level::Avx512 => return unsafe { avx512($($arg),*) },
-                    $crate::simd::Level::Avx2 => return unsafe { avx2($($arg),*) },
+                    $crate::simd::Level::Avx512 => return unsafe { avx512 $(::<$n>)? ($($arg),*) },
+                    $crate::simd::Level::Avx2 => return unsafe { avx2 $(::<$n>)? ($($arg),*) },
                     $crate::simd::Level::Portable => {}
                 }
             }
-            portable($($arg),*)
+            portable $(::<$n>)? ($($arg),*)
         }
     };
 }

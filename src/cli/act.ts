@@ -1,5 +1,7 @@
+import type { Progress } from '../contract/bridge.ts';
 import { TamisError } from '../contract/errors.ts';
 import type { RunEvent } from '../contract/events.ts';
+import type { ExportStage } from '../contract/exports.ts';
 import { describe, type Locale } from '../contract/messages/index.ts';
 import { ProgressView } from './progress-view.ts';
 
@@ -12,6 +14,8 @@ export function locale(): Locale {
 export interface Acting {
   readonly signal: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
+  /** Of an export. */
+  readonly onProgress: (stage: ExportStage, progress: Progress) => void;
 }
 
 /**
@@ -31,6 +35,9 @@ export async function act(work: (acting: Acting) => Promise<void>): Promise<void
       signal: abort.signal,
       onEvent: (event) => {
         view.show(event);
+      },
+      onProgress: (stage, progress) => {
+        view.showExport(stage, progress);
       },
     });
     view.close();

@@ -3,15 +3,18 @@ import { Command, CommanderError } from 'commander';
 import { fileError } from '../contract/file-errors.ts';
 import { describe } from '../contract/messages/index.ts';
 import { locale } from './act.ts';
+import { benchModelCommand } from './bench-model.ts';
 import { compareCommand } from './compare.ts';
 import { compressCommand } from './compress.ts';
 import { demoCommand } from './demo.ts';
 import { devicesCommand } from './devices.ts';
 import { evalCommand } from './eval.ts';
+import { exportCommand } from './export.ts';
 import { inspectCommand } from './inspect.ts';
 import { planCommand } from './plan.ts';
 import { recipeCommand } from './recipe.ts';
 import { resumeCommand } from './resume.ts';
+import { unpackCommand } from './unpack.ts';
 import { version } from './version.ts';
 
 const exitCodes = `
@@ -40,11 +43,14 @@ const program = new Command('tamis')
 for (const command of [
   compressCommand(),
   evalCommand(),
+  exportCommand(),
+  unpackCommand(),
   inspectCommand(),
   planCommand(),
   resumeCommand(),
   recipeCommand(),
   compareCommand(),
+  benchModelCommand(),
   devicesCommand(),
   demoCommand(),
 ]) {

@@ -1,6 +1,8 @@
 import { SingleBar } from 'cli-progress';
 
+import type { Progress } from '../contract/bridge.ts';
 import type { RunEvent, Stage } from '../contract/events.ts';
+import type { ExportStage } from '../contract/exports.ts';
 import { message, type ErrorCode, type Locale } from '../contract/messages/index.ts';
 import { duration, bytes as size } from '../contract/format.ts';
 
@@ -17,11 +19,18 @@ const stageNames: Readonly<Record<Stage, string>> = {
   report: 'Report',
 };
 
+const exportStageNames: Readonly<Record<ExportStage, string>> = {
+  write: 'Write',
+  check: 'Check the written files',
+};
+
 /** Shows a run's events on standard error: a progress bar on a terminal, plain lines elsewhere. */
 export class ProgressView {
   readonly #locale: Locale;
   readonly #terminal = process.stderr.isTTY;
   #bar: SingleBar | null = null;
+  /** What the bar is of. */
+  #drawn = '';
   #told = 0;
 
   constructor(locale: Locale) {
@@ -38,20 +47,31 @@ export class ProgressView {
     this.#bar = null;
   }
 
+  /** The progress of an export; `write` counts bytes. */
+  showExport(stage: ExportStage, { done, total, remainingSeconds }: Progress): void {
+    const written = stage === 'write' ? `${size(done)} of ${size(total)}` : '';
+    this.#draw(exportStageNames[stage], Math.min(1, done / total), [written, left(remainingSeconds)]);
+  }
+
   #progress(event: Extract<RunEvent, { type: 'progress' }>): void {
-    const share = Math.min(1, event.done / event.total);
-    const left = event.remainingSeconds === null ? '' : `${duration(event.remainingSeconds)} left`;
     const speed = event.tokensPerSecond === null ? '' : `${Math.round(event.tokensPerSecond)} tokens/s`;
     const block = event.block === null ? '' : `block ${event.block + 1}`;
-    const detail = [block, left, speed, size(event.memoryBytes)].filter((part) => part !== '').join(', ');
+    const details = [block, left(event.remainingSeconds), speed, size(event.memoryBytes)];
+    this.#draw(stageNames[event.stage], Math.min(1, event.done / event.total), details);
+  }
+
+  #draw(name: string, share: number, details: readonly string[]): void {
+    const detail = details.filter((part) => part !== '').join(', ');
     if (this.#terminal) {
-      this.#bar ??= startBar(stageNames[event.stage]);
+      if (this.#drawn !== name) this.close();
+      this.#drawn = name;
+      this.#bar ??= startBar(name);
       this.#bar.update(share, { detail });
       return;
     }
     if (performance.now() - this.#told < PLAIN_INTERVAL_MS) return;
     this.#told = performance.now();
-    write(`${stageNames[event.stage]}: ${Math.floor(share * 100)} %, ${detail}`);
+    write(`${name}: ${Math.floor(share * 100)} %, ${detail}`);
   }
 
   #line(event: Exclude<RunEvent, { type: 'progress' }>): void {
@@ -61,6 +81,10 @@ export class ProgressView {
     write(text);
     if (event.type === 'stage') this.#told = performance.now();
   }
+}
+
+function left(remainingSeconds: number | null): string {
+  return remainingSeconds === null ? '' : `${duration(remainingSeconds)} left`;
 }
 
 function startBar(stage: string): SingleBar {

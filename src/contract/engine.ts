@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { deviceReportSchema, progressSchema, trialSchema } from './bridge.ts';
 import { timedEventSchema } from './events.ts';
+import { exportFormats, exportOfferSchema, exportResultSchema, exportStages } from './exports.ts';
 import { failureSchema } from './failure.ts';
 import { modelHeadSchema, tensorSchema, tensorZerosSchema } from './library.ts';
 import { planSchema } from './plan.ts';
@@ -28,6 +29,13 @@ export const questions = {
   devices: { input: z.strictObject({ threads: z.int() }), output: z.array(deviceReportSchema), told: z.never() },
   /** Compresses the first blocks of the recipe in `folder`, which main makes and removes. */
   try: { input: z.strictObject({ recipe: recipeSchema, folder: path }), output: trialSchema, told: progressSchema },
+  /** Of a finished run's folder. */
+  'export-offers': { input: z.strictObject({ run: path }), output: z.array(exportOfferSchema), told: z.never() },
+  export: {
+    input: z.strictObject({ run: path, format: z.enum(exportFormats), out: path, check: z.boolean() }),
+    output: exportResultSchema,
+    told: z.strictObject({ stage: z.enum(exportStages), progress: progressSchema }),
+  },
   versions: { input: z.null(), output: z.record(z.string(), z.string()), told: z.never() },
 } as const;
 export type Questions = typeof questions;

@@ -130,7 +130,7 @@ function quote(text: string): string {
 }
 
 function separatorOf(folder: string): string {
-  return folder.startsWith('/') ? '/' : '\\';
+  return /^([A-Za-z]:)?\\/.test(folder) ? '\\' : '/';
 }
 
 function fileIn(folder: string, file: string): string {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { failureSchema } from './failure.ts';
+import { bitWidths } from './recipe.ts';
 import { perplexitySchema } from './report.ts';
 
 /** What a finished run can be written as (docs/formats.md). */
@@ -37,3 +38,24 @@ export const exportResultSchema = z.strictObject({
   perplexity: z.array(perplexitySchema).nullable(),
 });
 export type ExportResult = z.infer<typeof exportResultSchema>;
+
+/** The exports of a run, as `exports.json` in its folder keeps them: one entry a format and folder, the newest last. */
+export const exportRecordsSchema = z.array(exportResultSchema.extend({ date: z.iso.datetime() }));
+export type ExportRecord = z.infer<typeof exportRecordsSchema>[number];
+
+/** What must be known of an export to read it back. */
+export const exportManifestSchema = z.strictObject({
+  version: z.literal(1),
+  format: z.enum(exportFormats),
+  /** The files of the dense folder, and the tensors of each in order. */
+  shards: z.record(
+    z.string(),
+    z.record(z.string(), z.strictObject({ dtype: z.string(), shape: z.array(z.int()), bytes: z.int() })),
+  ),
+  /** The quantized layers, by name without `.weight`. */
+  layers: z.record(
+    z.string(),
+    z.strictObject({ bits: z.literal(bitWidths), groupSize: z.int().nullable(), symmetric: z.boolean() }),
+  ),
+});
+export type ExportManifest = z.infer<typeof exportManifestSchema>;

@@ -42,6 +42,14 @@ const answers: { readonly [N in QuestionName]: Answering<N> } = {
     const { tryRecipe } = await import('./trial.ts');
     return await tryRecipe(recipe, folder, { signal, onProgress: tell });
   },
+  'export-offers': async ({ run }) => {
+    const { exportOffers } = await import('./export/exports.ts');
+    return await exportOffers(run);
+  },
+  export: async (wanted, { signal, tell }) => {
+    const { exportRun } = await import('./export/exports.ts');
+    return await exportRun({ ...wanted, signal, onProgress: (stage, progress) => tell({ stage, progress }) });
+  },
   versions: async () => {
     const { engineVersions } = await import('./run/versions.ts');
     return engineVersions();

@@ -7,7 +7,16 @@ import { afterAll, describe, expect, test } from 'vitest';
 
 import { GraphBuilder, type Value } from '../../src/worker/graph/builder.ts';
 import { commonFolder } from '../../src/worker/graph/folder.ts';
-import { causalAttention, embedding, layerNorm, linear, logSumExp, pick } from '../../src/worker/graph/operations.ts';
+import {
+  causalAttention,
+  embedding,
+  layerNorm,
+  linear,
+  logSumExp,
+  pick,
+  rmsNorm,
+} from '../../src/worker/graph/operations.ts';
+import { windows } from '../../src/worker/graph/tokens.ts';
 import { native, type TensorInfo } from '../../src/worker/native.ts';
 import { Session } from '../../src/worker/runtime/session.ts';
 import { safetensors, testFolder } from '../fixtures/safetensors.ts';
@@ -154,22 +163,35 @@ test('a weight outside the folder is refused, not read', async () => {
 });
 
 // 300 tokens: two tiles of queries and a part of a third.
-test.each([1, 7, 128, 129, 300])('causal attention over %i tokens is softmax(q kᵀ / √d) v', async (seqlen) => {
+test.each([
+  [1, 3],
+  [7, 3],
+  [128, 3],
+  [129, 3],
+  [300, 3],
+  [7, 1],
+  [300, 1],
+])('causal attention over %i tokens with %i heads of keys is softmax(q kᵀ / √d) v', async (seqlen, kvHeads) => {
   const [sequences, heads, size] = [2, 3, 4];
-  const hidden = heads * size;
   const tokens = sequences * seqlen;
-  const [q, k, v] = [values(tokens * hidden, 1, 3), values(tokens * hidden, 2, 3), values(tokens * hidden, 3)] as const;
-  const tensor = (x: Float32Array): Tensor => new Tensor('float32', x, [tokens, hidden]);
+  const [width, kvWidth] = [heads * size, kvHeads * size];
+  const [q, k, v] = [
+    values(tokens * width, 1, 3),
+    values(tokens * kvWidth, 2, 3),
+    values(tokens * kvWidth, 3),
+  ] as const;
+  const tensor = (x: Float32Array): Tensor => new Tensor('float32', x, [tokens, x.length / tokens]);
   const y = await evaluate(
     new Map(),
     (g) => {
-      const input = (name: string): Value => g.input(name, 'float32', ['tokens', hidden]);
-      return causalAttention(g, [input('q'), input('k'), input('v')], { heads, kvHeads: heads, size }, seqlen);
+      const input = (name: string, size: number): Value => g.input(name, 'float32', ['tokens', size]);
+      const qkv = [input('q', width), input('k', kvWidth), input('v', kvWidth)] as const;
+      return causalAttention(g, qkv, { heads, kvHeads, size }, seqlen);
     },
     { q: tensor(q), k: tensor(k), v: tensor(v) },
-    [tokens, hidden],
+    [tokens, width],
   );
-  const expected = naiveAttention(q, k, v, { sequences, seqlen, heads, size });
+  const expected = naiveAttention(q, k, v, { sequences, seqlen, heads, kvHeads, size });
   expect(largestDifference(y, expected)).toBeLessThan(2e-6);
 });
 
@@ -178,30 +200,71 @@ function naiveAttention(
   q: Float32Array,
   k: Float32Array,
   v: Float32Array,
-  { sequences, seqlen, heads, size }: { sequences: number; seqlen: number; heads: number; size: number },
+  shape: { sequences: number; seqlen: number; heads: number; kvHeads: number; size: number },
 ): Float64Array {
-  const at = (sequence: number, token: number, head: number, i: number): number =>
-    ((sequence * seqlen + token) * heads + head) * size + i;
+  const { sequences, seqlen, heads, kvHeads, size } = shape;
+  const at = (token: number, head: number, of: number, i: number): number => (token * of + head) * size + i;
   const result = new Float64Array(q.length);
   for (let s = 0; s < sequences; s++) {
     for (let h = 0; h < heads; h++) {
-      for (let query = 0; query < seqlen; query++) {
-        const weights = Array.from({ length: query + 1 }, (_, key) => {
+      const kv = Math.floor((h * kvHeads) / heads);
+      for (let query = s * seqlen; query < (s + 1) * seqlen; query++) {
+        const weights = Array.from({ length: query - s * seqlen + 1 }, (_, key) => {
           let dot = 0;
-          for (let i = 0; i < size; i++) dot += (q[at(s, query, h, i)] ?? NaN) * (k[at(s, key, h, i)] ?? NaN);
+          for (let i = 0; i < size; i++)
+            dot += (q[at(query, h, heads, i)] ?? NaN) * (k[at(s * seqlen + key, kv, kvHeads, i)] ?? NaN);
           return Math.exp(dot / Math.sqrt(size));
         });
         const total = weights.reduce((a, b) => a + b, 0);
         for (let i = 0; i < size; i++) {
           let sum = 0;
-          for (const [key, weight] of weights.entries()) sum += weight * (v[at(s, key, h, i)] ?? NaN);
-          result[at(s, query, h, i)] = sum / total;
+          for (const [key, weight] of weights.entries())
+            sum += weight * (v[at(s * seqlen + key, kv, kvHeads, i)] ?? NaN);
+          result[at(query, h, heads, i)] = sum / total;
         }
       }
     }
   }
   return result;
 }
+
+test('rotary positions turn entries i and i + d/2 of each head by position / theta^(2i/d)', async () => {
+  const [sequences, seqlen, heads, size, theta] = [2, 3000, 2, 6, 10000];
+  const x = values(sequences * seqlen * heads * size, 8);
+  const y = await evaluate(
+    new Map(),
+    (g) => windows(g, seqlen).rotate(g.input('x', 'float32', ['tokens', heads * size]), { heads, size, theta }),
+    { x: new Tensor('float32', x, [sequences * seqlen, heads * size]) },
+    [sequences * seqlen, heads * size],
+  );
+  const expected = Array.from(x, (value, at) => {
+    const [i, half] = [at % size, size / 2];
+    const angle = (Math.floor(at / (heads * size)) % seqlen) / theta ** ((2 * (i % half)) / size);
+    const other = x[i < half ? at + half : at - half] ?? NaN;
+    return value * Math.cos(angle) + (i < half ? -other : other) * Math.sin(angle);
+  });
+  // Angles are float32, as in transformers: 3000 positions on they are off by up to 3000 * 2^-24.
+  expect(largestDifference(y.slice(0, 100), expected.slice(0, 100))).toBeLessThan(1e-6);
+  expect(largestDifference(y, expected)).toBeLessThan(5e-4);
+});
+
+test('RMS normalization', async () => {
+  const [rows, size] = [3, 5];
+  const x = values(rows * size, 4, 10);
+  const scale = values(size, 5);
+  const weights = weightsIn('rms.safetensors', { scale: { dtype: 'F32', shape: [size], data: [...scale] } });
+  const y = await evaluate(
+    weights,
+    (g) => rmsNorm(g, g.input('x', 'float32', ['tokens', size]), 'scale', 0.01),
+    { x: new Tensor('float32', x, [rows, size]) },
+    [rows, size],
+  );
+  const expected = Array.from(x, (value, i) => {
+    const row = [...x.subarray(i - (i % size), i - (i % size) + size)];
+    return (value / Math.sqrt(row.reduce((sum, v) => sum + v * v, 0) / size + 0.01)) * (scale[i % size] ?? NaN);
+  });
+  expect(largestDifference(y, expected)).toBeLessThan(1e-6);
+});
 
 test('layer normalization, with and without scale and bias', async () => {
   const [rows, size] = [3, 5];

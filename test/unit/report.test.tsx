@@ -290,7 +290,7 @@ describe('layers.csv', () => {
 });
 
 describe('model card', () => {
-  const card = modelCard(report);
+  const card = modelCard(report, 'dense');
 
   test('begins with the front matter the hub reads', () => {
     const front = /^---\n(.*?)\n---\n/s.exec(card)?.[1]?.split('\n');
@@ -304,36 +304,36 @@ describe('model card', () => {
       '- pruned',
       '- sparsegpt',
     ]);
-    expect(modelCard(nmReport())).toContain('\n- 2-of-4-pruned\n');
+    expect(modelCard(nmReport(), 'dense')).toContain('\n- 2-of-4-pruned\n');
   });
 
   test('has the perplexities with their seqlen', () => {
     expect(card).toContain('| held-out | 256 | 256 | 77.64 | 91.03 | 1.173 |');
     expect(card).toContain('| wikitext2 | 2048 | 163 | 27.66 | 113.39 | 4.100 |');
-    expect(modelCard({ ...report, perplexity: [] })).toContain('Not measured');
+    expect(modelCard({ ...report, perplexity: [] }, 'dense')).toContain('Not measured');
   });
 
   test('promises no smaller file and names what is partial', () => {
     expect(card).toContain('The files are as large as the original');
     expect(card).not.toContain('blocks are compressed');
-    expect(modelCard({ ...report, model: { ...report.model, blocksCompressed: 2 } })).toContain(
+    expect(modelCard({ ...report, model: { ...report.model, blocksCompressed: 2 } }, 'dense')).toContain(
       'Only 2 of 8 blocks are compressed',
     );
   });
 
   test('names the quantization, and the zeros only of a model that was pruned', () => {
-    const card = modelCard(quantized);
+    const card = modelCard(quantized, 'dense');
     expect(card).toContain('\n# demo-opt, 70.0 % sparse, 4 bits\n');
     expect(card).toContain('\n- pruned\n- sparsegpt\n- quantized\n- 4-bit\n');
     expect(card).toContain(String.raw`but \*.fc2 8 bits, but \*.layers.0.\* not at all`);
     expect(card).toContain('Faster inference takes a program with kernels for these bits');
-    const alone = modelCard({ ...quantized, sparsity: { target: 0, actual: 0.1 } });
+    const alone = modelCard({ ...quantized, sparsity: { target: 0, actual: 0.1 } }, 'dense');
     expect(alone).toContain('\n# demo-opt, 4 bits\n');
     expect(alone).not.toMatch(/^- (sparse|pruned)$/m);
   });
 
   test('keeps hostile names text, tables whole and folders of the machine to itself', () => {
-    const text = modelCard(hostile);
+    const text = modelCard(hostile, 'dense');
     expect(text).not.toContain('<script');
     expect(text).not.toContain('/home/somebody');
     expect(/^---\n.*?\n---\n/s.exec(text)?.[0]).not.toContain('base_model');

@@ -24,7 +24,7 @@ pub use read::Scan;
 pub use writer::{ShardWriter, TensorSpec};
 
 use crate::error::{Error, Result};
-use header::shown;
+pub(crate) use header::shown;
 
 /// Where one tensor lies. `offset` is in bytes from the start of the file.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,9 +43,9 @@ impl Tensor {
     }
 }
 
-struct MappedFile {
-    path: PathBuf,
-    map: Mmap,
+pub(crate) struct MappedFile {
+    pub path: PathBuf,
+    pub map: Mmap,
 }
 
 /// The tensors of one or several safetensors files. Immutable: share it between threads with an `Arc`.
@@ -127,7 +127,7 @@ impl Checkpoint {
     }
 
     fn add_file(&mut self, path: &Path) -> Result<()> {
-        let mapped = map_file(path)?;
+        let mapped = map_file(path, header::LENGTH_BYTES)?;
         let file = self.files.len();
         let entries = header::parse(&display(path), &mapped.map)?;
         self.files.push(mapped);
@@ -180,6 +180,10 @@ impl Checkpoint {
         self.by_name.get(name).map(|&i| &self.tensors[i]).ok_or_else(missing)
     }
 
+    pub fn has(&self, name: &str) -> bool {
+        self.by_name.contains_key(name)
+    }
+
     /// A tensor's bytes as they lie in the file: little-endian, row-major, at any alignment.
     pub fn bytes(&self, name: &str) -> Result<&[u8]> {
         Ok(self.data(self.tensor(name)?))
@@ -201,7 +205,10 @@ fn holds_pytorch_weights(folder: &Path) -> bool {
         .any(|name| folder.join(name).exists())
 }
 
-fn map_file(path: &Path) -> Result<MappedFile> {
+/// Maps a file of at least `least` bytes; its path comes back with symbolic links resolved.
+///
+/// Errors: `file.not-readable`, `checkpoint.not-a-file`, `checkpoint.too-short`.
+pub(crate) fn map_file(path: &Path, least: u64) -> Result<MappedFile> {
     let unreadable = |error: io::Error| Error::NotReadable {
         path: display(path),
         reason: error.to_string(),
@@ -212,7 +219,7 @@ fn map_file(path: &Path) -> Result<MappedFile> {
     if !metadata.is_file() {
         return Err(Error::NotAFile { path: display(path) });
     }
-    if metadata.len() < header::LENGTH_BYTES {
+    if metadata.len() < least {
         return Err(Error::TooShort {
             path: display(path),
             size: metadata.len(),

@@ -1,16 +1,12 @@
-//! Writes a safetensors file as a stream: never more than a buffer of it in memory, and never a half-written file under its
-//! name.
+//! Writes a safetensors file as a stream, tensor by tensor.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{Checkpoint, Dtype, display, header};
 use crate::error::{Error, Result};
-
-const BUFFER_BYTES: usize = 1 << 20;
+use crate::output::PartialFile;
 
 /// A tensor to come.
 #[derive(Debug, Clone)]
@@ -23,13 +19,12 @@ pub struct TensorSpec {
 /// Writes `PATH.partial`, tensor by tensor in the declared order; `finish` makes it `PATH`. Dropped before that, it removes the
 /// partial file.
 pub struct ShardWriter {
-    path: PathBuf,
-    partial: PathBuf,
-    out: BufWriter<File>,
+    out: PartialFile,
     /// Name and size of every declared tensor, and how many of them are written.
     tensors: Vec<(String, u64)>,
     written: usize,
-    is_finished: bool,
+    /// Where the next tensor begins.
+    begin: u64,
 }
 
 impl ShardWriter {
@@ -40,18 +35,14 @@ impl ShardWriter {
         let header = header_bytes(tensors)?;
         // The reader's own rules: what is written here can be read.
         let sizes = header::check(&display(path), &header)?;
-        let partial = partial_path(path);
-        let out = create_anew(&partial).map_err(|error| write_error(&partial, error))?;
-        let mut writer = Self {
-            path: path.to_owned(),
-            partial,
-            out: BufWriter::with_capacity(BUFFER_BYTES, out),
+        let mut out = PartialFile::new(path)?;
+        out.put(&header)?;
+        Ok(Self {
+            begin: out.position(),
+            out,
             tensors: tensors.iter().map(|tensor| tensor.name.clone()).zip(sizes).collect(),
             written: 0,
-            is_finished: false,
-        };
-        writer.put(&header)?;
-        Ok(writer)
+        })
     }
 
     /// Copies the tensor of the same name, which must have the declared size.
@@ -63,15 +54,24 @@ impl ShardWriter {
     ///
     /// Errors: `file.not-writable`, `file.no-space`; `internal` if it is not this tensor's turn or size.
     pub fn write_bytes(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.stream(name, bytes.len() as u64, |out| out.put(bytes))
+    }
+
+    /// Has `write` put the `size` bytes of the next tensor. Errors: as `write_bytes`, and those of `write`.
+    pub fn stream(&mut self, name: &str, size: u64, write: impl FnOnce(&mut PartialFile) -> Result<()>) -> Result<()> {
         match self.tensors.get(self.written) {
-            Some((next, size)) if next == name && *size == bytes.len() as u64 => {}
+            Some((next, declared)) if next == name && *declared == size && self.out.position() == self.begin => {}
             next => {
-                let detail = format!("{} bytes of {name} written where {next:?} was declared", bytes.len());
+                let detail = format!("{size} bytes of {name} written where {next:?} was declared");
                 return Err(Error::Internal { detail });
             }
         }
-        // In pieces: a map's pages can then be given back as the copy goes on.
-        bytes.chunks(BUFFER_BYTES).try_for_each(|piece| self.put(piece))?;
+        write(&mut self.out)?;
+        if self.out.position() != self.begin + size {
+            let detail = format!("{name} has other than its {size} bytes");
+            return Err(Error::Internal { detail });
+        }
+        self.begin += size;
         self.written += 1;
         Ok(())
     }
@@ -79,35 +79,13 @@ impl ShardWriter {
     /// Makes the file durable and gives it its name.
     ///
     /// Errors: as `write_bytes`; `internal` if a declared tensor was not written.
-    pub fn finish(mut self) -> Result<()> {
+    pub fn finish(self) -> Result<()> {
         if let Some((missing, _)) = self.tensors.get(self.written) {
             return Err(Error::Internal {
-                detail: format!("{} finished without {missing}", display(&self.path)),
+                detail: format!("{} finished without {missing}", display(self.out.path())),
             });
         }
-        self.make_durable().map_err(|error| write_error(&self.partial, error))?;
-        fs::rename(&self.partial, &self.path).map_err(|error| write_error(&self.path, error))?;
-        self.is_finished = true;
-        sync_folder(&self.path).map_err(|error| write_error(&self.path, error))
-    }
-
-    fn make_durable(&mut self) -> io::Result<()> {
-        self.out.flush()?;
-        self.out.get_ref().sync_all()
-    }
-
-    fn put(&mut self, bytes: &[u8]) -> Result<()> {
-        self.out
-            .write_all(bytes)
-            .map_err(|error| write_error(&self.partial, error))
-    }
-}
-
-impl Drop for ShardWriter {
-    fn drop(&mut self) {
-        if !self.is_finished {
-            let _ = fs::remove_file(&self.partial);
-        }
+        self.out.finish()
     }
 }
 
@@ -151,38 +129,5 @@ impl Serialize for Header<'_> {
             begin = end;
         }
         map.end()
-    }
-}
-
-fn partial_path(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".partial");
-    name.into()
-}
-
-fn create_anew(path: &Path) -> io::Result<File> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => File::create_new(path),
-    }
-}
-
-/// Makes the renaming itself durable. Windows has no such call and needs none.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
-    }
-    Ok(())
-}
-
-fn write_error(path: &Path, error: io::Error) -> Error {
-    let path = display(path);
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::NoSpace { path },
-        _ => Error::NotWritable {
-            path,
-            reason: error.to_string(),
-        },
     }
 }

@@ -66,6 +66,18 @@ export const en = {
     'The tensor "{{tensor}}" of {{path}} has the dtype {{dtype}}, but token ids are read as I64 or I32. Save them as one of these.',
   'checkpoint.integer-too-large':
     'The tensor "{{tensor}}" of {{path}} holds at position {{index}} an integer beyond 2^53, which is no token id. Write the file anew.',
+  'pack.not-on-grid':
+    'Row {{row}} of the layer {{layer}} in {{path}} holds a weight that its scales and zero points cannot make. The run folder is damaged or was changed: run the compression again.',
+  'pack.shape':
+    'The tensor "{{tensor}}" of {{path}} is {{actual}} where the format asks for {{expected}}. Write or download the file again.',
+  'pack.group-index':
+    'The tensor "{{tensor}}" of {{path}} puts column {{column}} into a group that does not exist. Write or download the file again.',
+  'pack.value':
+    'Row {{row}} of "{{tensor}}" in {{path}} holds a number that is not finite, or too large for the dtype of the weights. Write or download the file again.',
+  'pack.too-large-for-dtype':
+    'The tensor "{{tensor}}" of {{path}} holds numbers that are too large for {{dtype}}. Choose a format that keeps the dtype of the weights.',
+  'pack.outside':
+    '{{path}} has {{size}} bytes, but {{bytes}} bytes from byte {{offset}} on are said to belong to a tensor. Write or download the file again.',
 
   // Recipes
   'recipe.invalid':
@@ -171,6 +183,8 @@ export const en = {
   'factor.failed':
     'The Hessian of {{layer}} is not positive definite, even with more damping. Give more or other calibration data, or raise --percdamp.',
   'factor.damped': '{{layer}}: the Hessian needed more damping ({{damping}}, after {{retries}} retries).',
+  'evaluation.vocabularies':
+    'The two models have vocabularies of {{one}} and {{other}} tokens, so their probabilities cannot be compared. Compare models that share a tokenizer.',
   'evaluation.not-finite': 'The perplexity on {{dataset}} is not a finite number. Check the checkpoint.',
   'run.exists':
     '{{path}} exists already and is not empty. Give another --out, or continue the run in it with: tamis resume {{path}}',
@@ -200,6 +214,8 @@ export const en = {
   'cli.compare-one': 'compare puts runs side by side: name at least two run directories.',
 
   // config.json, devices and the files of a run
+  'bench.too-long':
+    'Prompt and generation come to {{tokens}} tokens, but the model takes at most {{limit}}. Give less with --prompt and --generate.',
   'checkpoint.dtype':
     'The tensor {{name}} has the dtype {{dtype}}, but layers are read as F32, F16 or BF16. Save the model in one of these.',
   'checkpoint.mixed-dtypes':
@@ -232,6 +248,8 @@ export const en = {
     'The device {{device}} does not run this model: {{reason}}. Choose another --device; tamis devices lists and tests them.',
   'evaluation.seqlen':
     'evaluation.seqlen is {{seqlen}}, but the model takes at most {{limit}} tokens. Set it to {{limit}} or less.',
+  'export.no-genai-config':
+    '{{path}} has no genai_config.json: it is not an ONNX export. Take the folder that tamis export wrote.',
   'file.wrong-size':
     '{{path}} has {{bytes}} bytes where {{expected}} are expected. Start the run anew in another folder.',
 
@@ -264,6 +282,38 @@ export const en = {
   'export.no-space':
     'The export needs {{needed}} MiB, and {{free}} MiB are free at {{path}}. Free some space or choose another folder.',
   'export.incomplete': '{{path}} does not match its source after copying. Check the disk and export again.',
+
+  'export.not-quantized': '{{format}} holds quantized layers, and this run has none. Compress the model with --bits first.',
+  'export.bits':
+    '{{format}} takes layers of {{known}} bits, and {{layer}} has {{bits}}. Choose another format, or other --bits.',
+  'export.scattered':
+    '{{format}} takes groups of neighbouring columns only, and act-order has scattered those of {{layer}}. Choose gptq, or quantize with --static-groups.',
+  'export.part-of-a-word':
+    '{{format}} packs codes into words of 32 bits, which {{rows}} rows and {{cols}} columns of {{bits}} bits do not fill: {{layer}}. Choose another format.',
+  'export.zero-point':
+    'gptq stores zero points less one, and {{layer}} has one that is 0. Choose gptq_v2, or quantize with --symmetric.',
+  'export.family': 'llama.cpp has no {{family}}. Choose another format.',
+  'export.asymmetric-pruned':
+    'GGUF has no asymmetric codes in which a pruned weight is exactly zero, and {{layer}} is pruned. Choose another format, or quantize with --symmetric.',
+  'export.asymmetric-bits':
+    'GGUF has asymmetric codes of up to 4 bits, and {{layer}} has {{bits}}. Choose another format, or quantize with --symmetric.',
+  'export.tensor': '{{format}} has no place for the tensor {{name}}. Choose another format.',
+  'export.block-columns':
+    '{{format}} takes columns by {{block}}, and {{layer}} has {{cols}}. Choose another format.',
+  'export.tokenizer':
+    'GGUF needs the tokenizer in its own terms, and {{path}} is of a kind that is not known here: {{reason}}. Choose another format.',
+  'export.no-tokenizer':
+    'The model has no tokenizer.json: the file gets no vocabulary, and programs can feed it token ids only.',
+  'export.dense-size':
+    'Dense storage is as large as the original: neither zeros nor codes of few bits make it smaller. It loads everywhere.',
+  'export.zeros-stay': 'Zeros are stored like other weights: they make the file no smaller and nothing faster.',
+  'export.group-size': 'Some kernels, of vLLM for one, do not take groups of {{size}} columns; all take 128.',
+  'export.group-columns':
+    'Some kernels, of vLLM for one, want columns in whole groups: {{layer}} has {{cols}}, no multiple of {{size}}.',
+  'gguf.malformed':
+    '{{path}} is not a GGUF file of Tamis, or is damaged at byte {{offset}}. Write the export again.',
+  'unpack.not-an-export':
+    '{{path}} is no export of Tamis: it has no tamis.json. A dense folder needs no unpacking; give the folder of another format.',
 
   // The history, the library and the settings of the application
   'history.newer':

@@ -40,6 +40,7 @@ export const labelsEn = {
   'report.summary': 'Summary',
   'report.recipe': 'Recipe',
   'report.perplexity': 'Perplexity',
+  'report.exports': 'Exports',
   'report.warnings': 'Warnings',
   'report.layer-map': 'Layer map',
   'report.bits': 'Bits by layer',
@@ -87,6 +88,11 @@ export const labelsEn = {
   'field.ratio': 'Ratio',
   'field.bits-dense': 'Bits per byte, dense',
   'field.bits-compressed': 'Bits per byte, compressed',
+  'field.format': 'Format',
+  'field.export-size': 'All files',
+  'field.compression': 'Dense weights / files',
+  'field.export-bits': 'Bits a weight of the compressed layers',
+  'field.export-perplexity': 'Perplexity of the files',
   'field.group': 'Group',
   'field.centroid': 'Centroid, log₁₀ estimate',
   'field.layers': 'Layers',
@@ -145,6 +151,11 @@ export const labelsEn = {
   'text.quantization.exception': 'but {{layers}} {{bits}} bits',
   'text.quantization.exception-none': 'but {{layers}} not at all',
   'text.perplexity-compare': 'Perplexities compare only at the same dataset and seqlen. Lower is better.',
+  'text.exports-compare':
+    'Sizes are of all files of an export, tokenizer and report among them. Bits a weight count scales, zero points, masks and headers. Perplexities were measured on the written files.',
+  'text.exports-speed':
+    'Zeros alone speed nothing up: programs multiply by them like by any other number, unless they have kernels that skip them. Fewer bits are less to read from memory, which generation on one device mostly waits for.',
+  'text.exports-unchecked': 'not measured',
   'text.perplexity-none':
     'Not measured: the recipe names no evaluation data. What this compression cost the model is not known; measure it with: tamis eval',
   'text.storage':

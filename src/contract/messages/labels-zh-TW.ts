@@ -39,6 +39,7 @@ export const labelsZhTW: Readonly<Record<keyof typeof labelsEn, string>> = {
   'report.summary': '摘要',
   'report.recipe': '配方',
   'report.perplexity': '困惑度',
+  'report.exports': '匯出',
   'report.warnings': '警告',
   'report.layer-map': '層圖',
   'report.bits': '各層位元數',
@@ -85,6 +86,11 @@ export const labelsZhTW: Readonly<Record<keyof typeof labelsEn, string>> = {
   'field.ratio': '比值',
   'field.bits-dense': '每位元組位元數（稠密）',
   'field.bits-compressed': '每位元組位元數（壓縮後）',
+  'field.format': '格式',
+  'field.export-size': '所有檔案',
+  'field.compression': '稠密權重／檔案',
+  'field.export-bits': '壓縮層每個權重的位元數',
+  'field.export-perplexity': '檔案的困惑度',
   'field.group': '群組',
   'field.centroid': '中心（log₁₀ 估計值）',
   'field.layers': '層數',
@@ -140,6 +146,11 @@ export const labelsZhTW: Readonly<Record<keyof typeof labelsEn, string>> = {
   'text.quantization.exception': '但 {{layers}} 為 {{bits}} 位元',
   'text.quantization.exception-none': '但 {{layers}} 不量化',
   'text.perplexity-compare': '只有在資料集與序列長度相同時，困惑度才能互相比較。越低越好。',
+  'text.exports-compare':
+    '大小為一次匯出的所有檔案，包括分詞器與報告。每個權重的位元數計入縮放係數、零點、遮罩與檔頭。困惑度以寫出的檔案測量。',
+  'text.exports-speed':
+    '零本身不會加快任何運算：除非程式具備會跳過零的運算核心，否則乘以零與乘以其他數一樣。位元較少則從記憶體讀取的資料較少，而單一裝置上的生成大多在等待讀取。',
+  'text.exports-unchecked': '未測量',
   'text.perplexity-none': '未測量：配方沒有指定評估資料，因此不知道這次壓縮對模型的影響。可用此指令測量：tamis eval',
   'text.storage': '以稠密格式儲存的零本身不會讓檔案變小，也不會讓推論變快；那需要略去零的格式，或會跳過零的運算核心。',
   'text.storage-quantized':

@@ -56,6 +56,16 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
     '{{path}} 的張量「{{tensor}}」的 dtype 是 {{dtype}}，但 token id 只能讀取 I64 或 I32。請以其中一種儲存。',
   'checkpoint.integer-too-large':
     '{{path}} 的張量「{{tensor}}」在位置 {{index}} 的整數超過 2^53，不可能是 token id。請重新產生該檔案。',
+  'pack.not-on-grid':
+    '{{path}} 中的層 {{layer}}，第 {{row}} 列含有其縮放值與零點無法產生的權重。執行資料夾已損壞或遭到更動：請重新壓縮。',
+  'pack.shape': '{{path}} 的張量「{{tensor}}」為 {{actual}}，但此格式要求 {{expected}}。請重新寫出或下載該檔案。',
+  'pack.group-index': '{{path}} 的張量「{{tensor}}」把第 {{column}} 欄歸入不存在的群組。請重新寫出或下載該檔案。',
+  'pack.value':
+    '{{path}} 中「{{tensor}}」的第 {{row}} 列含有非有限數，或超出權重 dtype 範圍的數值。請重新寫出或下載該檔案。',
+  'pack.too-large-for-dtype':
+    '{{path}} 的張量「{{tensor}}」含有超出 {{dtype}} 範圍的數值。請選擇保留權重 dtype 的格式。',
+  'pack.outside':
+    '{{path}} 只有 {{size}} 位元組，但據稱自第 {{offset}} 位元組起有 {{bytes}} 位元組屬於某個張量。請重新寫出或下載該檔案。',
 
   'recipe.invalid': '配方的 {{field}} 不正確：{{reason}}。請修改；tamis recipe 會印出含有所有欄位的有效配方。',
 
@@ -130,6 +140,8 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'calibration.not-finite': '校準序列 {{sample}} 在 {{layer}} 的輸入產生非有限數值。請檢查檢查點，或改用其他校準文字。',
   'factor.failed': '{{layer}} 的 Hessian 即使增加阻尼仍非正定。請提供更多或其他校準資料，或提高 --percdamp。',
   'factor.damped': '{{layer}}：Hessian 需要更大的阻尼（{{damping}}，重試 {{retries}} 次）。',
+  'evaluation.vocabularies':
+    '兩個模型的詞彙表分別有 {{one}} 與 {{other}} 個 token，其機率無法比較。請比較使用相同分詞器的模型。',
   'evaluation.not-finite': '{{dataset}} 的困惑度不是有限數值。請檢查檢查點。',
   'run.exists': '{{path}} 已存在且不是空資料夾。請指定其他 --out，或以 tamis resume {{path}} 繼續其中的執行。',
   'recipe.act-order-without-sweep':
@@ -158,6 +170,7 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'cli.two-datasets': '有兩個資料集同名：{{name}}。請更改其中一個檔案或資料夾的名稱。',
   'cli.compare-one': 'compare 會並列比較：請至少指定兩個執行目錄。',
 
+  'bench.too-long': '提示與生成共 {{tokens}} 個 token，但模型最多接受 {{limit}} 個。請以 --prompt 與 --generate 減少。',
   'checkpoint.dtype': '張量 {{name}} 的 dtype 是 {{dtype}}，但各層只能讀取 F32、F16 或 BF16。請以其中一種儲存模型。',
   'checkpoint.mixed-dtypes':
     '張量 {{name}} 的 dtype 是 {{dtype}}，但前面的層是 {{expected}}。請以單一 dtype 儲存模型的所有層。',
@@ -183,6 +196,7 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
     '裝置 {{device}} 無法執行此模型：{{reason}}。請改用其他 --device；可用 tamis devices 列出並測試各裝置。',
   'evaluation.seqlen':
     'evaluation.seqlen 為 {{seqlen}}，但模型最多接受 {{limit}} 個 token。請指定 {{limit}} 或更小的值。',
+  'export.no-genai-config': '{{path}} 沒有 genai_config.json，不是 ONNX 匯出結果。請選擇 tamis export 寫出的資料夾。',
   'file.wrong-size': '{{path}} 有 {{bytes}} 位元組，應為 {{expected}} 位元組。請在另一個資料夾重新執行。',
 
   'plan.memory':
@@ -206,6 +220,30 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'export.exists': '{{path}} 不是空的。請選擇新的或空的資料夾。',
   'export.no-space': '匯出需要 {{needed}} MiB，而 {{path}} 只剩 {{free}} MiB。請釋出空間或選擇其他資料夾。',
   'export.incomplete': '{{path}} 複製後與來源不符。請檢查磁碟後重新匯出。',
+  'export.not-quantized': '{{format}} 儲存量化的層，而此次執行沒有。請先以 --bits 壓縮模型。',
+  'export.bits': '{{format}} 只接受 {{known}} 位元的層，而 {{layer}} 為 {{bits}} 位元。請改選其他格式，或其他 --bits。',
+  'export.scattered':
+    '{{format}} 只接受相鄰行組成的群組，而 act-order 已將 {{layer}} 的群組打散。請選擇 gptq，或以 --static-groups 量化。',
+  'export.part-of-a-word':
+    '{{format}} 將碼裝入 32 位元的字組，而 {{layer}} 的 {{rows}} 列與 {{cols}} 行、{{bits}} 位元無法填滿字組。請改選其他格式。',
+  'export.zero-point': 'gptq 儲存的零點少一，而 {{layer}} 有零點為 0。請選擇 gptq_v2，或以 --symmetric 量化。',
+  'export.family': 'llama.cpp 沒有 {{family}}。請改選其他格式。',
+  'export.asymmetric-pruned':
+    'GGUF 沒有能讓剪去的權重恰好為零的非對稱碼，而 {{layer}} 已剪枝。請改選其他格式，或以 --symmetric 量化。',
+  'export.asymmetric-bits':
+    'GGUF 的非對稱碼至多 4 位元，而 {{layer}} 為 {{bits}} 位元。請改選其他格式，或以 --symmetric 量化。',
+  'export.tensor': '{{format}} 沒有可放張量 {{name}} 的地方。請改選其他格式。',
+  'export.block-columns': '{{format}} 以 {{block}} 行為一塊，而 {{layer}} 有 {{cols}} 行。請改選其他格式。',
+  'export.tokenizer': 'GGUF 需要以自己的方式描述分詞器，而 {{path}} 的種類未知：{{reason}}。請改選其他格式。',
+  'export.no-tokenizer': '模型沒有 tokenizer.json：檔案不含詞彙表，程式只能輸入 token 編號。',
+  'export.dense-size': '稠密格式與原始模型一樣大：零與少位元的碼都不會使它變小。它到處都能載入。',
+  'export.zeros-stay': '零與其他權重一樣儲存：不會使檔案變小，也不會使任何運算變快。',
+  'export.group-size': '部分運算核心（例如 vLLM 的）不接受 {{size}} 行的群組；128 行的皆可接受。',
+  'export.group-columns':
+    '部分運算核心（例如 vLLM 的）需要行數為完整的群組：{{layer}} 有 {{cols}} 行，不是 {{size}} 的倍數。',
+  'gguf.malformed': '{{path}} 不是 Tamis 的 GGUF 檔，或在位元組 {{offset}} 處損壞。請重新匯出。',
+  'unpack.not-an-export':
+    '{{path}} 不是 Tamis 的匯出：其中沒有 tamis.json。稠密資料夾不需解開；請指定其他格式的資料夾。',
   'history.newer':
     '{{path}} 是由較新版本的 Tamis 寫入的：其格式為 {{version}}，而此版本只支援到 {{known}}。請重新安裝較新的 Tamis；檔案未被更動。',
   'history.read-only':

@@ -5,8 +5,8 @@ import { shell } from 'electron';
 import { freeBytes } from '../../contract/disk.ts';
 import { TamisError } from '../../contract/errors.ts';
 import type { RunRow } from '../../contract/history.ts';
+import { askAlone } from '../engine/service.ts';
 import type { Host } from '../host.ts';
-import { denseBytes, exportDense } from '../exports.ts';
 import type { HandlersOf } from '../ipc.ts';
 
 export function exportHandlers(host: Host): HandlersOf<'exports.'> {
@@ -19,37 +19,29 @@ export function exportHandlers(host: Host): HandlersOf<'exports.'> {
     return row;
   };
   return {
-    'exports.offers': async ({ id }) => [
-      { format: 'dense', bytes: await denseBytes(finished(id).path), refusal: null, warnings: [] },
-    ],
+    'exports.offers': async ({ id }) => await host.service.ask('export-offers', { run: finished(id).path }),
     'exports.free-bytes': async ({ folder }) => {
       host.stores.grants.assertPath(folder);
       return await freeBytes(folder);
     },
-    'exports.start': async ({ id, format, folder }) => {
+    'exports.start': async ({ id, format, folder, check }) => {
       const { path } = finished(id);
       host.stores.grants.assertPath(folder);
-      const out = join(folder, basename(path));
+      const out = join(folder, `${basename(path)}-${format}`);
       const abort = new AbortController();
-      const started = performance.now();
       exporting.set(id, abort);
       try {
-        await exportDense(path, out, {
-          signal: abort.signal,
-          onProgress: (progress) => host.tell('exports.progress', { id, stage: 'write', progress }),
-        });
+        const result = await askAlone(
+          host.place,
+          'export',
+          { run: path, format, out, check },
+          { signal: abort.signal, tell: (told) => host.tell('exports.progress', { id, ...told }) },
+        );
+        exported.set(`${id} ${format}`, result.path);
+        return result;
       } finally {
         exporting.delete(id);
       }
-      exported.set(`${id} ${format}`, out);
-      return {
-        format: 'dense',
-        path: out,
-        bytes: await denseBytes(out),
-        bitsPerWeight: 16,
-        seconds: (performance.now() - started) / 1000,
-        perplexity: null,
-      };
     },
     'exports.reveal': ({ id, format }) => {
       const out = exported.get(`${id} ${format}`);

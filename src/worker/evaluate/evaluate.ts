@@ -4,33 +4,55 @@ import { join } from 'node:path';
 
 import type { Recipe } from '../../contract/recipe.ts';
 import type { Perplexity } from '../../contract/report.ts';
-import { openModel } from '../model/open.ts';
+import { withDenseFolder } from '../export/dense-folder.ts';
+import { openModel, type Model } from '../model/open.ts';
 import { sourcesOf, tokensOf } from '../prepare.ts';
 import { cacheFolder } from '../run/cache.ts';
 import { makeFolder } from '../../contract/disk.ts';
 import { timed, type Told } from '../run/told.ts';
 import { chooseDevice } from '../runtime/devices.ts';
+import type { SessionOptions } from '../runtime/session.ts';
 import type { EvaluationTokens } from './dataset.ts';
 import { evaluateDatasets } from './datasets.ts';
 
-/** Perplexity of any checkpoint on the datasets of a recipe's evaluation part; nothing is kept. */
-export async function evaluate(
-  { model: folder, evaluation, device, threads }: Pick<Recipe, 'model' | 'evaluation' | 'device' | 'threads'>,
-  told: Told,
-): Promise<Perplexity[]> {
-  const model = await openModel(folder);
+export type Evaluated = Pick<Recipe, 'model' | 'evaluation' | 'device' | 'threads'>;
+
+/** Perplexity of any checkpoint or export on the datasets of a recipe's evaluation part; nothing is kept. */
+export async function evaluate(wanted: Evaluated, told: Told): Promise<Perplexity[]> {
+  return await withDenseFolder(wanted.model, told.signal, async (folder) => {
+    const model = await openModel(folder);
+    const datasets = await tokensOfAll(wanted, model, told);
+    const session = await sessionOf(wanted);
+    return await withScratch((scratch) =>
+      evaluateDatasets({ stage: 'evaluate-dense', model, session, datasets, scratch, ...told }),
+    );
+  });
+}
+
+export async function tokensOfAll(
+  { evaluation }: Evaluated,
+  model: Model,
+  { emit }: Told,
+): Promise<EvaluationTokens[]> {
   const sources = sourcesOf(model);
-  const datasets = await timed(told.emit, 'calibration', {}, async () => {
+  return await timed(emit, 'calibration', {}, async () => {
     const all: EvaluationTokens[] = [];
     for (const dataset of evaluation.datasets) all.push(await tokensOf(dataset, evaluation, model, sources));
     return all;
   });
+}
+
+export async function sessionOf({ device, threads }: Evaluated): Promise<SessionOptions> {
   const count = threads ?? availableParallelism();
-  const session = { device: await chooseDevice(device, count), threads: count };
+  return { device: await chooseDevice(device, count), threads: count };
+}
+
+/** A folder for activations, under the cache folder. */
+export async function withScratch<T>(use: (folder: string) => Promise<T>): Promise<T> {
   makeFolder(cacheFolder());
   const scratch = mkdtempSync(join(cacheFolder(), 'evaluation-'));
   try {
-    return await evaluateDatasets({ stage: 'evaluate-dense', model, session, datasets, scratch, ...told });
+    return await use(scratch);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

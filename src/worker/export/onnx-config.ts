@@ -1,5 +1,5 @@
 import type { Model } from '../model/open.ts';
-import { graphFile } from './onnx-plan.ts';
+import { graphFile, onnxFolder } from './onnx-plan.ts';
 
 /** config.json for transformers.js: which of a repository's graphs to load, and that its data lies beside it. */
 export function configJson({ config }: Model): Record<string, unknown> {
@@ -12,8 +12,8 @@ export function generationConfig({ config }: Model): Record<string, unknown> {
   return Object.fromEntries(fields.flatMap((field) => (field in config ? [[field, config[field]]] : [])));
 }
 
-/** genai_config.json for onnxruntime-genai. */
-export function genaiConfig({ config, family }: Model, folder: string): Record<string, unknown> {
+/** genai_config.json for onnxruntime-genai, which treats a `decoder` by these names and asks for no family's. */
+export function genaiConfig({ config, family }: Model): Record<string, unknown> {
   const { heads, kvHeads, size } = family.attention;
   const eos = config['eos_token_id'] ?? 2;
   return {
@@ -25,7 +25,7 @@ export function genaiConfig({ config, family }: Model, folder: string): Record<s
       eos_token_id: eos,
       pad_token_id: config['pad_token_id'] ?? eos,
       decoder: {
-        filename: `${folder}/${graphFile}`,
+        filename: `${onnxFolder}/${graphFile}`,
         session_options: { provider_options: [] },
         hidden_size: family.hidden,
         head_size: size,

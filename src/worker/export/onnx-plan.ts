@@ -38,11 +38,12 @@ export interface OnnxPlan {
   readonly dataBytes: number;
 }
 
-/** Beside the graph's file; clients look for this name. */
+/** Clients look for these names. */
+export const onnxFolder = 'onnx';
 export const graphFile = 'model.onnx';
 export const dataFile = 'model.onnx_data';
-/** Of every piece in the data file, in bytes. */
-const ALIGNMENT = 64;
+/** Every piece begins at a multiple of so many bytes. */
+export const dataAlignment = 64;
 /** Where a whole row shares a scale it is repeated for blocks of so many columns: MatMulNBits takes none that are larger than 256. */
 const CHANNEL_BLOCK = 128;
 
@@ -66,7 +67,7 @@ export function planOnnx(model: Model, layers: ReadonlyMap<string, LayerCodes>):
   const graph = wholeGraph({ family: model.family, tensors }, packed).build((info) => {
     const content = contents.get(info.name);
     if (!content) throw new Error('a tensor of the export');
-    const offset = Math.ceil(dataBytes / ALIGNMENT) * ALIGNMENT;
+    const offset = Math.ceil(dataBytes / dataAlignment) * dataAlignment;
     pieces.push({ content, offset, bytes: info.bytes });
     dataBytes = offset + info.bytes;
     return { ...info, file: path.resolve(dataFile), offset };

@@ -15,7 +15,7 @@ const ropeSchema = z.object({
 });
 
 /** Defaults as in transformers' LlamaConfig; before its version 5 `rope_theta` and `rope_scaling` stood in the place of `rope_parameters`. */
-const configSchema = z.object({
+export const llamaConfigSchema = z.object({
   vocab_size: z.int().positive().default(32000),
   hidden_size: z.int().positive().default(4096),
   intermediate_size: z.int().positive().default(11008),
@@ -33,7 +33,7 @@ const configSchema = z.object({
   rope_scaling: ropeSchema.nullish(),
   rope_parameters: ropeSchema.nullish(),
 });
-type Config = z.infer<typeof configSchema>;
+type Config = z.infer<typeof llamaConfigSchema>;
 
 const layerTypes = [
   { path: 'self_attn.q_proj', tap: 'attn_in' },
@@ -51,7 +51,7 @@ type LayerPath = (typeof layerTypes)[number]['path'];
  * MLP, rotary positions, SwiGLU.
  */
 export function openLlama(source: Source): FamilyModel {
-  const config = readConfig(source, configSchema);
+  const config = readConfig(source, llamaConfigSchema);
   const attention = attentionShape(config);
   refuse(config, attention);
   const prefix = source.tensors.has('embed_tokens.weight') ? '' : 'model.';
@@ -219,7 +219,7 @@ class Llama implements FamilyModel {
   }
 }
 
-function attentionShape(config: Config): AttentionShape {
+export function attentionShape(config: Config): AttentionShape {
   const heads = config.num_attention_heads;
   return {
     heads,
@@ -238,7 +238,7 @@ function refuse(config: Config, { heads, kvHeads }: AttentionShape): void {
   if (heads % kvHeads !== 0) throw new TamisError('config.kv-heads', { heads, kvHeads });
 }
 
-function ropeOf(config: Config): { type: string; theta: number } {
+export function ropeOf(config: Config): { type: string; theta: number } {
   const parameters = config.rope_parameters ?? config.rope_scaling ?? {};
   return {
     type: parameters.rope_type ?? parameters.type ?? 'default',

@@ -27,7 +27,8 @@ export async function openModel(folder: string): Promise<Model> {
   return { folder, config, checkpoint, tensors, family, dtype: layerDtype(family, tensors) };
 }
 
-function readConfigFile(folder: string): Record<string, unknown> {
+/** Errors: checkpoint.not-a-folder, checkpoint.no-config, config.not-json. */
+export function readConfigFile(folder: string): Record<string, unknown> {
   if (!fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory())
     throw new TamisError('checkpoint.not-a-folder', { path: folder });
   const file = path.join(folder, 'config.json');

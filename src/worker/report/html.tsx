@@ -7,6 +7,7 @@ import { bytes, duration, fixed, percent, perplexity, significant, whole } from 
 import { GroupChart } from '../../charts/group-chart.tsx';
 import { LayerMap } from '../../charts/layer-map.tsx';
 import { SparsityChart } from '../../charts/sparsity-chart.tsx';
+import type { ExportRecord } from '../../contract/exports.ts';
 import { en } from '../../contract/messages/en.ts';
 import { message, type ErrorCode, type Locale } from '../../contract/messages/index.ts';
 import { labels, type Label } from '../../contract/messages/labels.ts';
@@ -25,8 +26,8 @@ import {
 } from '../../contract/words.ts';
 
 /** The report as one HTML page that needs nothing beside it: no script, no file, no address outside. */
-export function renderHtml(report: Report, locale: Locale = 'en'): string {
-  return `<!doctype html>\n${renderToStaticMarkup(<Page report={report} locale={locale} />)}\n`;
+export function renderHtml(report: Report, locale: Locale = 'en', exports: readonly ExportRecord[] = []): string {
+  return `<!doctype html>\n${renderToStaticMarkup(<Page report={report} locale={locale} exports={exports} />)}\n`;
 }
 
 interface PartProps {
@@ -35,7 +36,8 @@ interface PartProps {
   readonly locale: Locale;
 }
 
-function Page({ report, locale }: { report: Report; locale: Locale }): ReactElement {
+function Page(props: { report: Report; locale: Locale; exports: readonly ExportRecord[] }): ReactElement {
+  const { report, locale, exports } = props;
   const t = labels(locale);
   const part: PartProps = { report, t, locale };
   return (
@@ -51,6 +53,7 @@ function Page({ report, locale }: { report: Report; locale: Locale }): ReactElem
         <Head {...part} />
         <Warnings {...part} />
         <Perplexities {...part} />
+        <Exports {...part} exports={exports} />
         <div className="columns">
           <Section title={t('report.summary')}>
             <Definitions rows={summaryRows(part)} />
@@ -186,6 +189,39 @@ function Perplexities({ report, t }: PartProps): ReactElement {
         ])}
       />
       <p className="muted">{t('text.perplexity-compare')}</p>
+    </Section>
+  );
+}
+
+/** What the run was written as. */
+function Exports({ report, t, exports }: PartProps & { exports: readonly ExportRecord[] }): ReactElement | null {
+  if (exports.length === 0) return null;
+  const measured = (perplexities: ExportRecord['perplexity']): ReactNode =>
+    perplexities === null || perplexities.length === 0
+      ? t('text.exports-unchecked')
+      : perplexities.map(({ dataset, perplexity: value }) => `${dataset} ${perplexity(value)}`).join(', ');
+  return (
+    <Section title={t('report.exports')}>
+      <Table
+        id="exports"
+        text={1}
+        head={[
+          t('field.format'),
+          t('field.export-size'),
+          t('field.compression'),
+          t('field.export-bits'),
+          t('field.export-perplexity'),
+        ]}
+        rows={exports.map(({ format, bytes: size, bitsPerWeight, perplexity: perplexities }) => [
+          format,
+          bytes(size),
+          `${fixed(report.model.bytes / size, 2)} ×`,
+          fixed(bitsPerWeight, 3),
+          measured(perplexities),
+        ])}
+      />
+      <p className="muted">{t('text.exports-compare')}</p>
+      <p className="muted">{t('text.exports-speed')}</p>
     </Section>
   );
 }

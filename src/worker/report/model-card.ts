@@ -1,16 +1,29 @@
 import { basename } from 'node:path';
 
+import { exportSnippets } from '../../contract/export-snippets.ts';
+import type { ExportFormat } from '../../contract/exports.ts';
 import { fixed, percent, perplexity } from '../../contract/format.ts';
 import { labels, type Label } from '../../contract/messages/labels.ts';
 import type { Quantization } from '../../contract/recipe.ts';
 import type { Report } from '../../contract/report.ts';
 import { methodNames, patternWords, quantizationWords, recipeWords } from '../../contract/words.ts';
 
+/** What a client finds on the hub under this name. */
+const libraries: Readonly<Record<ExportFormat, string>> = {
+  dense: 'transformers',
+  gptq: 'transformers',
+  gptq_v2: 'gptqmodel',
+  'compressed-tensors': 'transformers',
+  onnx: 'transformers.js',
+  gguf: 'gguf',
+  tamis: 'tamis',
+};
+
 /**
- * The README.md of a compressed model, as the Hugging Face hub reads it (YAML front matter, English). Paths are cut to
- * their last part: the card is made to be published.
+ * The README.md of a compressed model in one of the formats, as the Hugging Face hub reads it (YAML front matter, English). Paths
+ * are cut to their last part: the card is made to be published.
  */
-export function modelCard(report: Report): string {
+export function modelCard(report: Report, format: ExportFormat): string {
   const { model, recipe, sparsity } = report;
   const t = labels('en');
   const name = escapeMarkdown(model.name);
@@ -18,7 +31,7 @@ export function modelCard(report: Report): string {
     model.blocksCompressed < model.blocks
       ? `\n**Only ${model.blocksCompressed} of ${model.blocks} blocks are compressed.**\n`
       : '';
-  return `${frontMatter(report)}
+  return `${frontMatter(report, format)}
 # ${name}, ${compressionOf(report).join(', ')}
 
 ${name} (${escapeMarkdown(model.family)}, ${model.parameters} parameters, ${escapeMarkdown(model.dtype)}) compressed after training with \
@@ -32,18 +45,14 @@ ${perplexityTable(report)}
 ## Limits
 
 - Perplexity on the data above is all that was measured. Other abilities, other languages and biases were not: test what you need before you rely on it.
-- ${stored(report, t)}
+- ${stored(report, t, format)}
 - The licence and the limits of the original model hold for this one.
 
 ## How to load
 
-\`\`\`python
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
-folder = "."  # the folder of this file
-tokenizer = AutoTokenizer.from_pretrained(folder)
-model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")
-\`\`\`
+${exportSnippets(format, 'path/to/this-folder')
+  .map(({ client, language, code }) => `With ${client}:\n\n\`\`\`${language}\n${code}\n\`\`\``)
+  .join('\n\n')}
 
 ## How it was made
 
@@ -76,12 +85,17 @@ function quantized({ recipe }: Report, t: Label): string {
   return ` ${escapeMarkdown(t('text.headline-bits', { quantization: quantizationWords(recipe, t) }))}`;
 }
 
-function stored({ recipe, model }: Report, t: Label): string {
+/** What the format makes of zeros and codes. */
+function stored({ recipe, model }: Report, t: Label, format: ExportFormat): string {
+  if (format === 'tamis')
+    return 'This is an archive, to keep and to send: no program computes with it as it is. Unpack it to a dense folder first.';
+  if (format !== 'dense')
+    return 'Zeros are stored like other weights: they make neither the files smaller nor inference faster. Fewer bits do, where your runtime has kernels for them.';
   if (recipe.quantization !== null) return t('text.storage-quantized');
   return `The zeros are stored densely in ${escapeMarkdown(model.dtype)}. The files are as large as the original's, and inference is as fast, unless your runtime skips zeros.`;
 }
 
-function frontMatter({ model, recipe, sparsity }: Report): string {
+function frontMatter({ model, recipe, sparsity }: Report, format: ExportFormat): string {
   const hubName = /^[\w.-]+(\/[\w.-]+)?$/;
   const tags = [
     'tamis',
@@ -92,7 +106,7 @@ function frontMatter({ model, recipe, sparsity }: Report): string {
   ];
   return [
     '---',
-    'library_name: transformers',
+    `library_name: ${libraries[format]}`,
     'pipeline_tag: text-generation',
     ...(hubName.test(model.name) ? [`base_model: ${JSON.stringify(model.name)}`] : []),
     'tags:',

@@ -14,7 +14,7 @@ export interface Weights {
 }
 
 /** Logits of one slice are at most this many tokens times the vocabulary. */
-const HEAD_TOKENS = 256;
+export const HEAD_TOKENS = 256;
 /** A run of a block has about so many tokens: large enough for the products, small enough for the cache. */
 const RUN_TOKENS = 2048;
 
@@ -156,6 +156,37 @@ export async function openHead(model: Weights, vocabulary: Rows, options: Sessio
       return result;
     },
     close: () => session.close(),
+  };
+}
+
+export interface Logits {
+  /** x [tokens, hidden], at most 256 tokens -> [tokens, rows]; the array is its own until the next run. */
+  run(x: Float32Array): Promise<Float32Array>;
+  close(): Promise<void>;
+}
+
+/** Final norm and the logits of a range of the vocabulary. */
+export async function openLogits(model: Weights, vocabulary: Rows, options: SessionOptions): Promise<Logits> {
+  const { family } = model;
+  const width = vocabulary.end - vocabulary.start;
+  const g = new GraphBuilder(model.tensors);
+  g.output(
+    'logits',
+    family.logits(g, family.norm(g, g.input('x', 'float32', ['tokens', family.hidden])), vocabulary),
+  );
+  const session = await Session.open(g.build(), options);
+  const buffers = new Buffers(new Map([['logits', width]]));
+  return {
+    async run(x) {
+      const tokens = x.length / family.hidden;
+      const logits = buffers.views(tokens).get('logits') ?? new Float32Array(0);
+      await session.run({ x: rows(x, tokens) }, { logits: rows(logits, tokens) });
+      return logits;
+    },
+    async close() {
+      await session.close();
+      buffers.free();
+    },
   };
 }
 

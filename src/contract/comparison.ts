@@ -1,0 +1,16 @@
+/** Two models over the same tokens: how the next-token probabilities of B compare with those of A. */
+export interface Comparison {
+  readonly dataset: string;
+  readonly seqlen: number;
+  readonly windows: number;
+  readonly tokens: number;
+  /** Of A. */
+  readonly perplexity: number;
+  /** Of B. */
+  readonly againstPerplexity: number;
+  /** Mean KL(A ‖ B) of a prediction, nats. */
+  readonly divergence: number;
+  /** Share of the predictions in which both find the same token the most probable. */
+  readonly agreement: number;
+  readonly seconds: number;
+}

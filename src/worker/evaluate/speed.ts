@@ -1,0 +1,79 @@
+import { TamisError } from '../../contract/errors.ts';
+import { openModel } from '../model/open.ts';
+import { PeakMemory } from '../run/memory.ts';
+import { isOnnxFolder, onnxModel, openOnnxModel, type OnnxModel } from '../runtime/onnx-model.ts';
+import { Session, type SessionOptions } from '../runtime/session.ts';
+import { wholeGraph } from '../runtime/whole.ts';
+
+export interface SpeedOptions extends SessionOptions {
+  /** Tokens of the prompt, and tokens that follow one at a time. */
+  readonly prompt: number;
+  readonly generate: number;
+  readonly signal: AbortSignal;
+}
+
+export interface Speed {
+  /** The best of three rounds, after a first one that counts for nothing. */
+  readonly promptTokensPerSecond: number;
+  readonly generateTokensPerSecond: number;
+  /** The highest anonymous memory of this process from opening the model on. */
+  readonly peakMemoryBytes: number;
+}
+
+const ROUNDS = 4;
+/** Tokens of a prompt that go through at once. */
+const PROMPT_TOKENS = 256;
+
+/** How fast a dense checkpoint or an ONNX export computes. Which tokens it gets makes no difference to that. */
+export async function measureSpeed(folder: string, options: SpeedOptions): Promise<Speed> {
+  const peak = new PeakMemory();
+  const model = isOnnxFolder(folder) ? await openOnnxModel(folder, options) : await openDense(folder, options);
+  try {
+    const tokens = options.prompt + options.generate;
+    if (tokens > model.maxSeqlen) throw new TamisError('bench.too-long', { tokens, limit: model.maxSeqlen });
+    const rounds: Round[] = [];
+    for (let round = 0; round < ROUNDS; round++) rounds.push(await runRound(model, options));
+    const [, ...counted] = rounds;
+    return {
+      promptTokensPerSecond: options.prompt / Math.min(...counted.map(({ prompt }) => prompt)),
+      generateTokensPerSecond: options.generate / Math.min(...counted.map(({ generate }) => generate)),
+      peakMemoryBytes: peak.stop(),
+    };
+  } finally {
+    await model.close();
+  }
+}
+
+/** All of a checkpoint as one graph with a cache, like an export's, weights where they are. */
+async function openDense(folder: string, options: SessionOptions): Promise<OnnxModel> {
+  const model = await openModel(folder);
+  const session = await Session.open(wholeGraph(model).build(), options);
+  return onnxModel(session, model.family, model.family.maxSeqlen);
+}
+
+/** Seconds. */
+interface Round {
+  readonly prompt: number;
+  readonly generate: number;
+}
+
+async function runRound(model: OnnxModel, { prompt, generate, signal }: SpeedOptions): Promise<Round> {
+  const { vocab } = model.shape;
+  const ids = Int32Array.from({ length: prompt + generate }, (_, i) => (i * 7) % vocab);
+  const logits = new Float32Array(Math.min(PROMPT_TOKENS, prompt) * vocab);
+  const generation = model.generation();
+  const feed = async (start: number, end: number): Promise<void> => {
+    if (signal.aborted) throw new TamisError('cancelled.no-run');
+    await generation.run(ids.subarray(start, end), logits.subarray(0, (end - start) * vocab));
+  };
+  try {
+    const started = performance.now();
+    for (let start = 0; start < prompt; start += PROMPT_TOKENS)
+      await feed(start, Math.min(start + PROMPT_TOKENS, prompt));
+    const read = performance.now();
+    for (let start = prompt; start < prompt + generate; start++) await feed(start, start + 1);
+    return { prompt: (read - started) / 1000, generate: (performance.now() - read) / 1000 };
+  } finally {
+    generation.close();
+  }
+}

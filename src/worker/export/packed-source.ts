@@ -1,0 +1,44 @@
+import type { ExportManifest } from '../../contract/exports.ts';
+import { TamisError } from '../../contract/errors.ts';
+import { controlled, native, translated, type Checkpoint, type PackedLayer } from '../native.ts';
+import type { DenseTensor, Source } from './format.ts';
+
+export type LayerCoding = ExportManifest['layers'][string];
+
+/** A checkpoint with packed layers in the place of dense ones: those are unpacked, all else is copied. */
+export async function packedSource(
+  folder: string,
+  manifest: ExportManifest,
+  openLayer: (checkpoint: Checkpoint, name: string, coding: LayerCoding) => PackedLayer,
+): Promise<Source> {
+  const checkpoint = await translated(() => native.Checkpoint.open(folder));
+  const tensors = new Map(checkpoint.tensors().map((info) => [info.name, info]));
+  return {
+    async write(writer, tensor, signal) {
+      const layer = tensor.name.replace(/\.weight$/, '');
+      const coding = manifest.layers[layer];
+      if (coding) {
+        const packed = await translated(() => openLayer(checkpoint, layer, coding));
+        assertShape(tensor, [packed.rows, packed.cols]);
+        await controlled(signal, (control) => writer.unpack(tensor.name, packed, storageOf(tensor), null, control));
+        return;
+      }
+      const info = tensors.get(tensor.name);
+      if (!info) throw new TamisError('checkpoint.tensor-missing', { path: folder, name: tensor.name });
+      assertShape(tensor, info.shape);
+      await translated(() => writer.copy(tensor.name, checkpoint));
+    },
+  };
+}
+
+/** The dtype of a tensor that holds weights. */
+export function storageOf({ name, dtype }: Pick<DenseTensor, 'name' | 'dtype'>): 'F32' | 'F16' | 'BF16' {
+  if (dtype === 'F32' || dtype === 'F16' || dtype === 'BF16') return dtype;
+  throw new TamisError('checkpoint.dtype', { name, dtype });
+}
+
+/** Error checkpoint.tensor-shape where a tensor is not what the manifest says. */
+export function assertShape({ name, shape }: DenseTensor, found: readonly number[]): void {
+  if (shape.length === found.length && shape.every((size, i) => size === found[i])) return;
+  throw new TamisError('checkpoint.tensor-shape', { name, shape: found.join('x'), expected: shape.join('x') });
+}

@@ -1,0 +1,108 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, describe, expect, test } from 'vitest';
+
+import { onnxPerplexities } from '../../src/worker/evaluate/onnx.ts';
+import { perplexities } from '../../src/worker/evaluate/perplexity.ts';
+import { openModel } from '../../src/worker/model/open.ts';
+import { onnxModel } from '../../src/worker/runtime/onnx-model.ts';
+import { Session } from '../../src/worker/runtime/session.ts';
+import { wholeGraph } from '../../src/worker/runtime/whole.ts';
+import { BatchGeneration } from '../fixtures/generate.ts';
+import { llamaExpected, llamaFolder, llamaVariants } from '../fixtures/llama.ts';
+import { OPT_SEQLEN, OPT_SEQUENCES, optExpected, optFolder, optVariants, relativeDifference } from '../fixtures/opt.ts';
+
+const options = { device: 'cpu', threads: 1 } as const;
+const scratch = mkdtempSync(join(tmpdir(), 'tamis-whole-'));
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+const checkpoints = [
+  ...optVariants.map((variant) => ({
+    name: `OPT ${variant}`,
+    folder: optFolder(variant),
+    expected: optExpected(variant),
+  })),
+  ...llamaVariants.map((variant) => ({
+    name: `LLaMA ${variant}`,
+    folder: llamaFolder(variant),
+    expected: llamaExpected(variant),
+  })),
+];
+
+const ones = (count: number): number[] => new Array<number>(count).fill(1);
+const upTo = (count: number): number[] => [...Array(count).keys()];
+
+describe.each(checkpoints)('the whole graph of $name', async ({ folder, expected }) => {
+  const model = await openModel(folder);
+  const { family } = model;
+  const session = await Session.open(wholeGraph(model).build(), options);
+  afterAll(() => session.close());
+  const tokens = expected.readI64('tokens');
+  const sequences = Array.from({ length: OPT_SEQUENCES }, (_, i) => [
+    ...tokens.subarray(i * OPT_SEQLEN, (i + 1) * OPT_SEQLEN),
+  ]);
+  /** transformers' logits [sequence][tokens, vocab]. */
+  const wanted = sequences.map((_, i) =>
+    expected.readF32('logits').subarray(i * OPT_SEQLEN * family.vocab, (i + 1) * OPT_SEQLEN * family.vocab),
+  );
+  const rows = (logits: Float32Array, start: number, end: number): Float32Array =>
+    logits.subarray(start * family.vocab, end * family.vocab);
+
+  test('computes what transformers computes, two sequences at once', async () => {
+    const logits = await new BatchGeneration(session, family).run({
+      ids: sequences,
+      mask: sequences.map(() => ones(OPT_SEQLEN)),
+      positions: sequences.map(() => upTo(OPT_SEQLEN)),
+    });
+    expect(relativeDifference(logits, expected.readF32('logits'))).toBeLessThan(1e-6);
+  });
+
+  test.each([[[1]], [[4, 1, 5]]])('in pieces of %j tokens with its cache', async (pieces) => {
+    const generation = new BatchGeneration(session, family);
+    const logits = new Float32Array(OPT_SEQLEN * family.vocab);
+    for (let start = 0, i = 0; start < OPT_SEQLEN; i++) {
+      const end = start + (pieces[i % pieces.length] ?? 1);
+      const part = await generation.run({
+        ids: [sequences[1]?.slice(start, end) ?? []],
+        mask: [ones(end)],
+        positions: [upTo(end).slice(start)],
+      });
+      logits.set(part, start * family.vocab);
+      start = end;
+    }
+    expect(relativeDifference(logits, wanted[1] ?? logits)).toBeLessThan(1e-6);
+  });
+
+  test('takes no notice of padding on the left, in the prompt and after it', async () => {
+    const generation = new BatchGeneration(session, family);
+    const short = sequences[1]?.slice(0, 7) ?? [];
+    const prompt = await generation.run({
+      ids: [sequences[0]?.slice(0, 7) ?? [], [5, 6, 7, ...short.slice(0, 4)]],
+      mask: [ones(7), [0, 0, 0, ...ones(4)]],
+      positions: [upTo(7), [0, 0, 0, ...upTo(4)]],
+    });
+    expect(relativeDifference(rows(prompt, 0, 7), rows(wanted[0] ?? prompt, 0, 7))).toBeLessThan(1e-6);
+    expect(relativeDifference(rows(prompt, 10, 14), rows(wanted[1] ?? prompt, 0, 4))).toBeLessThan(1e-6);
+    const next = await generation.run({
+      ids: [sequences[0]?.slice(7, 10) ?? [], short.slice(4)],
+      mask: [ones(10), [0, 0, 0, ...ones(7)]],
+      positions: [
+        [7, 8, 9],
+        [4, 5, 6],
+      ],
+    });
+    expect(relativeDifference(rows(next, 0, 3), rows(wanted[0] ?? next, 7, 10))).toBeLessThan(1e-6);
+    expect(relativeDifference(rows(next, 3, 6), rows(wanted[1] ?? next, 4, 7))).toBeLessThan(1e-6);
+  });
+
+  test('has the perplexity of the streamed evaluation', async () => {
+    const sets = [{ name: 'fixture', tokens: Int32Array.from(tokens) }];
+    const evaluation = { ...options, seqlen: OPT_SEQLEN, signal: new AbortController().signal };
+    const [streamed] = await perplexities(model, sets, { ...evaluation, scratch });
+    const [whole] = await onnxPerplexities(onnxModel(session, family, family.maxSeqlen), sets, evaluation);
+    expect(whole).toMatchObject({ name: 'fixture', windows: OPT_SEQUENCES, tokens: tokens.length, seqlen: OPT_SEQLEN });
+    expect((whole?.perplexity ?? NaN) / (streamed?.perplexity ?? NaN)).toBeCloseTo(1, 5);
+  });
+});
