@@ -4,7 +4,7 @@
  *     node llama.mjs FILE SAMPLE OUT
  *
  * Writes OUT, float32 [seqlen, vocab]: the logits of the sample's first window (see sample.py). Prints llama.cpp's release, the
- * window's text, and the ids that the file's tokenizer gives that text.
+ * window's text, the ids that the file's tokenizer gives that text, and the one that it puts in front of every text (null: none).
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 
@@ -25,5 +25,7 @@ const rows = evaluated.map(({ next }) =>
 );
 writeFileSync(out, Buffer.concat(rows.map((row) => new Uint8Array(row.buffer))));
 const text = model.detokenize(ids);
-console.log(JSON.stringify({ release: llama.llamaCppRelease.release, text, ids: model.tokenize(text) }));
+const { shouldPrependBosToken, bos } = model.tokens;
+const start = shouldPrependBosToken ? bos : null;
+console.log(JSON.stringify({ release: llama.llamaCppRelease.release, text, ids: model.tokenize(text), start }));
 await llama.dispose();

@@ -2,8 +2,8 @@
 
     python onnx_client.py MODEL SAMPLE OUT
 
-MODEL is the .onnx file. Writes OUT, float32 [seqlen, vocab]: the logits of the sample's first window. Prints what is generated greedily after the prompt, and the largest difference of those logits from the ones that the
-whole window gives in one run.
+MODEL is the .onnx file. Writes OUT, float32 [seqlen, vocab]: the logits of the sample's first window. Prints what is generated greedily after the prompt, the perplexity over all windows, each in one run, and by how much the
+first window's logits in one run differ from those written.
 """
 
 import json
@@ -41,21 +41,38 @@ class Model:
         self.past = dict(zip(self.past, present))
         return logits[0]
 
+    def whole(self, ids: list[int]) -> np.ndarray:
+        """The logits after each of these tokens, with none before them."""
+        self.reset()
+        return self.run(ids)
+
 
 def main(path: str, sample_file: str, out: str) -> None:
     model = Model(path)
     sample = read_sample(sample_file)
-    window = sample.windows[0]
-    logits = np.concatenate([model.run([token]) for token in window])
+    first = sample.windows[0]
+    logits = np.concatenate([model.run([token]) for token in first])
     logits.tofile(out)
-    model.reset()
-    at_once = float(abs(model.run(window) - logits).max())
-    print(json.dumps({"greedy": generate(model, window[: sample.prompt], sample.generate), "atOnce": at_once}))
+    at_once = [model.whole(window) for window in sample.windows]
+    losses = [loss(found, window) for found, window in zip(at_once, sample.windows)]
+    result = {
+        "greedy": generate(model, first[: sample.prompt], sample.generate),
+        "perplexity": float(np.exp(np.mean(losses))),
+        "windows": len(losses),
+        "atOnce": float(abs(at_once[0] - logits).max()),
+    }
+    print(json.dumps(result))
+
+
+def loss(logits: np.ndarray, window: list[int]) -> float:
+    """The mean loss of a window's seqlen - 1 predictions, in nats."""
+    rows = logits[:-1].astype(np.float64)
+    rows -= rows.max(axis=1, keepdims=True)
+    return float(np.mean(np.log(np.exp(rows).sum(axis=1)) - rows[np.arange(len(rows)), window[1:]]))
 
 
 def generate(model: Model, prompt: list[int], count: int) -> list[int]:
-    model.reset()
-    generated = [int(model.run(prompt)[-1].argmax())]
+    generated = [int(model.whole(prompt)[-1].argmax())]
     while len(generated) < count:
         generated.append(int(model.run(generated[-1:])[-1].argmax()))
     return generated
