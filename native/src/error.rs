@@ -201,6 +201,18 @@ pub enum Error {
         bytes: u64,
         size: u64,
     },
+
+    // The packed archive.
+    #[serde(rename = "archive.not-an-archive")]
+    NotAnArchive { path: String },
+    #[serde(rename = "archive.version")]
+    ArchiveVersion { path: String, version: u32 },
+    #[serde(rename = "archive.truncated")]
+    ArchiveTruncated { path: String },
+    #[serde(rename = "archive.damaged")]
+    ArchiveDamaged { path: String, section: String },
+    #[serde(rename = "archive.no-section")]
+    NoSection { path: String, section: String },
 }
 
 pub type Result<T> = std::result::Result<T, Error>;

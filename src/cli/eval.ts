@@ -1,36 +1,76 @@
+import { resolve } from 'node:path';
+
 import { Command } from 'commander';
 
+import type { Comparison } from '../contract/comparison.ts';
 import { TamisError } from '../contract/errors.ts';
-import { perplexity } from '../contract/format.ts';
+import { fixed, percent, perplexity, significant } from '../contract/format.ts';
+import type { Perplexity } from '../contract/report.ts';
+import { compareModels } from '../worker/evaluate/compare.ts';
 import { evaluate } from '../worker/evaluate/evaluate.ts';
 import { act, print, printJson } from './act.ts';
 import { addDeviceOptions, addEvaluationOptions, recipeFrom, type RecipeFlags } from './recipe-options.ts';
 import { table } from './table.ts';
 
+interface Flags extends RecipeFlags {
+  against?: string;
+  json?: true;
+}
+
 export function evalCommand(): Command {
   const command = new Command('eval')
-    .description('Perplexity of a checkpoint as the papers measure it: windows that do not overlap, the tail dropped.')
-    .argument('<model>', 'folder of the checkpoint (config.json and .safetensors)')
-    .option('--json', 'print the perplexities as JSON');
+    .description(
+      'Perplexity of a checkpoint or an export as the papers measure it: windows that do not overlap, the tail dropped.',
+    )
+    .argument('<model>', 'folder of the checkpoint (config.json and .safetensors), or what tamis export wrote')
+    .option('--against <model>', 'a second one: also how far its probabilities are from those of the first')
+    .option('--json', 'print the numbers as JSON');
   addEvaluationOptions(command);
-  return addDeviceOptions(command).action(async (folder: string, flags: RecipeFlags & { json?: true }) => {
-    await act(async ({ signal, onEvent }) => {
+  return addDeviceOptions(command).action(async (folder: string, { against, json, ...flags }: Flags) => {
+    await act(async (acting) => {
       const recipe = recipeFrom(folder, flags);
       if (recipe.evaluation.datasets.length === 0) throw new TamisError('cli.no-evaluation');
-      const results = await evaluate(recipe, { signal, emit: onEvent });
-      if (flags.json) {
-        printJson({ model: recipe.model, perplexity: results });
+      const { model } = recipe;
+      const told = { signal: acting.signal, emit: acting.onEvent };
+      if (against === undefined) {
+        const results = await evaluate(recipe, told);
+        if (json) printJson({ model, perplexity: results });
+        else print(describePerplexities(results));
         return;
       }
-      const rows = results.map((result) => [
-        result.dataset,
-        perplexity(result.perplexity),
-        String(result.seqlen),
-        String(result.windows),
-        result.bitsPerByte?.toFixed(4) ?? '–',
-        Math.round(result.tokens / result.seconds).toString(),
-      ]);
-      print(table(['Dataset', 'perplexity', 'seqlen', 'windows', 'bits/byte', 'tokens/s'], rows));
+      const other = resolve(against);
+      const comparison = await compareModels(recipe, other, told);
+      if (json) printJson({ model, against: other, comparison });
+      else print(describeComparisons(comparison));
     });
   });
+}
+
+function describePerplexities(results: readonly Perplexity[]): string {
+  const rows = results.map((result) => [
+    result.dataset,
+    perplexity(result.perplexity),
+    String(result.seqlen),
+    String(result.windows),
+    result.bitsPerByte?.toFixed(4) ?? '–',
+    Math.round(result.tokens / result.seconds).toString(),
+  ]);
+  return table(['Dataset', 'perplexity', 'seqlen', 'windows', 'bits/byte', 'tokens/s'], rows);
+}
+
+function describeComparisons(results: readonly Comparison[]): string {
+  const rows = results.map((result) => [
+    result.dataset,
+    perplexity(result.perplexity),
+    perplexity(result.againstPerplexity),
+    fixed(result.againstPerplexity / result.perplexity, 4),
+    significant(result.divergence, 4),
+    `${percent(result.agreement, 2)} %`,
+    String(result.seqlen),
+    String(result.windows),
+  ]);
+  return table(
+    ['Dataset', 'perplexity', 'against', 'ratio', 'KL, nats/token', 'same top token', 'seqlen', 'windows'],
+    rows,
+  );
 }

@@ -28,10 +28,10 @@ export function exportCommand(): Command {
       await act(async ({ signal, onProgress }) => {
         const offers = await exportOffers(run);
         const task = { run, format, out, check: check ?? false };
-        const result = await exportRun({ ...task, signal, onProgress });
         const dense = offers.find((offer) => offer.format === 'dense')?.bytes ?? 0;
         const warnings = offers.find((offer) => offer.format === format)?.warnings ?? [];
         for (const { code, params } of warnings) process.stderr.write(`Warning: ${message(code, params, locale())}\n`);
+        const result = await exportRun({ ...task, signal, onProgress });
         if (json) printJson({ ...result, denseBytes: dense });
         else print(describeExport(result, dense));
       });

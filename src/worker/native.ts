@@ -4,6 +4,7 @@ import { TamisError, type MessageParams } from '../contract/errors.ts';
 import type { ErrorCode } from '../contract/messages/index.ts';
 
 export type {
+  ArchiveWriter,
   Checkpoint,
   CompressedLayer,
   DataFile,

@@ -107,8 +107,15 @@ export async function prepare(recipe: Recipe, told: Told): Promise<Inputs> {
   });
 }
 
+/** What texts are made tokens of. */
+export interface Vocabulary {
+  /** Holds the tokenizer. */
+  readonly folder: string;
+  readonly family: Pick<Model['family'], 'vocab' | 'maxSeqlen'>;
+}
+
 /** Where texts and token ids come from for a model: its tokenizer is opened once, and only if there is text. */
-export function sourcesOf(model: Model): Sources {
+export function sourcesOf(model: Pick<Vocabulary, 'folder'>): Sources {
   let tokenizer: Promise<Tokenizer> | null = null;
   return {
     tokenizer: () => (tokenizer ??= openTokenizer(model.folder)),
@@ -120,7 +127,7 @@ export function sourcesOf(model: Model): Sources {
 export async function tokensOf(
   dataset: Dataset,
   { seqlen, windows }: Recipe['evaluation'],
-  model: Model,
+  model: Vocabulary,
   sources: Sources,
 ): Promise<EvaluationTokens> {
   const { maxSeqlen, vocab } = model.family;

@@ -1,7 +1,7 @@
 //! What the reader refuses, what it reads, what the writer writes. The parser is held against the `safetensors` crate.
 
 mod fuzz;
-mod heap;
+pub(crate) mod heap;
 mod lies;
 mod reading;
 mod writing;

@@ -21,11 +21,12 @@ pub fn stream_bytes(codes: usize, bits: u32) -> usize {
     (codes * bits as usize).div_ceil(8)
 }
 
-/// Puts the codes into the stream; what is left of `out` becomes zero. A code must be below 2^bits.
+/// Puts the codes, of 1 (a mask), 2, 3, 4 or 8 bits, into the stream; what is left of `out` becomes zero. A code must be below 2^bits.
 pub fn pack(codes: &[u8], bits: u32, out: &mut [u8]) {
     let (stream, rest) = out.split_at_mut(stream_bytes(codes.len(), bits));
     rest.fill(0);
     match bits {
+        1 => pack_codes::<1>(codes, stream),
         2 => pack_codes::<2>(codes, stream),
         3 => pack_codes::<3>(codes, stream),
         4 => pack_codes::<4>(codes, stream),
@@ -36,6 +37,7 @@ pub fn pack(codes: &[u8], bits: u32, out: &mut [u8]) {
 /// Takes `codes.len()` codes from the start of the stream.
 pub fn unpack(stream: &[u8], bits: u32, codes: &mut [u8]) {
     match bits {
+        1 => unpack_codes::<1>(stream, codes),
         2 => unpack_codes::<2>(stream, codes),
         3 => unpack_codes::<3>(stream, codes),
         4 => unpack_codes::<4>(stream, codes),

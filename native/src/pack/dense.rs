@@ -59,3 +59,12 @@ pub fn storage(dtype: &str) -> Result<Storage> {
         _ => Err(internal("a weight is stored as F32, F16 or BF16")),
     }
 }
+
+/// As safetensors calls it.
+pub fn dtype_name(storage: Storage) -> &'static str {
+    match storage {
+        Storage::F32 => "F32",
+        Storage::F16 => "F16",
+        Storage::BF16 => "BF16",
+    }
+}

@@ -124,6 +124,19 @@ impl Grid {
         apply_grid(codes, &scales[..count], &zeros[..count], storage, values)
     }
 
+    /// As `apply` for a whole row of which only the weights that are `present` (1 or 0) have codes; the others are zero.
+    pub fn apply_present(&self, row: usize, present: &[u8], storage: Storage, scratch: &mut Scratch) -> bool {
+        self.lay_out(row, 0..self.cols, scratch);
+        let Scratch {
+            codes,
+            values,
+            scales,
+            zeros,
+        } = scratch;
+        keep_present(present, zeros, codes);
+        apply_grid(codes, scales, zeros, storage, values)
+    }
+
     /// Each column's scale and zero point.
     fn lay_out(&self, row: usize, cols: Range<usize>, scratch: &mut Scratch) {
         let row_scales = self.scales_of(row);
@@ -186,6 +199,14 @@ fn recover_as(
         others |= u32::from(round(level * scale) != value);
     }
     others == 0
+}
+
+vectorized! {
+    fn keep_present(present: &[u8], zeros: &[f32], codes: &mut [u8]) {
+        for ((code, &present), &zero) in codes.iter_mut().zip(present).zip(zeros) {
+            *code = if present == 1 { *code } else { (zero + TO_INTEGER).to_bits() as u8 };
+        }
+    }
 }
 
 vectorized! {

@@ -100,8 +100,9 @@ impl QuantizedLayer {
         }
     }
 
-    pub fn name(&self) -> &str {
-        &self.name
+    /// The name of its weight.
+    pub fn weight(&self) -> &str {
+        &self.weight
     }
 
     pub fn storage(&self) -> Storage {

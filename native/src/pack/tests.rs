@@ -1,5 +1,6 @@
 //! Every layout against a writer that sets one bit after the other, as the format's definition says, and read back bit for bit.
 
+mod archive;
 mod example;
 mod layouts;
 mod lies;

@@ -78,6 +78,13 @@ export const en = {
     'The tensor "{{tensor}}" of {{path}} holds numbers that are too large for {{dtype}}. Choose a format that keeps the dtype of the weights.',
   'pack.outside':
     '{{path}} has {{size}} bytes, but {{bytes}} bytes from byte {{offset}} on are said to belong to a tensor. Write or download the file again.',
+  'archive.not-an-archive':
+    '{{path}} is not a .tamis archive. Give a file that `tamis export --format tamis` has written.',
+  'archive.version':
+    '{{path}} is a .tamis archive of version {{version}}, which this version of Tamis does not know. Install a newer one.',
+  'archive.truncated': '{{path}} has no end: it was not copied or downloaded as a whole. Copy or download it again.',
+  'archive.damaged': 'The section "{{section}}" of {{path}} is damaged. Copy or download the file again.',
+  'archive.no-section': '{{path}} has no section "{{section}}". Copy or download the file again.',
 
   // Recipes
   'recipe.invalid':
@@ -313,7 +320,7 @@ export const en = {
   'gguf.malformed':
     '{{path}} is not a GGUF file of Tamis, or is damaged at byte {{offset}}. Write the export again.',
   'unpack.not-an-export':
-    '{{path}} is no export of Tamis: it has no tamis.json. A dense folder needs no unpacking; give the folder of another format.',
+    '{{path}} is no export of Tamis: it has neither tamis.json nor model.tamis. A dense folder needs no unpacking; give the folder of another format.',
 
   // The history, the library and the settings of the application
   'history.newer':

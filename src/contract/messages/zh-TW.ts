@@ -66,6 +66,11 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
     '{{path}} 的張量「{{tensor}}」含有超出 {{dtype}} 範圍的數值。請選擇保留權重 dtype 的格式。',
   'pack.outside':
     '{{path}} 只有 {{size}} 位元組，但據稱自第 {{offset}} 位元組起有 {{bytes}} 位元組屬於某個張量。請重新寫出或下載該檔案。',
+  'archive.not-an-archive': '{{path}} 不是 .tamis 封存檔。請指定由 `tamis export --format tamis` 寫出的檔案。',
+  'archive.version': '{{path}} 是第 {{version}} 版的 .tamis 封存檔，目前的 Tamis 無法辨識。請安裝較新的版本。',
+  'archive.truncated': '{{path}} 沒有結尾：檔案未完整複製或下載。請重新複製或下載。',
+  'archive.damaged': '{{path}} 的區段「{{section}}」已損壞。請重新複製或下載該檔案。',
+  'archive.no-section': '{{path}} 沒有區段「{{section}}」。請重新複製或下載該檔案。',
 
   'recipe.invalid': '配方的 {{field}} 不正確：{{reason}}。請修改；tamis recipe 會印出含有所有欄位的有效配方。',
 
@@ -243,7 +248,7 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
     '部分運算核心（例如 vLLM 的）需要行數為完整的群組：{{layer}} 有 {{cols}} 行，不是 {{size}} 的倍數。',
   'gguf.malformed': '{{path}} 不是 Tamis 的 GGUF 檔，或在位元組 {{offset}} 處損壞。請重新匯出。',
   'unpack.not-an-export':
-    '{{path}} 不是 Tamis 的匯出：其中沒有 tamis.json。稠密資料夾不需解開；請指定其他格式的資料夾。',
+    '{{path}} 不是 Tamis 的匯出：其中既無 tamis.json 也無 model.tamis。稠密資料夾不需解開；請指定其他格式的資料夾。',
   'history.newer':
     '{{path}} 是由較新版本的 Tamis 寫入的：其格式為 {{version}}，而此版本只支援到 {{known}}。請重新安裝較新的 Tamis；檔案未被更動。',
   'history.read-only':

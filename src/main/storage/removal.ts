@@ -40,6 +40,9 @@ async function empty(folder: string): Promise<void> {
   for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true, force: true });
 }
 
+/** The folders in a run's folder. */
+const runFolders = new Set(['state', 'quantization']);
+
 /** Whether the run's files are there. A folder that holds more than a run is refused. */
 async function isRunFolder(path: string): Promise<boolean> {
   const stats = await lstat(path).catch((error: unknown) => {
@@ -49,7 +52,7 @@ async function isRunFolder(path: string): Promise<boolean> {
   if (!stats?.isDirectory()) return false;
   if (!existsSync(join(path, 'recipe.json')) && !existsSync(join(path, 'run.json'))) return false;
   const entries = await readdir(path, { withFileTypes: true });
-  const foreign = entries.find((entry) => entry.isDirectory() && entry.name !== 'state');
+  const foreign = entries.find((entry) => entry.isDirectory() && !runFolders.has(entry.name));
   if (foreign) throw new TamisError('run.foreign-folder', { path, name: foreign.name });
   return true;
 }

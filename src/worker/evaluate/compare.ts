@@ -1,46 +1,69 @@
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { TamisError } from '../../contract/errors.ts';
 import type { Comparison } from '../../contract/comparison.ts';
+import { TamisError } from '../../contract/errors.ts';
 import { withDenseFolder } from '../export/dense-folder.ts';
-import { openModel, type Model } from '../model/open.ts';
+import type { Rows } from '../graph/builder.ts';
 import { seqlenOf } from '../prepare.ts';
-import { Activations } from '../run/activations.ts';
 import { Progress } from '../run/progress.ts';
 import type { Told } from '../run/told.ts';
-import { HEAD_TOKENS, openLogits, vocabularyRanges, type Logits } from '../runtime/forward.ts';
+import { isOnnxFolder } from '../runtime/onnx-model.ts';
+import type { SessionOptions } from '../runtime/session.ts';
 import type { EvaluationTokens } from './dataset.ts';
 import { DivergenceSums, type Divergence } from './divergence.ts';
 import { sessionOf, tokensOfAll, withScratch, type Evaluated } from './evaluate.ts';
-import { batches, counter, nextTokens, passSteps, throughBlocks, windowMeans, type PassOptions } from './passes.ts';
+import { openLogitsModel, type LogitsHead, type LogitsModel } from './logits.ts';
+import { counter, nextTokens, windowMeans, type PassOptions } from './passes.ts';
 import { joinWindows } from './perplexity.ts';
 
 /**
- * How the next-token probabilities of a checkpoint or export, B, compare with those of another, A, over the same tokens. Both go
- * through their blocks one at a time, then their heads over one range of the vocabulary after the other: never all logits at once.
+ * How the next-token probabilities of a checkpoint or export, B (`against`), compare with those of another, A, over the same tokens.
+ * Each goes through its blocks, then both through their heads, one range of the vocabulary after the other: never all logits at once.
  */
 export async function compareModels(wanted: Evaluated, against: string, told: Told): Promise<Comparison[]> {
-  const { signal } = told;
-  return await withDenseFolder(wanted.model, signal, (a) =>
-    withDenseFolder(against, signal, async (b) =>
-      compareFolders(wanted, { a: await openModel(a), b: await openModel(b) }, told),
-    ),
+  const session = await sessionOf(wanted);
+  return await withLogits(wanted.model, session, told, (a) =>
+    withLogits(against, session, told, (b) => comparePair({ wanted, session, told, a, b })),
   );
 }
 
-interface Pair {
-  readonly a: Model;
-  readonly b: Model;
+async function withLogits<T>(
+  path: string,
+  session: SessionOptions,
+  { signal }: Told,
+  use: (model: LogitsModel) => Promise<T>,
+): Promise<T> {
+  const opened = async (folder: string): Promise<T> => {
+    const model = await openLogitsModel(folder, session);
+    try {
+      return await use(model);
+    } finally {
+      await model.close();
+    }
+  };
+  return isOnnxFolder(path) ? await opened(path) : await withDenseFolder(path, signal, opened);
 }
 
-async function compareFolders(wanted: Evaluated, { a, b }: Pair, told: Told): Promise<Comparison[]> {
-  if (a.family.vocab !== b.family.vocab)
-    throw new TamisError('evaluation.vocabularies', { one: a.family.vocab, other: b.family.vocab });
-  const limit = Math.min(a.family.maxSeqlen, b.family.maxSeqlen);
+interface Pair {
+  readonly a: LogitsModel;
+  readonly b: LogitsModel;
+}
+
+interface Task extends Pair {
+  readonly wanted: Evaluated;
+  readonly session: SessionOptions;
+  readonly told: Told;
+}
+
+async function comparePair({ wanted, session, told, a, b }: Task): Promise<Comparison[]> {
+  const [one, other] = [a.vocabulary.family, b.vocabulary.family];
+  if (one.vocab !== other.vocab)
+    throw new TamisError('evaluation.vocabularies', { one: one.vocab, other: other.vocab });
+  const limit = Math.min(one.maxSeqlen, other.maxSeqlen);
   const seqlen = seqlenOf('evaluation.seqlen', wanted.evaluation.seqlen, limit);
   const evaluation = { ...wanted.evaluation, seqlen };
-  const datasets = await tokensOfAll({ ...wanted, evaluation }, a, told);
-  const session = await sessionOf(wanted);
+  const datasets = await tokensOfAll({ ...wanted, evaluation }, a.vocabulary, told);
   const progress = new Progress('evaluate-dense', 1, told.emit);
   const options: PassOptions = {
     ...session,
@@ -54,68 +77,82 @@ async function compareFolders(wanted: Evaluated, { a, b }: Pair, told: Told): Pr
 }
 
 async function divergenceOf(
-  pair: Pair,
+  { a, b }: Pair,
   datasets: readonly EvaluationTokens[],
   scratch: string,
   options: PassOptions,
 ): Promise<Divergence> {
+  const { seqlen } = options;
   const counts = datasets.map(({ windows }) => windows);
   const windows = counts.reduce((sum, count) => sum + count, 0);
-  const ids = joinWindows(datasets, counts, options.seqlen);
-  const ranges = rangesOf(pair);
-  const heads = ranges.length * Math.ceil(ids.length / HEAD_TOKENS);
-  const passes = [pair.a, pair.b].reduce((sum, model) => sum + passSteps(model, windows, options.seqlen), 0);
-  const step = counter(passes + heads, ids.length, options);
-  const create = (name: string, { family }: Model): Activations =>
-    Activations.create(join(scratch, name), { sequences: windows, seqlen: options.seqlen, hidden: family.hidden });
-  const activations = { a: create('a.f32', pair.a), b: create('b.f32', pair.b) };
+  const ids = joinWindows(datasets, counts, seqlen);
+  const ranges = rangesOf({ a, b });
+  const passes = a.steps(windows, seqlen) + b.steps(windows, seqlen);
+  const step = counter(passes + ranges.length * windows, ids.length, options);
+  for (const [name, model] of Object.entries({ a, b })) {
+    const own = join(scratch, name);
+    mkdirSync(own);
+    await model.prepare(ids, own, options, step);
+  }
+  const sums = new DivergenceSums(nextTokens(ids));
+  for (const range of ranges) {
+    await withHeads({ a, b }, range, options, async (heads) => {
+      for (let window = 0; window < windows; window++) {
+        step();
+        await addWindow(heads, { window, seqlen, range }, sums);
+      }
+    });
+  }
+  step();
+  return sums.result();
+}
+
+/** Those of the model whose ranges are the smaller, unless one of the two can only give all of its vocabulary. */
+function rangesOf({ a, b }: Pair): readonly Rows[] {
+  const [fewer, more] = a.ranges.length < b.ranges.length ? [a.ranges, b.ranges] : [b.ranges, a.ranges];
+  return fewer.length === 1 ? fewer : more;
+}
+
+interface Heads {
+  readonly a: LogitsHead;
+  readonly b: LogitsHead;
+}
+
+async function withHeads(
+  { a, b }: Pair,
+  range: Rows,
+  options: SessionOptions,
+  use: (heads: Heads) => Promise<void>,
+): Promise<void> {
+  const headA = await a.open(range, options);
   try {
-    await throughBlocks(pair.a, ids, activations.a, options, step);
-    await throughBlocks(pair.b, ids, activations.b, options, step);
-    const sums = new DivergenceSums(nextTokens(ids));
-    for (const range of ranges) await addRange(pair, activations, sums, { ...options, ...range, step });
-    step();
-    return sums.result();
+    const headB = await b.open(range, options);
+    try {
+      await use({ a: headA, b: headB });
+    } finally {
+      await headB.close();
+    }
   } finally {
-    activations.a.remove();
-    activations.b.remove();
+    await headA.close();
   }
 }
 
-/** Those of the model whose ranges are the smaller. */
-function rangesOf({ a, b }: Pair): ReturnType<typeof vocabularyRanges> {
-  const [one, other] = [vocabularyRanges(a), vocabularyRanges(b)];
-  return one.length > other.length ? one : other;
+interface WindowRange {
+  readonly window: number;
+  readonly seqlen: number;
+  readonly range: Rows;
 }
 
-async function addRange(
-  { a, b }: Pair,
-  activations: { readonly a: Activations; readonly b: Activations },
-  sums: DivergenceSums,
-  { start, end, step, ...options }: PassOptions & { start: number; end: number; step: () => void },
-): Promise<void> {
-  const opened: Logits[] = [];
-  try {
-    for (const model of [a, b]) opened.push(await openLogits(model, { start, end }, options));
-    const [headA, headB] = opened;
-    if (!headA || !headB) throw new Error('both heads are open');
-    for (const [window, count] of batches(activations.a)) {
-      const [rowsA, rowsB] = [activations.a.read(window, count), activations.b.read(window, count)];
-      for (let token = 0; token < count * options.seqlen; token += HEAD_TOKENS) {
-        step();
-        const slice = (x: Float32Array, { family }: Model): Float32Array =>
-          x.subarray(token * family.hidden, Math.min(x.length, (token + HEAD_TOKENS) * family.hidden));
-        sums.add({
-          first: window * options.seqlen + token,
-          start,
-          width: end - start,
-          a: await headA.run(slice(rowsA, a)),
-          b: await headB.run(slice(rowsB, b)),
-        });
-      }
-    }
-  } finally {
-    for (const head of opened) await head.close();
+/** Both models' slices of a window side by side. */
+async function addWindow(heads: Heads, { window, seqlen, range }: WindowRange, sums: DivergenceSums): Promise<void> {
+  const width = range.end - range.start;
+  const others = heads.b.slices(window);
+  let first = window * seqlen;
+  for await (const logits of heads.a.slices(window)) {
+    const other = await others.next();
+    if (other.done || other.value.length !== logits.length) throw new Error('both models have the same slices');
+    sums.add({ first, start: range.start, width, a: logits, b: other.value });
+    first += logits.length / width;
   }
 }
 
@@ -128,19 +165,18 @@ function comparisons(datasets: readonly EvaluationTokens[], sums: Divergence, se
       const own = windowMeans(values.subarray(start * seqlen, end * seqlen), seqlen);
       return own.reduce((a, b) => a + b, 0) / count;
     };
-    const comparison = {
+    const [a, b, divergence] = [mean(sums.lossesA), mean(sums.lossesB), mean(sums.divergences)];
+    if (!Number.isFinite(a + b + divergence)) throw new TamisError('evaluation.not-finite', { dataset: name });
+    return {
       dataset: name,
       seqlen,
       windows: count,
       tokens: count * seqlen,
-      perplexity: Math.exp(mean(sums.lossesA)),
-      againstPerplexity: Math.exp(mean(sums.lossesB)),
-      divergence: mean(sums.divergences),
+      perplexity: Math.exp(a),
+      againstPerplexity: Math.exp(b),
+      divergence,
       agreement: mean(sums.agreements),
       seconds: (seconds * count) / windows,
     };
-    if (!Number.isFinite(comparison.divergence + comparison.perplexity + comparison.againstPerplexity))
-      throw new TamisError('evaluation.not-finite', { dataset: name });
-    return comparison;
   });
 }

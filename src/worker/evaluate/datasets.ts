@@ -10,7 +10,7 @@ import type { Run } from '../run/run.ts';
 import type { Told } from '../run/told.ts';
 import type { SessionOptions } from '../runtime/session.ts';
 import { bitsPerByte, type EvaluationTokens } from './dataset.ts';
-import { perplexities } from './perplexity.ts';
+import { perplexities, type EvaluationOptions, type Perplexity as Measured } from './perplexity.ts';
 
 export interface EvaluationTask extends Told {
   readonly stage: Stage;
@@ -22,23 +22,24 @@ export interface EvaluationTask extends Told {
 }
 
 /** Perplexity of a model on each dataset; all of them go through a block before the next is read. */
-export async function evaluateDatasets({
-  stage,
-  model,
-  session,
-  datasets,
-  scratch,
-  signal,
-  emit,
-}: EvaluationTask): Promise<Perplexity[]> {
+export async function evaluateDatasets(task: EvaluationTask): Promise<Perplexity[]> {
+  const { model, session, scratch } = task;
+  return await measureDatasets(task, (sets, options) => perplexities(model, sets, { ...session, ...options, scratch }));
+}
+
+type Measuring = Pick<EvaluationOptions, 'seqlen' | 'signal' | 'progress'>;
+
+/** Has `measure` measure all datasets, and tells how far it is. */
+export async function measureDatasets(
+  { stage, datasets, signal, emit }: Pick<EvaluationTask, 'stage' | 'datasets' | 'signal' | 'emit'>,
+  measure: (sets: readonly EvaluationTokens[], options: Measuring) => Promise<Measured[]>,
+): Promise<Perplexity[]> {
   const seqlen = datasets[0]?.seqlen;
   if (seqlen === undefined) return [];
   const windows = datasets.reduce((sum, dataset) => sum + dataset.windows, 0);
   const progress = new Progress(stage, 1, emit);
-  const measured = await perplexities(model, datasets, {
-    ...session,
+  const measured = await measure(datasets, {
     seqlen,
-    scratch,
     signal,
     progress: ({ done, total }) => {
       progress.reach(done / total, (windows * seqlen) / total);

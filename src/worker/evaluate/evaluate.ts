@@ -5,20 +5,26 @@ import { join } from 'node:path';
 import type { Recipe } from '../../contract/recipe.ts';
 import type { Perplexity } from '../../contract/report.ts';
 import { withDenseFolder } from '../export/dense-folder.ts';
-import { openModel, type Model } from '../model/open.ts';
-import { sourcesOf, tokensOf } from '../prepare.ts';
+import { openModel } from '../model/open.ts';
+import { sourcesOf, tokensOf, type Vocabulary } from '../prepare.ts';
 import { cacheFolder } from '../run/cache.ts';
 import { makeFolder } from '../../contract/disk.ts';
 import { timed, type Told } from '../run/told.ts';
 import { chooseDevice } from '../runtime/devices.ts';
+import { isOnnxFolder, openOnnxModel, type OnnxModel } from '../runtime/onnx-model.ts';
 import type { SessionOptions } from '../runtime/session.ts';
 import type { EvaluationTokens } from './dataset.ts';
-import { evaluateDatasets } from './datasets.ts';
+import { evaluateDatasets, measureDatasets } from './datasets.ts';
+import { onnxPerplexities } from './onnx.ts';
 
 export type Evaluated = Pick<Recipe, 'model' | 'evaluation' | 'device' | 'threads'>;
 
-/** Perplexity of any checkpoint or export on the datasets of a recipe's evaluation part; nothing is kept. */
+/**
+ * Perplexity of any checkpoint or export on the datasets of a recipe's evaluation part; nothing is kept. An ONNX export is run as
+ * it is; others are unpacked for as long as it takes.
+ */
 export async function evaluate(wanted: Evaluated, told: Told): Promise<Perplexity[]> {
+  if (isOnnxFolder(wanted.model)) return await evaluateOnnx(wanted, told);
   return await withDenseFolder(wanted.model, told.signal, async (folder) => {
     const model = await openModel(folder);
     const datasets = await tokensOfAll(wanted, model, told);
@@ -29,9 +35,26 @@ export async function evaluate(wanted: Evaluated, told: Told): Promise<Perplexit
   });
 }
 
+async function evaluateOnnx(wanted: Evaluated, told: Told): Promise<Perplexity[]> {
+  const session = await sessionOf(wanted);
+  const model = await openOnnxModel(wanted.model, session);
+  try {
+    const datasets = await tokensOfAll(wanted, vocabularyOf(wanted.model, model), told);
+    return await measureDatasets({ stage: 'evaluate-dense', datasets, ...told }, (sets, options) =>
+      onnxPerplexities(model, sets, { ...session, ...options }),
+    );
+  } finally {
+    await model.close();
+  }
+}
+
+export function vocabularyOf(folder: string, { shape, maxSeqlen }: OnnxModel): Vocabulary {
+  return { folder, family: { vocab: shape.vocab, maxSeqlen } };
+}
+
 export async function tokensOfAll(
   { evaluation }: Evaluated,
-  model: Model,
+  model: Vocabulary,
   { emit }: Told,
 ): Promise<EvaluationTokens[]> {
   const sources = sourcesOf(model);

@@ -2,7 +2,7 @@ import type { CodedLayer, FinishedRun } from './finished-run.ts';
 import { groupWarnings, notQuantized, otherBits, scattered, zeroWarnings } from './fit.ts';
 import type { Format } from './format.ts';
 import { native } from '../native.ts';
-import { packedSource } from './packed-source.ts';
+import { openPacked } from './packed-source.ts';
 import { groupsOf, packedFiles, type LayerPart } from './packed-layers.ts';
 import { companionFiles, jsonFile } from './plain-files.ts';
 import { manifestFile } from './weight-files.ts';
@@ -23,8 +23,8 @@ export const compressedTensors: Format = {
       ...(await companionFiles(run.folder)),
     ];
   },
-  open: (folder, manifest) =>
-    packedSource(folder, manifest, (checkpoint, name, { bits, groupSize }) =>
+  open: (folder) =>
+    openPacked(folder, (checkpoint, name, { bits, groupSize }) =>
       native.PackedLayer.packQuantized(checkpoint, name, bits, groupSize ?? 0),
     ),
 };

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 
 import { makeFolder } from '../../contract/disk.ts';
 import { cacheFolder } from '../run/cache.ts';
-import { readManifest, unpack } from './unpack.ts';
+import { writeFolder } from './folder.ts';
+import { denseFiles, openExport } from './unpack.ts';
 
 /** The dense folder of a checkpoint or an export, as long as `use` works with it: an export is unpacked into the cache folder. */
 export async function withDenseFolder<T>(
@@ -11,13 +12,13 @@ export async function withDenseFolder<T>(
   signal: AbortSignal,
   use: (folder: string) => Promise<T>,
 ): Promise<T> {
-  const manifest = await readManifest(path);
-  if (manifest === null) return await use(path);
+  const opened = await openExport(path);
+  if (opened === null) return await use(path);
   makeFolder(cacheFolder());
   const scratch = await mkdtemp(join(cacheFolder(), 'unpacked-'));
   try {
     const folder = join(scratch, 'model');
-    await unpack(path, folder, { signal, onProgress: () => undefined });
+    await writeFolder(folder, denseFiles(opened), { signal, onProgress: () => undefined });
     return await use(folder);
   } finally {
     await rm(scratch, { recursive: true, force: true });

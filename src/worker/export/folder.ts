@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import type { Progress } from '../../contract/bridge.ts';
@@ -50,11 +50,15 @@ export function totalBytes(files: readonly ExportFile[]): number {
 }
 
 async function assertFree(out: string, bytes: number): Promise<void> {
-  const there = await readdir(out).catch(() => []);
-  if (there.length > 0) throw new TamisError('export.exists', { path: out });
+  if (!(await isFreePlace(out))) throw new TamisError('export.exists', { path: out });
   const free = await freeBytes(dirname(out));
   if (free < bytes)
     throw new TamisError('export.no-space', { path: dirname(out), needed: mebibytes(bytes), free: mebibytes(free) });
+}
+
+async function isFreePlace(out: string): Promise<boolean> {
+  const there = await stat(out).catch(() => null);
+  return there === null || (there.isDirectory() && (await readdir(out)).length === 0);
 }
 
 /** Counts bytes; the time left is from the mean rate so far. */

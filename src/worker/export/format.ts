@@ -28,8 +28,8 @@ export interface Format {
   warnings(run: FinishedRun): Failure[];
   /** What is written of a run that fits, but for the report. */
   files(run: FinishedRun): Promise<ExportFile[]>;
-  /** Opens what `files` wrote. */
-  open(folder: string, manifest: ExportManifest): Promise<Source>;
+  /** Opens what `files` wrote into a folder. */
+  open(folder: string): Promise<Opened>;
 }
 
 /** A tensor of the dense folder that an export was made from. */
@@ -40,7 +40,17 @@ export interface DenseTensor {
   readonly bytes: number;
 }
 
-/** An export opened to be read back. */
+/** An export opened to be read back as the dense folder that it was made from. */
+export interface Opened {
+  readonly manifest: ExportManifest;
+  readonly source: Source;
+  /** config.json of the dense folder. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Its other files that are not weights. */
+  readonly companions: readonly ExportFile[];
+}
+
+/** Where the weights of an export come from. */
 export interface Source {
   /** Writes a tensor as the run has it, to the bit. */
   write(writer: ShardWriter, tensor: DenseTensor, signal: AbortSignal): Promise<void>;

@@ -5,6 +5,7 @@ import type { Format } from './format.ts';
 import { gguf } from './gguf.ts';
 import { gptq } from './gptq.ts';
 import { onnx } from './onnx.ts';
+import { tamis } from './tamis.ts';
 
 /** Every format, in the order in which they are offered. */
 export const formats: Readonly<Record<ExportFormat, Format>> = {
@@ -14,4 +15,5 @@ export const formats: Readonly<Record<ExportFormat, Format>> = {
   'compressed-tensors': compressedTensors,
   onnx,
   gguf,
+  tamis,
 };

@@ -8,6 +8,7 @@ import { readConfig } from '../families/config.ts';
 import { attentionShape, llamaConfigSchema } from '../families/llama.ts';
 import { readConfigFile } from '../model/open.ts';
 import { controlled, native, translated, type FileWriter, type TensorInfo } from '../native.ts';
+import { openFolder } from './export-folder.ts';
 import type { FinishedRun } from './finished-run.ts';
 import { first, scattered, zeroWarnings } from './fit.ts';
 import type { ExportFile, Format, Source, Writing } from './format.ts';
@@ -51,7 +52,7 @@ export const gguf: Format = {
       ...(await companionFiles(run.folder)),
     ];
   },
-  open: openGguf,
+  open: (folder) => openFolder(folder, openGguf),
 };
 
 function otherFamily({ model }: FinishedRun): Failure | null {

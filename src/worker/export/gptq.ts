@@ -1,10 +1,11 @@
 import type { ExportFormat } from '../../contract/exports.ts';
 import type { Failure } from '../../contract/failure.ts';
+import { layersOf } from '../compress/schedule-layers.ts';
 import type { FinishedRun, CodedLayer } from './finished-run.ts';
 import { groupWarnings, notQuantized, partOfAWord, zeroWarnings } from './fit.ts';
 import type { Format } from './format.ts';
 import { native } from '../native.ts';
-import { packedSource } from './packed-source.ts';
+import { openPacked } from './packed-source.ts';
 import { groupsOf, packedFiles, type LayerPart } from './packed-layers.ts';
 import { companionFiles, jsonFile } from './plain-files.ts';
 import { manifestFile } from './weight-files.ts';
@@ -29,8 +30,8 @@ export function gptq(format: Extract<ExportFormat, 'gptq' | 'gptq_v2'>): Format 
         ...(await companionFiles(run.folder)),
       ];
     },
-    open: (folder, manifest) =>
-      packedSource(folder, manifest, (checkpoint, name, { bits, groupSize }) =>
+    open: (folder) =>
+      openPacked(folder, (checkpoint, name, { bits, groupSize }) =>
         native.PackedLayer.gptq(checkpoint, name, bits, groupSize ?? 0, format),
       ),
   };
@@ -56,11 +57,11 @@ function partsOf(layer: CodedLayer, format: 'gptq' | 'gptq_v2'): LayerPart[] {
 }
 
 /** Both in quantize_config.json and in config.json. `dynamic`: GPTQModel's way to say how single modules differ. */
-export function quantizeConfig({ report, layers }: FinishedRun, format: 'gptq' | 'gptq_v2'): Record<string, unknown> {
-  const { quantization, percdamp } = report.recipe;
+export function quantizeConfig(run: FinishedRun, format: 'gptq' | 'gptq_v2'): Record<string, unknown> {
+  const { quantization, percdamp } = run.report.recipe;
   if (quantization === null) throw new Error('only a quantized run fits');
   const { bits, groupSize, symmetric, actOrder, staticGroups } = quantization;
-  const dynamic = [...modules(report.layers, layers, bits)];
+  const dynamic = [...modules(run, bits)];
   return {
     bits,
     group_size: groupSize ?? -1,
@@ -78,11 +79,10 @@ export function quantizeConfig({ report, layers }: FinishedRun, format: 'gptq' |
 
 /** A pattern for each layer that is not quantized (`-:`) or has other bits (`+:`). */
 function* modules(
-  all: FinishedRun['report']['layers'],
-  layers: FinishedRun['layers'],
+  { model, layers }: FinishedRun,
   bits: number,
-): Generator<[string, Record<string, number>]> {
-  for (const { name } of all) {
+): Generator<[pattern: string, overrides: Record<string, number>]> {
+  for (const { name } of layersOf(model, model.family.blocks)) {
     const layer = layers.get(name);
     const pattern = `.*${name.replaceAll('.', String.raw`\.`)}$`;
     if (!layer) yield [`-:${pattern}`, {}];

@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 
 import { controlled, native, translated, type FileWriter } from '../native.ts';
+import { openFolder } from './export-folder.ts';
 import type { FinishedRun } from './finished-run.ts';
 import { scattered, zeroWarnings } from './fit.ts';
 import type { ExportFile, Format, Writing } from './format.ts';
@@ -40,7 +41,7 @@ export const onnx: Format = {
       ...companions,
     ];
   },
-  open: onnxSource,
+  open: (folder) => openFolder(folder, onnxSource),
 };
 
 /** Tensors of the checkpoint that no operator uses, as the rotary frequencies of older files. */
@@ -62,13 +63,15 @@ function weightsFile(run: FinishedRun, { pieces, dataBytes }: OnnxPlan): ExportF
     async write(to, writing) {
       const writer = await translated(() => new native.FileWriter(to));
       try {
-        for (const { content, bytes } of pieces) {
+        let end = 0;
+        for (const { content, offset, bytes } of pieces) {
           writing.signal.throwIfAborted();
           await translated(() => {
             writer.align(dataAlignment);
           });
           await append(run, writer, content, writing);
-          writing.onBytes(bytes);
+          writing.onBytes(offset + bytes - end);
+          end = offset + bytes;
         }
         await translated(() => writer.finish());
       } catch (error) {

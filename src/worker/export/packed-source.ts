@@ -1,16 +1,18 @@
 import type { ExportManifest } from '../../contract/exports.ts';
 import { TamisError } from '../../contract/errors.ts';
 import { controlled, native, translated, type Checkpoint, type PackedLayer } from '../native.ts';
-import type { DenseTensor, Source } from './format.ts';
+import { openFolder } from './export-folder.ts';
+import type { DenseTensor, Opened, Source } from './format.ts';
 
-export type LayerCoding = ExportManifest['layers'][string];
+type LayerCoding = ExportManifest['layers'][string];
+type OpenLayer = (checkpoint: Checkpoint, name: string, coding: LayerCoding) => PackedLayer;
 
 /** A checkpoint with packed layers in the place of dense ones: those are unpacked, all else is copied. */
-export async function packedSource(
-  folder: string,
-  manifest: ExportManifest,
-  openLayer: (checkpoint: Checkpoint, name: string, coding: LayerCoding) => PackedLayer,
-): Promise<Source> {
+export async function openPacked(folder: string, openLayer: OpenLayer): Promise<Opened> {
+  return await openFolder(folder, (_, manifest) => packedSource(folder, manifest, openLayer));
+}
+
+async function packedSource(folder: string, manifest: ExportManifest, openLayer: OpenLayer): Promise<Source> {
   const checkpoint = await translated(() => native.Checkpoint.open(folder));
   const tensors = new Map(checkpoint.tensors().map((info) => [info.name, info]));
   return {

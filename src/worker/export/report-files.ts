@@ -1,14 +1,16 @@
 import type { ExportFormat } from '../../contract/exports.ts';
+import { renderHtml } from '../report/html.tsx';
 import { modelCard } from '../report/model-card.ts';
 import type { FinishedRun } from './finished-run.ts';
 import type { ExportFile } from './format.ts';
 import { copiedFile, textFile } from './plain-files.ts';
 
 /** The report that goes with every export: its model card, and how the run came out. */
-export async function reportFiles(run: FinishedRun, format: ExportFormat): Promise<ExportFile[]> {
-  const kept = ['layers.csv', 'recipe.json', 'report.html', 'report.json'];
+export async function reportFiles({ folder, report }: FinishedRun, format: ExportFormat): Promise<ExportFile[]> {
+  const kept = ['layers.csv', 'recipe.json', 'report.json'];
   return [
-    textFile('README.md', modelCard(run.report, format)),
-    ...(await Promise.all(kept.map((name) => copiedFile(run.folder, name)))),
+    textFile('README.md', modelCard(report, format)),
+    textFile('report.html', renderHtml(report)),
+    ...(await Promise.all(kept.map((name) => copiedFile(folder, name)))),
   ];
 }

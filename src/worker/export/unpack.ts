@@ -1,40 +1,39 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-import { readJson } from '../../contract/disk.ts';
 import { TamisError } from '../../contract/errors.ts';
-import { exportManifestSchema, type ExportManifest } from '../../contract/exports.ts';
-import { readConfigFile } from '../model/open.ts';
+import { exportFiles } from '../../contract/export-snippets.ts';
+import { readManifest } from './export-folder.ts';
 import { writeFolder, type FolderTask } from './folder.ts';
-import type { DenseTensor, ExportFile, Source } from './format.ts';
+import type { DenseTensor, ExportFile, Opened, Source } from './format.ts';
 import { formats } from './formats.ts';
-import { companionFiles, jsonFile } from './plain-files.ts';
+import { jsonFile } from './plain-files.ts';
 import { shardFile, type ShardTensor } from './shard-file.ts';
-import { manifestName } from './weight-files.ts';
+import { openArchive } from './tamis.ts';
 
-/** What an export is; null of a folder that is a dense checkpoint. */
-export async function readManifest(folder: string): Promise<ExportManifest | null> {
-  return await readJson(join(folder, manifestName), exportManifestSchema);
+/** Opens an export: a folder that `exportRun` wrote, or an archive alone. null of anything else, a dense folder among it. */
+export async function openExport(path: string): Promise<Opened | null> {
+  if (statSync(path, { throwIfNoEntry: false })?.isFile()) return await openArchive(path);
+  const archive = join(path, exportFiles.tamis);
+  if (existsSync(archive)) return await openArchive(archive);
+  const manifest = await readManifest(path);
+  return manifest && (await formats[manifest.format].open(path));
 }
 
 /** Writes an export back as the dense folder that the run holds, its weights to the bit. */
 export async function unpack(path: string, out: string, task: FolderTask): Promise<void> {
-  const folder = resolve(path);
-  if (!existsSync(folder)) throw new TamisError('checkpoint.not-a-folder', { path: folder });
-  const manifest = await readManifest(folder);
-  if (manifest === null) throw new TamisError('unpack.not-an-export', { path: folder });
-  const source = await formats[manifest.format].open(folder, manifest);
-  await writeFolder(resolve(out), await denseFiles(folder, manifest, source), task);
+  const opened = await openExport(resolve(path));
+  if (opened === null) throw new TamisError('unpack.not-an-export', { path: resolve(path) });
+  await writeFolder(resolve(out), denseFiles(opened), task);
 }
 
-async function denseFiles(folder: string, manifest: ExportManifest, source: Source): Promise<ExportFile[]> {
-  const shards = Object.entries(manifest.shards).map(
-    ([file, tensors]) =>
-      [file, Object.entries(tensors).map(([name, info]) => denseTensor(source, { name, ...info }))] as const,
-  );
+export function denseFiles({ manifest, source, config, companions }: Opened): ExportFile[] {
+  const shards = Object.entries(manifest.shards).map(([file, tensors]) => {
+    const held = Object.entries(tensors).map(([name, info]) => denseTensor(source, { name, ...info }));
+    return [file, held] as const;
+  });
   const all = shards.flatMap(([, tensors]) => tensors);
   const weightMap = shards.flatMap(([file, tensors]) => tensors.map(({ name }) => [name, file] as const));
-  const { quantization_config: _, 'transformers.js_config': __, ...config } = readConfigFile(folder);
   return [
     ...shards.map(([file, tensors]) => shardFile(file, tensors)),
     jsonFile('model.safetensors.index.json', {
@@ -42,7 +41,7 @@ async function denseFiles(folder: string, manifest: ExportManifest, source: Sour
       weight_map: Object.fromEntries(weightMap),
     }),
     jsonFile('config.json', config),
-    ...(await companionFiles(folder)),
+    ...companions,
   ];
 }
 

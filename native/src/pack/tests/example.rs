@@ -6,6 +6,7 @@ use half::{bf16, f16};
 
 use crate::checkpoint::tests::{Folder, Random};
 use crate::checkpoint::{Checkpoint, Dtype, ShardWriter, TensorSpec};
+use crate::pack::dense::dtype_name;
 use crate::pack::layer::QuantizedLayer;
 use crate::solve::weight::Storage;
 
@@ -43,14 +44,6 @@ pub struct Wish {
     pub all_levels: bool,
     /// No zero point is 0.
     pub no_zero_point_zero: bool,
-}
-
-pub fn dtype_of(storage: Storage) -> &'static str {
-    match storage {
-        Storage::F32 => "F32",
-        Storage::F16 => "F16",
-        Storage::BF16 => "BF16",
-    }
 }
 
 impl Example {
@@ -149,7 +142,7 @@ impl Example {
     /// The run's two files, with `dense` as the weight, and the layer opened from them.
     pub fn open_with(&self, folder: &Folder, dense: &[u8]) -> crate::error::Result<QuantizedLayer> {
         let (rows, cols, groups) = (self.rows as u64, self.cols as u64, self.groups as u64);
-        let weight = [("a.weight", dtype_of(self.storage), vec![rows, cols], dense.to_vec())];
+        let weight = [("a.weight", dtype_name(self.storage), vec![rows, cols], dense.to_vec())];
         let model = safetensors(folder, "model.safetensors", &weight);
         let scales = self
             .scales

@@ -1,0 +1,178 @@
+//! Some rows of a layer, about a million weights, coded for themselves: a mask of the non-zeros, their values, and the rows'
+//! scales and zero points. Whoever unpacks needs the memory of bands, never of what a header says of the layer.
+
+use half::f16;
+
+use super::frame::{Coder, Decoder, Frame};
+use super::section::Section;
+use crate::error::Result;
+use crate::pack::bits::{pack, stream_bytes, unpack};
+use crate::pack::grid::{Grid, Groups, Scratch, neighbours};
+use crate::pack::layer::QuantizedLayer;
+use crate::solve::weight::Storage;
+
+const BAND_WEIGHTS: usize = 1 << 20;
+
+/// Rows of a band; the last one of a layer may have fewer.
+pub fn band_rows(cols: usize) -> usize {
+    (BAND_WEIGHTS / cols.max(1)).max(1)
+}
+
+/// Frames of a band: mask, values or codes, scales, zero points.
+pub fn frame_count(section: &Section, storage: Storage) -> usize {
+    match section.bits {
+        0 => 1 + storage.size(),
+        _ => 4 + usize::from(section.has_zero_points),
+    }
+}
+
+/// Rows `first`, `first + 1` .. of a quantized layer. Errors: those of `read`.
+pub fn code_quantized(layer: &QuantizedLayer, first: usize, rows: usize) -> Result<Vec<u8>> {
+    let (grid, cols) = (&layer.grid, layer.grid.cols);
+    let mut scratch = Scratch::new(cols);
+    let mut present = vec![0; rows * cols];
+    let mut codes = vec![0; rows * cols];
+    let mut count = 0;
+    for (i, present) in present.chunks_exact_mut(cols).enumerate() {
+        layer.read(first + i, 0..cols, &mut scratch)?;
+        for ((present, &code), &value) in present.iter_mut().zip(&scratch.codes).zip(&scratch.values) {
+            *present = u8::from(value != 0.0);
+            codes[count] = code;
+            count += usize::from(*present);
+        }
+    }
+    let (mut coder, mut out) = (Coder::fast(), Vec::new());
+    put_mask(&present, &mut coder, &mut out);
+    coder.put_codes(&codes[..count], grid.bits, &mut out);
+    let here = first * grid.groups..(first + rows) * grid.groups;
+    let scales = grid.scales[here.clone()].iter();
+    let scales: Vec<u8> = scales.flat_map(|&scale| f16::from_f32(scale).to_le_bytes()).collect();
+    coder.put_planes(&scales, 2, &mut out);
+    if let Some(zeros) = &grid.zeros {
+        let zeros: Vec<u8> = zeros[here].iter().map(|&zero| zero as u8).collect();
+        coder.put_codes(&zeros, grid.bits, &mut out);
+    }
+    Ok(out)
+}
+
+/// Rows of a layer without codes, as they are stored: all whose bits are not all zero.
+pub fn code_sparse(rows: &[u8], storage: Storage) -> Vec<u8> {
+    let (present, values) = match storage {
+        Storage::F32 => split_zeros::<4>(rows),
+        Storage::F16 | Storage::BF16 => split_zeros::<2>(rows),
+    };
+    let (mut coder, mut out) = (Coder::fast(), Vec::new());
+    put_mask(&present, &mut coder, &mut out);
+    coder.put_planes(&values, storage.size(), &mut out);
+    out
+}
+
+fn split_zeros<const SIZE: usize>(rows: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let numbers = rows.as_chunks::<SIZE>().0;
+    let present = numbers.iter().map(|number| u8::from(*number != [0; SIZE])).collect();
+    let values = numbers.iter().filter(|number| **number != [0; SIZE]).flatten().copied();
+    (present, values.collect())
+}
+
+fn put_mask(present: &[u8], coder: &mut Coder, out: &mut Vec<u8>) {
+    let mut mask = vec![0; stream_bytes(present.len(), 1)];
+    pack(present, 1, &mut mask);
+    coder.put(&mask, out);
+}
+
+/// Whether each of `weights` weights is there, and how many are.
+fn take_mask(frame: Frame, decoder: &mut Decoder, weights: usize) -> Option<(Vec<u8>, usize)> {
+    let mask = decoder.raw(frame, stream_bytes(weights, 1))?;
+    let mut present = vec![0; weights];
+    unpack(mask, 1, &mut present);
+    let count = present.iter().map(|&present| usize::from(present)).sum();
+    Some((present, count))
+}
+
+/// The dense bytes of a band of `rows` rows; None if it is damaged. `order`: the groups of the columns where they are listed.
+pub fn decode(
+    frames: &[Frame],
+    section: &Section,
+    storage: Storage,
+    order: Option<&[u32]>,
+    rows: usize,
+) -> Option<Vec<u8>> {
+    let cols = section.matrix().1;
+    let mut decoder = Decoder::new();
+    let (present, count) = take_mask(frames[0], &mut decoder, rows * cols)?;
+    if section.bits == 0 {
+        let mut values = vec![0; count * storage.size()];
+        decoder.planes(&frames[1..], &mut values)?;
+        return Some(match storage {
+            Storage::F32 => join_zeros::<4>(&present, &values),
+            Storage::F16 | Storage::BF16 => join_zeros::<2>(&present, &values),
+        });
+    }
+    // One more: behind the last code there is one that no weight takes.
+    let mut codes = vec![0; count + 1];
+    decoder.codes(frames[1], section.bits, &mut codes[..count])?;
+    let grid = decode_grid(&frames[2..], section, order, rows, &mut decoder)?;
+    let mut scratch = Scratch::new(cols);
+    let mut dense = vec![0; rows * cols * storage.size()];
+    let mut next = 0;
+    let lines = present
+        .chunks_exact(cols)
+        .zip(dense.chunks_exact_mut(cols * storage.size()));
+    for (row, (present, out)) in lines.enumerate() {
+        for (code, &present) in scratch.codes.iter_mut().zip(present) {
+            *code = codes[next];
+            next += usize::from(present);
+        }
+        if !grid.apply_present(row, present, storage, &mut scratch) {
+            return None;
+        }
+        storage.encode(&scratch.values, out);
+    }
+    Some(dense)
+}
+
+fn decode_grid(
+    frames: &[Frame],
+    section: &Section,
+    order: Option<&[u32]>,
+    rows: usize,
+    decoder: &mut Decoder,
+) -> Option<Grid> {
+    let (cols, groups) = (section.matrix().1, section.groups());
+    let mut scales = vec![0; 2 * rows * groups];
+    decoder.planes(&frames[..2], &mut scales)?;
+    let mut zeros = vec![0; rows * groups];
+    if section.has_zero_points {
+        decoder.codes(frames[2], section.bits, &mut zeros)?;
+    }
+    let members = match order {
+        Some(order) => Groups::Listed(order.to_vec()),
+        None => neighbours(cols, section.group_size as usize),
+    };
+    Some(Grid {
+        rows,
+        cols,
+        bits: section.bits,
+        groups,
+        members,
+        scales: crate::pack::tensors::halves(&scales).collect(),
+        zeros: section
+            .has_zero_points
+            .then(|| zeros.iter().map(|&zero| zero.into()).collect()),
+    })
+}
+
+fn join_zeros<const SIZE: usize>(present: &[u8], values: &[u8]) -> Vec<u8> {
+    let mut dense = vec![0; present.len() * SIZE];
+    let mut values = values.as_chunks::<SIZE>().0.iter();
+    for (number, _) in dense
+        .as_chunks_mut::<SIZE>()
+        .0
+        .iter_mut()
+        .zip(present)
+        .filter(|(_, present)| **present == 1)
+    {
+        *number = *values.next().expect("one for each that is there");
+    }
+    dense
+}
