@@ -13,8 +13,10 @@ describe.each(['gptq', 'gptq_v2'] satisfies ExportFormat[])('%s', (format) => {
   describe.each(runsAs(format))('%s', (run) => {
     test.each(['gptq_reader.py', 'gptqmodel_reader.py'] as const)('%s reads the weights of the run', async (reader) => {
       const out = `${work}/${reader}/${runsAs(format).indexOf(run)}-${format}`;
-      const { layers } = await client(reader, [exportFolder(run, format), out], read);
-      expect(layers).toBe(readReportOf(runFolder(run)).layers.filter(({ bits }) => bits !== null).length);
+      const report = readReportOf(runFolder(run));
+      const dtype = report.model.dtype === 'BF16' ? 'bfloat16' : 'float16';
+      const { layers } = await client(reader, [exportFolder(run, format), out, dtype], read);
+      expect(layers).toBe(report.layers.filter(({ bits }) => bits !== null).length);
       expect(expectWeights(out, runFolder(run)).tensors).toBe(layers);
       console.log(`${format}, ${run}: ${reader}: ${layers} layers, equal to the bit`);
     });

@@ -12,7 +12,7 @@ import math
 import sys
 
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, CompressedTensorsConfig
 
 from sample import read_sample
 
@@ -22,7 +22,7 @@ LINEAR = ("q_proj", "k_proj", "v_proj", "out_proj", "o_proj", "fc1", "fc2", "gat
 
 @torch.no_grad()
 def main(folder: str, sample_file: str, out: str) -> None:
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **how_to_load(folder)).eval()
     kinds = {type(module).__name__ for name, module in model.named_modules() if name.endswith(LINEAR)}
     sample = read_sample(sample_file)
     windows = torch.tensor(sample.windows)
@@ -39,6 +39,16 @@ def main(folder: str, sample_file: str, out: str) -> None:
         "layers": sorted(kinds),
     }
     print(json.dumps(result))
+
+
+def how_to_load(folder: str) -> dict:
+    """compressed-tensors 0.20 makes place for zero points as they are before they are packed, and so takes no asymmetric folder,
+    not even one that it has written itself; `dequantize` goes another way."""
+    config = getattr(AutoConfig.from_pretrained(folder), "quantization_config", {})
+    groups = config.get("config_groups", {}).values()
+    if all(group["weights"]["symmetric"] for group in groups):
+        return {}
+    return {"quantization_config": CompressedTensorsConfig(dequantize=True)}
 
 
 def losses_of(model, windows: torch.Tensor) -> list[float]:
