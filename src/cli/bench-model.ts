@@ -28,6 +28,12 @@ interface Bench extends Speed {
   readonly device: RunDevice;
 }
 
+const forms: Readonly<Record<Speed['form'], string>> = {
+  dense: 'dense',
+  onnx: 'ONNX, as it is',
+  unpacked: 'dense, unpacked first',
+};
+
 export function benchModelCommand(): Command {
   const command = new Command('bench-model')
     .description(
@@ -89,12 +95,15 @@ async function benchApart(
 }
 
 function describeBenches(results: readonly Bench[]): string {
-  const rows = results.map(({ path, device, promptTokensPerSecond, generateTokensPerSecond, peakMemoryBytes }) => [
-    path,
-    device,
-    promptTokensPerSecond.toFixed(0),
-    generateTokensPerSecond.toFixed(0),
-    bytes(peakMemoryBytes),
-  ]);
-  return table(['Model', 'device', 'prompt tokens/s', 'generated tokens/s', 'peak memory'], rows);
+  const rows = results.map(
+    ({ path, form, device, promptTokensPerSecond, generateTokensPerSecond, peakMemoryBytes }) => [
+      path,
+      forms[form],
+      device,
+      promptTokensPerSecond.toFixed(0),
+      generateTokensPerSecond.toFixed(0),
+      bytes(peakMemoryBytes),
+    ],
+  );
+  return table(['Model', 'computed as', 'device', 'prompt tokens/s', 'generated tokens/s', 'peak memory'], rows);
 }

@@ -1,20 +1,40 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 
 import { Command } from 'commander';
 
 import { TamisError } from '../contract/errors.ts';
-import { bytes, duration, percent, perplexity } from '../contract/format.ts';
-import { parseRecipe, type Recipe } from '../contract/recipe.ts';
+import { exportFiles } from '../contract/export-snippets.ts';
+import { bytes, duration, fixed, percent, perplexity } from '../contract/format.ts';
+import { parseRecipe, type Recipe, type RecipeInput } from '../contract/recipe.ts';
 import type { Report } from '../contract/report.ts';
 import { compress } from '../worker/engine.ts';
+import { exportRun } from '../worker/export/exports.ts';
 import { act, print, type Acting } from './act.ts';
 import { addDeviceOptions, number } from './recipe-options.ts';
 import { table } from './table.ts';
 
-const targets = [0.7, 0.8];
-const schedulers = ['uniform', 'kmeans'] as const;
+type Setting = Pick<RecipeInput, 'sparsity' | 'scheduler' | 'quantization'>;
+
+const uniform = { kind: 'uniform' } as const;
+const scheduled = { kind: 'kmeans' } as const;
+
+/** What the demo compares: folder, name and settings of each run. */
+const settings: readonly (readonly [folder: string, name: string, setting: Setting])[] = [
+  ['uniform-50', '50 %, uniform', { sparsity: 0.5, scheduler: uniform }],
+  ['uniform-70', '70 %, uniform', { sparsity: 0.7, scheduler: uniform }],
+  ['scheduled-70', '70 %, scheduled', { sparsity: 0.7, scheduler: scheduled }],
+  [
+    'scheduled-70-int4',
+    '70 %, scheduled + 4 bits',
+    { sparsity: 0.7, scheduler: scheduled, quantization: { bits: 4, symmetric: true } },
+  ],
+  ['uniform-80', '80 %, uniform', { sparsity: 0.8, scheduler: uniform }],
+  ['scheduled-80', '80 %, scheduled', { sparsity: 0.8, scheduler: scheduled }],
+  ['int4', '4 bits', { sparsity: 0, quantization: { bits: 4, symmetric: true } }],
+  ['int3', '3 bits', { sparsity: 0, quantization: { bits: 3, symmetric: true } }],
+];
 
 interface Flags {
   out: string;
@@ -25,27 +45,23 @@ interface Flags {
 
 export function demoCommand(): Command {
   const command = new Command('demo')
-    .description('Compress the demo model at 70 % and 80 %, with uniform SparseGPT and scheduled, and print the table.')
+    .description('Prune and quantize the demo model in several ways, pack each, and print what they cost and save.')
     .option('--out <dir>', 'folder for the runs; those of an earlier demo in it are replaced', 'tamis-demo')
     .option('--seed <n>', "of the calibration's windows and of K-means", number, 0);
   return addDeviceOptions(command).action(async (flags: Flags) => {
     await act(async (acting) => {
       const start = performance.now();
       const rows: string[][] = [];
-      for (const sparsity of targets) {
-        for (const scheduler of schedulers) {
-          const out = join(
-            resolve(flags.out),
-            `${scheduler === 'uniform' ? 'uniform' : 'scheduled'}-${sparsity * 100}`,
-          );
-          const report = await runDemo(out, demoRecipe(sparsity, scheduler, flags), acting);
-          if (rows.length === 0) rows.push(denseRow(report));
-          rows.push(rowOf(report, scheduler));
-        }
+      for (const [folder, name, setting] of settings) {
+        const out = join(resolve(flags.out), folder);
+        const report = await runDemo(out, demoRecipe(setting, flags), acting);
+        const packed = await pack(out, acting);
+        if (rows.length === 0) rows.push(denseRow(report));
+        rows.push(rowOf(name, report, packed));
       }
-      print(table(['', 'sparsity', 'perplexity', 'time', 'size (dense storage)'], rows));
+      print(table(['', 'sparsity', 'perplexity', 'bits/weight', 'file', 'ratio', 'time'], rows));
       print(
-        `\nPerplexity: addresses and chapters that the model has not seen, 256 windows, seqlen 256. Each run and its report.html: ${resolve(flags.out)}`,
+        `\nPerplexity: addresses and chapters that the model has not seen, 256 windows, seqlen 256. bits/weight: of the layers in the packed archive, all overhead counted; file: that archive, embeddings and tokenizer included. Each run and its report.html: ${resolve(flags.out)}`,
       );
       print(`All of it took ${duration((performance.now() - start) / 1000)}.`);
     });
@@ -59,17 +75,27 @@ async function runDemo(out: string, recipe: Recipe, acting: Acting): Promise<Rep
   return await compress(recipe, out, acting);
 }
 
-function demoRecipe(
-  sparsity: number,
-  scheduler: (typeof schedulers)[number],
-  { device, threads, seed }: Flags,
-): Recipe {
+interface Packed {
+  /** Of a weight of the layers. */
+  readonly bits: number;
+  /** Of the archive's file. */
+  readonly bytes: number;
+}
+
+/** Packs the run into an archive beside its folder. */
+async function pack(run: string, { signal, onProgress }: Acting): Promise<Packed> {
+  const out = `${run}.packed`;
+  rmSync(out, { recursive: true, force: true });
+  const { bitsPerWeight } = await exportRun({ run, format: 'tamis', out, check: false, signal, onProgress });
+  return { bits: bitsPerWeight, bytes: statSync(join(out, exportFiles.tamis)).size };
+}
+
+function demoRecipe(setting: Setting, { device, threads, seed }: Flags): Recipe {
   const root = dirname(createRequire(import.meta.url).resolve('#package'));
   const texts = join(root, 'dist/resources/demo-texts');
   return parseRecipe({
     model: join(root, 'resources/demo-model'),
-    sparsity,
-    scheduler: { kind: scheduler },
+    ...setting,
     calibration: { corpus: { kind: 'texts', paths: [join(texts, 'calibration')] }, sequences: 128, seqlen: 256 },
     evaluation: {
       datasets: [{ name: 'demo', corpus: { kind: 'texts', paths: [join(texts, 'evaluation')] } }],
@@ -83,31 +109,31 @@ function demoRecipe(
 }
 
 function denseRow({ perplexity: [measured], model }: Report): string[] {
-  return ['dense', '0.00 %', perplexity(measured?.dense ?? NaN), '', bytes(model.bytes)];
+  return ['dense', '0.00 %', perplexity(measured?.dense ?? NaN), '16.00', bytes(model.bytes), '1.00', ''];
 }
 
-function rowOf(
-  { sparsity, perplexity: [measured], seconds, model }: Report,
-  scheduler: (typeof schedulers)[number],
-): string[] {
-  const name = scheduler === 'uniform' ? 'SparseGPT, uniform' : 'SparseGPT, scheduled';
-  const stages = [
-    'evaluate-dense',
-    'estimate',
-    'schedule',
-    'forward',
-    'gram',
-    'factor',
-    'solve',
-    'propagate',
-    'evaluate-compressed',
-  ];
+/** Stages that compress and measure a model, whatever the run found kept from an earlier one. */
+const stages = [
+  'evaluate-dense',
+  'estimate',
+  'schedule',
+  'forward',
+  'gram',
+  'factor',
+  'solve',
+  'propagate',
+  'evaluate-compressed',
+];
+
+function rowOf(name: string, { sparsity, perplexity: [measured], seconds, model }: Report, packed: Packed): string[] {
   const time = stages.reduce((sum, stage) => sum + (seconds[stage] ?? 0), 0);
   return [
     name,
     `${percent(sparsity.actual, 2)} %`,
     perplexity(measured?.compressed ?? NaN),
+    fixed(packed.bits, 2),
+    bytes(packed.bytes),
+    fixed(model.bytes / packed.bytes, 2),
     duration(time),
-    bytes(model.bytesCompressed),
   ];
 }

@@ -8,5 +8,8 @@ export function useCopy(): (text: string) => void {
   const { mutate } = useAct('app.copy');
   const t = useLabel();
   return (text) =>
-    mutate({ text }, { onSuccess: () => notifications.show({ message: t('app.copied'), autoClose: 2000 }) });
+    mutate(
+      { text },
+      { onSuccess: () => notifications.show({ message: t('app.copied'), autoClose: 2000, withCloseButton: false }) },
+    );
 }

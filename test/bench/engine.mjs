@@ -40,8 +40,18 @@ function benchCore() {
     .map((line) => JSON.parse(line));
 }
 
+/** What is timed on the demo model beside the reference: the flags, and the reference's recipe. */
+const recipes = [
+  { name: 'uniform 70 %', flags: [], reference: { sparsity: 0.7, quant: null } },
+  {
+    name: 'uniform 70 % and 4 bits, symmetric, groups of 128',
+    flags: ['--bits', '4', '--group-size', '128', '--symmetric'],
+    reference: { sparsity: 0.7, quant: { bits: 4, group: 128, sym: true } },
+  },
+];
+
 /** One uniform 70 % run of the demo model with a cold cache: seconds by stage, peak memory, perplexities. */
-function benchDemo(tokens) {
+function benchDemo(tokens, flags) {
   const folder = mkdtempSync(join(tmpdir(), 'tamis-bench-'));
   try {
     const data = tokens
@@ -67,6 +77,7 @@ function benchDemo(tokens) {
       '--device',
       'cpu',
       '--json',
+      ...flags,
       ...data,
     ];
     const output = execFileSync(process.execPath, args, {
@@ -86,7 +97,7 @@ function textFlags() {
   return ['--calibration', folder, '--evaluation', folder];
 }
 
-function benchReference() {
+function benchReference(recipe) {
   const script = fileURLToPath(new URL('reference_stages.py', import.meta.url));
   const args = [
     script,
@@ -94,7 +105,7 @@ function benchReference() {
     model,
     join(reference, 'calibration.safetensors'),
     join(reference, 'eval.safetensors'),
-    '0.7',
+    JSON.stringify(recipe),
     '256',
     String(threads),
   ];
@@ -118,59 +129,80 @@ export function benchEngine(rounds) {
   console.log("## Native core: GFLOP/s, of faer's matrix product of the same size (ratio)\n");
   console.log(
     table(
-      ['rows x cols', 'threads', 'Gram', 'factor', 'sweep'],
+      [
+        'rows x cols',
+        'threads',
+        'Gram',
+        'factor',
+        'sweep',
+        '4 bits, g128',
+        '4 bits, channel',
+        '70 %, 4 bits',
+        'search',
+      ],
       core.map((entry) => [
         `${entry.rows} x ${entry.cols}`,
         entry.threads,
         gflops(entry.gram),
         gflops(entry.factor),
         gflops(entry.sweep),
+        gflops(entry.sweepInt4Group128),
+        gflops(entry.sweepInt4Channel),
+        gflops(entry.sweepSparseInt4Group128),
+        gflops(entry.sweepInt4Group128Search),
       ]),
     ),
   );
 
   const reason = withoutReference();
+  const demo = recipes.map((recipe) => benchRecipe(recipe, rounds, reason));
+  if (reason !== null) console.log(`\nNot measured beside the reference: ${reason}.`);
+  return { core, demo };
+}
+
+/** The demo model's compression by stage, and the reference on the same work where it is at hand. Prints the tables. */
+function benchRecipe({ name, flags, reference: recipe }, rounds, reason) {
   const ours = [];
   const theirs = [];
   for (let round = 0; round < rounds; round++) {
-    if (reason === null) theirs.push(benchReference());
-    ours.push(benchDemo(reason === null));
+    if (reason === null) theirs.push(benchReference(recipe));
+    ours.push(benchDemo(reason === null, flags));
   }
   const stages = medians(ours.map(({ seconds }) => seconds));
-  console.log(
-    `\n## Demo model, uniform 70 %, 128 sequences and 256 windows of 256 tokens: seconds, median of ${rounds}\n`,
-  );
+  console.log(`\n## Demo model, ${name}, 128 sequences and 256 windows of 256 tokens: seconds, median of ${rounds}\n`);
   console.log(
     table(
       ['stage', 'seconds'],
       Object.entries(stages).map(([stage, seconds]) => [stage, seconds.toFixed(2)]),
     ),
   );
+  const peak = Math.max(...ours.map(({ peakMemoryBytes }) => peakMemoryBytes)) / 2 ** 20;
+  const { compressed, dense } = ours[0].perplexity[0];
   console.log(
-    `\nPeak memory: ${(Math.max(...ours.map(({ peakMemoryBytes }) => peakMemoryBytes)) / 2 ** 20).toFixed(0)} MiB anonymous. Perplexity ${ours[0].perplexity[0].compressed.toFixed(3)} (dense ${ours[0].perplexity[0].dense.toFixed(3)}).`,
+    `\nPeak memory: ${peak.toFixed(0)} MiB anonymous. Perplexity ${compressed.toFixed(3)} (dense ${dense.toFixed(3)}).`,
   );
+  if (reason === null) printRatios(stages, theirs);
+  return { name, ours: ours.map(({ seconds, peakMemoryBytes }) => ({ seconds, peakMemoryBytes })), reference: theirs };
+}
 
-  const results = { core, ours: ours.map(({ seconds, peakMemoryBytes }) => ({ seconds, peakMemoryBytes })) };
-  if (reason === null) {
-    const reference = medians(theirs.map(({ seconds }) => seconds));
-    const pairs = {
-      forward: 'forward',
-      gram: 'gram',
-      factor: 'factor',
-      solve: 'solve',
-      propagate: 'propagate',
-      evaluate: 'evaluate-compressed',
-    };
-    const rows = Object.entries(pairs).map(([theirStage, ourStage]) => {
-      const ratio = stages[ourStage] / reference[theirStage];
-      return [theirStage, stages[ourStage].toFixed(2), reference[theirStage].toFixed(2), ratio.toFixed(2)];
-    });
-    console.log(`\n## Beside the reference (PyTorch ${theirs[0].torch}, ${theirs[0].threads} threads)\n`);
-    console.log(table(['stage', 'Tamis (s)', 'reference (s)', 'ratio'], rows));
-    console.log(`\nReference perplexity ${theirs[0].compressed.toFixed(3)} (dense ${theirs[0].dense.toFixed(3)}).`);
-    results.reference = theirs;
-  } else {
-    console.log(`\nNot measured beside the reference: ${reason}.`);
-  }
-  return results;
+/** The reference's stages and ours that do the same. */
+const pairs = {
+  forward: 'forward',
+  gram: 'gram',
+  factor: 'factor',
+  solve: 'solve',
+  propagate: 'propagate',
+  evaluate: 'evaluate-compressed',
+};
+
+function printRatios(stages, theirs) {
+  const reference = medians(theirs.map(({ seconds }) => seconds));
+  const rows = Object.entries(pairs).map(([theirStage, ourStage]) => {
+    const ratio = stages[ourStage] / reference[theirStage];
+    return [theirStage, stages[ourStage].toFixed(2), reference[theirStage].toFixed(2), ratio.toFixed(2)];
+  });
+  const { torch, threads: count, compressed, dense } = theirs[0];
+  console.log(`\n### Beside the reference (PyTorch ${torch}, ${count} threads)\n`);
+  console.log(table(['stage', 'Tamis (s)', 'reference (s)', 'ratio'], rows));
+  console.log(`\nReference perplexity ${compressed.toFixed(3)} (dense ${dense.toFixed(3)}).`);
 }

@@ -1,14 +1,15 @@
 """Times the stages of the reference implementation (reference.py) on the demo model, forward passes and Gram products apart.
 
-    python reference_stages.py REFERENCE_DIR MODEL_DIR CALIBRATION EVAL SPARSITY WINDOWS THREADS
+    python reference_stages.py REFERENCE_DIR MODEL_DIR CALIBRATION EVAL RECIPE WINDOWS THREADS
 
-Prints one JSON object: seconds by stage and the perplexities. The reference itself is not changed: its `Opt.block` is wrapped in a clock.
+RECIPE is JSON: {"sparsity": 0.7, "quant": null | {"bits": 4, "group": 128, "sym": true}}. Prints one JSON object: seconds by stage and the perplexities. The reference itself is not changed: its `Opt.block` is wrapped in a clock.
 """
 import json
 import sys
 import time
 
-reference_dir, model_dir, calibration, evaluation, sparsity, windows, threads = sys.argv[1:]
+reference_dir, model_dir, calibration, evaluation, recipe, windows, threads = sys.argv[1:]
+recipe = json.loads(recipe)
 sys.path.insert(0, reference_dir)
 import torch  # noqa: E402
 import reference  # noqa: E402
@@ -38,7 +39,7 @@ dense, _ = reference.perplexity(model, ev, int(windows))
 evaluate = time.perf_counter() - t
 
 clock["forward"] = 0.0
-took = reference.compress(model, start, {name: float(sparsity) for name in names}, {"percdamp": 0.01})
+took = reference.compress(model, start, {name: recipe["sparsity"] for name in names}, recipe)
 inside_grams = clock["forward"] - took["propagate"]
 compressed, _ = reference.perplexity(model, ev, int(windows))
 print(json.dumps({

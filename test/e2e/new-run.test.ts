@@ -20,7 +20,7 @@ function figure(page: Page, name: string): Locator {
 
 async function openNewRun(page: Page): Promise<void> {
   await page.getByRole('link', { name: 'New run' }).click();
-  await figure(page, 'Non-zero weights').waitFor();
+  await figure(page, 'Weights, packed').waitFor();
 }
 
 /** Loads a recipe by the page's button, from a file that the native dialog gives. */
@@ -31,10 +31,10 @@ async function loadRecipe(page: Page, app: ElectronApplication, folder: string, 
   await page.getByRole('button', { name: 'Load …' }).click();
 }
 
-/** Bits a weight that the plan gives the non-zero weights, once it is of the present settings. */
-async function nonZeroBits(page: Page): Promise<number> {
+/** Bits a weight that the plan gives the packed weights, once it is of the present settings. */
+async function packedBits(page: Page): Promise<number> {
   await page.getByText('of the settings before').waitFor({ state: 'detached' });
-  const note = await page.locator('.plan-figure', { hasText: 'Non-zero weights' }).locator('.plan-note').innerText();
+  const note = await page.locator('.plan-figure', { hasText: 'Weights, packed' }).locator('.plan-note').innerText();
   return Number(/[\d.]+/.exec(note)?.[0]);
 }
 
@@ -43,14 +43,14 @@ test('the plan follows the fields; what differs from the preset is marked, and g
 }) => {
   const { page } = await start();
   await openNewRun(page);
-  const at70 = await nonZeroBits(page);
+  const at70 = await packedBits(page);
   const targets = field(page, 'Target sparsity, %');
   await targets.fill('90');
-  await expect.poll(async () => await nonZeroBits(page)).toBeLessThan(at70);
+  await expect.poll(async () => await packedBits(page)).toBeLessThan(at70);
   await field(page, 'Seed').fill('7');
   await page.getByRole('button', { name: "Target sparsity, %: back to the preset's value" }).click();
   expect(await targets.inputValue()).toBe('70');
-  await expect.poll(async () => await nonZeroBits(page)).toBe(at70);
+  await expect.poll(async () => await packedBits(page)).toBe(at70);
   expect(await field(page, 'Seed').inputValue()).toBe('7');
 
   await field(page, 'Damping').fill('0');

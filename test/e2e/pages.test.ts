@@ -59,6 +59,15 @@ test(
     await choose(app, broken);
     await ask(page, 'library.add', { paths: await ask(page, 'files.choose', { purpose: 'model' }) });
 
+    const target = join(folder, 'exported');
+    mkdirSync(target);
+    await choose(app, target);
+    await page.evaluate((to) => (location.hash = to), `/runs/${finished}/export`);
+    await page.getByRole('button', { name: 'Write: GPTQ folder' }).click();
+    await page.getByText('Written', { exact: true }).waitFor();
+    // The perplexity of the file is the run's: the same weights come out of it.
+    await page.getByText(/^\d+\.\d\d \(run: \d+\.\d\d; 1\.0000 ×\)$/).waitFor();
+
     const addresses: Record<string, string> = {
       models: '/models',
       model: '/models/demo',

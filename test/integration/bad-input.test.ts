@@ -359,6 +359,24 @@ describe('a recipe that makes no sense', () => {
       ['--groups', '19'],
       /^scheduler\.groups is 19, but only 18 layers are to be pruned\. Give 18 or fewer/,
     ],
+    ['5 bits', ['--bits', '5'], invalid(String.raw`quantization\.bits`)],
+    ['groups without bits', ['--group-size', '64'], invalid(String.raw`quantization\.bits`)],
+    ['groups of 48 columns', ['--bits', '4', '--group-size', '48'], invalid(String.raw`quantization\.groupSize`)],
+    [
+      'act-order where nothing is sorted by',
+      ['--bits', '4', '--act-order', '--method', 'magnitude', '--scheduler', 'uniform'],
+      /^actOrder sorts columns by calibration data, and magnitude rounds .+ Take --method sparsegpt/,
+    ],
+    [
+      'act-order with n:m',
+      ['--bits', '4', '--act-order', '--nm', '2:4'],
+      /^actOrder and nm exclude each other.* Leave one/,
+    ],
+    [
+      'an exception for no layer',
+      ['--bits', '4', '--exception', 'q_proj=8'],
+      /^quantization\.exceptions: no layer of this model matches q_proj\. .+ one of them is model\.decoder\.layers\.0\.self_attn\.q_proj\./,
+    ],
     ['a field of another scheduler', ['--scheduler', 'uniform', '--groups', '3'], invalid('scheduler')],
     [
       'a target out of reach',

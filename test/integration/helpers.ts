@@ -116,7 +116,9 @@ export function bitsOf(folder: string): Record<string, unknown> {
     ...report
   } = readReportOf(folder);
   const timed = /^(report\.(json|html)|events\.jsonl|state)$/;
-  const files = readdirSync(folder).filter((name) => !timed.test(name));
+  const files = readdirSync(folder).filter((name) => !timed.test(name) && name !== 'quantization');
+  const scales = join(folder, 'quantization');
+  if (existsSync(scales)) files.push(...readdirSync(scales).map((name) => join('quantization', name)));
   const schedule = JSON.parse(readFileSync(join(folder, 'state/schedule.json'), 'utf8')) as { value: unknown };
   return {
     report,

@@ -68,6 +68,24 @@ async function run(name: string, flags: readonly string[]): Promise<Report> {
 }
 
 describe('the demo model with the token ids of the reference', { timeout: 600_000 }, () => {
+  // The others of the reference's quantized runs (int4-g128, int4-g128-sym, int4-channel) differ from these in one flag.
+  test.each([
+    ['int3-g128', ['--sparsity', '0', '--bits', '3']],
+    ['uniform-50-int4-g128', ['--scheduler', 'uniform', '--sparsity', '0.5', '--bits', '4']],
+    ['scheduled-70-int4-g128-sym', ['--sparsity', '0.7', '--bits', '4', '--symmetric']],
+  ])("%s: perplexity at most a hundredth above the reference's", async (name, flags) => {
+    const expected = results.runs[name];
+    if (!expected) throw new Error(`results.json has no run ${name}`);
+    const { perplexity, sparsity, layers } = await run(name, flags);
+    expect(perplexity[0]).toMatchObject({ windows: results.windows, seqlen: 256 });
+    expect(
+      (perplexity[0]?.compressed ?? NaN) / expected.compressed - 1,
+      `${name}: ${perplexity[0]?.compressed}`,
+    ).toBeLessThan(0.01);
+    expect(sparsity.actual).toBeCloseTo(expected.zeros, 2);
+    for (const { name: layer, bits } of layers) expect(bits, layer).toBe(name.includes('int3') ? 3 : 4);
+  });
+
   test.each([
     ['scheduled-70', ['--sparsity', '0.7']],
     ['scheduled-80', ['--sparsity', '0.8']],

@@ -148,6 +148,32 @@ describe('a run that was killed ends with the bits of one that was not', () => {
   });
 });
 
+describe('a quantizing run that was killed ends with the bits of one that was not', () => {
+  const quantizing = ['--bits', '4', '--group-size', '32', '--act-order', '--exception', '*.v_proj=none'];
+  let quantized: ReturnType<typeof bitsOf>;
+  beforeAll(async () => {
+    const out = tiny.file('quantized');
+    await succeed([...compressInto(out), ...quantizing], tiny);
+    quantized = bitsOf(out);
+    expect(readdirSync(join(out, 'quantization'))).toHaveLength(3);
+  });
+
+  // A layer has its weight, scales, zero points and maybe groups written; a block's scales are finished, then its shard.
+  const moments: readonly [when: Kill['when'], moment: string, nth: number][] = [
+    ['after', 'ShardWriter.write', 6],
+    ['after', 'ShardWriter.finish', 1],
+    ['before', 'ShardWriter.finish', 3],
+    ['before', 'rename state/block-0001.json', 1],
+  ];
+  test.each(moments)('%s %s %d', async (when, moment, nth) => {
+    const { out, cache } = place();
+    await killed([...compressInto(out), ...quantizing], cache, { when, moment, nth });
+    await succeed(['resume', out], { cache });
+    expect(bitsOf(out)).toEqual(quantized);
+    expectWholeLog(out);
+  });
+});
+
 describe('cancelling', () => {
   /** Halts the process at a moment, sends the signal, lets it go on (again and again: it may not have halted yet). */
   async function cancelled(

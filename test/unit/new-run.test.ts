@@ -247,7 +247,9 @@ describe('what quantization keeps from being exported', () => {
     [{ bits: 8, symmetric: true, actOrder: true }, ['scattered']],
     [{ bits: 8, symmetric: true, actOrder: true, staticGroups: true }, []],
     [{ bits: 8, symmetric: true, actOrder: true, groupSize: null }, []],
-    [{ bits: 3, symmetric: true }, ['few-bits']],
+    [{ bits: 8, targets: '0' }, ['asymmetric-bits']],
+    [{ bits: 2, symmetric: true }, ['two-bits']],
+    [{ bits: 3, symmetric: true }, ['three-bits']],
   ] satisfies [Partial<Draft>, string[]][])('%j', (change, expected) => {
     expect(exportLimits({ ...demo, ...change })).toEqual(expected);
   });

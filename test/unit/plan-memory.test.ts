@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { quantizationSchema } from '../../src/contract/recipe.ts';
 import { stageMemory, total } from '../../src/worker/plan/memory.ts';
 import type { ModelShape } from '../../src/worker/plan/shape.ts';
 import type { Workload } from '../../src/worker/plan/workload.ts';
@@ -68,6 +69,17 @@ describe('the memory of a stage', () => {
     // As before, with the factors of the other taps still there.
     expect(estimating.factors).toBe(4 * ((4 * hidden) ** 2 + 3 * hidden ** 2));
     expect(total(estimating)).toBeGreaterThan(total(held));
+  });
+
+  it('counts scales and zero points of a layer as it is swept, and as they are stored', () => {
+    const quantization = quantizationSchema.parse({ bits: 4, groupSize: 32 });
+    const short: Workload = { ...work, blocks: 1, calibration: { sequences: 1, seqlen: 128 } };
+    const nearest: Workload = { ...short, method: 'magnitude', estimate: null, calibration: null };
+    const layerOf = (workload: Workload): number => stageMemory(opt(1024), workload, 'compress').layer ?? NaN;
+    // fc1 and fc2 have 4096 by 32 and 1024 by 128 grids: two and one float32 and a byte each.
+    expect(layerOf({ ...nearest, quantization }) - layerOf(nearest)).toBe(4096 * 32 * 13);
+    const channel = { ...quantization, groupSize: null };
+    expect(layerOf({ ...nearest, quantization: channel }) - layerOf(nearest)).toBe(4096 * 13);
   });
 
   it('is that of one stored layer where nothing is calibrated', () => {

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { message } from '../../src/contract/messages/index.ts';
 import { planSchema } from '../../src/contract/plan.ts';
-import { parseRecipe, type RecipeInput } from '../../src/contract/recipe.ts';
+import { parseRecipe, type Quantization, type RecipeInput } from '../../src/contract/recipe.ts';
 import { evaluationTokens } from '../../src/worker/evaluate/dataset.ts';
 import { openModel } from '../../src/worker/model/open.ts';
 import { plan } from '../../src/worker/plan/plan.ts';
@@ -105,6 +105,49 @@ describe('a plan', () => {
     // Of 8 blocks' 12 * 256² weights in 16 bits, 30 % stay, and each has a bit in the mask.
     const weights = 8 * 12 * 256 * 256;
     expect(size.nonZeroBytes).toBeCloseTo(tensors - 2 * weights + 0.3 * 2 * weights + weights / 8, -1);
+  });
+
+  it('counts codes, scales and zero points of what is quantized, and the files of scales', async () => {
+    const weights = 8 * 12 * 256 * 256;
+    const fc2 = 8 * 4 * 256 * 256;
+    // Rows by groups of 128 of a block: four times 256 by 2, fc1 1024 by 2; fc2 is left out.
+    const grids = 8 * (4 * 256 * 2 + 1024 * 2);
+    const exceptions = [{ layers: '*.fc2', bits: null }];
+    const dense = await plan(recipe({ sparsity: 0, quantization: { bits: 4, exceptions } }), { signal });
+    expect(dense.stages.map(({ stage }) => stage)).not.toContain('estimate');
+    expect(dense.disk.outputBytes).toBe(dense.size.denseBytes + 3 * grids);
+    // Codes alone take less than a mask and codes; a layer that stays as it is has a mask.
+    const codes = ((weights - fc2) * 4) / 8 + 2.5 * grids;
+    expect(dense.size.denseBytes - dense.size.nonZeroBytes).toBeCloseTo(2 * (weights - fc2) - codes - fc2 / 8, -1);
+
+    const scattered = { bits: 3, groupSize: 64, symmetric: true, actOrder: true } as const;
+    const sparse = await plan(recipe({ sparsity: 0.75, quantization: scattered, evaluation: {} }), { signal });
+    const groups = 8 * (4 * 256 * 4 + 1024 * 4 + 256 * 16);
+    const numbers = 8 * 4 * (5 * 256 + 1024);
+    expect(sparse.disk.outputBytes).toBe(sparse.size.denseBytes + 2 * groups + numbers);
+    const packed = weights / 8 + (0.25 * weights * 3) / 8 + 2 * groups + numbers;
+    expect(sparse.size.denseBytes - sparse.size.nonZeroBytes).toBeCloseTo(2 * weights - packed, -1);
+  });
+
+  it('takes rounding to nearest for what it is: no data, but time', async () => {
+    const quantization = { bits: 4 } as const;
+    const nearest = { method: 'magnitude', sparsity: 0, evaluation: {}, calibration: {} } as const;
+    const rounded = await plan(recipe({ ...nearest, quantization }), { signal });
+    expect(rounded.stages.map(({ stage }) => stage)).toEqual(['calibration', 'fingerprint', 'compress']);
+    expect(rounded.calibration).toBeNull();
+    expect(rounded.seconds).toBeGreaterThan(0);
+  });
+
+  const refusals: readonly [Partial<RecipeInput>, Partial<Quantization>, string][] = [
+    [{ method: 'magnitude' }, { actOrder: true }, 'recipe.act-order-without-sweep'],
+    [{ method: 'wanda' }, { actOrder: true }, 'recipe.act-order-without-sweep'],
+    [{ nm: { n: 2, m: 4 } }, { actOrder: true }, 'recipe.act-order-with-nm'],
+    [{}, { exceptions: [{ layers: 'model.decoder.layers.8.*', bits: 8 }] }, 'recipe.exception-without-layers'],
+    [{}, { exceptions: [{ layers: 'fc1', bits: 8 }] }, 'recipe.exception-without-layers'],
+  ];
+  it.each(refusals)('refuses %j with %j', async (changes, quantization, code) => {
+    const refused = recipe({ ...changes, quantization: { bits: 4, ...quantization } });
+    await expect(plan(refused, { signal })).rejects.toMatchObject({ code });
   });
 
   it('follows the recipe', async () => {

@@ -174,7 +174,7 @@ describe('html', () => {
   test('of a quantized run: how, the bits of every layer, its packed size, and what the folder is not', () => {
     const page = renderHtml(quantized);
     const text = readable(page);
-    expect(text).toContain('4 bits, groups of 128 columns, symmetric, range minmax, in one sweep with the pruning');
+    expect(text).toContain('4 bits, groups of 128 columns, symmetric, range minmax, in the sweep (OPTQ)');
     expect(text).toContain('fewer bits make every quantized format smaller, zeros only the Tamis archive');
     expectLayers(page, quantized, 'bits', ({ bits }) => (bits === null ? ['not', 'quantized'] : [bits]), 0);
     expect(page.split('<svg ')).toHaveLength(6);

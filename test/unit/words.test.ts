@@ -37,7 +37,7 @@ test('quantization is told in full: bits, groups, codes, order, range, how, and 
     ],
   };
   expect(quantizationWords(parseRecipe({ model: 'm', quantization }), t)).toBe(
-    '3 bits, groups of 64 columns, symmetric, act-order, static groups, range of least squared error, in one sweep with the pruning, but *.fc2 8 bits, but *.layers.0.* not at all',
+    '3 bits, groups of 64 columns, symmetric, act-order, static groups, range of least squared error, in the sweep (OPTQ), but *.fc2 8 bits, but *.layers.0.* not at all',
   );
   const nearest = parseRecipe({ model: 'm', method: 'magnitude', quantization: { bits: 4, groupSize: null } });
   expect(quantizationWords(nearest, t)).toBe('4 bits, per channel, asymmetric, range minmax, rounded to nearest');

@@ -1,11 +1,13 @@
 use super::magnitude::magnitude;
 use super::mask::Pattern;
 use super::quantizer::{Quantization, Range};
+use super::sparsegpt::sparsegpt;
 use super::target::Target;
 use super::tests::{Layer, close, distance, zeros};
 use super::wanda::wanda;
-use super::weight::{Compressed, Storage};
+use super::weight::{Compressed, Storage, Weight};
 use crate::control::Control;
+use crate::error::Error;
 use crate::linalg::factor::Order;
 use crate::linalg::tests::{Noise, assert_stops_within_100_ms, with_threads};
 
@@ -475,6 +477,33 @@ fn flat_rows_and_layers_of_zeros_come_out_as_they_are() {
 }
 
 #[test]
+fn a_weight_that_is_not_finite_is_refused_by_its_row() {
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let mut layer = Layer::ordered(40, 130, &[], Order::Natural);
+        let mut w = layer.w.clone();
+        w[23 * 130 + 60] = bad;
+        layer = Layer::new(40, 130, w, layer.hessian, Order::Natural);
+        let control = Control::default();
+        for (group, scales) in [(32, Storage::F16), (130, Storage::BF16)] {
+            let quantization = Quantization { group, scales, ..PLAIN };
+            let target = exact(Pattern::Sparsity(0.0), quantization);
+            let found = [
+                sparsegpt(layer.weight(), &layer.factor, &target, &control),
+                wanda(layer.weight(), &layer.factor, &target, &control),
+                magnitude(layer.weight(), None, &target, &control),
+            ];
+            for found in found {
+                assert_eq!(
+                    found.map(|result| result.zeros),
+                    Err(Error::NotFinite { row: 23 }),
+                    "{bad}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn threads_do_not_change_a_code() {
     let layer = Layer::ordered(700, 300, &[4], Order::Activity);
     let quantization = Quantization {
@@ -512,7 +541,7 @@ fn quantizing_stops_within_100_ms() {
         .iter()
         .flat_map(|w| w.to_le_bytes())
         .collect();
-    let weight = super::weight::Weight {
+    let weight = Weight {
         rows,
         cols,
         storage: Storage::F32,
@@ -525,9 +554,7 @@ fn quantizing_stops_within_100_ms() {
             ..PLAIN
         };
         let target = exact(Pattern::Sparsity(0.5), search);
-        assert_stops_within_100_ms(wait, |control| {
-            super::sparsegpt::sparsegpt(weight, &layer.factor, &target, control)
-        });
+        assert_stops_within_100_ms(wait, |control| sparsegpt(weight, &layer.factor, &target, control));
         assert_stops_within_100_ms(30, |control| wanda(weight, &layer.factor, &target, control));
     }
 }

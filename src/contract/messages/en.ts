@@ -290,7 +290,8 @@ export const en = {
     'The export needs {{needed}} MiB, and {{free}} MiB are free at {{path}}. Free some space or choose another folder.',
   'export.incomplete': '{{path}} does not match its source after copying. Check the disk and export again.',
 
-  'export.not-quantized': '{{format}} holds quantized layers, and this run has none. Compress the model with --bits first.',
+  'export.not-quantized':
+    '{{format}} holds quantized layers, and this run has none. Compress the model with --bits first.',
   'export.bits':
     '{{format}} takes layers of {{known}} bits, and {{layer}} has {{bits}}. Choose another format, or other --bits.',
   'export.scattered':
@@ -305,20 +306,20 @@ export const en = {
   'export.asymmetric-bits':
     'GGUF has asymmetric codes of up to 4 bits, and {{layer}} has {{bits}}. Choose another format, or quantize with --symmetric.',
   'export.tensor': '{{format}} has no place for the tensor {{name}}. Choose another format.',
-  'export.block-columns':
-    '{{format}} takes columns by {{block}}, and {{layer}} has {{cols}}. Choose another format.',
+  'export.block-columns': '{{format}} takes columns by {{block}}, and {{layer}} has {{cols}}. Choose another format.',
   'export.tokenizer':
     'GGUF needs the tokenizer in its own terms, and {{path}} is of a kind that is not known here: {{reason}}. Choose another format.',
   'export.no-tokenizer':
     'The model has no tokenizer.json: the file gets no vocabulary, and programs can feed it token ids only.',
   'export.dense-size':
     'Dense storage is as large as the original: neither zeros nor codes of few bits make it smaller. It loads everywhere.',
+  'export.slow-bits':
+    'onnxruntime has fast products of codes on the CPU for 4 bits only, in which 3 are stored too: with {{layer}} at {{bits}} bits, expect tokens to come several times slower than from the dense model.',
   'export.zeros-stay': 'Zeros are stored like other weights: they make the file no smaller and nothing faster.',
   'export.group-size': 'Some kernels, of vLLM for one, do not take groups of {{size}} columns; all take 128.',
   'export.group-columns':
     'Some kernels, of vLLM for one, want columns in whole groups: {{layer}} has {{cols}}, no multiple of {{size}}.',
-  'gguf.malformed':
-    '{{path}} is not a GGUF file of Tamis, or is damaged at byte {{offset}}. Write the export again.',
+  'gguf.malformed': '{{path}} is not a GGUF file of Tamis, or is damaged at byte {{offset}}. Write the export again.',
   'unpack.not-an-export':
     '{{path}} is no export of Tamis: it has neither tamis.json nor model.tamis. A dense folder needs no unpacking; give the folder of another format.',
 

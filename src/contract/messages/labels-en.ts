@@ -146,7 +146,7 @@ export const labelsEn = {
   'text.quantization.static-groups': 'static groups',
   'text.quantization.minmax': 'range minmax',
   'text.quantization.mse': 'range of least squared error',
-  'text.quantization.joint': 'in one sweep with the pruning',
+  'text.quantization.joint': 'in the sweep (OPTQ)',
   'text.quantization.nearest': 'rounded to nearest',
   'text.quantization.exception': 'but {{layers}} {{bits}} bits',
   'text.quantization.exception-none': 'but {{layers}} not at all',

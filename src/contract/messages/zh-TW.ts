@@ -242,6 +242,8 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'export.tokenizer': 'GGUF 需要以自己的方式描述分詞器，而 {{path}} 的種類未知：{{reason}}。請改選其他格式。',
   'export.no-tokenizer': '模型沒有 tokenizer.json：檔案不含詞彙表，程式只能輸入 token 編號。',
   'export.dense-size': '稠密格式與原始模型一樣大：零與少位元的碼都不會使它變小。它到處都能載入。',
+  'export.slow-bits':
+    'onnxruntime 在 CPU 上只有 4 位元的碼有快速的乘積（3 位元也以此儲存）：{{layer}} 為 {{bits}} 位元，生成會比稠密模型慢數倍。',
   'export.zeros-stay': '零與其他權重一樣儲存：不會使檔案變小，也不會使任何運算變快。',
   'export.group-size': '部分運算核心（例如 vLLM 的）不接受 {{size}} 行的群組；128 行的皆可接受。',
   'export.group-columns':

@@ -89,6 +89,7 @@ function RunsGoingOn(): ReactElement | null {
     search: '',
     states: ['running', 'queued'],
     model: null,
+    bits: [],
     sort: { column: 'createdAt', descending: false },
     offset: 0,
     limit: listed,

@@ -1,4 +1,5 @@
 import { TamisError } from '../../contract/errors.ts';
+import { withDenseFolder } from '../export/dense-folder.ts';
 import { openModel } from '../model/open.ts';
 import { PeakMemory } from '../run/memory.ts';
 import { isOnnxFolder, onnxModel, openOnnxModel, type OnnxModel } from '../runtime/onnx-model.ts';
@@ -13,6 +14,8 @@ export interface SpeedOptions extends SessionOptions {
 }
 
 export interface Speed {
+  /** What computed: a checkpoint, an ONNX export as it is, or the checkpoint that another export was unpacked to. */
+  readonly form: 'dense' | 'onnx' | 'unpacked';
   /** The best of three rounds, after a first one that counts for nothing. */
   readonly promptTokensPerSecond: number;
   readonly generateTokensPerSecond: number;
@@ -24,10 +27,21 @@ const ROUNDS = 4;
 /** Tokens of a prompt that go through at once. */
 const PROMPT_TOKENS = 256;
 
-/** How fast a dense checkpoint or an ONNX export computes. Which tokens it gets makes no difference to that. */
-export async function measureSpeed(folder: string, options: SpeedOptions): Promise<Speed> {
+/**
+ * How fast a checkpoint or an export computes. An ONNX export is run as it is, other exports are unpacked first: onnxruntime has no
+ * operators for what they hold. Which tokens it gets makes no difference.
+ */
+export async function measureSpeed(path: string, options: SpeedOptions): Promise<Speed> {
+  if (isOnnxFolder(path)) return { form: 'onnx', ...(await measured(() => openOnnxModel(path, options), options)) };
+  return await withDenseFolder(path, options.signal, async (folder) => ({
+    form: folder === path ? 'dense' : 'unpacked',
+    ...(await measured(() => openDense(folder, options), options)),
+  }));
+}
+
+async function measured(open: () => Promise<OnnxModel>, options: SpeedOptions): Promise<Omit<Speed, 'form'>> {
   const peak = new PeakMemory();
-  const model = isOnnxFolder(folder) ? await openOnnxModel(folder, options) : await openDense(folder, options);
+  const model = await open();
   try {
     const tokens = options.prompt + options.generate;
     if (tokens > model.maxSeqlen) throw new TamisError('bench.too-long', { tokens, limit: model.maxSeqlen });

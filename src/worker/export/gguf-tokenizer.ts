@@ -28,7 +28,9 @@ const kinds = { normal: 1, control: 3, added: 4, unused: 5 } as const;
  * The tokenizer in GGUF's terms, from tokenizer.json: byte-level BPE whose way to cut text into words llama.cpp knows. null where the
  * model has none. Error export.tokenizer {path, reason} where it is of another kind.
  */
-export async function tokenizerMetadata(model: Model): Promise<Record<string, GgufValue> | null> {
+export async function tokenizerMetadata(
+  model: Pick<Model, 'folder' | 'config'> & { readonly family: Pick<Model['family'], 'vocab'> },
+): Promise<Record<string, GgufValue> | null> {
   const path = join(model.folder, 'tokenizer.json');
   const file = await readJson(path, z.looseObject({ model: z.looseObject({ type: z.string().default('BPE') }) }));
   if (file === null) return null;

@@ -1,9 +1,10 @@
 import { posix } from 'node:path';
 
+import type { Failure } from '../../contract/failure.ts';
 import { controlled, native, translated, type FileWriter } from '../native.ts';
 import { openFolder } from './export-folder.ts';
 import type { FinishedRun } from './finished-run.ts';
-import { scattered, zeroWarnings } from './fit.ts';
+import { first, scattered, zeroWarnings } from './fit.ts';
 import type { ExportFile, Format, Writing } from './format.ts';
 import { configJson, genaiConfig, generationConfig } from './onnx-config.ts';
 import {
@@ -26,7 +27,7 @@ import { manifestFile } from './weight-files.ts';
 export const onnx: Format = {
   format: 'onnx',
   refusal: (run) => Promise.resolve(scattered(run, 'onnx')),
-  warnings: zeroWarnings,
+  warnings: (run) => [...slowBits(run), ...zeroWarnings(run)],
   async files(run) {
     const plan = planOnnx(run.model, run.layers);
     const companions = await companionFiles(run.folder);
@@ -43,6 +44,12 @@ export const onnx: Format = {
   },
   open: (folder) => openFolder(folder, onnxSource),
 };
+
+/** Other layers' codes are widened to float32 at every run, with float32 activations at least. */
+function slowBits({ layers }: FinishedRun): Failure[] {
+  const layer = first(layers, ({ bits }) => bits === 2 || bits === 8);
+  return layer === null ? [] : [{ code: 'export.slow-bits', params: { layer: layer.name, bits: layer.bits } }];
+}
 
 /** Tensors of the checkpoint that no operator uses, as the rotary frequencies of older files. */
 function leftOut({ model }: FinishedRun, { pieces }: OnnxPlan): ReadonlySet<string> {

@@ -106,10 +106,16 @@ function resultBytes({ layers, hidden }: ModelShape, tokens: number, { taps, out
   return FLOAT * tokens * ((taps ? sum(tapWidths(layers)) : 0) + (output ? hidden : 0));
 }
 
-/** A run's intermediates at their most: the widest layer's result before and after its activation function, and the block's own width twice. */
+/**
+ * A run's intermediates at their most: the results of the layers that read one tap, the widest of them once more as its activation
+ * function makes it, and the block's own width twice.
+ */
 function intermediateBytes({ layers, hidden }: ModelShape, tokens: number): number {
-  const widest = Math.max(...layers.map(({ rows }) => rows));
-  return FLOAT * tokens * (2 * widest + 2 * hidden);
+  const results = layers.map(({ tap }) => {
+    const rows = layers.filter((layer) => layer.tap === tap).map((layer) => layer.rows);
+    return sum(rows) + Math.max(...rows);
+  });
+  return FLOAT * tokens * (Math.max(...results) + 2 * hidden);
 }
 
 /** The head while its graph is opened, and in a run. */

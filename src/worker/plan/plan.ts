@@ -51,7 +51,10 @@ export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promis
     };
   });
   const memory = peakOf(stages);
-  const disk = { ...diskBytes(shape, workload), freeBytes: out === undefined ? null : await freeBytes(resolve(out)) };
+  const disk = {
+    ...diskBytes(shape, workload, layers),
+    freeBytes: out === undefined ? null : await freeBytes(resolve(out)),
+  };
   return {
     model: {
       folder: model.folder,

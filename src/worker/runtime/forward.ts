@@ -170,10 +170,7 @@ export async function openLogits(model: Weights, vocabulary: Rows, options: Sess
   const { family } = model;
   const width = vocabulary.end - vocabulary.start;
   const g = new GraphBuilder(model.tensors);
-  g.output(
-    'logits',
-    family.logits(g, family.norm(g, g.input('x', 'float32', ['tokens', family.hidden])), vocabulary),
-  );
+  g.output('logits', family.logits(g, family.norm(g, g.input('x', 'float32', ['tokens', family.hidden])), vocabulary));
   const session = await Session.open(g.build(), options);
   const buffers = new Buffers(new Map([['logits', width]]));
   return {

@@ -21,6 +21,7 @@ export function AddRun({ shown, onAdd }: { shown: readonly string[]; onAdd: (id:
       search: typed,
       states: ['finished'],
       model: null,
+      bits: [],
       sort: { column: 'createdAt', descending: true },
       offset: 0,
       limit: OFFERED,

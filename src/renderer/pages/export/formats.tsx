@@ -29,7 +29,8 @@ export function Formats({ id, report }: { id: string; report: Report }): ReactEl
     if (destination.folder === null) destination.choose(into);
     else into(destination.folder);
   };
-  const reasonOf = ({ format, bytes: size }: ExportOffer): string | null => {
+  const reasonOf = ({ format, bytes: size, refusal }: ExportOffer): string | null => {
+    if (refusal !== null) return null;
     if (goingOn !== null)
       return goingOn === format ? null : t('export.busy', { format: t(`export.format.${goingOn}`) });
     const { freeBytes } = destination;

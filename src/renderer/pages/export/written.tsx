@@ -56,7 +56,7 @@ function facts(
     ...(measured === null
       ? [{ name: t('report.perplexity'), text: t('export.not-checked') }]
       : measured.map((one) => ({
-          name: t('export.perplexity-file', { ...one }),
+          name: t('export.perplexity-file', { dataset: one.dataset, seqlen: one.seqlen, windows: one.windows }),
           text: perplexityText(one, report, t),
         }))),
   ];

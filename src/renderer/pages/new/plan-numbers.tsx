@@ -81,9 +81,9 @@ function Gives({ plan }: { plan: Plan }): ReactElement {
         note={`${bits(size.denseBytes)} · ${t('plan.dense-text')}`}
       />
       <Figure
-        name={t('plan.non-zero')}
+        name={t('plan.packed')}
         value={bytes(size.nonZeroBytes)}
-        note={`${bits(size.nonZeroBytes)} · ${t('plan.non-zero-text', { share: percent(size.nonZeroBytes / size.denseBytes, 0) })}`}
+        note={`${bits(size.nonZeroBytes)} · ${t('plan.packed-text', { share: percent(size.nonZeroBytes / size.denseBytes, 0) })}`}
       />
       <Figure
         name={t('new.evaluation')}

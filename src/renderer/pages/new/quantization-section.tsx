@@ -2,7 +2,6 @@ import { ActionIcon, Button, Checkbox, Group, Input, SegmentedControl, Select, T
 import { IconPlus, IconX } from '@tabler/icons-react';
 import type { ReactElement } from 'react';
 
-import type { LabelKey } from '../../../contract/messages/labels.ts';
 import { bitWidths, groupSizes, type Bits } from '../../../contract/recipe.ts';
 import { Section } from '../../components/section.tsx';
 import { useLabel } from '../../words.tsx';
@@ -73,23 +72,29 @@ function Settings(): ReactElement {
         </Field>
       </div>
       <div className="field-row">
-        <Choice name="symmetric" text="new.symmetric-text" />
-        <Choice name="actOrder" text="new.act-order-text" />
-        <Choice name="staticGroups" text="new.static-groups-text" />
+        <Choice name="symmetric" />
+        <Choice name="actOrder" />
+        <Choice name="staticGroups" />
       </div>
       <Exceptions />
       {limits.length > 0 && (
         <Text size="xs" c="dimmed" role="status">
-          {[t('new.limits'), ...limits.map((limit) => t(`new.limit.${limit}`))].join(' ')}
+          {t('new.limits', { limits: limits.map((limit) => t(`new.limit.${limit}`)).join(' ') })}
         </Text>
       )}
     </>
   );
 }
 
-/** A setting that is on or off; `text` says what on means. */
-function Choice(props: { name: 'symmetric' | 'actOrder' | 'staticGroups'; text: LabelKey }): ReactElement {
-  const { name, text } = props;
+/** What on means. */
+const choiceWords = {
+  symmetric: 'new.symmetric-text',
+  actOrder: 'new.act-order-text',
+  staticGroups: 'new.static-groups-text',
+} as const;
+
+/** A setting that is on or off. */
+function Choice({ name }: { name: keyof typeof choiceWords }): ReactElement {
   const t = useLabel();
   const { draft, set } = useForm();
   return (
@@ -98,7 +103,7 @@ function Choice(props: { name: 'symmetric' | 'actOrder' | 'staticGroups'; text: 
         <>
           <Checkbox
             size="xs"
-            label={t(text)}
+            label={t(choiceWords[name])}
             checked={draft[name]}
             onChange={(event) => set(name, event.currentTarget.checked)}
           />
@@ -114,6 +119,7 @@ function Choice(props: { name: 'symmetric' | 'actOrder' | 'staticGroups'; text: 
 }
 
 const notQuantized = 'none';
+const examplePattern = '*.layers.0.*';
 
 /** Patterns of layer names with their own bits, in the order in which they count. */
 function Exceptions(): ReactElement {
@@ -134,7 +140,7 @@ function Exceptions(): ReactElement {
               <TextInput
                 className="exception-layers"
                 aria-label={t('new.exception-layers', { number: index + 1 })}
-                placeholder="*.layers.0.*"
+                placeholder={examplePattern}
                 value={layers}
                 onChange={(event) => change(index, { layers: event.currentTarget.value })}
               />

@@ -1,7 +1,7 @@
 import type { Draft } from './draft.ts';
 
 /** Why a quantized run fits fewer formats: `new.limit.…`. */
-export type ExportLimit = 'scattered' | 'asymmetric' | 'few-bits';
+export type ExportLimit = 'scattered' | 'asymmetric' | 'asymmetric-bits' | 'two-bits' | 'three-bits';
 
 /** What the fields of quantization will keep from being exported; the export page has the reasons of each run. */
 export function exportLimits(draft: Draft): readonly ExportLimit[] {
@@ -10,7 +10,9 @@ export function exportLimits(draft: Draft): readonly ExportLimit[] {
   return [
     ...(actOrder && !staticGroups && groupSize !== null ? (['scattered'] as const) : []),
     ...(!symmetric && prunes(draft) ? (['asymmetric'] as const) : []),
-    ...(bits < 4 ? (['few-bits'] as const) : []),
+    ...(!symmetric && bits === 8 ? (['asymmetric-bits'] as const) : []),
+    ...(bits === 2 ? (['two-bits'] as const) : []),
+    ...(bits === 3 ? (['three-bits'] as const) : []),
   ];
 }
 

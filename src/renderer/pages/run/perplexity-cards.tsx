@@ -7,6 +7,7 @@ import type { Output } from '../../../contract/bridge.ts';
 import { fixed, percent, perplexity } from '../../../contract/format.ts';
 import type { RunRow } from '../../../contract/history.ts';
 import { measureKey } from '../../../contract/measure.ts';
+import type { Label } from '../../../contract/messages/labels.ts';
 import type { Report } from '../../../contract/report.ts';
 import type { PerplexityView } from '../../../contract/run-view.ts';
 import { ask } from '../../bridge.ts';
@@ -118,7 +119,7 @@ function PerplexityCard({ row, measured, baselines, figure }: PerplexityCardProp
     ...(compressed === null ? [] : [{ key: row.id, name: row.name, perplexity: compressed, series: 0, isMain: true }]),
     ...others.map((other) => ({
       key: other.row.id,
-      name: otherName(other.row.name, other.report),
+      name: otherName(other.row.name, other.report, t),
       perplexity: other.perplexity,
       series: 1,
       isMain: false,
@@ -151,8 +152,9 @@ function PerplexityCard({ row, measured, baselines, figure }: PerplexityCardProp
 }
 
 /** A run of the same name is told apart by what it is. */
-function otherName(name: string, { recipe, sparsity }: Report): string {
-  return `${name} (${recipe.scheduler.kind}, ${percent(sparsity.actual, 1)} %)`;
+function otherName(name: string, { recipe, sparsity }: Report, t: Label): string {
+  const bits = recipe.quantization === null ? [] : [t('text.quantization.bits', { bits: recipe.quantization.bits })];
+  return `${name} (${[recipe.scheduler.kind, `${percent(sparsity.actual, 1)} %`, ...bits].join(', ')})`;
 }
 
 function PerplexityFigures({ measured, figure }: { measured: Measured; figure: string | null }): ReactElement {
