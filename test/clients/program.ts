@@ -15,15 +15,26 @@ const env = {
   LC_ALL: 'C.UTF-8',
 };
 
-/** Runs a client on the Python or the Node that it is for; its last line of output is JSON of this form. */
+/** Where a client runs, and the folder of this one that holds it. */
+type Place = 'python' | 'node';
+
+/** Runs a client; its last line of output is JSON of this form. */
 export async function client<T extends z.ZodType>(
   file: `${string}.py` | `${string}.mjs`,
   args: readonly string[],
   form: T,
 ): Promise<z.infer<T>> {
-  const [program, part] = file.endsWith('.py') ? [pythonOfClients(), 'python'] : [process.execPath, 'node'];
-  const lines = (await output(program, [`${folder}${part}/${file}`, ...args])).trimEnd().split('\n');
+  const lines = (await run(file.endsWith('.py') ? 'python' : 'node', [file, ...args])).trimEnd().split('\n');
   return form.parse(JSON.parse(lines.at(-1) ?? ''));
+}
+
+/** Standard output of lines of code, which must run without an error. */
+export async function script(place: Place, code: string): Promise<string> {
+  return await run(place, place === 'python' ? ['-c', code] : ['--input-type=module', '-e', code]);
+}
+
+async function run(place: Place, args: readonly string[]): Promise<string> {
+  return await output(place === 'python' ? pythonOfClients() : process.execPath, args, `${folder}${place}`);
 }
 
 function pythonOfClients(): string {
@@ -33,8 +44,8 @@ function pythonOfClients(): string {
 }
 
 /** Standard output of a program that must succeed. */
-export async function output(program: string, args: readonly string[]): Promise<string> {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
+export async function output(program: string, args: readonly string[], cwd?: string): Promise<string> {
+  const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], env });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
