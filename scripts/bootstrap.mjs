@@ -89,7 +89,7 @@ export function runOnLockedNode(args) {
 }
 
 /** Compares the lock file with npm's own record of what it has put into node_modules, which it writes last. */
-function dependenciesAreInstalled(folder) {
+export function dependenciesAreInstalled(folder) {
   const record = join(root, folder, 'node_modules/.package-lock.json');
   if (!existsSync(record)) return false;
   const installed = JSON.parse(readFileSync(record, 'utf8')).packages;
@@ -109,7 +109,8 @@ function installDependencies() {
   }
 }
 
-function npmCi(folder) {
+/** Installs what the lock file of a folder of the checkout names. */
+export function npmCi(folder) {
   // Not on the Node in node_modules, which npm is about to replace.
   const path = process.env.PATH.split(delimiter).filter((entry) => !entry.endsWith(join('node_modules', '.bin')));
   const env = { ...process.env, PATH: path.join(delimiter) };

@@ -26,7 +26,7 @@ export function exportSnippets(format: ExportFormat, path: string): readonly Sni
     case 'gptq_v2':
       return [gptqModel(path)];
     case 'compressed-tensors':
-      return [transformers(path), vllm(path)];
+      return [transformersDequantized(path), vllm(path)];
     case 'onnx':
       return [onnxruntime(path), genai(path), transformersJs(path)];
     case 'gguf':
@@ -45,6 +45,20 @@ function transformers(folder: string): Snippet {
 folder = ${quote(folder)}
 tokenizer = AutoTokenizer.from_pretrained(folder)
 model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto")`,
+  };
+}
+
+/** Left packed, as is the default, compressed-tensors 0.20 refuses zero points, also those that it has written itself. */
+function transformersDequantized(folder: string): Snippet {
+  return {
+    client: 'transformers',
+    language: 'python',
+    code: `from transformers import AutoModelForCausalLM, AutoTokenizer, CompressedTensorsConfig
+
+folder = ${quote(folder)}
+tokenizer = AutoTokenizer.from_pretrained(folder)
+config = CompressedTensorsConfig(dequantize=True)
+model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", quantization_config=config)`,
   };
 }
 

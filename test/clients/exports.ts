@@ -1,0 +1,108 @@
+import { fileURLToPath } from 'node:url';
+
+import type { ExportFormat } from '../../src/contract/exports.ts';
+
+const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+
+/** The bundled command line. */
+export const cli = at('dist/cli/index.js');
+const demo = at('resources/demo-model');
+/** What `train_llama.py` made. */
+const llama = at('build/clients/llama');
+
+interface Run {
+  readonly model: string;
+  readonly flags: readonly string[];
+  readonly formats: readonly ExportFormat[];
+}
+
+const grouped = ['--group-size', '128'];
+const symmetric = [...grouped, '--symmetric'];
+const gptqs = ['gptq', 'gptq_v2'] as const;
+
+/** The runs that are exported; between them, every layout that each format has. */
+export const runs = {
+  'opt, 70 %, 4 bits': {
+    model: demo,
+    flags: ['--sparsity', '0.7', '--bits', '4', ...symmetric],
+    formats: ['dense', ...gptqs, 'compressed-tensors', 'onnx'],
+  },
+  'opt, 4 bits with zero points': {
+    model: demo,
+    flags: ['--sparsity', '0', '--bits', '4', ...grouped],
+    formats: ['gptq_v2', 'compressed-tensors', 'onnx'],
+  },
+  'opt, 50 %, 4 bits a channel': {
+    model: demo,
+    flags: ['--sparsity', '0.5', '--bits', '4', '--group-size', 'channel'],
+    formats: ['gptq_v2', 'compressed-tensors', 'onnx'],
+  },
+  'opt, 8 bits in groups of 32': {
+    model: demo,
+    flags: ['--sparsity', '0', '--bits', '8', '--group-size', '32'],
+    formats: ['gptq_v2', 'compressed-tensors', 'onnx'],
+  },
+  'opt, 3 bits': {
+    model: demo,
+    flags: ['--sparsity', '0', '--bits', '3', ...symmetric],
+    formats: [...gptqs, 'onnx'],
+  },
+  'opt, 2 bits with zero points': {
+    model: demo,
+    flags: ['--sparsity', '0', '--bits', '2', '--group-size', '32'],
+    formats: ['gptq_v2', 'onnx'],
+  },
+  'opt, act-order': {
+    model: demo,
+    flags: ['--sparsity', '0', '--bits', '4', ...symmetric, '--act-order'],
+    formats: ['gptq'],
+  },
+  'opt, act-order in static groups': {
+    model: demo,
+    flags: ['--sparsity', '0.5', '--bits', '4', ...symmetric, '--act-order', '--static-groups'],
+    formats: ['gptq', 'compressed-tensors', 'onnx'],
+  },
+  'llama, 50 %, 4 bits': {
+    model: llama,
+    flags: ['--sparsity', '0.5', '--bits', '4', ...symmetric],
+    formats: ['dense', 'gptq', 'compressed-tensors', 'onnx', 'gguf'],
+  },
+  'llama, 4 bits with zero points': {
+    model: llama,
+    flags: ['--sparsity', '0', '--bits', '4', ...grouped],
+    formats: ['compressed-tensors', 'onnx', 'gguf'],
+  },
+  'llama, 50 %, 8 bits': {
+    model: llama,
+    flags: ['--sparsity', '0.5', '--bits', '8', ...symmetric],
+    formats: ['gptq', 'compressed-tensors', 'onnx', 'gguf'],
+  },
+} as const satisfies Record<string, Run>;
+export type RunName = keyof typeof runs;
+
+/** Everything that the tests make, anew each time. */
+export const work = at('build/clients/work');
+/** Token ids of the demo's evaluation texts, which its model and the small LLaMA have never seen: for `tamis eval`, and for the clients. */
+export const tokensFile = at('build/clients/work/tokens.safetensors');
+export const sampleFile = at('build/clients/work/sample.json');
+
+export const sample = { seqlen: 256, windows: 40, prompt: 16, generate: 32 } as const;
+
+export function runFolder(run: RunName): string {
+  return `${work}/runs/${slug(run)}`;
+}
+
+export function exportFolder(run: RunName, format: ExportFormat): string {
+  return `${work}/exports/${slug(run)}-${format}`;
+}
+
+/** The runs that are exported in a format. */
+export function runsAs(format: ExportFormat): RunName[] {
+  return runNames.filter((name) => (runs[name].formats as readonly ExportFormat[]).includes(format));
+}
+
+export const runNames = Object.keys(runs) as RunName[];
+
+function slug(name: string): string {
+  return name.replaceAll(/[^\w-]+/g, '-').replaceAll(/-+/g, '-');
+}

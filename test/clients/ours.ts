@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs';
+
+import { Tensor } from 'onnxruntime-node';
+import { z } from 'zod';
+
+import { GraphBuilder } from '../../src/worker/graph/builder.ts';
+import { openModel, type Model } from '../../src/worker/model/open.ts';
+import { openBlock, openEmbed } from '../../src/worker/runtime/forward.ts';
+import { Session } from '../../src/worker/runtime/session.ts';
+import { cli, sample, sampleFile, tokensFile } from './exports.ts';
+import { output } from './program.ts';
+
+const device = { device: 'cpu', threads: 2 } as const;
+
+/** The sample's first window. */
+export function firstWindow(): Int32Array {
+  const { ids } = z.object({ ids: z.array(z.int()) }).parse(JSON.parse(readFileSync(sampleFile, 'utf8')));
+  return Int32Array.from(ids.slice(0, sample.seqlen));
+}
+
+/** The logits [seqlen, vocab] that the engine computes for the sample's first window, block by block as in a run. */
+export async function ourLogits(folder: string): Promise<Float32Array> {
+  const model = await openModel(folder);
+  const options = { ...device, seqlen: sample.seqlen };
+  const embed = await openEmbed(model, options);
+  let x = await embed.run(firstWindow());
+  await embed.close();
+  for (let index = 0; index < model.family.blocks; index++) {
+    const block = await openBlock(model, index, { ...options, taps: false, output: true });
+    x = (await block.run(x)).output?.slice() ?? x;
+    await block.close();
+  }
+  return await head(model, x);
+}
+
+async function head({ family, tensors }: Model, x: Float32Array): Promise<Float32Array> {
+  const g = new GraphBuilder(tensors);
+  g.output('logits', family.logits(g, family.norm(g, g.input('x', 'float32', ['tokens', family.hidden]))));
+  const session = await Session.open(g.build(), device);
+  const logits = new Float32Array(sample.seqlen * family.vocab);
+  const shape = (width: number): number[] => [sample.seqlen, width];
+  await session.run(
+    { x: new Tensor('float32', x, shape(family.hidden)) },
+    { logits: new Tensor('float32', logits, shape(family.vocab)) },
+  );
+  await session.close();
+  return logits;
+}
+
+/** The perplexity of the sample's windows, by `tamis eval`. */
+export async function ourPerplexity(folder: string): Promise<number> {
+  const evaluated = await output(process.execPath, [
+    cli,
+    ...['eval', folder, '--evaluation-tokens', tokensFile, '--seqlen', String(sample.seqlen), '--json'],
+  ]);
+  const form = z.object({
+    perplexity: z.array(z.object({ windows: z.literal(sample.windows), perplexity: z.number() })),
+  });
+  return form.parse(JSON.parse(evaluated)).perplexity[0]?.perplexity ?? NaN;
+}
