@@ -15,7 +15,7 @@ interface Flags extends RecipeFlags {
 export function compressCommand(): Command {
   const command = new Command('compress')
     .description(
-      'Prune a checkpoint and measure what that cost: writes a folder that transformers loads, and its report.',
+      'Prune and quantize a checkpoint and measure what that cost: writes a folder that transformers loads, and its report.',
     )
     .argument('[model]', 'folder of the checkpoint (config.json and .safetensors); may come from the recipe')
     .requiredOption('--out <dir>', 'new folder for the compressed model, its report and the state of the run')

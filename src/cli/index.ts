@@ -29,7 +29,7 @@ Progress and messages go to standard error, results to standard output (as JSON 
 
 const program = new Command('tamis')
   .description(
-    'Compresses large language models after training: prunes more than 70 % of the weights and shows what that cost.',
+    'Compresses large language models after training: prunes more than 70 % of the weights, quantizes the rest to 4 bits or fewer, and shows what that cost.',
   )
   .version(version)
   .addHelpText('after', exitCodes)
