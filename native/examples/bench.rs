@@ -12,9 +12,10 @@ use tamis_native::linalg::gram::Gram;
 use tamis_native::pool;
 use tamis_native::solve::columns::Columns;
 use tamis_native::solve::mask::Pattern;
-use tamis_native::solve::quantizer::{Grids, Quantization, Range};
+use tamis_native::solve::quantization::{Quantization, Range};
+use tamis_native::solve::quantizer::Grids;
+use tamis_native::solve::storage::Storage;
 use tamis_native::solve::sweep::{Sweep, sweep};
-use tamis_native::solve::weight::Storage;
 
 const SHAPES: [(usize, usize); 6] = [
     (256, 256),

@@ -17,7 +17,7 @@ use tamis_native::pack::part::{GgmlType, Part};
 use tamis_native::pack::read::{DataFile, NbitsPlaces, PackedLayer};
 use tamis_native::pack::write::write_part;
 use tamis_native::pool;
-use tamis_native::solve::weight::Storage;
+use tamis_native::solve::storage::Storage;
 
 const GROUP: usize = 128;
 const SIDE: usize = 2048;

@@ -217,6 +217,13 @@ pub enum Error {
 
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// A fault of our own, not of what was given.
+pub fn internal(detail: &str) -> Error {
+    Error::Internal {
+        detail: detail.to_owned(),
+    }
+}
+
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&serde_json::to_string(self).expect("an error is plain data"))

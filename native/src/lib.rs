@@ -22,12 +22,13 @@ use std::sync::{Arc, Mutex};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
-use crate::error::Error as CoreError;
+use crate::error::{Error as CoreError, internal};
 use crate::linalg::{factor, gram};
 use crate::solve::mask::Pattern;
-use crate::solve::quantizer::{Quantization, Range as CoreRange};
+use crate::solve::quantization::{Quantization, Range as CoreRange};
+use crate::solve::storage::Storage as CoreStorage;
 use crate::solve::target::Target;
-use crate::solve::weight::{Compressed, Storage as CoreStorage, Weight};
+use crate::solve::weight::{Compressed, Weight};
 use crate::solve::{magnitude, sparsegpt, spectrum, statistics, wanda};
 
 // The tests count allocations with an allocator of their own.
@@ -37,12 +38,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn thrown(error: CoreError) -> Error {
     Error::from_reason(error.to_string())
-}
-
-fn internal(detail: &str) -> CoreError {
-    CoreError::Internal {
-        detail: detail.to_owned(),
-    }
 }
 
 /// A computation in the addon's own pool, whose result becomes a JavaScript value of the same type.

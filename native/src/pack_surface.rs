@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
-use crate::error::{self, Error as CoreError};
+use crate::error::{self, Error as CoreError, internal};
 use crate::output::PartialFile;
 use crate::pack::dense::{storage, write_dense};
 use crate::pack::part::{GgmlType, Measures, Part};
 use crate::pack::write::write_part;
 use crate::pack::{archive, layer, read};
-use crate::{Checkpoint, Control, Job, ShardWriter, internal, job, on_writer, thrown};
+use crate::{Checkpoint, Control, Job, ShardWriter, job, on_writer, thrown};
 
 /// What the sizes of a layer's parts depend on. `groupSize`: columns that share a scale; 0 = the whole row.
 #[napi(object)]

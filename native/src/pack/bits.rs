@@ -1,8 +1,7 @@
 //! Codes as a stream of bits: code i takes the bits i * BITS .. (i + 1) * BITS, counted from the lowest bit of the first byte.
 //! All layouts but ggml's are such a stream, cut into bytes or little-endian words. Eight codes are `BITS` bytes.
 
-use super::part::internal;
-use crate::error::Result;
+use crate::error::{Result, internal};
 use crate::vectorized;
 
 /// The bits a code may have.

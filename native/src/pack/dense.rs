@@ -1,12 +1,11 @@
 //! Plain tensors in another type.
 
 use super::grid::Scratch;
-use super::part::internal;
 use super::write::{Sink, Source, write_rows};
 use crate::checkpoint::{Checkpoint, Dtype, display, shown};
 use crate::control::Control;
-use crate::error::{Error, Result};
-use crate::solve::weight::Storage;
+use crate::error::{Error, Result, internal};
+use crate::solve::storage::Storage;
 
 /// The bytes of a tensor as `dtype` holds them, row by row of its first dimension; `rows`: those that are written, in this
 /// order. Errors: those of `bytes`, `pack.too-large-for-dtype`, those of `sink`.

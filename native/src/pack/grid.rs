@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::solve::weight::Storage;
+use crate::solve::storage::Storage;
 use crate::vectorized;
 
 /// The columns that share a scale.

@@ -13,7 +13,7 @@ use super::tensors::{expected, file_of, group_order, halves, matrix};
 use crate::checkpoint::Checkpoint;
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::solve::weight::Storage;
+use crate::solve::storage::Storage;
 
 /// Rows a thread takes at once where a layer is only looked at.
 const PANEL: usize = 64;

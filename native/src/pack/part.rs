@@ -2,7 +2,7 @@
 
 use super::bits::check_width;
 use super::grid::group_count;
-use crate::error::{Error, Result};
+use crate::error::{Result, internal};
 
 /// One tensor of a layer in one of the layouts (docs/formats.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,11 +144,5 @@ impl Part {
             _ => of.rows * self.row_bytes(of).expect("made row by row"),
         };
         Ok(bytes as u64)
-    }
-}
-
-pub(super) fn internal(detail: &str) -> Error {
-    Error::Internal {
-        detail: detail.to_owned(),
     }
 }

@@ -9,13 +9,13 @@ use half::f16;
 
 use super::bits::{check_width, unpack};
 use super::grid::{Grid, Groups, Scratch, group_count, neighbours};
-use super::part::{GGML_BLOCK, GgmlType, internal, nbits_width, words};
+use super::part::{GGML_BLOCK, GgmlType, nbits_width, words};
 use super::tensors::{self, expected, group_order, halves, matrix};
 use super::write::{Sink, Source, write_rows};
 use crate::checkpoint::{Checkpoint, MappedFile, display, map_file, shown};
 use crate::control::Control;
-use crate::error::{Error, Result};
-use crate::solve::weight::Storage;
+use crate::error::{Error, Result, internal};
+use crate::solve::storage::Storage;
 
 /// A file whose bytes are described elsewhere, by another part of it or by another file.
 pub struct DataFile(MappedFile);

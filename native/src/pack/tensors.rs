@@ -2,10 +2,9 @@
 
 use half::f16;
 
-use super::part::internal;
 use crate::checkpoint::{Checkpoint, display, shown};
-use crate::error::{Error, Result};
-use crate::solve::weight::Storage;
+use crate::error::{Error, Result, internal};
+use crate::solve::storage::Storage;
 
 /// The file of a tensor, or nothing where there is no such tensor.
 pub fn file_of(checkpoint: &Checkpoint, name: &str) -> String {

@@ -8,10 +8,10 @@ use rayon::prelude::*;
 use super::bits::{pack, squeeze};
 use super::grid::{Groups, Scratch};
 use super::layer::QuantizedLayer;
-use super::part::{GGML_BLOCK, GgmlType, Part, internal, nbits_width, words};
+use super::part::{GGML_BLOCK, GgmlType, Part, nbits_width, words};
 use crate::control::Control;
-use crate::error::Result;
-use crate::solve::weight::Storage;
+use crate::error::{Result, internal};
+use crate::solve::storage::Storage;
 use crate::vectorized;
 
 /// About as many bytes are made before they are written.

@@ -1,8 +1,8 @@
 //! The sweep's inner loops, on one column of 64 rows at a time: long enough for the compiler to turn loops over the rows into
 //! vector instructions, where it would unroll shorter ones.
 
-use super::quantizer::{Grid, Quantization};
-use super::weight::Storage;
+use super::quantization::Quantization;
+use super::storage::Storage;
 use crate::vectorized;
 
 /// Rows swept together.
@@ -15,6 +15,13 @@ pub struct Lanes(pub [f32; LANES]);
 
 impl Lanes {
     pub const ZERO: Self = Self([0.0; LANES]);
+}
+
+/// Scale and zero point of one group in `LANES` rows.
+#[derive(Clone, Copy)]
+pub struct Grid {
+    pub scale: Lanes,
+    pub zero: Lanes,
 }
 
 /// One word for each row: all bits set where the column's weight is kept, none where it is pruned.

@@ -4,57 +4,14 @@ use faer::prelude::{MatMut, MatRef, ReborrowMut};
 use rayon::prelude::*;
 
 use super::columns::{Columns, column, column_mut};
-use super::lanes::{LANES, Lanes, extremes, grid, quantize, range_errors};
-use super::weight::{Quantized, Storage};
+use super::lanes::{Grid, LANES, Lanes, extremes, grid, quantize, range_errors};
+use super::quantization::{Quantization, Quantized, Range};
 use crate::control::Control;
 use crate::error::Result;
-
-/// How the range of a group's weights is found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Range {
-    MinMax,
-    /// Of the whole range and 79 shrunk ones the first with the least sum of |q - w|^2.4, as in the GPTQ authors' code.
-    Mse,
-}
 
 /// Ranges tried by the search, and by how much of the whole one they differ.
 const SHRUNK: usize = 80;
 const SHRINK_STEP: f64 = 0.01;
-
-/// How the weights that are kept are quantized.
-#[derive(Debug, Clone, Copy)]
-pub struct Quantization {
-    /// 1 to 8.
-    pub bits: u32,
-    /// Columns of a row that share a scale, at most all of them; the last group of a row may be shorter.
-    pub group: usize,
-    /// The zero point is 2^(bits - 1).
-    pub symmetric: bool,
-    /// Scales are those of the dense weights, of groups of columns that are neighbours whatever the order of the sweep.
-    pub static_groups: bool,
-    pub range: Range,
-    /// What scales are rounded to: F16; BF16, and exact in float16, too; F32, not at all, as in the authors' code.
-    pub scales: Storage,
-}
-
-impl Quantization {
-    /// The largest code.
-    pub fn most(&self) -> f32 {
-        ((1u32 << self.bits) - 1) as f32
-    }
-
-    /// The zero point of symmetric codes.
-    pub fn middle(&self) -> f32 {
-        (1u32 << (self.bits - 1)) as f32
-    }
-}
-
-/// Scale and zero point of one group in `LANES` rows.
-#[derive(Clone, Copy)]
-pub struct Grid {
-    pub scale: Lanes,
-    pub zero: Lanes,
-}
 
 impl Grid {
     /// Of the group that consists of `columns`. Error: `Cancelled`.
@@ -81,6 +38,27 @@ impl Grid {
             control.check()?;
         }
         Ok(best)
+    }
+}
+
+impl Quantized {
+    /// Of a layer whose groups are neighbouring columns; `grids`: those of all groups, of 64 rows after the other.
+    pub fn from_grids<'a>(quantization: Quantization, rows: usize, grids: impl Iterator<Item = &'a [Grid]>) -> Self {
+        let (mut scales, mut zeros, mut groups) = (Vec::new(), Vec::new(), 0);
+        for grids in grids {
+            groups = grids.len();
+            for lane in 0..LANES.min(rows - scales.len() / groups) {
+                scales.extend(grids.iter().map(|grid| grid.scale.0[lane]));
+                zeros.extend(grids.iter().map(|grid| grid.zero.0[lane] as u8));
+            }
+        }
+        Self {
+            quantization,
+            groups,
+            scales,
+            zeros,
+            group_of: None,
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 use super::magnitude::magnitude;
 use super::mask::Pattern;
-use super::quantizer::{Quantization, Range};
+use super::quantization::{Quantization, Range};
 use super::sparsegpt::sparsegpt;
+use super::storage::Storage;
 use super::target::Target;
 use super::tests::{Layer, close, distance, zeros};
 use super::wanda::wanda;
-use super::weight::{Compressed, Storage, Weight};
+use super::weight::{Compressed, Weight};
 use crate::control::Control;
 use crate::error::Error;
 use crate::linalg::factor::Order;

@@ -3,9 +3,10 @@
 use super::columns::Columns;
 use super::mask::Pattern;
 use super::quantizer::Grids;
+use super::storage::Storage;
 use super::sweep::{Sweep, sweep, work};
 use super::target::Target;
-use super::weight::{Compressed, Storage, Weight};
+use super::weight::{Compressed, Weight};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::linalg::buffer::zeros;

@@ -8,11 +8,12 @@ use rayon::prelude::*;
 
 use super::columns::{Columns, column, column_mut};
 use super::lanes::{
-    Keep, LANES, Lanes, count_before, keep_above, prune_column, quantize_column, saliencies, subtract_errors,
+    Grid, Keep, LANES, Lanes, count_before, keep_above, prune_column, quantize_column, saliencies, subtract_errors,
 };
 use super::mask::{Pattern, threshold};
-use super::quantizer::{Grid, Grids, GridsMut, Quantization, gather};
-use super::weight::Storage;
+use super::quantization::Quantization;
+use super::quantizer::{Grids, GridsMut, gather};
+use super::storage::Storage;
 use crate::control::Control;
 use crate::error::Result;
 use crate::linalg::factor::Factor;

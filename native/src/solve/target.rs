@@ -1,6 +1,6 @@
 use super::mask::Pattern;
-use super::quantizer::Quantization;
-use super::weight::Storage;
+use super::quantization::Quantization;
+use super::storage::Storage;
 
 /// What a layer is compressed to.
 #[derive(Debug, Clone, Copy)]

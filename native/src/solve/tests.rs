@@ -2,13 +2,14 @@ use std::path::Path;
 
 use super::magnitude::magnitude;
 use super::mask::Pattern;
-use super::quantizer::{Quantization, Range};
+use super::quantization::{Quantization, Range};
 use super::sparsegpt::sparsegpt;
 use super::spectrum::spectrum_alpha;
 use super::statistics::{layer_statistics, outliers};
+use super::storage::Storage;
 use super::target::Target;
 use super::wanda::wanda;
-use super::weight::{Compressed, Storage, Weight};
+use super::weight::{Compressed, Weight};
 use crate::checkpoint::Checkpoint;
 use crate::control::Control;
 use crate::error::Error;

@@ -2,13 +2,15 @@
 
 use rayon::prelude::*;
 
+use super::lanes::Grid;
 use super::lanes::LANES;
 use super::mask::mark_row;
-use super::quantizer::{Grid, quantize_rows};
+use super::quantization::Quantized;
+use super::quantizer::quantize_rows;
 use super::sparsegpt::{output_energy, read_live};
 use super::sweep::work;
 use super::target::Target;
-use super::weight::{Compressed, Quantized, Weight};
+use super::weight::{Compressed, Weight};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::linalg::buffer::zeros;

@@ -9,7 +9,8 @@ use crate::error::Result;
 use crate::pack::bits::{pack, stream_bytes, unpack};
 use crate::pack::grid::{Grid, Groups, Scratch, neighbours};
 use crate::pack::layer::QuantizedLayer;
-use crate::solve::weight::Storage;
+use crate::solve::storage::Storage;
+use crate::vectorized;
 
 const BAND_WEIGHTS: usize = 1 << 18;
 
@@ -35,11 +36,8 @@ pub fn code_quantized(layer: &QuantizedLayer, first: usize, rows: usize, coder: 
     let mut count = 0;
     for (i, present) in present.chunks_exact_mut(cols).enumerate() {
         layer.read(first + i, 0..cols, &mut scratch)?;
-        for ((present, &code), &value) in present.iter_mut().zip(&scratch.codes).zip(&scratch.values) {
-            *present = u8::from(value != 0.0);
-            codes[count] = code;
-            count += usize::from(*present);
-        }
+        mark_present(&scratch.values, present);
+        count += compact(&scratch.codes, present, &mut codes[count..]);
     }
     let mut out = Vec::new();
     put_mask(&present, coder, &mut out);
@@ -53,6 +51,27 @@ pub fn code_quantized(layer: &QuantizedLayer, first: usize, rows: usize, coder: 
         coder.put_codes(&zeros, grid.bits, &mut out);
     }
     Ok(out)
+}
+
+vectorized! {
+    /// 1 where a value is not zero, 0 where it is.
+    fn mark_present(values: &[f32], present: &mut [u8]) {
+        for (present, &value) in present.iter_mut().zip(values) {
+            *present = u8::from(value != 0.0);
+        }
+    }
+}
+
+/// Moves the codes that are present (1 or 0) together at the start of `out`, of which as many bytes as there are codes may change.
+/// Returns how many they are.
+fn compact(codes: &[u8], present: &[u8], out: &mut [u8]) -> usize {
+    let out = &mut out[..codes.len()];
+    let mut count = 0;
+    for (&code, &present) in codes.iter().zip(present) {
+        out[count] = code;
+        count += usize::from(present);
+    }
+    count
 }
 
 /// Rows of a layer without codes, as they are stored: all whose bits are not all zero.

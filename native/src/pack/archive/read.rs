@@ -11,12 +11,11 @@ use super::section::{Kind, SUFFIX, Section};
 use super::{FILE_HEADER, INDEX_NAME, MAGIC, VERSION};
 use crate::checkpoint::{MappedFile, display, map_file, shown};
 use crate::control::Control;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, internal};
 use crate::pack::dense::storage;
-use crate::pack::part::internal;
 use crate::pack::tensors::words;
 use crate::pack::write::Sink;
-use crate::solve::weight::Storage;
+use crate::solve::storage::Storage;
 
 /// Weights that are unpacked before they are written.
 const AT_ONCE: usize = 8 << 20;

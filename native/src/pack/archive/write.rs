@@ -11,12 +11,11 @@ use super::section::{Kind, Section};
 use super::{FILE_HEADER, INDEX_NAME, MAGIC, VERSION};
 use crate::checkpoint::Checkpoint;
 use crate::control::Control;
-use crate::error::Result;
+use crate::error::{Result, internal};
 use crate::output::{BUFFER_BYTES, PartialFile};
 use crate::pack::dense::dtype_name;
 use crate::pack::grid::Groups;
 use crate::pack::layer::QuantizedLayer;
-use crate::pack::part::internal;
 use crate::pack::tensors::matrix;
 
 /// Of the small files, which are read once.

@@ -8,7 +8,7 @@ use crate::checkpoint::tests::{Folder, Random};
 use crate::checkpoint::{Checkpoint, Dtype, ShardWriter, TensorSpec};
 use crate::pack::dense::dtype_name;
 use crate::pack::layer::QuantizedLayer;
-use crate::solve::weight::Storage;
+use crate::solve::storage::Storage;
 
 pub struct Example {
     pub rows: usize,

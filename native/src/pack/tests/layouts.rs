@@ -98,7 +98,7 @@ fn pack_quantized() {
             assert!(zeros == naive::weight_zero_point(of));
             let (rows, groups) = (of.rows as u64, of.groups as u64);
             let words = |codes: usize| (codes * of.bits as usize).div_ceil(32) as u64;
-            let dtype = if of.storage == crate::solve::weight::Storage::BF16 {
+            let dtype = if of.storage == crate::solve::storage::Storage::BF16 {
                 "BF16"
             } else {
                 "F16"
