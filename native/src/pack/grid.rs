@@ -175,8 +175,28 @@ vectorized! {
     }
 }
 
+/// The nearest codes, where each value is stored of its own.
 #[inline(always)]
 fn recover_as(
+    values: &[f32],
+    scales: &[f32],
+    zeros: &[f32],
+    max: f32,
+    round: impl Fn(f32) -> f32,
+    codes: &mut [u8],
+) -> bool {
+    let mut others = 0u32;
+    for (((&value, &scale), &zero), code) in values.iter().zip(scales).zip(zeros).zip(codes.iter_mut()) {
+        let level = ((value / scale).max(-zero).min(max - zero) + TO_INTEGER) - TO_INTEGER;
+        *code = (level + zero + TO_INTEGER).to_bits() as u8;
+        others |= u32::from(round(level * scale) != value);
+    }
+    others == 0 || recover_rounded(values, scales, zeros, max, round, codes)
+}
+
+/// bfloat16 rounds levels beyond 128 by up to one level, of which either neighbour may be the one that was stored.
+#[inline(always)]
+fn recover_rounded(
     values: &[f32],
     scales: &[f32],
     zeros: &[f32],
@@ -188,7 +208,6 @@ fn recover_as(
     for (((&value, &scale), &zero), code) in values.iter().zip(scales).zip(zeros).zip(codes) {
         let exact = (value / scale).max(-zero).min(max - zero);
         let nearest = (exact + TO_INTEGER) - TO_INTEGER;
-        // bfloat16 rounds levels beyond 128 by up to one level, of which either neighbour may be the one that was stored.
         let other = (nearest + if exact > nearest { 1.0 } else { -1.0 }).max(-zero);
         let level = if round(nearest * scale) == value {
             nearest

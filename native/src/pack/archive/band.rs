@@ -66,12 +66,37 @@ vectorized! {
 /// Returns how many they are.
 fn compact(codes: &[u8], present: &[u8], out: &mut [u8]) -> usize {
     let out = &mut out[..codes.len()];
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("bmi2") && is_x86_feature_detected!("popcnt") {
+        // SAFETY: the processor has been asked.
+        return unsafe { compact_eights(codes, present, out) };
+    }
+    compact_each(codes, present, out)
+}
+
+fn compact_each(codes: &[u8], present: &[u8], out: &mut [u8]) -> usize {
     let mut count = 0;
     for (&code, &present) in codes.iter().zip(present) {
         out[count] = code;
         count += usize::from(present);
     }
     count
+}
+
+/// As `compact_each`, eight codes at a time.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "bmi2,popcnt")]
+fn compact_eights(codes: &[u8], present: &[u8], out: &mut [u8]) -> usize {
+    let (code_eights, code_rest) = codes.as_chunks::<8>();
+    let (present_eights, present_rest) = present.as_chunks::<8>();
+    let mut count = 0;
+    for (codes, present) in code_eights.iter().zip(present_eights) {
+        let present = u64::from_le_bytes(*present);
+        let together = std::arch::x86_64::_pext_u64(u64::from_le_bytes(*codes), present * 0xff);
+        out[count..count + 8].copy_from_slice(&together.to_le_bytes());
+        count += present.count_ones() as usize;
+    }
+    count + compact_each(code_rest, present_rest, &mut out[count..])
 }
 
 /// Rows of a layer without codes, as they are stored: all whose bits are not all zero.
@@ -197,4 +222,28 @@ fn join_zeros<const SIZE: usize>(present: &[u8], values: &[u8]) -> Vec<u8> {
         next += usize::from(present);
     }
     dense
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_that_are_present_move_together() {
+        for cols in [0, 1, 7, 8, 9, 64, 203] {
+            let codes: Vec<u8> = (0..cols).map(|j| (j * 37 % 251) as u8).collect();
+            let present: Vec<u8> = (0..cols).map(|j| u8::from(j * j % 7 < 3)).collect();
+            let expected: Vec<u8> = codes
+                .iter()
+                .zip(&present)
+                .filter(|(_, present)| **present == 1)
+                .map(|(&code, _)| code)
+                .collect();
+            for compact in [compact, compact_each] {
+                let mut out = vec![0; cols];
+                let count = compact(&codes, &present, &mut out);
+                assert_eq!(out[..count], expected);
+            }
+        }
+    }
 }
