@@ -16,7 +16,8 @@ const ids = sample.ids.slice(0, sample.seqlen);
 
 const llama = await getLlama({ gpu: false, build: 'never', skipDownload: true, logLevel: 'error' });
 const model = await llama.loadModel({ modelPath: file });
-const context = await model.createContext({ contextSize: ids.length });
+// A full context would be shifted before its last token.
+const context = await model.createContext({ contextSize: ids.length + 1 });
 const evaluated = await context
   .getSequence()
   .controlledEvaluate(ids.map((id) => [id, { generateNext: { logits: true } }]));

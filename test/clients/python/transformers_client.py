@@ -12,7 +12,7 @@ import math
 import sys
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, CompressedTensorsConfig
+from transformers import AutoConfig, AutoModelForCausalLM, CompressedTensorsConfig, GPTQConfig
 
 from sample import read_sample
 
@@ -42,13 +42,15 @@ def main(folder: str, sample_file: str, out: str) -> None:
 
 
 def how_to_load(folder: str) -> dict:
-    """compressed-tensors 0.20 makes place for zero points as they are before they are packed, and so takes no asymmetric folder,
-    not even one that it has written itself; `dequantize` goes another way."""
     config = getattr(AutoConfig.from_pretrained(folder), "quantization_config", {})
-    groups = config.get("config_groups", {}).values()
-    if all(group["weights"]["symmetric"] for group in groups):
-        return {}
-    return {"quantization_config": CompressedTensorsConfig(dequantize=True)}
+    if any(not group["weights"]["symmetric"] for group in config.get("config_groups", {}).values()):
+        # compressed-tensors 0.20 makes place for zero points as they are before they are packed, and so takes no asymmetric
+        # folder, not even one that it has written itself; `dequantize` goes another way.
+        return {"quantization_config": CompressedTensorsConfig(dequantize=True)}
+    if config.get("quant_method") == "gptq" and config["group_size"] == -1:
+        # GPTQModel 7.7 chooses a kernel for the CPU that takes no group of more than 256 columns.
+        return {"quantization_config": GPTQConfig(bits=config["bits"], backend="gptq_torch")}
+    return {}
 
 
 def losses_of(model, windows: torch.Tensor) -> list[float]:
