@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import type { z } from 'zod';
@@ -30,7 +31,11 @@ export async function client<T extends z.ZodType>(
 
 /** Standard output of lines of code, which must run without an error. */
 export async function script(place: Place, code: string): Promise<string> {
-  return await run(place, place === 'python' ? ['-c', code] : ['--input-type=module', '-e', code]);
+  if (place === 'python') return await run(place, ['-c', code]);
+  // A file, since node-llama-cpp starts Node again with the same flags; there, so that it finds the packages.
+  const file = `${folder}node/node_modules/.lines.mjs`;
+  writeFileSync(file, code);
+  return await run(place, [file]);
 }
 
 async function run(place: Place, args: readonly string[]): Promise<string> {

@@ -13,12 +13,10 @@ const exported: readonly [run: RunName, format: ExportFormat][] = [
   ['opt, 4 bits with zero points', 'compressed-tensors'],
   ['opt, 70 %, 4 bits', 'onnx'],
   ['llama, 50 %, 4 bits', 'onnx'],
+  ['llama, 50 %, 4 bits', 'gguf'],
 ];
 
-/**
- * Not those for vLLM and llama.cpp's own program, shell lines for what is not here, nor those for node-llama-cpp: they take a GPU, and
- * compile for it where, as here, its binaries are not installed.
- */
+/** Those for vLLM and llama.cpp's own program are shell lines for what is not here. */
 const snippets = exported.flatMap(([run, format]) =>
   exportSnippets(format, exportFolder(run, format)).flatMap(({ language, ...snippet }) =>
     language === 'shell' ? [] : [{ run, format, language, ...snippet }],
