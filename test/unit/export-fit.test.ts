@@ -103,6 +103,8 @@ describe('those who load it are told', () => {
     expect(warningsOf('gptq', { groupSize: 64 })).toContain('export.group-size');
     expect(warningsOf('compressed-tensors', { cols: 160 })).toContain('export.group-columns');
     expect(warningsOf('gptq', { groupSize: null, cols: 160 })).toEqual(['export.zeros-stay']);
+    expect(warningsOf('gptq', { groupSize: null, cols: 512 })).toContain('export.channel-kernel');
+    expect(warningsOf('compressed-tensors', { symmetric: false })).toContain('export.zero-points');
   });
 
   test('of layers of other bits than the most', () => {

@@ -317,6 +317,10 @@ export const en = {
     'Dense storage is as large as the original: neither zeros nor codes of few bits make it smaller. It loads everywhere.',
   'export.slow-bits':
     'onnxruntime has fast products of codes on the CPU for 4 bits only, in which 3 are stored too: with {{layer}} at {{bits}} bits, expect tokens to come several times slower than from the dense model.',
+  'export.zero-points':
+    'compressed-tensors 0.20 fails on zero points where transformers loads the folder as it is: load it with CompressedTensorsConfig(dequantize=True), as the lines of the export do, or quantize symmetrically.',
+  'export.channel-kernel':
+    'The kernel that GPTQModel chooses on a CPU for 4 bits takes groups of at most {{columns}} columns, and {{layer}} shares a scale over a whole row: load it with backend="gptq_torch", or quantize in groups.',
   'export.dynamic':
     'Not all layers have the same bits. That is said in a field of GPTQModel (dynamic), which vLLM reads too; other programs may not load the folder.',
   'export.zeros-stay': 'Zeros are stored like other weights: they make the file no smaller and nothing faster.',

@@ -246,6 +246,10 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'export.dense-size': '稠密格式與原始模型一樣大：零與少位元的碼都不會使它變小。它到處都能載入。',
   'export.slow-bits':
     'onnxruntime 在 CPU 上只有 4 位元的碼有快速的乘積（3 位元也以此儲存）：{{layer}} 為 {{bits}} 位元，生成會比稠密模型慢數倍。',
+  'export.zero-points':
+    'compressed-tensors 0.20 在 transformers 直接載入含零點的資料夾時會失敗：請如匯出所附的程式碼，以 CompressedTensorsConfig(dequantize=True) 載入，或改用對稱量化。',
+  'export.channel-kernel':
+    'GPTQModel 在 CPU 上為 4 位元選用的運算核心，每組最多 {{columns}} 欄，而 {{layer}} 整列共用一個縮放係數：請以 backend="gptq_torch" 載入，或改用分組量化。',
   'export.dynamic':
     '並非所有層的位元數都相同。這記載於 GPTQModel 的欄位（dynamic），vLLM 也會讀取；其他程式可能無法載入此資料夾。',
   'export.zeros-stay': '零與其他權重一樣儲存：不會使檔案變小，也不會使任何運算變快。',

@@ -1,5 +1,5 @@
 import type { CodedLayer, FinishedRun } from './finished-run.ts';
-import { groupWarnings, notQuantized, otherBits, scattered, zeroWarnings } from './fit.ts';
+import { groupWarnings, notQuantized, otherBits, scattered, zeroPointWarnings, zeroWarnings } from './fit.ts';
 import type { Format } from './format.ts';
 import { native } from '../native.ts';
 import { openPacked } from './packed-source.ts';
@@ -14,7 +14,7 @@ export const compressedTensors: Format = {
   format,
   refusal: (run) =>
     Promise.resolve(notQuantized(run, format) ?? otherBits(run, format, [4, 8]) ?? scattered(run, format)),
-  warnings: (run) => [...groupWarnings(run), ...zeroWarnings(run)],
+  warnings: (run) => [...groupWarnings(run), ...zeroPointWarnings(run), ...zeroWarnings(run)],
   async files(run) {
     return [
       ...packedFiles(run, (layer) => partsOf(run, layer)),

@@ -48,6 +48,19 @@ export function zeroWarnings({ report }: FinishedRun): Failure[] {
   return report.sparsity.target > 0 ? [{ code: 'export.zeros-stay', params: {} }] : [];
 }
 
+/** transformers loads zero points of compressed-tensors in one way only. */
+export function zeroPointWarnings({ layers }: FinishedRun): Failure[] {
+  return first(layers, ({ symmetric }) => !symmetric) ? [{ code: 'export.zero-points', params: {} }] : [];
+}
+
+/** GPTQModel's CPU kernel for 4 bits takes no wider groups. */
+const KERNEL_COLUMNS = 256;
+
+export function channelWarnings({ layers }: FinishedRun): Failure[] {
+  const wide = first(layers, ({ bits, groupSize, cols }) => bits === 4 && groupSize === null && cols > KERNEL_COLUMNS);
+  return wide ? [{ code: 'export.channel-kernel', params: { layer: wide.name, columns: KERNEL_COLUMNS } }] : [];
+}
+
 export function first(
   layers: ReadonlyMap<string, CodedLayer>,
   wanted: (layer: CodedLayer) => boolean,

@@ -2,7 +2,7 @@ import type { ExportFormat } from '../../contract/exports.ts';
 import type { Failure } from '../../contract/failure.ts';
 import { layersOf } from '../compress/schedule-layers.ts';
 import type { FinishedRun, CodedLayer } from './finished-run.ts';
-import { groupWarnings, notQuantized, partOfAWord, zeroWarnings } from './fit.ts';
+import { channelWarnings, groupWarnings, notQuantized, partOfAWord, zeroWarnings } from './fit.ts';
 import type { Format } from './format.ts';
 import { native } from '../native.ts';
 import { openPacked } from './packed-source.ts';
@@ -19,7 +19,12 @@ export function gptq(format: Extract<ExportFormat, 'gptq' | 'gptq_v2'>): Format 
     format,
     refusal: async (run) =>
       notQuantized(run, format) ?? partOfAWord(run, format) ?? (format === 'gptq' ? await zeroPointOfZero(run) : null),
-    warnings: (run) => [...exceptionWarnings(run, format), ...groupWarnings(run), ...zeroWarnings(run)],
+    warnings: (run) => [
+      ...exceptionWarnings(run, format),
+      ...groupWarnings(run),
+      ...channelWarnings(run),
+      ...zeroWarnings(run),
+    ],
     async files(run) {
       const config = quantizeConfig(run, format);
       return [
