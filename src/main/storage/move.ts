@@ -4,7 +4,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 
 import type { Progress } from '../../contract/bridge.ts';
-import { freeBytes } from '../../contract/disk.ts';
+import { freeBytes, mebibytes } from '../../contract/disk.ts';
 import { TamisError } from '../../contract/errors.ts';
 import { fileError, isSystemError } from '../../contract/file-errors.ts';
 import type { MoveRecord } from '../history/statements.ts';
@@ -107,8 +107,4 @@ function progressOf(total: number, onProgress: Moving['onProgress']): (bytes: nu
     const elapsed = (performance.now() - started) / 1000;
     onProgress({ done, total, remainingSeconds: done > 0 ? (elapsed * (total - done)) / done : null });
   };
-}
-
-function mebibytes(bytes: number): number {
-  return Math.round(bytes / 2 ** 20);
 }

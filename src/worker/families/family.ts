@@ -53,3 +53,19 @@ export function requireTensor(source: Source, name: string, shape: readonly numb
     throw new TamisError('checkpoint.tensor-shape', { name, shape: info.shape.join('x'), expected: shape.join('x') });
   }
 }
+
+/** Where a layer lies in its block, and what it reads. */
+export interface LayerType {
+  readonly path: string;
+  readonly tap: string;
+}
+
+/** The layers of the block whose tensors' names begin with `at`. */
+export function layersAt(at: string, types: readonly LayerType[]): Layer[] {
+  return types.map(({ path, tap }) => ({ name: `${at}${path}`, tap, type: path.split('.').at(-1) ?? path }));
+}
+
+/** The names of the tensors that begin with `at`. */
+export function tensorsAt(at: string, tensors: Source['tensors']): string[] {
+  return [...tensors.keys()].filter((name) => name.startsWith(at));
+}

@@ -5,7 +5,7 @@ import type { GraphBuilder, Rows, Value } from '../graph/builder.ts';
 import { add, embedding, linear, multiply, rmsNorm, silu, type AttentionShape } from '../graph/operations.ts';
 import type { Tokens } from '../graph/tokens.ts';
 import { readConfig } from './config.ts';
-import { requireTensor, type FamilyModel, type Layer, type Source } from './family.ts';
+import { layersAt, requireTensor, tensorsAt, type FamilyModel, type Layer, type Source } from './family.ts';
 
 /** `type` is the older name of `rope_type`. */
 const ropeSchema = z.object({
@@ -96,15 +96,11 @@ class Llama implements FamilyModel {
   }
 
   layers(block: number): readonly Layer[] {
-    return layerTypes.map(({ path, tap }) => ({
-      name: `${this.#block(block)}${path}`,
-      tap,
-      type: path.split('.').at(-1) ?? path,
-    }));
+    return layersAt(this.#block(block), layerTypes);
   }
 
   blockTensors(block: number): readonly string[] {
-    return [...this.#tensors.keys()].filter((name) => name.startsWith(this.#block(block)));
+    return tensorsAt(this.#block(block), this.#tensors);
   }
 
   embed(g: GraphBuilder, ids: Value): Value {

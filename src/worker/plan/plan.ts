@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 
-import { freeBytes } from '../../contract/disk.ts';
+import { freeBytes, mebibytes } from '../../contract/disk.ts';
 import { TamisError } from '../../contract/errors.ts';
 import type { Holder, Plan, StagePlan } from '../../contract/plan.ts';
 import type { Recipe } from '../../contract/recipe.ts';
@@ -210,8 +210,4 @@ function warningsOf(memory: Plan['memory'], disk: Plan['disk'], out: string | un
     );
   }
   return warnings;
-}
-
-function mebibytes(bytes: number): number {
-  return Math.round(bytes / 2 ** 20);
 }
