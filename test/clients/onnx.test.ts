@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 
 import { openTokenizer } from '../../src/worker/calibration/tokenizer.ts';
-import { relativeDifference } from '../fixtures/opt.ts';
+import { relativeDifference } from '../fixtures/models.ts';
 import { readFloats } from './compare.ts';
 import { exportFolder, runFolder, runsAs, sample, sampleFile, work } from './exports.ts';
 import { ourLogits, ourPerplexity } from './ours.ts';

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 
 import type { ExportFormat } from '../../src/contract/exports.ts';
-import { relativeDifference } from '../fixtures/opt.ts';
+import { relativeDifference } from '../fixtures/models.ts';
 import { readTensors } from '../fixtures/read-safetensors.ts';
 import { expectWeights, readFloats } from './compare.ts';
 import { exportFolder, runFolder, runsAs, sample, sampleFile, work } from './exports.ts';

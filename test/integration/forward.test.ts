@@ -8,35 +8,34 @@ import { perplexities } from '../../src/worker/evaluate/perplexity.ts';
 import { openModel, type Model } from '../../src/worker/model/open.ts';
 import { native } from '../../src/worker/native.ts';
 import { openBlock, openEmbed, openHead, vocabularyRanges } from '../../src/worker/runtime/forward.ts';
-import { llamaExpected, llamaFolder, llamaVariants } from '../fixtures/llama.ts';
-import { OPT_SEQLEN, OPT_SEQUENCES, optExpected, optFolder, optVariants, relativeDifference } from '../fixtures/opt.ts';
+import {
+  FIXTURE_SEQLEN,
+  FIXTURE_SEQUENCES,
+  fixtureExpected,
+  fixtureFolder,
+  modelFixtures,
+  relativeDifference,
+} from '../fixtures/models.ts';
 import { safetensors, testFolder } from '../fixtures/safetensors.ts';
 
 const session = { device: 'cpu', threads: 1 } as const;
-const options = { ...session, seqlen: OPT_SEQLEN };
+const options = { ...session, seqlen: FIXTURE_SEQLEN };
 const scratch = mkdtempSync(join(tmpdir(), 'tamis-forward-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
 /** The embedded tokens, which block 0 gets. */
 async function embed(model: Model, ids: Int32Array): Promise<Float32Array> {
-  const graph = await openEmbed(model, { threads: 1, seqlen: OPT_SEQLEN });
+  const graph = await openEmbed(model, { threads: 1, seqlen: FIXTURE_SEQLEN });
   const x = await graph.run(ids);
   await graph.close();
   return x;
 }
 
-const checkpoints = [
-  ...optVariants.map((variant) => ({
-    name: `OPT ${variant}`,
-    folder: optFolder(variant),
-    expected: optExpected(variant),
-  })),
-  ...llamaVariants.map((variant) => ({
-    name: `LLaMA ${variant}`,
-    folder: llamaFolder(variant),
-    expected: llamaExpected(variant),
-  })),
-];
+const checkpoints = modelFixtures.map((name) => ({
+  name,
+  folder: fixtureFolder(name),
+  expected: fixtureExpected(name),
+}));
 
 describe.each(checkpoints)('$name computes what transformers computes', ({ folder, expected }) => {
   const ids = Int32Array.from(expected.readI64('tokens'));
@@ -86,7 +85,7 @@ describe.each(checkpoints)('$name computes what transformers computes', ({ folde
       scratch,
       signal: new AbortController().signal,
     });
-    expect(result).toMatchObject({ windows: OPT_SEQUENCES, tokens: ids.length, seqlen: OPT_SEQLEN });
+    expect(result).toMatchObject({ windows: FIXTURE_SEQUENCES, tokens: ids.length, seqlen: FIXTURE_SEQLEN });
     expect(result?.perplexity).toBeCloseTo(naivePerplexity(expected.readF32('logits'), ids, model.family.vocab), 3);
   });
 });
@@ -95,7 +94,7 @@ describe.each(checkpoints)('$name computes what transformers computes', ({ folde
 function naivePerplexity(logits: Float32Array, ids: Int32Array, vocab: number): number {
   const losses: number[] = [];
   for (const [token] of ids.entries()) {
-    if ((token + 1) % OPT_SEQLEN === 0) continue;
+    if ((token + 1) % FIXTURE_SEQLEN === 0) continue;
     const row = logits.subarray(token * vocab, (token + 1) * vocab);
     losses.push(Math.log(row.reduce((sum, logit) => sum + Math.exp(logit), 0)) - (row[ids[token + 1] ?? 0] ?? NaN));
   }
@@ -103,10 +102,10 @@ function naivePerplexity(logits: Float32Array, ids: Int32Array, vocab: number): 
 }
 
 describe('a block', () => {
-  const expected = optExpected('pre-norm');
+  const expected = fixtureExpected('opt-pre-norm');
 
   test('with taps alone gives the same taps and no output', async () => {
-    const model = await openModel(optFolder('pre-norm'));
+    const model = await openModel(fixtureFolder('opt-pre-norm'));
     const block = await openBlock(model, 1, { ...options, taps: true, output: false });
     const { output, taps } = await block.run(expected.readF32('0.output'));
     expect(output).toBeUndefined();
@@ -115,16 +114,16 @@ describe('a block', () => {
   });
 
   test('takes its arrays back when it is closed', async () => {
-    const model = await openModel(optFolder('pre-norm'));
+    const model = await openModel(fixtureFolder('opt-pre-norm'));
     const block = await openBlock(model, 1, { ...options, taps: true, output: true });
     const { output, taps } = await block.run(expected.readF32('0.output'));
-    expect(output?.length).toBe(OPT_SEQUENCES * OPT_SEQLEN * 8);
+    expect(output?.length).toBe(FIXTURE_SEQUENCES * FIXTURE_SEQLEN * 8);
     await block.close();
     expect([output?.length, ...[...taps.values()].map(({ length }) => length)]).toEqual([0, 0, 0, 0, 0]);
   });
 
   test('takes the weights of a finished shard in the place of its own', async () => {
-    const model = await openModel(optFolder('pre-norm'));
+    const model = await openModel(fixtureFolder('opt-pre-norm'));
     const folder = testFolder('forward');
     const zeros = { dtype: 'F32', shape: [8, 24], data: new Array<number>(192).fill(0) };
     const shard = folder.write('shard.safetensors', safetensors({ 'model.decoder.layers.1.fc2.weight': zeros }));
@@ -154,9 +153,9 @@ describe('a block', () => {
   });
 
   test('gives the same bits again, and a smaller last batch its own', async () => {
-    const model = await openModel(optFolder('post-norm'));
+    const model = await openModel(fixtureFolder('opt-post-norm'));
     const block = await openBlock(model, 0, { ...options, taps: false, output: true });
-    const x = await embed(model, Int32Array.from(optExpected('post-norm').readI64('tokens')));
+    const x = await embed(model, Int32Array.from(fixtureExpected('opt-post-norm').readI64('tokens')));
     const first = (await block.run(x)).output?.slice();
     const part = (await block.run(x.subarray(0, x.length / 2))).output?.slice();
     expect((await block.run(x)).output).toEqual(first);
@@ -167,13 +166,13 @@ describe('a block', () => {
 });
 
 describe('perplexities', () => {
-  const ids = Int32Array.from(optExpected('pre-norm').readI64('tokens'));
+  const ids = Int32Array.from(fixtureExpected('opt-pre-norm').readI64('tokens'));
   const run = async (
     more: Partial<Parameters<typeof perplexities>[2]>,
     tokens = ids,
   ): ReturnType<typeof perplexities> =>
     perplexities(
-      await openModel(optFolder('pre-norm')),
+      await openModel(fixtureFolder('opt-pre-norm')),
       [
         { name: 'one', tokens },
         { name: 'two', tokens: tokens.subarray(10) },
@@ -190,7 +189,7 @@ describe('perplexities', () => {
     const [one, two] = await run({}, Int32Array.from([...ids, 1, 2, 3]));
     expect(one?.windows).toBe(2);
     expect(two?.windows).toBe(1);
-    const logits = optExpected('pre-norm').readF32('logits');
+    const logits = fixtureExpected('opt-pre-norm').readF32('logits');
     expect(two?.perplexity).toBeCloseTo(naivePerplexity(logits.slice(10 * 90), ids.slice(10), 90), 3);
     expect(one?.perplexity).toBeCloseTo(naivePerplexity(logits, ids, 90), 3);
   });

@@ -10,7 +10,7 @@ import { openOnnxModel } from '../../src/worker/runtime/onnx-model.ts';
 import { Session } from '../../src/worker/runtime/session.ts';
 import { wholeGraph } from '../../src/worker/runtime/whole.ts';
 import { BatchGeneration } from '../fixtures/generate.ts';
-import { relativeDifference } from '../fixtures/opt.ts';
+import { relativeDifference } from '../fixtures/models.ts';
 import { numbersOf, readTensors } from '../fixtures/read-safetensors.ts';
 import { writeTinyLlama } from '../fixtures/tiny-llama.ts';
 import { writeTinyOpt } from '../fixtures/tiny-opt.ts';

@@ -8,13 +8,17 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { GraphBuilder, type Value } from '../../src/worker/graph/builder.ts';
 import { commonFolder } from '../../src/worker/graph/folder.ts';
 import {
+  activate,
   causalAttention,
   embedding,
+  frequencies,
   layerNorm,
   linear,
   logSumExp,
   pick,
   rmsNorm,
+  type Activation,
+  type Attention,
 } from '../../src/worker/graph/operations.ts';
 import { windows } from '../../src/worker/graph/tokens.ts';
 import { native, type TensorInfo } from '../../src/worker/native.ts';
@@ -162,16 +166,23 @@ test('a weight outside the folder is refused, not read', async () => {
   rmSync(`${folder.path}/elsewhere`, { recursive: true });
 });
 
+const slopes = new Float32Array([0.25, 0.0625, 0.5]);
 // 300 tokens: two tiles of queries and a part of a third.
-test.each([
-  [1, 3],
-  [7, 3],
-  [128, 3],
-  [129, 3],
-  [300, 3],
-  [7, 1],
-  [300, 1],
-])('causal attention over %i tokens with %i heads of keys is softmax(q kᵀ / √d) v', async (seqlen, kvHeads) => {
+test.each<[number, number, Pick<Attention, 'scale' | 'softcap' | 'window' | 'slopes'>]>([
+  [1, 3, {}],
+  [7, 3, {}],
+  [128, 3, {}],
+  [129, 3, {}],
+  [300, 3, {}],
+  [7, 1, {}],
+  [300, 1, {}],
+  [300, 3, { scale: 0.3 }],
+  [300, 3, { softcap: 1.5 }],
+  [300, 1, { window: 5 }],
+  [300, 3, { window: 200 }],
+  [300, 3, { slopes }],
+  [300, 3, { scale: 0.7, softcap: 2, window: 140, slopes }],
+])('causal attention over %i tokens with %i heads of keys and %o', async (seqlen, kvHeads, extras) => {
   const [sequences, heads, size] = [2, 3, 4];
   const tokens = sequences * seqlen;
   const [width, kvWidth] = [heads * size, kvHeads * size];
@@ -186,12 +197,12 @@ test.each([
     (g) => {
       const input = (name: string, size: number): Value => g.input(name, 'float32', ['tokens', size]);
       const qkv = [input('q', width), input('k', kvWidth), input('v', kvWidth)] as const;
-      return causalAttention(g, qkv, { heads, kvHeads, size }, seqlen);
+      return causalAttention(g, qkv, { heads, kvHeads, size, ...extras }, seqlen);
     },
     { q: tensor(q), k: tensor(k), v: tensor(v) },
     [tokens, width],
   );
-  const expected = naiveAttention(q, k, v, { sequences, seqlen, heads, kvHeads, size });
+  const expected = naiveAttention(q, k, v, { sequences, seqlen, heads, kvHeads, size, ...extras });
   expect(largestDifference(y, expected)).toBeLessThan(2e-6);
 });
 
@@ -200,9 +211,19 @@ function naiveAttention(
   q: Float32Array,
   k: Float32Array,
   v: Float32Array,
-  shape: { sequences: number; seqlen: number; heads: number; kvHeads: number; size: number },
+  shape: Attention & { sequences: number; seqlen: number },
 ): Float64Array {
-  const { sequences, seqlen, heads, kvHeads, size } = shape;
+  const {
+    sequences,
+    seqlen,
+    heads,
+    kvHeads,
+    size,
+    scale = 1 / Math.sqrt(size),
+    softcap,
+    window = Infinity,
+    slopes,
+  } = shape;
   const at = (token: number, head: number, of: number, i: number): number => (token * of + head) * size + i;
   const result = new Float64Array(q.length);
   for (let s = 0; s < sequences; s++) {
@@ -213,7 +234,8 @@ function naiveAttention(
           let dot = 0;
           for (let i = 0; i < size; i++)
             dot += (q[at(query, h, heads, i)] ?? NaN) * (k[at(s * seqlen + key, kv, kvHeads, i)] ?? NaN);
-          return Math.exp(dot / Math.sqrt(size));
+          const score = softcap === undefined ? dot * scale : softcap * Math.tanh((dot * scale) / softcap);
+          return query - s * seqlen - key < window ? Math.exp(score + (slopes?.[h] ?? 0) * key) : 0;
         });
         const total = weights.reduce((a, b) => a + b, 0);
         for (let i = 0; i < size; i++) {
@@ -228,40 +250,84 @@ function naiveAttention(
   return result;
 }
 
-test('rotary positions turn entries i and i + d/2 of each head by position / theta^(2i/d)', async () => {
-  const [sequences, seqlen, heads, size, theta] = [2, 3000, 2, 6, 10000];
-  const x = values(sequences * seqlen * heads * size, 8);
-  const y = await evaluate(
-    new Map(),
-    (g) => windows(g, seqlen).rotate(g.input('x', 'float32', ['tokens', heads * size]), { heads, size, theta }),
-    { x: new Tensor('float32', x, [sequences * seqlen, heads * size]) },
-    [sequences * seqlen, heads * size],
-  );
-  const expected = Array.from(x, (value, at) => {
-    const [i, half] = [at % size, size / 2];
-    const angle = (Math.floor(at / (heads * size)) % seqlen) / theta ** ((2 * (i % half)) / size);
-    const other = x[i < half ? at + half : at - half] ?? NaN;
-    return value * Math.cos(angle) + (i < half ? -other : other) * Math.sin(angle);
-  });
-  // Angles are float32, as in transformers: 3000 positions on they are off by up to 3000 * 2^-24.
-  expect(largestDifference(y.slice(0, 100), expected.slice(0, 100))).toBeLessThan(1e-6);
-  expect(largestDifference(y, expected)).toBeLessThan(5e-4);
-});
+/** erf by its series, in float64. */
+function erf(x: number): number {
+  let [term, sum] = [x, x];
+  for (let n = 1; n < 200; n++) {
+    term *= (-x * x) / n;
+    sum += term / (2 * n + 1);
+  }
+  return (2 / Math.sqrt(Math.PI)) * sum;
+}
 
-test('RMS normalization', async () => {
+const activations: Record<Activation, (x: number) => number> = {
+  relu: (x) => Math.max(0, x),
+  silu: (x) => x / (1 + Math.exp(-x)),
+  gelu: (x) => (x / 2) * (1 + erf(x / Math.SQRT2)),
+  'gelu-tanh': (x) => (x / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
+};
+
+test.each(Object.entries(activations) as [Activation, (x: number) => number][])(
+  'activation function %s',
+  async (kind, of) => {
+    const x = Float32Array.from({ length: 1000 }, (_, i) => (i - 500) / 125);
+    const inputs = { x: new Tensor('float32', x, [1, 1000]) };
+    const y = await evaluate(
+      new Map(),
+      (g) => activate(g, kind, g.input('x', 'float32', [1, 1000])),
+      inputs,
+      [1, 1000],
+    );
+    expect(largestDifference(y, Array.from(x, of))).toBeLessThan(2e-6);
+  },
+);
+
+test.each([6, 4])(
+  'rotary positions turn entries i and i + d/2 of the first d = %i of a head by position / theta^(2i/d)',
+  async (turned) => {
+    const [sequences, seqlen, heads, size, theta] = [2, 3000, 2, 6, 10000];
+    const x = values(sequences * seqlen * heads * size, 8);
+    const y = await evaluate(
+      new Map(),
+      (g) =>
+        windows(g, seqlen).rotate(g.input('x', 'float32', ['tokens', heads * size]), {
+          heads,
+          size,
+          turned,
+          frequencies: frequencies(turned, theta),
+        }),
+      { x: new Tensor('float32', x, [sequences * seqlen, heads * size]) },
+      [sequences * seqlen, heads * size],
+    );
+    const expected = Array.from(x, (value, at) => {
+      const [i, half] = [at % size, turned / 2];
+      if (i >= turned) return value;
+      const angle = (Math.floor(at / (heads * size)) % seqlen) / theta ** ((2 * (i % half)) / turned);
+      const other = x[i < half ? at + half : at - half] ?? NaN;
+      return value * Math.cos(angle) + (i < half ? -other : other) * Math.sin(angle);
+    });
+    // Angles are float32, as in transformers: 3000 positions on they are off by up to 3000 * 2^-24.
+    expect(largestDifference(y.slice(0, 100), expected.slice(0, 100))).toBeLessThan(1e-6);
+    expect(largestDifference(y, expected)).toBeLessThan(5e-4);
+  },
+);
+
+test.each([0, 1] as const)('RMS normalization, its weight stored less %i', async (offset) => {
   const [rows, size] = [3, 5];
   const x = values(rows * size, 4, 10);
   const scale = values(size, 5);
   const weights = weightsIn('rms.safetensors', { scale: { dtype: 'F32', shape: [size], data: [...scale] } });
   const y = await evaluate(
     weights,
-    (g) => rmsNorm(g, g.input('x', 'float32', ['tokens', size]), 'scale', 0.01),
+    (g) => rmsNorm(g, g.input('x', 'float32', ['tokens', size]), { scale: 'scale', epsilon: 0.01, offset }),
     { x: new Tensor('float32', x, [rows, size]) },
     [rows, size],
   );
   const expected = Array.from(x, (value, i) => {
     const row = [...x.subarray(i - (i % size), i - (i % size) + size)];
-    return (value / Math.sqrt(row.reduce((sum, v) => sum + v * v, 0) / size + 0.01)) * (scale[i % size] ?? NaN);
+    return (
+      (value / Math.sqrt(row.reduce((sum, v) => sum + v * v, 0) / size + 0.01)) * (offset + (scale[i % size] ?? NaN))
+    );
   });
   expect(largestDifference(y, expected)).toBeLessThan(1e-6);
 });
@@ -284,12 +350,18 @@ test('layer normalization, with and without scale and bias', async () => {
   const affine = plain.map((value, i) => value * (scale[i % size] ?? NaN) + (bias[i % size] ?? NaN));
   const input = (g: GraphBuilder): Value => g.input('x', 'float32', ['tokens', size]);
   expect(
-    largestDifference(await evaluate(weights, (g) => layerNorm(g, input(g), size), inputs, [rows, size]), plain),
+    largestDifference(
+      await evaluate(weights, (g) => layerNorm(g, input(g), { size, epsilon: 1e-5 }), inputs, [rows, size]),
+      plain,
+    ),
   ).toBeLessThan(1e-6);
   const names = { scale: 'scale', bias: 'bias' };
   expect(
     largestDifference(
-      await evaluate(weights, (g) => layerNorm(g, input(g), size, names), inputs, [rows, size]),
+      await evaluate(weights, (g) => layerNorm(g, input(g), { size, epsilon: 1e-5, affine: names }), inputs, [
+        rows,
+        size,
+      ]),
       affine,
     ),
   ).toBeLessThan(1e-6);

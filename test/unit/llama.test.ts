@@ -3,11 +3,11 @@ import { expect, test } from 'vitest';
 import { openFamily } from '../../src/worker/families/index.ts';
 import { openModel } from '../../src/worker/model/open.ts';
 import { native, type TensorInfo } from '../../src/worker/native.ts';
-import { llamaConfig, llamaFolder, type LlamaVariant } from '../fixtures/llama.ts';
+import { fixtureConfig, fixtureFolder } from '../fixtures/models.ts';
 
-function tensorsOf(variant: LlamaVariant): Map<string, TensorInfo> {
+function tensorsOf(variant: string): Map<string, TensorInfo> {
   return new Map(
-    native.Checkpoint.open(llamaFolder(variant))
+    native.Checkpoint.open(fixtureFolder(`llama-${variant}`))
       .tensors()
       .map((info) => [info.name, info]),
   );
@@ -16,10 +16,10 @@ function tensorsOf(variant: LlamaVariant): Map<string, TensorInfo> {
 /** Opens a fixture with fields of its config changed; undefined takes one out. */
 function openWith(
   change: Record<string, unknown>,
-  variant: LlamaVariant = 'grouped',
+  variant = 'grouped',
   tensors = tensorsOf(variant),
 ): ReturnType<typeof openFamily> {
-  return openFamily({ folder: 'model', config: { ...llamaConfig(variant), ...change }, tensors });
+  return openFamily({ folder: 'model', config: { ...fixtureConfig(`llama-${variant}`), ...change }, tensors });
 }
 
 test('names layers, taps and tensors as the checkpoint does', () => {
@@ -87,7 +87,7 @@ test.each([
 });
 
 test('opens a model with its dtype', async () => {
-  expect((await openModel(llamaFolder('grouped'))).dtype).toBe('F32');
-  expect((await openModel(llamaFolder('biases'))).dtype).toBe('F16');
-  expect((await openModel(llamaFolder('wide-heads'))).dtype).toBe('BF16');
+  expect((await openModel(fixtureFolder('llama-grouped'))).dtype).toBe('F32');
+  expect((await openModel(fixtureFolder('llama-biases'))).dtype).toBe('F16');
+  expect((await openModel(fixtureFolder('llama-wide-heads'))).dtype).toBe('BF16');
 });

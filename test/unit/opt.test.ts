@@ -3,12 +3,12 @@ import { expect, test } from 'vitest';
 import { openFamily } from '../../src/worker/families/index.ts';
 import { openModel } from '../../src/worker/model/open.ts';
 import { native, type TensorInfo } from '../../src/worker/native.ts';
-import { optConfig, optFolder, type OptVariant } from '../fixtures/opt.ts';
+import { fixtureConfig, fixtureFolder } from '../fixtures/models.ts';
 import { testFolder } from '../fixtures/safetensors.ts';
 
-function tensorsOf(variant: OptVariant): Map<string, TensorInfo> {
+function tensorsOf(variant: string): Map<string, TensorInfo> {
   return new Map(
-    native.Checkpoint.open(optFolder(variant))
+    native.Checkpoint.open(fixtureFolder(`opt-${variant}`))
       .tensors()
       .map((info) => [info.name, info]),
   );
@@ -18,9 +18,9 @@ function tensorsOf(variant: OptVariant): Map<string, TensorInfo> {
 function openWith(
   change: Record<string, unknown>,
   tensors = tensorsOf('pre-norm'),
-  variant: OptVariant = 'pre-norm',
+  variant = 'pre-norm',
 ): ReturnType<typeof openFamily> {
-  return openFamily({ folder: 'model', config: { ...optConfig(variant), ...change }, tensors });
+  return openFamily({ folder: 'model', config: { ...fixtureConfig(`opt-${variant}`), ...change }, tensors });
 }
 
 test('names layers, taps and tensors as the checkpoint does', () => {
@@ -112,9 +112,9 @@ test('refuses a missing tensor and a missing bias by name', () => {
 });
 
 test('opens a model with its dtype, and refuses what is no model', async () => {
-  expect((await openModel(optFolder('pre-norm'))).dtype).toBe('F32');
-  expect((await openModel(optFolder('post-norm'))).dtype).toBe('F16');
-  expect((await openModel(optFolder('untied'))).dtype).toBe('BF16');
+  expect((await openModel(fixtureFolder('opt-pre-norm'))).dtype).toBe('F32');
+  expect((await openModel(fixtureFolder('opt-post-norm'))).dtype).toBe('F16');
+  expect((await openModel(fixtureFolder('opt-untied'))).dtype).toBe('BF16');
   const folder = testFolder('open');
   await expect(openModel(`${folder.path}/none`)).rejects.toMatchObject({ code: 'checkpoint.not-a-folder' });
   await expect(openModel(folder.path)).rejects.toMatchObject({ code: 'checkpoint.no-config' });

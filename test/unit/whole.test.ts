@@ -11,25 +11,24 @@ import { onnxModel } from '../../src/worker/runtime/onnx-model.ts';
 import { Session } from '../../src/worker/runtime/session.ts';
 import { wholeGraph } from '../../src/worker/runtime/whole.ts';
 import { BatchGeneration } from '../fixtures/generate.ts';
-import { llamaExpected, llamaFolder, llamaVariants } from '../fixtures/llama.ts';
-import { OPT_SEQLEN, OPT_SEQUENCES, optExpected, optFolder, optVariants, relativeDifference } from '../fixtures/opt.ts';
+import {
+  FIXTURE_SEQLEN,
+  FIXTURE_SEQUENCES,
+  fixtureExpected,
+  fixtureFolder,
+  modelFixtures,
+  relativeDifference,
+} from '../fixtures/models.ts';
 
 const options = { device: 'cpu', threads: 1 } as const;
 const scratch = mkdtempSync(join(tmpdir(), 'tamis-whole-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
-const checkpoints = [
-  ...optVariants.map((variant) => ({
-    name: `OPT ${variant}`,
-    folder: optFolder(variant),
-    expected: optExpected(variant),
-  })),
-  ...llamaVariants.map((variant) => ({
-    name: `LLaMA ${variant}`,
-    folder: llamaFolder(variant),
-    expected: llamaExpected(variant),
-  })),
-];
+const checkpoints = modelFixtures.map((name) => ({
+  name,
+  folder: fixtureFolder(name),
+  expected: fixtureExpected(name),
+}));
 
 const ones = (count: number): number[] => new Array<number>(count).fill(1);
 const upTo = (count: number): number[] => [...Array(count).keys()];
@@ -40,12 +39,12 @@ describe.each(checkpoints)('the whole graph of $name', async ({ folder, expected
   const session = await Session.open(wholeGraph(model).build(), options);
   afterAll(() => session.close());
   const tokens = expected.readI64('tokens');
-  const sequences = Array.from({ length: OPT_SEQUENCES }, (_, i) => [
-    ...tokens.subarray(i * OPT_SEQLEN, (i + 1) * OPT_SEQLEN),
+  const sequences = Array.from({ length: FIXTURE_SEQUENCES }, (_, i) => [
+    ...tokens.subarray(i * FIXTURE_SEQLEN, (i + 1) * FIXTURE_SEQLEN),
   ]);
   /** transformers' logits [sequence][tokens, vocab]. */
   const wanted = sequences.map((_, i) =>
-    expected.readF32('logits').subarray(i * OPT_SEQLEN * family.vocab, (i + 1) * OPT_SEQLEN * family.vocab),
+    expected.readF32('logits').subarray(i * FIXTURE_SEQLEN * family.vocab, (i + 1) * FIXTURE_SEQLEN * family.vocab),
   );
   const rows = (logits: Float32Array, start: number, end: number): Float32Array =>
     logits.subarray(start * family.vocab, end * family.vocab);
@@ -53,16 +52,16 @@ describe.each(checkpoints)('the whole graph of $name', async ({ folder, expected
   test('computes what transformers computes, two sequences at once', async () => {
     const logits = await new BatchGeneration(session, family).run({
       ids: sequences,
-      mask: sequences.map(() => ones(OPT_SEQLEN)),
-      positions: sequences.map(() => upTo(OPT_SEQLEN)),
+      mask: sequences.map(() => ones(FIXTURE_SEQLEN)),
+      positions: sequences.map(() => upTo(FIXTURE_SEQLEN)),
     });
     expect(relativeDifference(logits, expected.readF32('logits'))).toBeLessThan(1e-6);
   });
 
   test.each([[[1]], [[4, 1, 5]]])('in pieces of %j tokens with its cache', async (pieces) => {
     const generation = new BatchGeneration(session, family);
-    const logits = new Float32Array(OPT_SEQLEN * family.vocab);
-    for (let start = 0, i = 0; start < OPT_SEQLEN; i++) {
+    const logits = new Float32Array(FIXTURE_SEQLEN * family.vocab);
+    for (let start = 0, i = 0; start < FIXTURE_SEQLEN; i++) {
       const end = start + (pieces[i % pieces.length] ?? 1);
       const part = await generation.run({
         ids: [sequences[1]?.slice(start, end) ?? []],
@@ -99,10 +98,15 @@ describe.each(checkpoints)('the whole graph of $name', async ({ folder, expected
 
   test('has the perplexity of the streamed evaluation', async () => {
     const sets = [{ name: 'fixture', tokens: Int32Array.from(tokens) }];
-    const evaluation = { ...options, seqlen: OPT_SEQLEN, signal: new AbortController().signal };
+    const evaluation = { ...options, seqlen: FIXTURE_SEQLEN, signal: new AbortController().signal };
     const [streamed] = await perplexities(model, sets, { ...evaluation, scratch });
     const [whole] = await onnxPerplexities(onnxModel(session, family, family.maxSeqlen), sets, evaluation);
-    expect(whole).toMatchObject({ name: 'fixture', windows: OPT_SEQUENCES, tokens: tokens.length, seqlen: OPT_SEQLEN });
+    expect(whole).toMatchObject({
+      name: 'fixture',
+      windows: FIXTURE_SEQUENCES,
+      tokens: tokens.length,
+      seqlen: FIXTURE_SEQLEN,
+    });
     expect((whole?.perplexity ?? NaN) / (streamed?.perplexity ?? NaN)).toBeCloseTo(1, 5);
   });
 });

@@ -2,7 +2,17 @@ import { z } from 'zod';
 
 import { TamisError } from '../../contract/errors.ts';
 import type { GraphBuilder, Rows, Value } from '../graph/builder.ts';
-import { add, embedding, linear, multiply, rmsNorm, silu, type AttentionShape } from '../graph/operations.ts';
+import {
+  activate,
+  add,
+  embedding,
+  frequencies,
+  linear,
+  multiply,
+  rmsNorm,
+  type AttentionShape,
+  type Frequencies,
+} from '../graph/operations.ts';
 import type { Tokens } from '../graph/tokens.ts';
 import { readConfig } from './config.ts';
 import { layersAt, requireTensor, tensorsAt, type FamilyModel, type Layer, type Source } from './family.ts';
@@ -82,6 +92,7 @@ class Llama implements FamilyModel {
   readonly #config: Config;
   readonly #prefix: string;
   readonly #headWeight: string;
+  readonly #frequencies: Frequencies;
 
   constructor(source: Source, config: Config, { attention, prefix, headWeight }: Derived) {
     this.blocks = config.num_hidden_layers;
@@ -93,6 +104,7 @@ class Llama implements FamilyModel {
     this.#config = config;
     this.#prefix = prefix;
     this.#headWeight = headWeight;
+    this.#frequencies = frequencies(attention.size, ropeOf(config).theta);
   }
 
   layers(block: number): readonly Layer[] {
@@ -179,10 +191,10 @@ class Llama implements FamilyModel {
     const k = this.#linear(g, x, at, 'self_attn.k_proj');
     const v = this.#linear(g, x, at, 'self_attn.v_proj');
     const { heads, kvHeads, size } = this.attention;
-    const theta = ropeOf(this.#config).theta;
+    const rotary = { size, turned: size, frequencies: this.#frequencies };
     const turned = [
-      tokens.rotate(q, { heads, size, theta }),
-      tokens.rotate(k, { heads: kvHeads, size, theta }),
+      tokens.rotate(q, { heads, ...rotary }),
+      tokens.rotate(k, { heads: kvHeads, ...rotary }),
       v,
     ] as const;
     const a = tokens.attention(index, turned, this.attention);
@@ -192,7 +204,7 @@ class Llama implements FamilyModel {
 
   #mlp(g: GraphBuilder, at: string, x: Value, tap: (name: string, value: Value) => void): Value {
     tap('mlp_in', x);
-    const gate = silu(g, this.#linear(g, x, at, 'mlp.gate_proj'));
+    const gate = activate(g, 'silu', this.#linear(g, x, at, 'mlp.gate_proj'));
     const mid = multiply(g, gate, this.#linear(g, x, at, 'mlp.up_proj'));
     tap('mlp_mid', mid);
     return this.#linear(g, mid, at, 'mlp.down_proj');
@@ -207,7 +219,7 @@ class Llama implements FamilyModel {
   }
 
   #norm(g: GraphBuilder, x: Value, name: string): Value {
-    return rmsNorm(g, x, `${name}.weight`, this.#config.rms_norm_eps);
+    return rmsNorm(g, x, { scale: `${name}.weight`, epsilon: this.#config.rms_norm_eps });
   }
 
   #block(index: number): string {

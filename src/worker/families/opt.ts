@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import { TamisError } from '../../contract/errors.ts';
 import type { GraphBuilder, Rows, Value } from '../graph/builder.ts';
-import { add, embedding, layerNorm, linear, relu, type AttentionShape } from '../graph/operations.ts';
+import { activate, add, embedding, layerNorm, linear, type AttentionShape } from '../graph/operations.ts';
 import type { Tokens } from '../graph/tokens.ts';
 import { readConfig } from './config.ts';
 import { layersAt, requireTensor, tensorsAt, type FamilyModel, type Layer, type Source } from './family.ts';
@@ -145,7 +145,7 @@ class Opt implements FamilyModel {
 
   #mlp(g: GraphBuilder, at: string, x: Value, tap: (name: string, value: Value) => void): Value {
     tap('mlp_in', x);
-    const mid = relu(g, this.#linear(g, x, `${at}fc1`));
+    const mid = activate(g, 'relu', this.#linear(g, x, `${at}fc1`));
     tap('mlp_mid', mid);
     return this.#linear(g, mid, `${at}fc2`);
   }
@@ -156,7 +156,11 @@ class Opt implements FamilyModel {
 
   #layerNorm(g: GraphBuilder, x: Value, name: string): Value {
     const affine = { scale: `${name}.weight`, bias: `${name}.bias` };
-    return layerNorm(g, x, this.hidden, this.#config.layer_norm_elementwise_affine ? affine : undefined);
+    return layerNorm(g, x, {
+      size: this.hidden,
+      epsilon: 1e-5,
+      affine: this.#config.layer_norm_elementwise_affine ? affine : undefined,
+    });
   }
 
   #block(index: number): string {

@@ -5,7 +5,7 @@ import { listSupportedBackends, Tensor } from 'onnxruntime-node';
 import { TamisError } from '../../contract/errors.ts';
 import type { Device } from '../../contract/recipe.ts';
 import { GraphBuilder, type GraphFile } from '../graph/builder.ts';
-import { relu } from '../graph/operations.ts';
+import { activate } from '../graph/operations.ts';
 import { Session, type RunDevice, type SessionOptions } from './session.ts';
 
 export interface DeviceReport {
@@ -95,8 +95,9 @@ async function timeMlp(width: number, options: SessionOptions): Promise<number> 
 function mlp(width: number): GraphFile {
   const g = new GraphBuilder(new Map());
   const weight = new Float32Array(4 * width * width).fill(1 / width);
-  const mid = relu(
+  const mid = activate(
     g,
+    'relu',
     g.node('MatMul', [g.input('x', 'float32', [TOKENS, width]), g.floats(weight, [width, 4 * width])]),
   );
   g.output('y', g.node('MatMul', [mid, g.floats(weight, [4 * width, width])]));

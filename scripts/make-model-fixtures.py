@@ -1,0 +1,101 @@
+"""Makes test/fixtures/models/*: tiny random checkpoints, and what transformers computes with them in float32.
+
+    python scripts/make-model-fixtures.py [NAME ...]     (needs torch, transformers, safetensors; run by hand, its output is committed)
+
+Each folder holds config.json, model.safetensors, and expected.safetensors with the token ids [sequences, seqlen], the logits, each
+block's output and the inputs of each block's linear layers, one row a token.
+"""
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from transformers import AutoModelForCausalLM, LlamaConfig, OPTConfig
+
+FIXTURES = Path(__file__).parent.parent / "test" / "fixtures" / "models"
+SEQUENCES, SEQLEN = 2, 10
+
+OPT = dict(vocab_size=90, hidden_size=8, ffn_dim=24, num_hidden_layers=2, num_attention_heads=2, max_position_embeddings=16,
+           word_embed_proj_dim=8, pad_token_id=1, bos_token_id=2, eos_token_id=2)
+LLAMA = dict(vocab_size=150, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=4,
+             max_position_embeddings=16, pad_token_id=0, bos_token_id=1, eos_token_id=2,
+             rope_parameters={"rope_type": "default", "rope_theta": 10000.0})
+
+# Options of `make` beside those of the config: dtype, prefix (what tensors' names begin with), older (config.json as transformers
+# wrote it before its version 5, which most checkpoints are of).
+VARIANTS = {
+    "opt-pre-norm": (OPTConfig, OPT, dict(dtype=torch.float32)),
+    "opt-post-norm": (OPTConfig, OPT, dict(dtype=torch.float16, do_layer_norm_before=False, word_embed_proj_dim=6)),
+    "opt-untied": (OPTConfig, OPT, dict(dtype=torch.bfloat16, tie_word_embeddings=False, enable_bias=False)),
+    "opt-bare": (OPTConfig, OPT, dict(dtype=torch.float32, layer_norm_elementwise_affine=False, _remove_final_layer_norm=True,
+                                      prefix="")),
+    "llama-grouped": (LlamaConfig, LLAMA, dict(dtype=torch.float32, num_key_value_heads=2, tie_word_embeddings=True)),
+    "llama-biases": (LlamaConfig, LLAMA, dict(dtype=torch.float16, attention_bias=True, mlp_bias=True, rms_norm_eps=1e-5, older=True,
+                                              rope_parameters={"rope_type": "default", "rope_theta": 500000.0})),
+    "llama-wide-heads": (LlamaConfig, LLAMA, dict(dtype=torch.bfloat16, num_key_value_heads=1, head_dim=6)),
+}
+
+# Where a family keeps its blocks, and the first layer that reads each tap.
+LLAMA_TAPS = {"self_attn.q_proj": "attn_in", "self_attn.o_proj": "attn_out", "mlp.gate_proj": "mlp_in", "mlp.down_proj": "mlp_mid"}
+BLOCKS = {
+    "opt": ("model.decoder.layers",
+            {"self_attn.q_proj": "attn_in", "self_attn.out_proj": "attn_out", "fc1": "mlp_in", "fc2": "mlp_mid"}),
+    "llama": ("model.layers", LLAMA_TAPS),
+}
+
+
+def randomize(model, dtype):
+    """Values of a trained model's size, as the checkpoint will store them: a fresh model's layers hardly do anything."""
+    for name, p in model.named_parameters():
+        noise = torch.randn_like(p) * (0.1 if p.dim() == 1 else 0.4)
+        p.copy_((1 + noise if "norm.weight" in name else noise).to(dtype).float())
+
+
+def expected(model, ids):
+    out = {"tokens": ids}
+
+    def keep(name):
+        return lambda value: out.__setitem__(name, value.reshape(-1, value.shape[-1]).clone())
+
+    path, taps = BLOCKS[model.config.model_type]
+    for b, block in enumerate(model.get_submodule(path)):
+        for layer, tap in taps.items():
+            block.get_submodule(layer).register_forward_pre_hook(lambda _, args, put=keep(f"{b}.{tap}"): put(args[0]))
+        block.register_forward_hook(
+            lambda _, args, result, put=keep(f"{b}.output"): put(result[0] if isinstance(result, tuple) else result))
+    keep("logits")(model(ids).logits)
+    return out
+
+
+def older_rope(config):
+    parameters = dict(config.pop("rope_parameters"))
+    theta = parameters.pop("rope_theta")
+    return config | {"rope_theta": theta, "rope_scaling": None if parameters["rope_type"] == "default" else parameters}
+
+
+def make(name, config_class, sizes, dtype, prefix=None, older=False, **options):
+    torch.manual_seed(1)
+    config = config_class(**sizes | options)
+    model = AutoModelForCausalLM.from_config(config).eval().float()
+    randomize(model, dtype)
+    folder = FIXTURES / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    stored = {k: v.to(dtype).contiguous() for k, v in model.state_dict().items()}
+    if config.tie_word_embeddings:
+        del stored[next(k for k in stored if k.startswith(("lm_head", "embed_out")))]
+    if prefix is not None:
+        stored = {k.replace("model.", prefix, 1): v for k, v in stored.items()}
+    save_file(stored, folder / "model.safetensors")
+    save_file(expected(model, torch.randint(0, config.vocab_size, (SEQUENCES, SEQLEN))), folder / "expected.safetensors")
+    # What equals the class's default is left out of the diff, the sizes among it.
+    written = config.to_diff_dict() | {k: v for k, v in sizes.items() if k not in options} | {"model_type": config.model_type}
+    (folder / "config.json").write_text(json.dumps(older_rope(written) if older else written, indent=1, default=str) + "\n")
+
+
+torch.set_grad_enabled(False)
+for name in sys.argv[1:] or VARIANTS:
+    config_class, sizes, options = VARIANTS[name]
+    make(name, config_class, sizes, **options)
