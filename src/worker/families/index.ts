@@ -6,6 +6,8 @@ import { TamisError } from '../../contract/errors.ts';
 import { openBloom } from './bloom.ts';
 import { readConfig } from './config.ts';
 import type { FamilyModel, Source } from './family.ts';
+import { openGpt2 } from './gpt2.ts';
+import { openGptNeox } from './gpt-neox.ts';
 import { openLlama } from './llama.ts';
 import { openOpt } from './opt.ts';
 
@@ -14,6 +16,8 @@ const families: Readonly<Record<string, (source: Source) => FamilyModel>> = {
   opt: openOpt,
   llama: openLlama,
   bloom: openBloom,
+  gpt_neox: openGptNeox,
+  gpt2: openGpt2,
 };
 
 const expertFields = ['num_experts', 'num_local_experts', 'n_routed_experts', 'moe_num_experts'];
