@@ -61,7 +61,7 @@ test.each([
   [
     { model_type: 'bloom2' },
     'config.unknown-family',
-    { type: 'bloom2', known: 'opt, llama, mistral, qwen2, qwen3, gemma2, gemma3_text' },
+    { type: 'bloom2', known: expect.stringContaining('opt, llama') as unknown },
   ],
   [{ model_type: 'constructor' }, 'config.unknown-family', { type: 'constructor' }],
   [{ model_type: undefined }, 'config.field', { field: 'model_type' }],
