@@ -1,13 +1,15 @@
 """Makes test/fixtures/models/*: tiny random checkpoints, and what transformers computes with them in float32.
 
-    python scripts/make-model-fixtures.py [NAME ...]     (needs torch, transformers, safetensors; run by hand, its output is committed)
+    python scripts/make-model-fixtures.py [--out FOLDER] [NAME ...]     (needs torch, transformers, safetensors)
+
+Run by hand, its output is committed; `npm run test:clients` makes it again in another folder and compares.
 
 Each folder holds config.json, model.safetensors, and expected.safetensors with the token ids [sequences, seqlen], the logits, each
 block's output and the inputs of each block's linear layers, one row a token.
 """
+import argparse
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import torch
@@ -196,12 +198,11 @@ def old_buffers(config, stored):
     return {f"{module}.{name}": tensor.clone() for module in modules for name, tensor in tensors.items()}
 
 
-def make(name, config_class, sizes, dtype, prefix=None, older=False, buffers=False, model_type=None, spread=0.4, **options):
+def make(folder, config_class, sizes, dtype, prefix=None, older=False, buffers=False, model_type=None, spread=0.4, **options):
     torch.manual_seed(1)
     config = config_class(**sizes | options)
     model = AutoModelForCausalLM.from_config(config).eval().float()
     randomize(model, dtype, spread)
-    folder = FIXTURES / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     stored = {k: v.to(dtype).contiguous() for k, v in model.state_dict().items()}
@@ -221,6 +222,10 @@ def make(name, config_class, sizes, dtype, prefix=None, older=False, buffers=Fal
 
 
 torch.set_grad_enabled(False)
-for name in sys.argv[1:] or VARIANTS:
+parser = argparse.ArgumentParser()
+parser.add_argument("--out", type=Path, default=FIXTURES)
+parser.add_argument("names", nargs="*")
+arguments = parser.parse_args()
+for name in arguments.names or VARIANTS:
     config_class, sizes, options = VARIANTS[name]
-    make(name, config_class, sizes, **options)
+    make(arguments.out / name, config_class, sizes, **options)
