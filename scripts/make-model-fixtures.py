@@ -63,7 +63,7 @@ def rope(rope_type, theta=100.0, **parameters):
 VARIANTS = {
     "opt-pre-norm": (OPTConfig, OPT, dict(dtype=torch.float32)),
     "opt-post-norm": (OPTConfig, OPT, dict(dtype=torch.float16, do_layer_norm_before=False, word_embed_proj_dim=6)),
-    "opt-untied": (OPTConfig, OPT, dict(dtype=torch.bfloat16, tie_word_embeddings=False, enable_bias=False)),
+    "opt-untied": (OPTConfig, OPT, dict(dtype=torch.bfloat16, tie_word_embeddings=False, enable_bias=False, activation_function="gelu")),
     "opt-bare": (OPTConfig, OPT, dict(dtype=torch.float32, layer_norm_elementwise_affine=False, _remove_final_layer_norm=True,
                                       prefix="")),
     "llama-grouped": (LlamaConfig, LLAMA, dict(dtype=torch.float32, num_key_value_heads=2, tie_word_embeddings=True)),
