@@ -16,7 +16,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, CompressedTensorsConf
 
 from sample import read_sample
 
-BATCH = 8
+BATCH = 2
 LINEAR = ("q_proj", "k_proj", "v_proj", "out_proj", "o_proj", "fc1", "fc2", "gate_proj", "up_proj", "down_proj")
 
 
