@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM, LlamaConfig, OPTConfig
+from transformers import AutoModelForCausalLM, BloomConfig, LlamaConfig, OPTConfig
 
 FIXTURES = Path(__file__).parent.parent / "test" / "fixtures" / "models"
 SEQUENCES, SEQLEN = 2, 10
@@ -22,6 +22,7 @@ OPT = dict(vocab_size=90, hidden_size=8, ffn_dim=24, num_hidden_layers=2, num_at
 LLAMA = dict(vocab_size=150, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=4,
              max_position_embeddings=16, pad_token_id=0, bos_token_id=1, eos_token_id=2,
              rope_parameters={"rope_type": "default", "rope_theta": 10000.0})
+BLOOM = dict(vocab_size=150, hidden_size=8, n_layer=2, n_head=4, bos_token_id=1, eos_token_id=2, pad_token_id=3)
 
 # Options of `make` beside those of the config: dtype, prefix (what tensors' names begin with), older (config.json as transformers
 # wrote it before its version 5, which most checkpoints are of).
@@ -35,6 +36,11 @@ VARIANTS = {
     "llama-biases": (LlamaConfig, LLAMA, dict(dtype=torch.float16, attention_bias=True, mlp_bias=True, rms_norm_eps=1e-5, older=True,
                                               rope_parameters={"rope_type": "default", "rope_theta": 500000.0})),
     "llama-wide-heads": (LlamaConfig, LLAMA, dict(dtype=torch.bfloat16, num_key_value_heads=1, head_dim=6)),
+    "bloom-plain": (BloomConfig, BLOOM, dict(dtype=torch.float32, seq_length=32)),
+    "bloom-three-heads": (BloomConfig, BLOOM, dict(dtype=torch.float16, n_head=3, hidden_size=12, layer_norm_epsilon=1e-4,
+                                                   prefix="")),
+    "bloom-post-norm": (BloomConfig, BLOOM, dict(dtype=torch.bfloat16, n_head=2, apply_residual_connection_post_layernorm=True,
+                                                 tie_word_embeddings=False)),
 }
 
 # Where a family keeps its blocks, and the first layer that reads each tap.
@@ -43,6 +49,8 @@ BLOCKS = {
     "opt": ("model.decoder.layers",
             {"self_attn.q_proj": "attn_in", "self_attn.out_proj": "attn_out", "fc1": "mlp_in", "fc2": "mlp_mid"}),
     "llama": ("model.layers", LLAMA_TAPS),
+    "bloom": ("transformer.h", {"self_attention.query_key_value": "attn_in", "self_attention.dense": "attn_out",
+                                "mlp.dense_h_to_4h": "mlp_in", "mlp.dense_4h_to_h": "mlp_mid"}),
 }
 
 
@@ -50,7 +58,8 @@ def randomize(model, dtype):
     """Values of a trained model's size, as the checkpoint will store them: a fresh model's layers hardly do anything."""
     for name, p in model.named_parameters():
         noise = torch.randn_like(p) * (0.1 if p.dim() == 1 else 0.4)
-        p.copy_((1 + noise if "norm.weight" in name else noise).to(dtype).float())
+        is_norm = name.endswith(("norm.weight", "ln_1.weight", "ln_2.weight", "ln_f.weight"))
+        p.copy_((1 + noise if is_norm else noise).to(dtype).float())
 
 
 def expected(model, ids):
@@ -87,7 +96,7 @@ def make(name, config_class, sizes, dtype, prefix=None, older=False, **options):
     if config.tie_word_embeddings:
         del stored[next(k for k in stored if k.startswith(("lm_head", "embed_out")))]
     if prefix is not None:
-        stored = {k.replace("model.", prefix, 1): v for k, v in stored.items()}
+        stored = {k.replace(f"{model.base_model_prefix}.", prefix, 1): v for k, v in stored.items()}
     save_file(stored, folder / "model.safetensors")
     save_file(expected(model, torch.randint(0, config.vocab_size, (SEQUENCES, SEQLEN))), folder / "expected.safetensors")
     # What equals the class's default is left out of the diff, the sizes among it.

@@ -65,6 +65,13 @@ export function layersAt(at: string, types: readonly LayerType[]): Layer[] {
   return types.map(({ path, tap }) => ({ name: `${at}${path}`, tap, type: path.split('.').at(-1) ?? path }));
 }
 
+/** The layers of the first so many blocks, in the order in which they are computed. */
+export function allLayers(family: FamilyModel, blocks = family.blocks): (Layer & { readonly block: number })[] {
+  return Array.from({ length: blocks }, (_, block) =>
+    family.layers(block).map((layer) => ({ ...layer, block })),
+  ).flat();
+}
+
 /** The names of the tensors that begin with `at`. */
 export function tensorsAt(at: string, tensors: Source['tensors']): string[] {
   return [...tensors.keys()].filter((name) => name.startsWith(at));

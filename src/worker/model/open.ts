@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import { TamisError } from '../../contract/errors.ts';
 import { readError } from '../../contract/file-errors.ts';
-import type { FamilyModel } from '../families/family.ts';
+import { allLayers, type FamilyModel } from '../families/family.ts';
 import { openFamily } from '../families/index.ts';
 import { native, translated, type Checkpoint, type TensorInfo } from '../native.ts';
 
@@ -53,11 +53,9 @@ function readText(file: string): string {
 
 function layerDtype(family: FamilyModel, tensors: ReadonlyMap<string, TensorInfo>): Model['dtype'] {
   const dtypes = new Map<string, string>();
-  for (let block = 0; block < family.blocks; block++) {
-    for (const layer of family.layers(block)) {
-      const name = `${layer.name}.weight`;
-      dtypes.set(tensors.get(name)?.dtype ?? '', name);
-    }
+  for (const layer of allLayers(family)) {
+    const name = `${layer.name}.weight`;
+    dtypes.set(tensors.get(name)?.dtype ?? '', name);
   }
   for (const [dtype, name] of dtypes) if (!isReadable(dtype)) throw new TamisError('checkpoint.dtype', { name, dtype });
   const [[expected] = [''], other] = [...dtypes];
