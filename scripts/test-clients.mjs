@@ -9,12 +9,12 @@ import { bootstrap, dependenciesAreInstalled, npmCi } from './bootstrap.mjs';
 import { exitWith, isMade, make, root } from './products.mjs';
 import { mustSucceed, python, pythonObstacle, pythonStep, requirements } from './python-clients.mjs';
 
-/** The clients that know no OPT get a model of our own. */
-const llama = {
-  sources: ['test/clients/python/train_llama.py', requirements],
-  outputs: ['build/clients/llama/model.safetensors'],
-  stamp: 'build/clients/llama/.made',
-};
+/** Models of our own: llama.cpp knows no OPT. */
+const trained = ['llama', 'bloom'].map((family) => {
+  const folder = `build/clients/${family}`;
+  const sources = ['test/clients/python/train_model.py', requirements];
+  return { family, folder, sources, outputs: [`${folder}/model.safetensors`], stamp: `${folder}/.made` };
+});
 
 const steps = [
   pythonStep,
@@ -23,16 +23,15 @@ const steps = [
     says: 'Installing the npm packages that load exports (about 560 MB) …',
     run: () => npmCi('test/clients/node'),
   },
-  {
-    isMissing: () => !isMade(llama),
-    says: 'Training a small LLaMA on the texts of the demo (about two minutes) …',
-    run: () => make(llama, trainLlama),
-  },
+  ...trained.map((model) => ({
+    isMissing: () => !isMade(model),
+    says: `Training a small ${model.family} on the texts of the demo (a minute or two) …`,
+    run: () => make(model, () => train(model)),
+  })),
 ];
 
-function trainLlama() {
-  const folders = ['dist/resources/demo-texts/calibration', 'resources/demo-model', 'build/clients/llama'];
-  mustSucceed(python, [llama.sources[0], ...folders]);
+function train({ family, folder, sources: [script] }) {
+  mustSucceed(python, [script, family, 'dist/resources/demo-texts/calibration', 'resources/demo-model', folder]);
 }
 
 /** Why the tests cannot run on this machine; null where they can. */
