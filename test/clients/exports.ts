@@ -10,6 +10,7 @@ const demo = at('resources/demo-model');
 /** What `train_model.py` made. */
 const llama = at('build/clients/llama');
 const bloom = at('build/clients/bloom');
+const gpt2 = at('build/clients/gpt2');
 
 interface Run {
   readonly model: string;
@@ -82,6 +83,11 @@ export const runs = {
     model: bloom,
     flags: ['--sparsity', '0.5', '--bits', '4', ...symmetric],
     formats: ['dense', 'gptq', 'compressed-tensors', 'onnx'],
+  },
+  'gpt2, 50 %, 4 bits': {
+    model: gpt2,
+    flags: ['--sparsity', '0.5', '--bits', '4', ...symmetric],
+    formats: ['dense', 'gptq', 'gptq_v2', 'onnx'],
   },
 } as const satisfies Record<string, Run>;
 export type RunName = keyof typeof runs;
