@@ -8,8 +8,10 @@ const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, impo
 export const cli = at('dist/cli/index.js');
 /** Its tokenizer is that of all the models here. */
 export const demo = at('resources/demo-model');
-/** What `train_llama.py` made. */
+/** What `train_model.py` made. */
 const llama = at('build/clients/llama');
+const bloom = at('build/clients/bloom');
+const gpt2 = at('build/clients/gpt2');
 
 /** Families of which `random_model.py` makes a model, anew each time. */
 export const randomFamilies = ['mistral', 'qwen3', 'gemma2', 'gemma3'] as const;
@@ -108,10 +110,20 @@ export const runs = {
     flags: ['--sparsity', '0.5', '--bits', '4', ...symmetric],
     formats: ['dense', 'gptq', 'compressed-tensors', 'onnx'],
   },
+  'bloom, 50 %, 4 bits': {
+    model: bloom,
+    flags: ['--sparsity', '0.5', '--bits', '4', ...symmetric],
+    formats: ['dense', 'gptq', 'compressed-tensors', 'onnx'],
+  },
+  'gpt2, 50 %, 4 bits': {
+    model: gpt2,
+    flags: ['--sparsity', '0.5', '--bits', '4', ...symmetric],
+    formats: ['dense', 'gptq', 'gptq_v2', 'onnx'],
+  },
 } as const satisfies Record<string, Run>;
 export type RunName = keyof typeof runs;
 
-/** Token ids of the demo's evaluation texts, which its model and the small LLaMA have never seen: for `tamis eval`, and for the clients. */
+/** Token ids of the demo's evaluation texts, which none of the models has ever seen: for `tamis eval`, and for the clients. */
 export const tokensFile = at('build/clients/work/tokens.safetensors');
 export const sampleFile = at('build/clients/work/sample.json');
 
