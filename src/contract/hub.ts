@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { TamisError } from './errors.ts';
 import { failureSchema } from './failure.ts';
 
 /** Where models come from unless a mirror is named. */
@@ -14,9 +15,18 @@ export const tokenPattern = /^[\x21-\x7e]{1,1000}$/;
 
 export const repositorySchema = z.string().regex(repositoryPattern);
 export const revisionSchema = z.string().max(200).regex(revisionPattern);
-/** An http or https address; `''` is not one. */
 export const endpointSchema = z.string().min(1).max(1000);
 export const tokenSchema = z.string().regex(tokenPattern);
+
+/** The address of a hub or its mirror. Error: hub.endpoint. */
+export function parseEndpoint(text: string): URL {
+  const bare = text.trim().replace(/\/+$/, '');
+  const url = URL.canParse(bare) ? new URL(bare) : null;
+  const isPlain = url !== null && [url.username, url.password, url.search, url.hash].every((part) => part === '');
+  if (!isPlain || (url.protocol !== 'https:' && url.protocol !== 'http:'))
+    throw new TamisError('hub.endpoint', { text });
+  return url;
+}
 
 /** The folder of a repository's files, inside of another. */
 export function repositoryFolder(repository: string): string {
@@ -28,6 +38,7 @@ export const pullTaskSchema = z.strictObject({
   repository: repositorySchema,
   revision: revisionSchema,
   endpoint: endpointSchema,
+  /** null = the one that the hub's own programs keep, if there is one. */
   token: tokenSchema.nullable(),
   /** New, empty, or the folder of an earlier pull of the same repository. */
   folder: z.string().min(1),
@@ -95,3 +106,33 @@ export const pullRecordSchema = z.strictObject({
   files: z.array(z.string()),
 });
 export type PullRecord = z.infer<typeof pullRecordSchema>;
+
+/** What is told of a pull while it goes on. */
+export const pullToldSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('plan'), plan: pullPlanSchema }),
+  z.strictObject({ kind: z.literal('progress'), progress: pullProgressSchema }),
+]);
+
+/** A pull of the application; one that is finished is a model of the library instead. */
+export const downloadSchema = z.strictObject({
+  id: z.string(),
+  repository: repositorySchema,
+  revision: revisionSchema,
+  folder: z.string(),
+  state: z.discriminatedUnion('kind', [
+    /** null before anything is known of it. */
+    z.strictObject({ kind: z.literal('going-on'), progress: pullProgressSchema.nullable() }),
+    z.strictObject({ kind: z.literal('paused') }),
+    z.strictObject({ kind: z.literal('failed'), failure: failureSchema }),
+  ]),
+  /** Bytes, as far as they are known. */
+  done: z.number(),
+  total: z.number(),
+  /** The revision had moved when it was taken up last. */
+  moved: z.strictObject({ earlier: z.string(), commit: z.string() }).nullable(),
+});
+export type Download = z.infer<typeof downloadSchema>;
+
+/** Where the hub's token is kept: nowhere, encrypted by the system's keyring, or in memory until the application ends. */
+export const tokenPlaces = ['none', 'keyring', 'session'] as const;
+export type TokenPlace = (typeof tokenPlaces)[number];

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { TamisError } from '../../src/contract/errors.ts';
-import type { PullProgress, PullTask } from '../../src/contract/hub.ts';
+import { parseEndpoint, type PullProgress, type PullTask } from '../../src/contract/hub.ts';
 import { chooseFiles } from '../../src/worker/hub/choose.ts';
-import { findToken, parseEndpoint } from '../../src/worker/hub/endpoint.ts';
+import { findToken, tokenFor } from '../../src/worker/hub/endpoint.ts';
 import { discardPull, planPull, pull, type PullOptions } from '../../src/worker/hub/pull.ts';
 import type { HubFile } from '../../src/worker/hub/repository.ts';
 import { sha256, startHub, type Asked, type Fault, type Hub, type HubOptions } from '../fixtures/hub-server.ts';
@@ -321,6 +321,10 @@ describe('the token', () => {
     expect(await findToken({ HF_TOKEN_PATH: join(home, 'token') })).toBe('hf_kept');
     expect(await findToken({ XDG_CACHE_HOME: home })).toBeNull();
     expect(await codeOf(findToken({ HF_TOKEN: 'two\nlines' }))).toBe('hub.token');
+    expect(await tokenFor('https://huggingface.co/', { HF_TOKEN: 'hf_named' })).toBe('hf_named');
+    expect(await tokenFor('https://mirror.example', { HF_TOKEN: 'hf_named' })).toBeNull();
+    const mirror = { HF_TOKEN: 'hf_named', HF_ENDPOINT: 'https://mirror.example' };
+    expect(await tokenFor('https://mirror.example', mirror)).toBe('hf_named');
   });
 });
 

@@ -3,17 +3,7 @@ import { join } from 'node:path';
 
 import { readText } from '../../contract/disk.ts';
 import { TamisError } from '../../contract/errors.ts';
-import { tokenPattern } from '../../contract/hub.ts';
-
-/** The hub's address. Error: hub.endpoint. */
-export function parseEndpoint(text: string): URL {
-  const bare = text.replace(/\/+$/, '');
-  const url = URL.canParse(bare) ? new URL(bare) : null;
-  const isPlain = url !== null && [url.username, url.password, url.search, url.hash].every((part) => part === '');
-  if (!isPlain || (url.protocol !== 'https:' && url.protocol !== 'http:'))
-    throw new TamisError('hub.endpoint', { text });
-  return url;
-}
+import { hubEndpoint, parseEndpoint, tokenPattern } from '../../contract/hub.ts';
 
 /** An address as a link on the page `base` gives it; null if it is none. */
 export function linkOn(base: URL, text: string): URL | null {
@@ -35,6 +25,12 @@ export async function findToken(environment: NodeJS.ProcessEnv): Promise<string 
   const path = environment['HF_TOKEN_PATH'] ?? join(hubFolder(environment), 'token');
   const kept = (await readText(path))?.trim();
   return kept ? checkedToken(kept, path) : null;
+}
+
+/** That token, if the hub is the one that those programs talk to: nobody else is told it unasked. */
+export async function tokenFor(endpoint: string, environment: NodeJS.ProcessEnv): Promise<string | null> {
+  const own = parseEndpoint(environment['HF_ENDPOINT'] || hubEndpoint);
+  return parseEndpoint(endpoint).origin === own.origin ? await findToken(environment) : null;
 }
 
 function hubFolder(environment: NodeJS.ProcessEnv): string {

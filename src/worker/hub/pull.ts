@@ -6,6 +6,7 @@ import { freeBytes, makeFolder, mebibytes, readJson, writeJson } from '../../con
 import { TamisError } from '../../contract/errors.ts';
 import { fileError, readError } from '../../contract/file-errors.ts';
 import {
+  parseEndpoint,
   pullRecordName,
   pullRecordSchema,
   type PullPlan,
@@ -19,7 +20,6 @@ import { readConfigFile } from '../model/open.ts';
 import { native, translated } from '../native.ts';
 import { chooseFiles } from './choose.ts';
 import { download } from './download.ts';
-import { parseEndpoint } from './endpoint.ts';
 import { get } from './http.ts';
 import { Meter } from './meter.ts';
 import { isWhole, partialBytes, removePartial, sizeOf } from './partial.ts';
