@@ -4,6 +4,8 @@ import type { PullProgress, PullStage } from '../../contract/hub.ts';
 
 /** Progress is told at most so often. */
 const INTERVAL_MS = 100;
+/** Told again where nothing comes for so long, since the rate has changed. */
+const IDLE_MS = 1000;
 /** The rate is that of so long. */
 const WINDOW_MS = 10_000;
 
@@ -22,6 +24,7 @@ export class Meter {
   #received = 0;
   #marks: Mark[] = [];
   #told = -Infinity;
+  #timer: NodeJS.Timeout | null = null;
 
   constructor(tell: (progress: PullProgress) => void) {
     this.#tell = tell;
@@ -31,18 +34,17 @@ export class Meter {
     this.#stage = stage;
     this.#done = counted.done;
     this.#total = counted.total;
-    this.#marks = [{ ms: performance.now(), received: this.#received }];
-    this.#say(null);
+    this.#marks = [];
+    this.#mark();
   }
 
   /** Bytes came, or were lost again where they are negative. */
   add(bytes: number): void {
     this.#done += bytes;
     this.#received += Math.max(0, bytes);
-    const now = performance.now();
-    if (now - this.#told < INTERVAL_MS && this.#done < this.#total) return;
-    this.#marks = [...this.#marks.filter(({ ms }) => now - ms < WINDOW_MS), { ms: now, received: this.#received }];
-    this.#say(null);
+    const wait = this.#told + INTERVAL_MS - performance.now();
+    if (wait <= 0 || this.#done >= this.#total) this.#mark();
+    else this.#markIn(wait);
   }
 
   wait(reason: TamisError, ms: number): void {
@@ -50,7 +52,25 @@ export class Meter {
     this.#say({ seconds: ms / 1000, reason: failureOf(reason) });
   }
 
+  /** Nothing more is told. */
+  close(): void {
+    if (this.#timer) clearTimeout(this.#timer);
+  }
+
+  #mark(): void {
+    const now = performance.now();
+    this.#marks = [...this.#marks.filter(({ ms }) => now - ms < WINDOW_MS), { ms: now, received: this.#received }];
+    this.#say(null);
+    this.#markIn(IDLE_MS);
+  }
+
+  #markIn(ms: number): void {
+    this.close();
+    this.#timer = setTimeout(() => this.#mark(), ms);
+  }
+
   #say(waiting: PullProgress['waiting']): void {
+    this.close();
     this.#told = performance.now();
     const rate = this.#rate();
     this.#tell({

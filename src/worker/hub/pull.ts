@@ -67,7 +67,11 @@ export async function pull(task: PullTask, options: PullOptions): Promise<PullRe
     const plan = await planOf(found);
     options.onPlan?.(plan);
     assertRoom(found.folder, plan);
-    return await locked(found.folder, () => fetchAll(task, found, { network, meter }));
+    try {
+      return await locked(found.folder, () => fetchAll(task, found, { network, meter }));
+    } finally {
+      meter.close();
+    }
   });
 }
 
