@@ -53,7 +53,7 @@ const answers: { readonly [N in QuestionName]: Answering<N> } = {
   },
   'pull-plan': async (task, { signal }) => {
     const { planPull } = await import('./hub/pull.ts');
-    return await planPull(await withToken(task), { signal, onProgress: () => undefined });
+    return await planPull(await withToken(task), { signal });
   },
   pull: async (task, { signal, tell }) => {
     const { pull } = await import('./hub/pull.ts');

@@ -7,6 +7,7 @@ import { TamisError } from '../../src/contract/errors.ts';
 import { parseEndpoint, type PullProgress, type PullTask } from '../../src/contract/hub.ts';
 import { chooseFiles } from '../../src/worker/hub/choose.ts';
 import { findToken, tokenFor } from '../../src/worker/hub/endpoint.ts';
+import { redirected } from '../../src/worker/hub/http.ts';
 import { discardPull, planPull, pull, type PullOptions } from '../../src/worker/hub/pull.ts';
 import type { HubFile } from '../../src/worker/hub/repository.ts';
 import { sha256, startHub, type Asked, type Fault, type Hub, type HubOptions } from '../fixtures/hub-server.ts';
@@ -52,7 +53,7 @@ function optionsOf({ signal = new AbortController().signal, told = [], onProgres
       told.push(progress);
       onProgress?.(progress);
     },
-    patience: { attempts: 3, backoffMs: 5, stallMs: 300 },
+    patience: { attempts: 3, backoffMs: 5, longestWaitMs: 60_000, stallMs: 300 },
   };
 }
 
@@ -257,6 +258,12 @@ describe('refusals', () => {
     expect(existsSync(join(out, 'config.json'))).toBe(true);
   });
 
+  test('403 of another host, whose signed address has run out: a new one is asked for', async () => {
+    await startWith([{ kind: 'status', status: 403 }]);
+    await fetchModel({ token: 'hf_right' });
+    expectModel();
+  });
+
   test('429 is waited for as long as the server says, and that is told', async () => {
     let refused = 0;
     hub = await startHub({
@@ -350,6 +357,16 @@ describe('addresses', () => {
       fault: ({ path }) => (path.endsWith('/config.json') ? { kind: 'redirect', to } : null),
     });
     expect(await codeOf(fetchModel())).toBe('hub.redirect');
+  });
+
+  test('https leads to https alone, http to both', async () => {
+    hub = await startHub({ files: model });
+    const [safe, open] = [new URL('https://hub.example/a/b'), new URL('http://hub.example/a')];
+    expect(redirected(safe, '../c?d').href).toBe('https://hub.example/c?d');
+    expect(redirected(safe, '//cdn.example/x').href).toBe('https://cdn.example/x');
+    expect(redirected(open, 'https://cdn.example/').href).toBe('https://cdn.example/');
+    expect(redirected(open, '/x').href).toBe('http://hub.example/x');
+    expect(() => redirected(safe, 'http://hub.example/x')).toThrow(/hub\.redirect/);
   });
 
   test('redirects in a circle end', async () => {
@@ -446,10 +463,16 @@ describe('the folder', () => {
     expect(await second).toBe('run.locked');
   });
 
-  test('a model that cannot be used is refused before its weights are fetched', async () => {
-    hub = await startHub({ files: { ...model, 'config.json': Buffer.from('{"model_type":"unheard-of"}') } });
-    expect(await codeOf(fetchModel())).toBe('config.unknown-family');
-    expect(askedWeights()).toEqual([]);
+  test.each([
+    ['{"model_type":"unheard-of"}', 'config.unknown-family'],
+    ['{"model_type":"opt","quantization_config":{}}', 'config.quantized'],
+    ['[1]', 'file.wrong-shape'],
+    ['{', 'file.not-json'],
+  ])('a model with the config %s is refused before anything is fetched', async (config, code) => {
+    hub = await startHub({ files: { ...model, 'config.json': Buffer.from(config) } });
+    expect(await codeOf(planModel())).toBe(code);
+    expect(await codeOf(fetchModel())).toBe(code);
+    expect(existsSync(out)).toBe(false);
   });
 
   test('what a cancelled pull has left is taken back; a whole model stays', async () => {

@@ -132,8 +132,11 @@ export class Downloads {
 
   #take(entry: Entry, told: Told<'pull'>): void {
     if (told.kind === 'plan') {
-      const { earlier, commit } = told.plan;
+      const { earlier, commit, bytes, missingBytes } = told.plan;
       entry.moved = earlier === null ? null : { earlier, commit };
+      entry.kept.total = bytes;
+      entry.kept.done = bytes - missingBytes;
+      void this.#write().catch(() => undefined);
       return;
     }
     const { progress } = told;

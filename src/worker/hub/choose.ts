@@ -35,7 +35,7 @@ const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 export async function chooseFiles(
   { name, files }: Repository,
   readIndex: (index: HubFile) => Promise<string>,
-): Promise<HubFile[]> {
+): Promise<[config: HubFile, ...HubFile[]]> {
   const config = files.find(({ path }) => path === 'config.json');
   if (!config) throw new TamisError('hub.no-config', { repository: name });
   const others = files.filter((file) => file !== config && needed.some((pattern) => pattern.test(file.path)));

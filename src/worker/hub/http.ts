@@ -44,7 +44,8 @@ export async function get(
   throw new TamisError('hub.redirect', { host: url.host, to: at.host });
 }
 
-function redirected(from: URL, location: string): URL {
+/** Where a redirect leads. Error: hub.redirect where that is not followed. */
+export function redirected(from: URL, location: string): URL {
   const to = linkOn(from, location);
   const allowed = to?.protocol === 'https:' || (to?.protocol === 'http:' && from.protocol === 'http:');
   if (!to || !allowed) throw new TamisError('hub.redirect', { host: from.host, to: to?.origin ?? location });
@@ -150,6 +151,8 @@ function refusalOf({ status, headers }: Response, url: URL, { token, endpoint }:
     return new Hiccup(new TamisError('hub.server', { host, status }), retryAfterMs(headers));
   if (status === 404) return new TamisError('hub.not-found', { url: `${url.origin}${url.pathname}` });
   if (status !== 401 && status !== 403) return new TamisError('hub.refused', { host, status });
+  // Addresses of other hosts are signed for a while; the next attempt gets a new one.
+  if (url.origin !== endpoint.origin) return new Hiccup(new TamisError('hub.refused', { host, status }));
   if (token !== null && !isPrivate(endpoint)) return new TamisError('hub.insecure', { host });
   return new TamisError(token === null ? 'hub.no-token' : 'hub.no-access', { host });
 }

@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs';
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
+import { z } from 'zod';
+
 import { freeBytes, makeFolder, mebibytes, readJson, writeJson } from '../../contract/disk.ts';
 import { TamisError } from '../../contract/errors.ts';
 import { fileError, readError } from '../../contract/file-errors.ts';
@@ -15,8 +17,8 @@ import {
   type PullResult,
   type PullTask,
 } from '../../contract/hub.ts';
+import { parseJson } from '../../contract/json.ts';
 import { assertKnown } from '../families/index.ts';
-import { readConfigFile } from '../model/open.ts';
 import { native, translated } from '../native.ts';
 import { chooseFiles } from './choose.ts';
 import { download } from './download.ts';
@@ -24,18 +26,25 @@ import { get } from './http.ts';
 import { Meter } from './meter.ts';
 import { isWhole, partialBytes, removePartial, sizeOf } from './partial.ts';
 import { bounded, openRepository, type HubFile, type Network } from './repository.ts';
-import { persist } from './retry.ts';
+import { persist, type Patience } from './retry.ts';
 
-export interface PullOptions {
+export interface PlanOptions {
   readonly signal: AbortSignal;
+  /** How long is waited; the defaults are for the hub as it is. */
+  readonly patience?: Waiting;
+}
+
+export interface PullOptions extends PlanOptions {
   /** Before the first file. */
   readonly onPlan?: (plan: PullPlan) => void;
   readonly onProgress: (progress: PullProgress) => void;
-  /** How long is waited; the defaults are for the hub as it is. */
-  readonly patience?: { readonly attempts: number; readonly backoffMs: number; readonly stallMs: number };
 }
 
-const defaultPatience = { attempts: 5, backoffMs: 1000, stallMs: 30_000 };
+type Waiting = Pick<Patience, 'attempts' | 'backoffMs' | 'longestWaitMs'> & { readonly stallMs: number };
+
+const withPatience: Waiting = { attempts: 5, backoffMs: 1000, longestWaitMs: 15 * 60_000, stallMs: 30_000 };
+/** Somebody looks on. */
+const atOnce: Waiting = { attempts: 3, backoffMs: 500, longestWaitMs: 5000, stallMs: 15_000 };
 
 /** Everything known of a pull before its first file. */
 interface Pull {
@@ -49,9 +58,10 @@ interface Pull {
 }
 
 /** What a pull will fetch, without fetching it. Errors: hub.*, file.*, cancelled.pull. */
-export async function planPull(task: PullTask, options: PullOptions): Promise<PullPlan> {
-  return await cancellable(task, options.signal, async () =>
-    planOf(await open(task, networkOf(task, options, new Meter(options.onProgress)))),
+export async function planPull(task: PullTask, { signal, patience = atOnce }: PlanOptions): Promise<PullPlan> {
+  const meter = new Meter(() => undefined);
+  return await cancellable(task, signal, async () =>
+    planOf(await open(task, networkOf(task, { signal, patience }, meter))),
   );
 }
 
@@ -62,7 +72,7 @@ export async function planPull(task: PullTask, options: PullOptions): Promise<Pu
 export async function pull(task: PullTask, options: PullOptions): Promise<PullResult> {
   return await cancellable(task, options.signal, async () => {
     const meter = new Meter(options.onProgress);
-    const network = networkOf(task, options, meter);
+    const network = networkOf(task, { patience: withPatience, ...options }, meter);
     const found = await open(task, network);
     const plan = await planOf(found);
     options.onPlan?.(plan);
@@ -110,15 +120,11 @@ async function locked<T>(folder: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-function networkOf(
-  { endpoint, token }: PullTask,
-  { signal, patience = defaultPatience }: PullOptions,
-  meter: Meter,
-): Network {
-  const { attempts, backoffMs, stallMs } = patience;
+function networkOf({ endpoint, token }: PullTask, { signal, patience }: Required<PlanOptions>, meter: Meter): Network {
+  const { stallMs, ...waiting } = patience;
   return {
     connection: { endpoint: parseEndpoint(endpoint), token, stallMs, signal },
-    patience: { attempts, backoffMs, signal, onWait: (reason, ms) => meter.wait(reason, ms) },
+    patience: { ...waiting, signal, onWait: (reason, ms) => meter.wait(reason, ms) },
   };
 }
 
@@ -135,12 +141,21 @@ async function open(task: PullTask, network: Network): Promise<Pull> {
   const folder = resolve(task.folder);
   const record = await checkedRecord(folder, task.repository);
   const repository = await openRepository(network, task.repository, task.revision);
-  const files = await chooseFiles(repository, (index) => readSmall(network, addressOf(task, repository.commit, index)));
+  const read = async (file: HubFile): Promise<string> =>
+    await readSmall(network, addressOf(task, repository.commit, file));
+  const files = await chooseFiles(repository, read);
+  assertUsable(task.repository, await read(files[0]));
   const kept = await Promise.all(files.map((file) => keptBytes(folder, file)));
   return { folder, commit: repository.commit, files, record, kept };
 }
 
-/** The record of the folder's earlier pull; null where it is new or empty. Errors: hub.folder, hub.other-repository. */
+/** What can't be compressed is refused before anything is fetched. Errors: file.not-json, file.wrong-shape, config.*. */
+function assertUsable(repository: string, text: string): void {
+  const config = parseJson(`${repository}/config.json`, text, z.record(z.string(), z.unknown()));
+  assertKnown({ folder: repository, config });
+}
+
+/** The record of the folder's earlier pull; null where it is new or empty but for what a pull has only just begun to write. Errors: hub.folder, hub.other-repository. */
 async function checkedRecord(folder: string, repository: string): Promise<PullRecord | null> {
   const record = await readRecord(folder);
   if (record !== null && record.repository !== repository)
@@ -152,7 +167,7 @@ async function checkedRecord(folder: string, repository: string): Promise<PullRe
 async function namesIn(folder: string): Promise<string[]> {
   if (!existsSync(folder)) return [];
   try {
-    return (await readdir(folder)).filter((name) => name !== lockName);
+    return (await readdir(folder)).filter((name) => !name.startsWith('tamis-pull.'));
   } catch (error) {
     throw readError(error, folder);
   }
@@ -222,8 +237,6 @@ async function fetchAll(
       folder,
       onBytes: (bytes) => meter.add(bytes),
     });
-    // What can't be used is refused before its weights are fetched.
-    if (file.path === 'config.json') assertKnown({ folder, config: readConfigFile(folder) });
   }
   for (const name of superseded) await removeSuperseded(folder, name);
   await write({ complete: true, files: names });

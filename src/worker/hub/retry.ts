@@ -19,13 +19,12 @@ export interface Patience {
   readonly attempts: number;
   /** Before the second attempt; twice as long before each one after it. */
   readonly backoffMs: number;
+  /** A server that wants more than this is not waited for. */
+  readonly longestWaitMs: number;
   readonly signal: AbortSignal;
   /** The next attempt is so far away. */
   readonly onWait: (reason: TamisError, ms: number) => void;
 }
-
-/** A server that wants more than this is not waited for. */
-const LONGEST_WAIT_MS = 15 * 60_000;
 
 /**
  * Does what may end in a `Hiccup`, again and again until it succeeds, or the patience is at its end: then what the last hiccup was
@@ -33,7 +32,7 @@ const LONGEST_WAIT_MS = 15 * 60_000;
  */
 export async function persist<T>(
   work: (progressed: () => void) => Promise<T>,
-  { attempts, backoffMs, signal, onWait }: Patience,
+  { attempts, backoffMs, longestWaitMs, signal, onWait }: Patience,
 ): Promise<T> {
   let failed = 0;
   for (;;) {
@@ -43,7 +42,7 @@ export async function persist<T>(
       if (!(error instanceof Hiccup)) throw error;
       failed += 1;
       const ms = error.waitMs ?? backoffMs * 2 ** (failed - 1);
-      if (failed >= attempts || ms > LONGEST_WAIT_MS) throw error.reason;
+      if (failed >= attempts || ms > longestWaitMs) throw error.reason;
       onWait(error.reason, ms);
       await sleep(ms, null, { signal });
     }
