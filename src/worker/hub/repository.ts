@@ -32,7 +32,8 @@ export interface Network {
 
 /** An answer of the hub that is no file's content may have so many bytes. */
 const LARGEST_ANSWER = 32 * 2 ** 20;
-const MOST_FILES = 10_000;
+/** Of a list, with 1,000 files on each. */
+const MOST_PAGES = 50;
 
 const commitSchema = z.string().regex(/^[0-9a-f]{40}$/);
 const entrySchema = z.object({
@@ -53,7 +54,6 @@ export async function openRepository(network: Network, name: string, revision: s
     const files: HubFile[] = [];
     for await (const entry of listFiles({ repo: { type: 'model', name }, revision: commit, ...at })) {
       files.push(...fileOf(entrySchema.parse(entry)));
-      if (files.length > MOST_FILES) throw new Error(`more than ${MOST_FILES} files`);
     }
     return { name, commit, files };
   } catch (error) {
@@ -87,8 +87,11 @@ function firstLine(error: unknown): string {
 
 /** What @huggingface/hub asks with: our own rules of tokens, redirects, waiting and size in the place of `fetch`. */
 function fetchAnswer({ connection, patience }: Network): typeof fetch {
+  let asked = 0;
   return async (input) => {
     const url = new URL(input instanceof Request ? input.url : input);
+    asked += 1;
+    if (asked > MOST_PAGES) throw new TamisError('hub.listing', { host: url.host, reason: `> ${MOST_PAGES} pages` });
     return await persist(async () => {
       const { status, headers, body } = await get(connection, url, { accept: 'application/json' });
       const content = await bounded(body, url);
@@ -103,8 +106,7 @@ export async function bounded(body: AsyncIterable<Uint8Array>, { host }: URL): P
   let bytes = 0;
   for await (const chunk of body) {
     bytes += chunk.length;
-    if (bytes > LARGEST_ANSWER)
-      throw new TamisError('hub.listing', { host, reason: `more than ${LARGEST_ANSWER} bytes` });
+    if (bytes > LARGEST_ANSWER) throw new TamisError('hub.listing', { host, reason: `> ${LARGEST_ANSWER} bytes` });
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
