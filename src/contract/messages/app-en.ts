@@ -349,7 +349,7 @@ export const appEn = {
   'devices.test': 'Test devices',
   'devices.testing': 'Testing every device …',
   'hub.title': 'Hub',
-  'hub.text': 'Where models are fetched from. Tamis asks it when you add a model by its name, and never else.',
+  'hub.text': 'Where models are fetched from. Tamis asks it when you add a model by its name, and at no other time.',
   'hub.endpoint': 'Endpoint',
   'hub.endpoint-text': 'The address of a mirror; empty: the hub itself.',
   'hub.token': 'Token',

@@ -18,6 +18,9 @@ interface Wanted {
   readonly revision: string;
 }
 
+/** Of a name, the same in every language. */
+const example = 'facebook/opt-125m';
+
 const nothing: Wanted = { repository: '', revision: 'main' };
 
 /** A repository of the hub by its name: its files are shown first, with what they need and where they go. */
@@ -62,7 +65,7 @@ export function FromHub({ onStarted }: { onStarted: () => void }): ReactElement 
       >
         <TextInput
           label={t('add.repository')}
-          placeholder="facebook/opt-125m"
+          placeholder={example}
           value={wanted.repository}
           spellCheck={false}
           data-autofocus
