@@ -92,7 +92,12 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
     '{{path}} 裡沒有 tokenizer.json，也沒有 vocab.json 與 merges.txt。請加入模型的 tokenizer，或以 --calibration-tokens 與 --evaluation-tokens 提供 token id。',
   'tokenizer.invalid':
     '無法將 {{path}} 當作 tokenizer 使用：{{reason}}。請重新下載，或以 --calibration-tokens 與 --evaluation-tokens 提供 token id。',
-  'tokenizer.not-opt': '{{path}} 不是 OPT 的詞彙表（其中 </s> 的 id 為 2）。請加入模型的 tokenizer.json。',
+  'tokenizer.unsupported':
+    '{{path}} 切分文字的方式未知，產生的 id 可能與模型訓練時不同：{{part}}。請以 --calibration-tokens 與 --evaluation-tokens 提供 token id。',
+  'tokenizer.sentencepiece':
+    '{{path}} 只有 SentencePiece 模型。請用 transformers 產生 tokenizer.json：AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)。',
+  'tokenizer.vocabulary':
+    '{{path}} 既不是 OPT 的詞彙表（其中 </s> 的 id 為 2），也不是 GPT-2 的詞彙表（其中有 <|endoftext|>）。請加入模型的 tokenizer.json。',
   'tokenizer.beyond-vocabulary':
     'tokenizer 產生了 id {{id}}，但模型只有 {{vocab}} 個 id。請使用屬於這個檢查點的 tokenizer。',
   'tokens.no-tensor': '{{path}} 裡沒有名為 tokens 的 int64 張量。請以這個名稱儲存 token id。',
