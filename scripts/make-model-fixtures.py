@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM, LlamaConfig, OPTConfig
+from transformers import AutoModelForCausalLM, BloomConfig, GPT2Config, GPTNeoXConfig, LlamaConfig, OPTConfig
 
 FIXTURES = Path(__file__).parent.parent / "test" / "fixtures" / "models"
 SEQUENCES, SEQLEN = 2, 10
@@ -22,9 +22,18 @@ OPT = dict(vocab_size=90, hidden_size=8, ffn_dim=24, num_hidden_layers=2, num_at
 LLAMA = dict(vocab_size=150, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=4,
              max_position_embeddings=16, pad_token_id=0, bos_token_id=1, eos_token_id=2,
              rope_parameters={"rope_type": "default", "rope_theta": 10000.0})
+BLOOM = dict(vocab_size=150, hidden_size=8, n_layer=2, n_head=4, bos_token_id=1, eos_token_id=2, pad_token_id=3)
+NEOX = dict(vocab_size=150, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2,
+            max_position_embeddings=16, bos_token_id=0, eos_token_id=0)
+GPT2 = dict(vocab_size=150, n_positions=16, n_embd=8, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0)
+
+
+def neox_rope(part, theta=10000.0):
+    return {"rope_type": "default", "rope_theta": theta, "partial_rotary_factor": part}
+
 
 # Options of `make` beside those of the config: dtype, prefix (what tensors' names begin with), older (config.json as transformers
-# wrote it before its version 5, which most checkpoints are of).
+# wrote it before its version 5, which most checkpoints are of), buffers (of older checkpoints, which are no weights).
 VARIANTS = {
     "opt-pre-norm": (OPTConfig, OPT, dict(dtype=torch.float32)),
     "opt-post-norm": (OPTConfig, OPT, dict(dtype=torch.float16, do_layer_norm_before=False, word_embed_proj_dim=6)),
@@ -35,6 +44,22 @@ VARIANTS = {
     "llama-biases": (LlamaConfig, LLAMA, dict(dtype=torch.float16, attention_bias=True, mlp_bias=True, rms_norm_eps=1e-5, older=True,
                                               rope_parameters={"rope_type": "default", "rope_theta": 500000.0})),
     "llama-wide-heads": (LlamaConfig, LLAMA, dict(dtype=torch.bfloat16, num_key_value_heads=1, head_dim=6)),
+    "bloom-plain": (BloomConfig, BLOOM, dict(dtype=torch.float32, seq_length=32)),
+    "bloom-three-heads": (BloomConfig, BLOOM, dict(dtype=torch.float16, n_head=3, hidden_size=12, layer_norm_epsilon=1e-4,
+                                                   prefix="")),
+    "bloom-post-norm": (BloomConfig, BLOOM, dict(dtype=torch.bfloat16, n_head=2, apply_residual_connection_post_layernorm=True,
+                                                 tie_word_embeddings=False)),
+    "gpt_neox-parallel": (GPTNeoXConfig, NEOX, dict(dtype=torch.float32, rope_parameters=neox_rope(0.25))),
+    "gpt_neox-sequential": (GPTNeoXConfig, NEOX, dict(dtype=torch.float16, use_parallel_residual=False, attention_bias=False,
+                                                      hidden_act="relu", rope_parameters=neox_rope(0.5, 500000.0), older=True,
+                                                      buffers=True)),
+    "gpt_neox-tied": (GPTNeoXConfig, NEOX, dict(dtype=torch.bfloat16, tie_word_embeddings=True, hidden_act="gelu_new",
+                                                layer_norm_eps=1e-4, rope_parameters=neox_rope(1.0), prefix="")),
+    "gpt2-plain": (GPT2Config, GPT2, dict(dtype=torch.float32, buffers=True, prefix="")),
+    "gpt2-inverse-layers": (GPT2Config, GPT2, dict(dtype=torch.float16, scale_attn_by_inverse_layer_idx=True, n_inner=20,
+                                                   activation_function="relu", tie_word_embeddings=False)),
+    "gpt2-unscaled": (GPT2Config, GPT2, dict(dtype=torch.bfloat16, scale_attn_weights=False, activation_function="gelu",
+                                             layer_norm_epsilon=1e-4)),
 }
 
 # Where a family keeps its blocks, and the first layer that reads each tap.
@@ -43,6 +68,11 @@ BLOCKS = {
     "opt": ("model.decoder.layers",
             {"self_attn.q_proj": "attn_in", "self_attn.out_proj": "attn_out", "fc1": "mlp_in", "fc2": "mlp_mid"}),
     "llama": ("model.layers", LLAMA_TAPS),
+    "gpt_neox": ("gpt_neox.layers", {"attention.query_key_value": "attn_in", "attention.dense": "attn_out",
+                                     "mlp.dense_h_to_4h": "mlp_in", "mlp.dense_4h_to_h": "mlp_mid"}),
+    "gpt2": ("transformer.h", {"attn.c_attn": "attn_in", "attn.c_proj": "attn_out", "mlp.c_fc": "mlp_in", "mlp.c_proj": "mlp_mid"}),
+    "bloom": ("transformer.h", {"self_attention.query_key_value": "attn_in", "self_attention.dense": "attn_out",
+                                "mlp.dense_h_to_4h": "mlp_in", "mlp.dense_4h_to_h": "mlp_mid"}),
 }
 
 
@@ -50,7 +80,8 @@ def randomize(model, dtype):
     """Values of a trained model's size, as the checkpoint will store them: a fresh model's layers hardly do anything."""
     for name, p in model.named_parameters():
         noise = torch.randn_like(p) * (0.1 if p.dim() == 1 else 0.4)
-        p.copy_((1 + noise if "norm.weight" in name else noise).to(dtype).float())
+        is_norm = name.endswith(("norm.weight", "ln_1.weight", "ln_2.weight", "ln_f.weight"))
+        p.copy_((1 + noise if is_norm else noise).to(dtype).float())
 
 
 def expected(model, ids):
@@ -75,7 +106,29 @@ def older_rope(config):
     return config | {"rope_theta": theta, "rope_scaling": None if parameters["rope_type"] == "default" else parameters}
 
 
-def make(name, config_class, sizes, dtype, prefix=None, older=False, **options):
+def older_neox(config):
+    parameters = config.pop("rope_parameters")
+    return config | {"rotary_pct": parameters["partial_rotary_factor"], "rotary_emb_base": int(parameters["rope_theta"])}
+
+
+def older_config(config):
+    return older_neox(config) if config["model_type"] == "gpt_neox" else older_rope(config)
+
+
+def old_buffers(config, stored):
+    """Masks and tables as older checkpoints hold them beside the weights."""
+    size = config.max_position_embeddings
+    mask = torch.ones(1, 1, size, size, dtype=torch.uint8).tril()
+    if config.model_type == "gpt2":
+        fused, tensors = ".c_attn.weight", {"bias": mask, "masked_bias": torch.tensor(-1e4)}
+    else:
+        fused, tensors = ".query_key_value.weight", {"bias": mask.bool(), "masked_bias": torch.tensor(-float("inf"), dtype=torch.float16),
+                                                     "rotary_emb.inv_freq": torch.rand(4)}
+    modules = [k.removesuffix(fused) for k in stored if k.endswith(fused)]
+    return {f"{module}.{name}": tensor.clone() for module in modules for name, tensor in tensors.items()}
+
+
+def make(name, config_class, sizes, dtype, prefix=None, older=False, buffers=False, **options):
     torch.manual_seed(1)
     config = config_class(**sizes | options)
     model = AutoModelForCausalLM.from_config(config).eval().float()
@@ -87,12 +140,16 @@ def make(name, config_class, sizes, dtype, prefix=None, older=False, **options):
     if config.tie_word_embeddings:
         del stored[next(k for k in stored if k.startswith(("lm_head", "embed_out")))]
     if prefix is not None:
-        stored = {k.replace("model.", prefix, 1): v for k, v in stored.items()}
+        stored = {k.replace(f"{model.base_model_prefix}.", prefix, 1): v for k, v in stored.items()}
+    if config.model_type == "gpt_neox":
+        stored = {k.replace("lm_head.", "embed_out."): v for k, v in stored.items()}
+    if buffers:
+        stored |= old_buffers(config, stored)
     save_file(stored, folder / "model.safetensors")
     save_file(expected(model, torch.randint(0, config.vocab_size, (SEQUENCES, SEQLEN))), folder / "expected.safetensors")
     # What equals the class's default is left out of the diff, the sizes among it.
     written = config.to_diff_dict() | {k: v for k, v in sizes.items() if k not in options} | {"model_type": config.model_type}
-    (folder / "config.json").write_text(json.dumps(older_rope(written) if older else written, indent=1, default=str) + "\n")
+    (folder / "config.json").write_text(json.dumps(older_config(written) if older else written, indent=1, default=str) + "\n")
 
 
 torch.set_grad_enabled(False)

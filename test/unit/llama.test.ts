@@ -61,7 +61,7 @@ test('as many heads of keys as of queries, and hidden_size / heads wide, where c
 });
 
 test.each([
-  [{ hidden_act: 'gelu' }, 'config.activation', { value: 'gelu', known: 'silu' }],
+  [{ hidden_act: 'mish' }, 'config.activation', { value: 'mish' }],
   [{ rope_parameters: { rope_type: 'llama3', rope_theta: 5e5, factor: 8 } }, 'config.rope', { type: 'llama3' }],
   [{ rope_parameters: undefined, rope_scaling: { type: 'linear', factor: 2 } }, 'config.rope', { type: 'linear' }],
   [{ rope_parameters: undefined, rope_scaling: { rope_type: 'yarn' } }, 'config.rope', { type: 'yarn' }],

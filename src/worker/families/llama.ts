@@ -10,11 +10,12 @@ import {
   linear,
   multiply,
   rmsNorm,
+  type Activation,
   type AttentionShape,
   type Frequencies,
 } from '../graph/operations.ts';
 import type { Tokens } from '../graph/tokens.ts';
-import { readConfig } from './config.ts';
+import { activationOf, readConfig } from './config.ts';
 import { layersAt, requireTensor, tensorsAt, type FamilyModel, type Layer, type Source } from './family.ts';
 
 /** `type` is the older name of `rope_type`. */
@@ -93,6 +94,7 @@ class Llama implements FamilyModel {
   readonly #prefix: string;
   readonly #headWeight: string;
   readonly #frequencies: Frequencies;
+  readonly #activation: Activation;
 
   constructor(source: Source, config: Config, { attention, prefix, headWeight }: Derived) {
     this.blocks = config.num_hidden_layers;
@@ -104,6 +106,7 @@ class Llama implements FamilyModel {
     this.#config = config;
     this.#prefix = prefix;
     this.#headWeight = headWeight;
+    this.#activation = activationOf(config.hidden_act);
     this.#frequencies = frequencies(attention.size, ropeOf(config).theta);
   }
 
@@ -204,7 +207,7 @@ class Llama implements FamilyModel {
 
   #mlp(g: GraphBuilder, at: string, x: Value, tap: (name: string, value: Value) => void): Value {
     tap('mlp_in', x);
-    const gate = activate(g, 'silu', this.#linear(g, x, at, 'mlp.gate_proj'));
+    const gate = activate(g, this.#activation, this.#linear(g, x, at, 'mlp.gate_proj'));
     const mid = multiply(g, gate, this.#linear(g, x, at, 'mlp.up_proj'));
     tap('mlp_mid', mid);
     return this.#linear(g, mid, at, 'mlp.down_proj');
@@ -237,10 +240,8 @@ export function attentionShape(config: Config): AttentionShape {
 }
 
 function refuse(config: Config, { heads, kvHeads }: AttentionShape): void {
-  if (config.hidden_act !== 'silu')
-    throw new TamisError('config.activation', { value: config.hidden_act, known: 'silu' });
   const { type } = ropeOf(config);
-  if (type !== 'default') throw new TamisError('config.rope', { type });
+  if (type !== 'default') throw new TamisError('config.rope', { type, known: 'default' });
   if (!config.head_dim && config.hidden_size % heads !== 0)
     throw new TamisError('config.heads', { hidden: config.hidden_size, heads });
   if (heads % kvHeads !== 0) throw new TamisError('config.kv-heads', { heads, kvHeads });
