@@ -3,7 +3,6 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
-
 import { z } from 'zod';
 
 import { TamisError } from '../../contract/errors.ts';
@@ -13,30 +12,46 @@ import { preparedTokenizer } from './tokenizer-parts.ts';
 
 export type { Tokenizer };
 
+/** A tokenizer as tokenizer.json has it. */
+export interface TokenizerFile {
+  /** The file it is from, or the one of several that is named in errors. */
+  readonly path: string;
+  readonly content: object;
+}
+
 /**
- * The tokenizer of a checkpoint folder: tokenizer.json, or vocab.json and merges.txt of GPT-2 or OPT. As in transformers,
- * tokenizer.json alone says what is put around a text; `add_bos_token` of tokenizer_config.json counts where there is none.
+ * The tokenizer of a checkpoint folder.
  * @throws tokenizer.missing, tokenizer.invalid, tokenizer.unsupported, tokenizer.sentencepiece, tokenizer.vocabulary
  */
 export async function openTokenizer(folder: string): Promise<Tokenizer> {
-  const file = join(folder, 'tokenizer.json');
-  if (existsSync(file)) return tokenizerOf(await readJson(file), file);
-  const vocabulary = join(folder, 'vocab.json');
-  const merges = join(folder, 'merges.txt');
-  if (existsSync(vocabulary) && existsSync(merges)) return tokenizerOf(await byteLevelBpe(folder), vocabulary);
+  const file = await readTokenizer(folder);
+  if (file !== null) return tokenizerOf(file);
   const sentencePiece = join(folder, 'tokenizer.model');
   if (existsSync(sentencePiece)) throw new TamisError('tokenizer.sentencepiece', { path: sentencePiece });
   throw new TamisError('tokenizer.missing', { path: folder });
 }
 
-function tokenizerOf(content: object, file: string): Tokenizer {
-  const definition = preparedTokenizer(content, file);
+/**
+ * tokenizer.json, or what vocab.json and merges.txt of GPT-2 or OPT come to; null of a folder with neither. As in transformers,
+ * tokenizer.json alone says what is put around a text; `add_bos_token` of tokenizer_config.json counts where there is none.
+ * @throws tokenizer.invalid, tokenizer.vocabulary
+ */
+export async function readTokenizer(folder: string): Promise<TokenizerFile | null> {
+  const file = join(folder, 'tokenizer.json');
+  if (existsSync(file)) return { path: file, content: await readJson(file) };
+  const vocabulary = join(folder, 'vocab.json');
+  if (!existsSync(vocabulary) || !existsSync(join(folder, 'merges.txt'))) return null;
+  return { path: vocabulary, content: await byteLevelBpe(folder) };
+}
+
+function tokenizerOf({ content, path }: TokenizerFile): Tokenizer {
+  const definition = preparedTokenizer(content, path);
   let tokenizer: HuggingFaceTokenizer;
   try {
     tokenizer = new HuggingFaceTokenizer(definition, {});
   } catch (error) {
     throw new TamisError('tokenizer.invalid', {
-      path: file,
+      path,
       reason: error instanceof Error ? error.message : String(error),
     });
   }
