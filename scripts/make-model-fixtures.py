@@ -12,7 +12,20 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM, BloomConfig, GPT2Config, GPTNeoXConfig, LlamaConfig, OPTConfig
+from transformers import (
+    AutoModelForCausalLM,
+    BloomConfig,
+    GPT2Config,
+    GPTNeoXConfig,
+    Gemma2Config,
+    Gemma3TextConfig,
+    LlamaConfig,
+    MinistralConfig,
+    MistralConfig,
+    OPTConfig,
+    Qwen2Config,
+    Qwen3Config,
+)
 
 FIXTURES = Path(__file__).parent.parent / "test" / "fixtures" / "models"
 SEQUENCES, SEQLEN = 2, 10
@@ -32,8 +45,18 @@ def neox_rope(part, theta=10000.0):
     return {"rope_type": "default", "rope_theta": theta, "partial_rotary_factor": part}
 
 
+GEMMA = LLAMA | dict(num_key_value_heads=2, head_dim=6, query_pre_attn_scalar=6, sliding_window=4)
+WIDE = LLAMA | dict(num_key_value_heads=1, head_dim=8, intermediate_size=20, tie_word_embeddings=True)
+LONG = {"rope_type": "longrope", "rope_theta": 100.0, "short_factor": [1.0, 1.1, 1.25, 1.5], "long_factor": [1.2, 1.9, 2.5, 4.0]}
+
+
+def rope(rope_type, theta=100.0, **parameters):
+    return {"rope_parameters": {"rope_type": rope_type, "rope_theta": theta, **parameters}}
+
+
 # Options of `make` beside those of the config: dtype, prefix (what tensors' names begin with), older (config.json as transformers
-# wrote it before its version 5, which most checkpoints are of), buffers (of older checkpoints, which are no weights).
+# wrote it before its version 5, which most checkpoints are of), buffers (of older checkpoints, which are no weights), model_type (what config.json says in place of the class's), spread (of
+# the weights: with larger heads the scores of 0.4 are so large that the softmax magnifies float32's rounding).
 VARIANTS = {
     "opt-pre-norm": (OPTConfig, OPT, dict(dtype=torch.float32)),
     "opt-post-norm": (OPTConfig, OPT, dict(dtype=torch.float16, do_layer_norm_before=False, word_embed_proj_dim=6)),
@@ -60,6 +83,43 @@ VARIANTS = {
                                                    activation_function="relu", tie_word_embeddings=False)),
     "gpt2-unscaled": (GPT2Config, GPT2, dict(dtype=torch.bfloat16, scale_attn_weights=False, activation_function="gelu",
                                              layer_norm_epsilon=1e-4)),
+    "llama-linear": (LlamaConfig, LLAMA, dict(dtype=torch.bfloat16, hidden_act="gelu", older=True, **rope("linear", factor=2.5))),
+    "llama-llama3": (LlamaConfig, WIDE, dict(dtype=torch.bfloat16, spread=0.25, hidden_act="relu", **rope(
+        "llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=64))),
+    "llama-longrope": (LlamaConfig, WIDE, dict(dtype=torch.bfloat16, spread=0.25,
+                                               rope_parameters=LONG | {"original_max_position_embeddings": 3, "factor": 1.5})),
+    "llama-yarn": (LlamaConfig, WIDE, dict(dtype=torch.float16, spread=0.25, hidden_act="gelu_new", **rope(
+        "yarn", factor=4.0, original_max_position_embeddings=16, beta_fast=2.0, beta_slow=0.3))),
+    "llama-proportional": (LlamaConfig, WIDE, dict(dtype=torch.bfloat16, spread=0.25, **rope(
+        "proportional", factor=2.0, partial_rotary_factor=0.5))),
+    "mistral-window": (MistralConfig, LLAMA, dict(dtype=torch.bfloat16, num_key_value_heads=2, head_dim=6, sliding_window=4)),
+    "mistral-full": (MistralConfig, LLAMA, dict(dtype=torch.float16, num_key_value_heads=1, tie_word_embeddings=True, sliding_window=None,
+                                                older=True, **rope("dynamic", factor=2.0))),
+    "mistral-layers": (MinistralConfig, WIDE, dict(
+        dtype=torch.bfloat16, spread=0.25, sliding_window=3, model_type="mistral", layer_types=["sliding_attention", "full_attention"],
+        rope_parameters=LONG | {"original_max_position_embeddings": 12})),
+    "qwen2-tied": (Qwen2Config, LLAMA, dict(dtype=torch.float16, num_key_value_heads=2, tie_word_embeddings=True)),
+    "qwen2-windows": (Qwen2Config, LLAMA, dict(dtype=torch.bfloat16, num_key_value_heads=2, use_sliding_window=True, sliding_window=3,
+                                               max_window_layers=1, older=True, **rope(
+        "yarn", factor=2.0, original_max_position_embeddings=8, mscale=0.7, mscale_all_dim=1.3, truncate=False))),
+    "qwen2-layers": (Qwen2Config, LLAMA, dict(
+        dtype=torch.float32, num_key_value_heads=1, head_dim=2, tie_word_embeddings=True, use_sliding_window=True, sliding_window=4,
+        layer_types=["sliding_attention", "full_attention"], hidden_act="gelu_fast")),
+    "qwen3-tied": (Qwen3Config, WIDE, dict(dtype=torch.bfloat16, spread=0.25)),
+    "qwen3-windows": (Qwen3Config, LLAMA, dict(dtype=torch.float16, num_key_value_heads=2, head_dim=6, attention_bias=True, older=True,
+                                               use_sliding_window=True, sliding_window=3, max_window_layers=1)),
+    "gemma2-capped": (Gemma2Config, GEMMA, dict(dtype=torch.float32, attn_logit_softcapping=2.0, final_logit_softcapping=3.0)),
+    "gemma2-bare": (Gemma2Config, GEMMA, dict(
+        dtype=torch.bfloat16, attn_logit_softcapping=None, final_logit_softcapping=None, attention_bias=True, tie_word_embeddings=False,
+        layer_types=["full_attention", "sliding_attention"], hidden_activation="gelu", **rope("linear", factor=2.0))),
+    "gemma3-global": (Gemma3TextConfig, GEMMA, dict(
+        dtype=torch.bfloat16, attn_logit_softcapping=2.0, layer_types=["sliding_attention", "full_attention"], rope_parameters={
+            "full_attention": {"rope_type": "yarn", "rope_theta": 1000.0, "factor": 2.0, "original_max_position_embeddings": 8},
+            "sliding_attention": {"rope_type": "default", "rope_theta": 100.0}})),
+    "gemma3-older": (Gemma3TextConfig, GEMMA, dict(
+        dtype=torch.float32, final_logit_softcapping=3.0, attention_bias=True, sliding_window_pattern=2, older=True, rope_parameters={
+            "full_attention": {"rope_type": "linear", "rope_theta": 1000.0, "factor": 4.0},
+            "sliding_attention": {"rope_type": "default", "rope_theta": 100.0}})),
 }
 
 # Where a family keeps its blocks, and the first layer that reads each tap.
@@ -67,21 +127,22 @@ LLAMA_TAPS = {"self_attn.q_proj": "attn_in", "self_attn.o_proj": "attn_out", "ml
 BLOCKS = {
     "opt": ("model.decoder.layers",
             {"self_attn.q_proj": "attn_in", "self_attn.out_proj": "attn_out", "fc1": "mlp_in", "fc2": "mlp_mid"}),
-    "llama": ("model.layers", LLAMA_TAPS),
     "gpt_neox": ("gpt_neox.layers", {"attention.query_key_value": "attn_in", "attention.dense": "attn_out",
                                      "mlp.dense_h_to_4h": "mlp_in", "mlp.dense_4h_to_h": "mlp_mid"}),
     "gpt2": ("transformer.h", {"attn.c_attn": "attn_in", "attn.c_proj": "attn_out", "mlp.c_fc": "mlp_in", "mlp.c_proj": "mlp_mid"}),
     "bloom": ("transformer.h", {"self_attention.query_key_value": "attn_in", "self_attention.dense": "attn_out",
                                 "mlp.dense_h_to_4h": "mlp_in", "mlp.dense_4h_to_h": "mlp_mid"}),
+    **{family: ("model.layers", LLAMA_TAPS) for family in ("llama", "mistral", "ministral", "qwen2", "qwen3", "gemma2", "gemma3_text")},
 }
 
 
-def randomize(model, dtype):
+def randomize(model, dtype, spread):
     """Values of a trained model's size, as the checkpoint will store them: a fresh model's layers hardly do anything."""
+    mean = 0 if model.config.model_type.startswith("gemma") else 1
     for name, p in model.named_parameters():
-        noise = torch.randn_like(p) * (0.1 if p.dim() == 1 else 0.4)
         is_norm = name.endswith(("norm.weight", "ln_1.weight", "ln_2.weight", "ln_f.weight"))
-        p.copy_((1 + noise if is_norm else noise).to(dtype).float())
+        noise = torch.randn_like(p) * (0.1 if p.dim() == 1 else spread)
+        p.copy_((mean + noise if "norm.weight" in name else noise).to(dtype).float())
 
 
 def expected(model, ids):
@@ -100,10 +161,14 @@ def expected(model, ids):
     return out
 
 
-def older_rope(config):
-    parameters = dict(config.pop("rope_parameters"))
+def older_form(config):
+    config.pop("layer_types", None)
+    parameters = config.pop("rope_parameters")
+    local = parameters.get("sliding_attention")
+    parameters = dict(parameters.get("full_attention", parameters))
     theta = parameters.pop("rope_theta")
-    return config | {"rope_theta": theta, "rope_scaling": None if parameters["rope_type"] == "default" else parameters}
+    scaling = None if parameters["rope_type"] == "default" else {"type": parameters.pop("rope_type")} | parameters
+    return config | {"rope_theta": theta, "rope_scaling": scaling} | ({"rope_local_base_freq": local["rope_theta"]} if local else {})
 
 
 def older_neox(config):
@@ -129,10 +194,11 @@ def old_buffers(config, stored):
 
 
 def make(name, config_class, sizes, dtype, prefix=None, older=False, buffers=False, **options):
+def make(name, config_class, sizes, dtype, prefix=None, older=False, model_type=None, spread=0.4, **options):
     torch.manual_seed(1)
     config = config_class(**sizes | options)
     model = AutoModelForCausalLM.from_config(config).eval().float()
-    randomize(model, dtype)
+    randomize(model, dtype, spread)
     folder = FIXTURES / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -150,6 +216,8 @@ def make(name, config_class, sizes, dtype, prefix=None, older=False, buffers=Fal
     # What equals the class's default is left out of the diff, the sizes among it.
     written = config.to_diff_dict() | {k: v for k, v in sizes.items() if k not in options} | {"model_type": config.model_type}
     (folder / "config.json").write_text(json.dumps(older_config(written) if older else written, indent=1, default=str) + "\n")
+    written = config.to_diff_dict() | {k: v for k, v in sizes.items() if k not in options} | {"model_type": model_type or config.model_type}
+    (folder / "config.json").write_text(json.dumps(older_form(written) if older else written, indent=1, default=str) + "\n")
 
 
 torch.set_grad_enabled(False)

@@ -199,6 +199,11 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
     'config.json 的 hidden_size {{hidden}} 無法被 num_attention_heads {{heads}} 整除。請重新下載或修正 config.json。',
   'config.kv-heads':
     'config.json 的 num_attention_heads {{heads}} 無法被 num_key_value_heads {{kvHeads}} 整除。請重新下載或修正 config.json。',
+  'config.rope-factors':
+    'config.json 的 {{field}} 有 {{count}} 個數字，但每個 head 有 {{expected}} 對元素旋轉。請重新下載或修正 config.json。',
+  'config.rope-pairs': '依 config.json，每個 head 有 {{turned}} 個元素旋轉，無法成對。請重新下載或修正 config.json。',
+  'config.rope-partial':
+    '依 config.json，每個 head 的 {{size}} 個元素中只有 {{turned}} 個旋轉，此家族沒有這種計算方式。請改用沒有 partial_rotary_factor 的模型。',
   'config.rope':
     'config.json 要求類型為 {{type}} 的旋轉位置編碼，Tamis 不認得此類型。請改用下列其中一種的模型：{{known}}。',
   'device.not-built-in':
