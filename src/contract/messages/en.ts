@@ -319,6 +319,8 @@ export const en = {
     'GGUF has asymmetric codes of up to 4 bits, and {{layer}} has {{bits}}. Choose another format, or quantize with --symmetric.',
   'export.tensor': '{{format}} has no place for the tensor {{name}}. Choose another format.',
   'export.block-columns': '{{format}} takes columns by {{block}}, and {{layer}} has {{cols}}. Choose another format.',
+  'export.setting':
+    'llama.cpp, which reads GGUF, does not compute what config.json says of {{field}}: {{value}}. Choose another format.',
   'export.tokenizer':
     'GGUF needs the tokenizer in its own terms, and {{path}} is of a kind that is not known here: {{reason}}. Choose another format.',
   'export.no-tokenizer':

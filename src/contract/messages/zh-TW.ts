@@ -252,6 +252,7 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
     'GGUF 的非對稱碼至多 4 位元，而 {{layer}} 為 {{bits}} 位元。請改選其他格式，或以 --symmetric 量化。',
   'export.tensor': '{{format}} 沒有可放張量 {{name}} 的地方。請改選其他格式。',
   'export.block-columns': '{{format}} 以 {{block}} 行為一塊，而 {{layer}} 有 {{cols}} 行。請改選其他格式。',
+  'export.setting': '讀取 GGUF 的 llama.cpp 無法依 config.json 的 {{field}}（{{value}}）計算。請改選其他格式。',
   'export.tokenizer': 'GGUF 需要以自己的方式描述分詞器，而 {{path}} 的種類未知：{{reason}}。請改選其他格式。',
   'export.no-tokenizer': '模型沒有 tokenizer.json：檔案不含詞彙表，程式只能輸入 token 編號。',
   'export.dense-size': '稠密格式與原始模型一樣大：零與少位元的碼都不會使它變小。它到處都能載入。',

@@ -82,5 +82,7 @@ function everyTokenIsMerged({ model, added_tokens: added }: TokenizerFile): bool
     model.merges.map((merge) => (typeof merge === 'string' ? merge.replace(' ', '') : merge.join(''))),
   );
   const others = new Set(added.map(({ content }) => content));
-  return Object.keys(model.vocab).every((token) => Array.from(token).length === 1 || made.has(token) || others.has(token));
+  return Object.keys(model.vocab).every(
+    (token) => Array.from(token).length === 1 || made.has(token) || others.has(token),
+  );
 }

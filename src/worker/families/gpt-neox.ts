@@ -45,7 +45,7 @@ const fields = z.object({
 });
 type Config = z.infer<typeof fields>;
 /** Entries of a head turn in pairs. */
-const configSchema = fields.refine((config) => turnedOf(config) > 0 && turnedOf(config) % 2 === 0, {
+export const gptNeoxConfigSchema = fields.refine((config) => turnedOf(config) > 0 && turnedOf(config) % 2 === 0, {
   path: ['rotary_pct'],
 });
 
@@ -66,7 +66,7 @@ const ignored = /\.attention\.(bias|masked_bias|rotary_emb\.inv_freq)$/;
  * attention and MLP beside each other (or one after the other), and queries, keys and values in one projection.
  */
 export function openGptNeox(source: Source): FamilyModel {
-  const config = readConfig(source, configSchema);
+  const config = readConfig(source, gptNeoxConfigSchema);
   const { hidden_size: hidden, num_attention_heads: heads } = config;
   const { type } = ropeOf(config);
   if (type !== 'default') throw new TamisError('config.rope', { type });
@@ -180,7 +180,7 @@ class GptNeox implements FamilyModel {
   }
 }
 
-function ropeOf(config: Config): { type: string; theta: number; factor: number } {
+export function ropeOf(config: Config): { type: string; theta: number; factor: number } {
   const parameters = config.rope_scaling ?? config.rope_parameters ?? {};
   return {
     type: parameters.rope_type ?? parameters.type ?? 'default',
@@ -190,7 +190,7 @@ function ropeOf(config: Config): { type: string; theta: number; factor: number }
 }
 
 /** Entries of a head that turn. */
-function turnedOf(config: Config): number {
+export function turnedOf(config: Config): number {
   return Math.floor((config.hidden_size / config.num_attention_heads) * ropeOf(config).factor);
 }
 
