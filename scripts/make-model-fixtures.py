@@ -1,13 +1,15 @@
 """Makes test/fixtures/models/*: tiny random checkpoints, and what transformers computes with them in float32.
 
-    python scripts/make-model-fixtures.py [NAME ...]     (needs torch, transformers, safetensors; run by hand, its output is committed)
+    python scripts/make-model-fixtures.py [--out FOLDER] [NAME ...]     (needs torch, transformers, safetensors)
+
+Run by hand, its output is committed; `npm run test:clients` makes it again in another folder and compares.
 
 Each folder holds config.json, model.safetensors, and expected.safetensors with the token ids [sequences, seqlen], the logits, each
 block's output and the inputs of each block's linear layers, one row a token.
 """
+import argparse
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import torch
@@ -15,10 +17,10 @@ from safetensors.torch import save_file
 from transformers import (
     AutoModelForCausalLM,
     BloomConfig,
-    GPT2Config,
-    GPTNeoXConfig,
     Gemma2Config,
     Gemma3TextConfig,
+    GPT2Config,
+    GPTNeoXConfig,
     LlamaConfig,
     MinistralConfig,
     MistralConfig,
@@ -55,34 +57,19 @@ def rope(rope_type, theta=100.0, **parameters):
 
 
 # Options of `make` beside those of the config: dtype, prefix (what tensors' names begin with), older (config.json as transformers
-# wrote it before its version 5, which most checkpoints are of), buffers (of older checkpoints, which are no weights), model_type (what config.json says in place of the class's), spread (of
-# the weights: with larger heads the scores of 0.4 are so large that the softmax magnifies float32's rounding).
+# wrote it before its version 5, which most checkpoints are of), buffers (of older checkpoints, which are no weights), model_type (what
+# config.json says in place of the class's), spread (of the weights: with larger heads the scores of 0.4 are so large that the softmax
+# magnifies float32's rounding).
 VARIANTS = {
     "opt-pre-norm": (OPTConfig, OPT, dict(dtype=torch.float32)),
     "opt-post-norm": (OPTConfig, OPT, dict(dtype=torch.float16, do_layer_norm_before=False, word_embed_proj_dim=6)),
-    "opt-untied": (OPTConfig, OPT, dict(dtype=torch.bfloat16, tie_word_embeddings=False, enable_bias=False)),
+    "opt-untied": (OPTConfig, OPT, dict(dtype=torch.bfloat16, tie_word_embeddings=False, enable_bias=False, activation_function="gelu")),
     "opt-bare": (OPTConfig, OPT, dict(dtype=torch.float32, layer_norm_elementwise_affine=False, _remove_final_layer_norm=True,
                                       prefix="")),
     "llama-grouped": (LlamaConfig, LLAMA, dict(dtype=torch.float32, num_key_value_heads=2, tie_word_embeddings=True)),
     "llama-biases": (LlamaConfig, LLAMA, dict(dtype=torch.float16, attention_bias=True, mlp_bias=True, rms_norm_eps=1e-5, older=True,
                                               rope_parameters={"rope_type": "default", "rope_theta": 500000.0})),
     "llama-wide-heads": (LlamaConfig, LLAMA, dict(dtype=torch.bfloat16, num_key_value_heads=1, head_dim=6)),
-    "bloom-plain": (BloomConfig, BLOOM, dict(dtype=torch.float32, seq_length=32)),
-    "bloom-three-heads": (BloomConfig, BLOOM, dict(dtype=torch.float16, n_head=3, hidden_size=12, layer_norm_epsilon=1e-4,
-                                                   prefix="")),
-    "bloom-post-norm": (BloomConfig, BLOOM, dict(dtype=torch.bfloat16, n_head=2, apply_residual_connection_post_layernorm=True,
-                                                 tie_word_embeddings=False)),
-    "gpt_neox-parallel": (GPTNeoXConfig, NEOX, dict(dtype=torch.float32, rope_parameters=neox_rope(0.25))),
-    "gpt_neox-sequential": (GPTNeoXConfig, NEOX, dict(dtype=torch.float16, use_parallel_residual=False, attention_bias=False,
-                                                      hidden_act="relu", rope_parameters=neox_rope(0.5, 500000.0), older=True,
-                                                      buffers=True)),
-    "gpt_neox-tied": (GPTNeoXConfig, NEOX, dict(dtype=torch.bfloat16, tie_word_embeddings=True, hidden_act="gelu_new",
-                                                layer_norm_eps=1e-4, rope_parameters=neox_rope(1.0), prefix="")),
-    "gpt2-plain": (GPT2Config, GPT2, dict(dtype=torch.float32, buffers=True, prefix="")),
-    "gpt2-inverse-layers": (GPT2Config, GPT2, dict(dtype=torch.float16, scale_attn_by_inverse_layer_idx=True, n_inner=20,
-                                                   activation_function="relu", tie_word_embeddings=False)),
-    "gpt2-unscaled": (GPT2Config, GPT2, dict(dtype=torch.bfloat16, scale_attn_weights=False, activation_function="gelu",
-                                             layer_norm_epsilon=1e-4)),
     "llama-linear": (LlamaConfig, LLAMA, dict(dtype=torch.bfloat16, hidden_act="gelu", older=True, **rope("linear", factor=2.5))),
     "llama-llama3": (LlamaConfig, WIDE, dict(dtype=torch.bfloat16, spread=0.25, hidden_act="relu", **rope(
         "llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=64))),
@@ -120,6 +107,24 @@ VARIANTS = {
         dtype=torch.float32, final_logit_softcapping=3.0, attention_bias=True, sliding_window_pattern=2, older=True, rope_parameters={
             "full_attention": {"rope_type": "linear", "rope_theta": 1000.0, "factor": 4.0},
             "sliding_attention": {"rope_type": "default", "rope_theta": 100.0}})),
+    "bloom-plain": (BloomConfig, BLOOM, dict(dtype=torch.float32, seq_length=32)),
+    "bloom-three-heads": (BloomConfig, BLOOM, dict(dtype=torch.float16, n_head=3, hidden_size=12, layer_norm_epsilon=1e-4,
+                                                   prefix="")),
+    "bloom-post-norm": (BloomConfig, BLOOM, dict(dtype=torch.bfloat16, n_head=2, apply_residual_connection_post_layernorm=True,
+                                                 tie_word_embeddings=False)),
+    "gpt_neox-parallel": (GPTNeoXConfig, NEOX, dict(dtype=torch.float32, rope_parameters=neox_rope(0.25))),
+    "gpt_neox-sequential": (GPTNeoXConfig, NEOX, dict(dtype=torch.float16, use_parallel_residual=False, attention_bias=False,
+                                                      hidden_act="relu", rope_parameters=neox_rope(0.5, 500000.0), older=True,
+                                                      buffers=True)),
+    "gpt_neox-tied": (GPTNeoXConfig, NEOX, dict(dtype=torch.bfloat16, tie_word_embeddings=True, hidden_act="gelu_new",
+                                                layer_norm_eps=1e-4, rope_parameters=neox_rope(1.0), prefix="")),
+    "gpt_neox-linear": (GPTNeoXConfig, NEOX, dict(dtype=torch.bfloat16, tie_word_embeddings=True,
+                                                  rope_parameters=neox_rope(0.5) | {"rope_type": "linear", "factor": 2.0})),
+    "gpt2-plain": (GPT2Config, GPT2, dict(dtype=torch.float32, buffers=True, prefix="")),
+    "gpt2-inverse-layers": (GPT2Config, GPT2, dict(dtype=torch.float16, scale_attn_by_inverse_layer_idx=True, n_inner=20,
+                                                   activation_function="relu", tie_word_embeddings=False)),
+    "gpt2-unscaled": (GPT2Config, GPT2, dict(dtype=torch.bfloat16, scale_attn_weights=False, activation_function="gelu",
+                                             layer_norm_epsilon=1e-4)),
 }
 
 # Where a family keeps its blocks, and the first layer that reads each tap.
@@ -127,12 +132,12 @@ LLAMA_TAPS = {"self_attn.q_proj": "attn_in", "self_attn.o_proj": "attn_out", "ml
 BLOCKS = {
     "opt": ("model.decoder.layers",
             {"self_attn.q_proj": "attn_in", "self_attn.out_proj": "attn_out", "fc1": "mlp_in", "fc2": "mlp_mid"}),
+    **{family: ("model.layers", LLAMA_TAPS) for family in ("llama", "mistral", "ministral", "qwen2", "qwen3", "gemma2", "gemma3_text")},
     "gpt_neox": ("gpt_neox.layers", {"attention.query_key_value": "attn_in", "attention.dense": "attn_out",
                                      "mlp.dense_h_to_4h": "mlp_in", "mlp.dense_4h_to_h": "mlp_mid"}),
     "gpt2": ("transformer.h", {"attn.c_attn": "attn_in", "attn.c_proj": "attn_out", "mlp.c_fc": "mlp_in", "mlp.c_proj": "mlp_mid"}),
     "bloom": ("transformer.h", {"self_attention.query_key_value": "attn_in", "self_attention.dense": "attn_out",
                                 "mlp.dense_h_to_4h": "mlp_in", "mlp.dense_4h_to_h": "mlp_mid"}),
-    **{family: ("model.layers", LLAMA_TAPS) for family in ("llama", "mistral", "ministral", "qwen2", "qwen3", "gemma2", "gemma3_text")},
 }
 
 
@@ -140,9 +145,9 @@ def randomize(model, dtype, spread):
     """Values of a trained model's size, as the checkpoint will store them: a fresh model's layers hardly do anything."""
     mean = 0 if model.config.model_type.startswith("gemma") else 1
     for name, p in model.named_parameters():
-        is_norm = name.endswith(("norm.weight", "ln_1.weight", "ln_2.weight", "ln_f.weight"))
         noise = torch.randn_like(p) * (0.1 if p.dim() == 1 else spread)
-        p.copy_((mean + noise if "norm.weight" in name else noise).to(dtype).float())
+        is_norm = name.endswith(("norm.weight", "ln_1.weight", "ln_2.weight", "ln_f.weight"))
+        p.copy_((mean + noise if is_norm else noise).to(dtype).float())
 
 
 def expected(model, ids):
@@ -177,7 +182,7 @@ def older_neox(config):
 
 
 def older_config(config):
-    return older_neox(config) if config["model_type"] == "gpt_neox" else older_rope(config)
+    return older_neox(config) if config["model_type"] == "gpt_neox" else older_form(config)
 
 
 def old_buffers(config, stored):
@@ -193,13 +198,11 @@ def old_buffers(config, stored):
     return {f"{module}.{name}": tensor.clone() for module in modules for name, tensor in tensors.items()}
 
 
-def make(name, config_class, sizes, dtype, prefix=None, older=False, buffers=False, **options):
-def make(name, config_class, sizes, dtype, prefix=None, older=False, model_type=None, spread=0.4, **options):
+def make(folder, config_class, sizes, dtype, prefix=None, older=False, buffers=False, model_type=None, spread=0.4, **options):
     torch.manual_seed(1)
     config = config_class(**sizes | options)
     model = AutoModelForCausalLM.from_config(config).eval().float()
     randomize(model, dtype, spread)
-    folder = FIXTURES / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     stored = {k: v.to(dtype).contiguous() for k, v in model.state_dict().items()}
@@ -214,13 +217,15 @@ def make(name, config_class, sizes, dtype, prefix=None, older=False, model_type=
     save_file(stored, folder / "model.safetensors")
     save_file(expected(model, torch.randint(0, config.vocab_size, (SEQUENCES, SEQLEN))), folder / "expected.safetensors")
     # What equals the class's default is left out of the diff, the sizes among it.
-    written = config.to_diff_dict() | {k: v for k, v in sizes.items() if k not in options} | {"model_type": config.model_type}
-    (folder / "config.json").write_text(json.dumps(older_config(written) if older else written, indent=1, default=str) + "\n")
     written = config.to_diff_dict() | {k: v for k, v in sizes.items() if k not in options} | {"model_type": model_type or config.model_type}
-    (folder / "config.json").write_text(json.dumps(older_form(written) if older else written, indent=1, default=str) + "\n")
+    (folder / "config.json").write_text(json.dumps(older_config(written) if older else written, indent=1, default=str) + "\n")
 
 
 torch.set_grad_enabled(False)
-for name in sys.argv[1:] or VARIANTS:
+parser = argparse.ArgumentParser()
+parser.add_argument("--out", type=Path, default=FIXTURES)
+parser.add_argument("names", nargs="*")
+arguments = parser.parse_args()
+for name in arguments.names or VARIANTS:
     config_class, sizes, options = VARIANTS[name]
-    make(name, config_class, sizes, **options)
+    make(arguments.out / name, config_class, sizes, **options)

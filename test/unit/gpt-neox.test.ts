@@ -72,13 +72,13 @@ test.each([
     'config.heads',
     { hidden: 16, heads: 3 },
   ],
-  [{ rope_parameters: { partial_rotary_factor: 0.4 } }, 'config.field', { field: 'rotary_pct' }],
+  [{ rope_parameters: { partial_rotary_factor: 0.4 } }, 'config.rope-pairs', { turned: 3 }],
   [
     { rope_parameters: { partial_rotary_factor: 0 } },
     'config.field',
     { field: 'rope_parameters.partial_rotary_factor' },
   ],
-  [{ rope_parameters: null, rotary_pct: 0.1 }, 'config.field', { field: 'rotary_pct' }],
+  [{ rope_parameters: null, rotary_pct: 0.1 }, 'config.rope-pairs', { turned: 0 }],
   [{ rope_parameters: { rope_type: 'nope' } }, 'config.rope', { type: 'nope' }],
   [
     { intermediate_size: 64 },

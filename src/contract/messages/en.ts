@@ -252,11 +252,11 @@ export const en = {
   'config.kv-heads':
     'config.json says num_attention_heads {{heads}}, which num_key_value_heads {{kvHeads}} does not divide. Download config.json again, or correct it.',
   'config.rope-factors':
-    'config.json gives {{count}} numbers as {{field}}, but {{expected}} pairs of entries of a head turn. Download config.json again, or correct it.',
+    'config.json gives {{count}} numbers as {{field}}, but each head has {{expected}} pairs of entries that turn. Download config.json again, or correct it.',
   'config.rope-pairs':
-    'By config.json {{turned}} entries of each head turn, which are no pairs. Download config.json again, or correct it.',
+    'By config.json {{turned}} entries of each head turn by their position, which make no pairs. Download config.json again, or correct it.',
   'config.rope-partial':
-    'By config.json only {{turned}} of the {{size}} entries of each head turn, which this family does not know. Take a model without partial_rotary_factor.',
+    'By config.json only {{turned}} of the {{size}} entries of each head turn by their position, which this family does not know. Take a model without partial_rotary_factor.',
   'config.rope':
     'config.json asks for rotary positions of the type {{type}}, which Tamis does not know. Take a model with one of these: {{known}}.',
   'device.not-built-in':

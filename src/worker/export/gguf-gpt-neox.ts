@@ -1,6 +1,8 @@
 import { activationOf, readConfig } from '../families/config.ts';
-import { gptNeoxConfigSchema, ropeOf, turnedOf } from '../families/gpt-neox.ts';
+import { gptNeoxConfigSchema, gptNeoxRope } from '../families/gpt-neox.ts';
+import { rotaryOf } from '../families/rope.ts';
 import { ggufName, partByPart, setting, sizesOf, type GgufFamily } from './gguf-family.ts';
+import { ropeMetadata, ropeRefusal } from './gguf-rope.ts';
 
 const architecture = 'gptneox';
 const names = {
@@ -26,18 +28,19 @@ const names = {
 export const gptNeox: GgufFamily = {
   architecture,
   refusal(model) {
-    const { attention_bias: hasBias, hidden_act: activation } = readConfig(model, gptNeoxConfigSchema);
-    if (!hasBias) return setting('attention_bias', false);
-    return activationOf(activation).startsWith('gelu') ? null : setting('hidden_act', activation);
+    const config = readConfig(model, gptNeoxConfigSchema);
+    if (!config.attention_bias) return setting('attention_bias', false);
+    const isGelu = activationOf(config.hidden_act).startsWith('gelu');
+    return isGelu ? ropeRefusal(gptNeoxRope(config)) : setting('hidden_act', config.hidden_act);
   },
   metadata(model) {
     const config = readConfig(model, gptNeoxConfigSchema);
+    const rope = gptNeoxRope(config);
     return {
       ...sizesOf(architecture, model, { context: model.family.maxSeqlen, up: 'dense_h_to_4h' }),
       [`${architecture}.attention.layer_norm_epsilon`]: { f32: config.layer_norm_eps },
       [`${architecture}.use_parallel_residual`]: { bool: config.use_parallel_residual },
-      [`${architecture}.rope.dimension_count`]: { u32: turnedOf(config) },
-      [`${architecture}.rope.freq_base`]: { f32: ropeOf(config).theta },
+      ...ropeMetadata(architecture, rope, rotaryOf(rope, model.family.attention.size).turned),
     };
   },
   places({ family, tensors }, name) {

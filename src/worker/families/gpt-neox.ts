@@ -6,7 +6,6 @@ import {
   activate,
   add,
   embedding,
-  frequencies,
   layerNorm,
   linear,
   type Activation,
@@ -16,17 +15,10 @@ import type { Rotary, Tokens } from '../graph/tokens.ts';
 import { activationOf, readConfig } from './config.ts';
 import { layersAt, requireTensor, tensorsAt, type FamilyModel, type Layer, type Source } from './family.ts';
 import { splitByHead } from './fused.ts';
-
-/** `type` is the older name of `rope_type`. */
-const ropeSchema = z.object({
-  rope_theta: z.number().positive().optional(),
-  partial_rotary_factor: z.number().positive().max(1).optional(),
-  rope_type: z.string().optional(),
-  type: z.string().optional(),
-});
+import { ropeOf, ropeSchema, rotaryOf, type Rope } from './rope.ts';
 
 /** Defaults as in transformers' GPTNeoXConfig; before its version 5 `rotary_pct`, `rotary_emb_base` and `rope_scaling` stood in the place of `rope_parameters`. */
-const fields = z.object({
+export const gptNeoxConfigSchema = z.object({
   vocab_size: z.int().positive().default(50432),
   hidden_size: z.int().positive().default(6144),
   num_hidden_layers: z.int().positive().default(44),
@@ -43,11 +35,7 @@ const fields = z.object({
   rope_scaling: ropeSchema.nullish(),
   rope_parameters: ropeSchema.nullish(),
 });
-type Config = z.infer<typeof fields>;
-/** Entries of a head turn in pairs. */
-export const gptNeoxConfigSchema = fields.refine((config) => turnedOf(config) > 0 && turnedOf(config) % 2 === 0, {
-  path: ['rotary_pct'],
-});
+type Config = z.infer<typeof gptNeoxConfigSchema>;
 
 /** query_key_value's rows are [heads, 3, size]; it is compressed as the one layer that it is. */
 const layerTypes = [
@@ -68,8 +56,6 @@ const ignored = /\.attention\.(bias|masked_bias|rotary_emb\.inv_freq)$/;
 export function openGptNeox(source: Source): FamilyModel {
   const config = readConfig(source, gptNeoxConfigSchema);
   const { hidden_size: hidden, num_attention_heads: heads } = config;
-  const { type } = ropeOf(config);
-  if (type !== 'default') throw new TamisError('config.rope', { type });
   if (hidden % heads !== 0) throw new TamisError('config.heads', { hidden, heads });
   const prefix = source.tensors.has('embed_in.weight') ? '' : 'gpt_neox.';
   const headWeight = headOf(source, config, prefix);
@@ -81,6 +67,14 @@ export function openGptNeox(source: Source): FamilyModel {
 function headOf({ tensors }: Source, config: Config, prefix: string): string {
   const named = ['embed_out.weight', 'lm_head.weight'].find((name) => tensors.has(name));
   return named ?? (config.tie_word_embeddings ? `${prefix}embed_in.weight` : 'embed_out.weight');
+}
+
+export function gptNeoxRope(config: Config): Rope {
+  return ropeOf({
+    ...config,
+    rope_theta: config.rotary_emb_base,
+    partial_rotary_factor: config.rotary_pct,
+  });
 }
 
 class GptNeox implements FamilyModel {
@@ -111,8 +105,7 @@ class GptNeox implements FamilyModel {
     this.#prefix = prefix;
     this.#headWeight = headWeight;
     this.#activation = activationOf(config.hidden_act);
-    const turned = turnedOf(config);
-    this.#rotary = { heads, size: hidden / heads, turned, frequencies: frequencies(turned, ropeOf(config).theta) };
+    this.#rotary = { heads, ...rotaryOf(gptNeoxRope(config), hidden / heads) };
   }
 
   layers(block: number): readonly Layer[] {
@@ -178,20 +171,6 @@ class GptNeox implements FamilyModel {
   #block(index: number): string {
     return `${this.#prefix}layers.${index}.`;
   }
-}
-
-export function ropeOf(config: Config): { type: string; theta: number; factor: number } {
-  const parameters = config.rope_scaling ?? config.rope_parameters ?? {};
-  return {
-    type: parameters.rope_type ?? parameters.type ?? 'default',
-    theta: parameters.rope_theta ?? config.rotary_emb_base,
-    factor: parameters.partial_rotary_factor ?? config.rotary_pct,
-  };
-}
-
-/** Entries of a head that turn. */
-export function turnedOf(config: Config): number {
-  return Math.floor((config.hidden_size / config.num_attention_heads) * ropeOf(config).factor);
 }
 
 function hasBias({ attention_bias }: Config, path: LayerPath): boolean {

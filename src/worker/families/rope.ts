@@ -116,7 +116,7 @@ export function ropeOf(config: RopeConfig): Rope {
 export function rotaryOf(rope: Rope, size: number): Omit<Rotary, 'heads'> {
   const part = Math.floor(size * (rope.partial_rotary_factor ?? 1));
   const turned = rope.rope_type === 'proportional' ? size : part;
-  if (turned % 2 !== 0) throw new TamisError('config.rope-pairs', { turned });
+  if (turned === 0 || turned % 2 !== 0) throw new TamisError('config.rope-pairs', { turned });
   return { size, turned, ...speeds(rope, turned) };
 }
 
