@@ -167,6 +167,17 @@ describe('the file', () => {
     expect(floatsOf(folder, 'blk.0.ffn_norm.weight')).toEqual(norm.map((value) => Math.fround(1 + value)));
   });
 
+  test('has the layers of GPT-2 upright', async () => {
+    const { tensors } = readGgufHeader(join(await exported('gpt2-plain'), 'model.gguf'));
+    const held = tensors.find(({ name }) => name === 'blk.0.ffn_up.weight');
+    expect(held?.shape).toEqual([32, 8]);
+    const source = sourceOf('gpt2-plain', 'h.0.mlp.c_fc.weight');
+    const upright = Array.from({ length: 32 }, (_, row) =>
+      Array.from({ length: 8 }, (_, col) => source[col * 32 + row]),
+    );
+    expect(floatsOf(await exported('gpt2-plain'), 'blk.0.ffn_up.weight')).toEqual(upright.flat());
+  });
+
   test('has a head of its own where llama.cpp needs one', async () => {
     const { tensors } = readGgufHeader(join(await exported('gpt_neox-tied'), 'model.gguf'));
     const shapes = tensors.filter(({ name }) => /^(token_embd|output)\.weight$/.test(name)).map(({ shape }) => shape);

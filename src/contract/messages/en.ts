@@ -308,6 +308,8 @@ export const en = {
     '{{format}} takes layers of {{known}} bits, and {{layer}} has {{bits}}. Choose another format, or other --bits.',
   'export.scattered':
     '{{format}} takes groups of neighbouring columns only, and act-order has scattered those of {{layer}}. Choose gptq, or quantize with --static-groups.',
+  'export.transposed':
+    '{{format}} knows weights of linear modules only, and {{layer}} is of another kind (Conv1D, [in, out]), which programs would leave unread. Choose another format.',
   'export.part-of-a-word':
     '{{format}} packs codes into words of 32 bits, which {{rows}} rows and {{cols}} columns of {{bits}} bits do not fill: {{layer}}. Choose another format.',
   'export.zero-point':

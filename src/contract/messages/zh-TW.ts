@@ -242,6 +242,8 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'export.bits': '{{format}} 只接受 {{known}} 位元的層，而 {{layer}} 為 {{bits}} 位元。請改選其他格式，或其他 --bits。',
   'export.scattered':
     '{{format}} 只接受相鄰行組成的群組，而 act-order 已將 {{layer}} 的群組打散。請選擇 gptq，或以 --static-groups 量化。',
+  'export.transposed':
+    '{{format}} 只認得線性模組的權重，而 {{layer}} 屬於另一種（Conv1D，[in, out]），程式不會讀取它。請改選其他格式。',
   'export.part-of-a-word':
     '{{format}} 將碼裝入 32 位元的字組，而 {{layer}} 的 {{rows}} 列與 {{cols}} 行、{{bits}} 位元無法填滿字組。請改選其他格式。',
   'export.zero-point': 'gptq 儲存的零點少一，而 {{layer}} 有零點為 0。請選擇 gptq_v2，或以 --symmetric 量化。',
