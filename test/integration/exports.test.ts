@@ -85,7 +85,7 @@ const cases: Readonly<Record<string, Case>> = {
   'GPT-2 with act-order': {
     model: (folder) => writeTinyGpt2(folder, { dtype: 'BF16' }),
     recipe: { sparsity: 0.5, quantization: { bits: 4, groupSize: 32, actOrder: true } },
-    fits: ['dense', 'gptq_v2', 'tamis'],
+    fits: ['dense', 'gptq', 'gptq_v2', 'tamis'],
   },
   'GPT-2 pruned alone': {
     model: (folder) => writeTinyGpt2(folder),
