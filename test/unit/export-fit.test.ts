@@ -109,6 +109,8 @@ describe('those who load it are told', () => {
     expect(warningsOf('compressed-tensors', { cols: 160 })).toContain('export.group-columns');
     expect(warningsOf('gptq', { groupSize: null, cols: 160 })).toEqual(['export.zeros-stay']);
     expect(warningsOf('gptq', { groupSize: null, cols: 512 })).toContain('export.channel-kernel');
+    expect(warningsOf('gptq', { transposed: true })).toContain('export.conv1d');
+    expect(warningsOf('gptq', {})).not.toContain('export.conv1d');
     expect(warningsOf('compressed-tensors', { symmetric: false })).toContain('export.zero-points');
   });
 

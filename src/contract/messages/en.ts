@@ -333,6 +333,8 @@ export const en = {
     'onnxruntime has fast products of codes on the CPU for 4 bits only, in which 3 are stored too: with {{layer}} at {{bits}} bits, expect tokens to come several times slower than from the dense model.',
   'export.zero-points':
     'compressed-tensors 0.20 fails on zero points where transformers loads the folder as it is: load it with CompressedTensorsConfig(dequantize=True), as the lines of the export do, or quantize symmetrically.',
+  'export.conv1d':
+    'transformers 5.23 does not load packed modules in the place of {{layer}} (Conv1D); GPTQModel does: load it with GPTQModel.load.',
   'export.channel-kernel':
     'The kernel that GPTQModel chooses on a CPU for 4 bits takes groups of at most {{columns}} columns, and {{layer}} shares a scale over a whole row: load it with backend="gptq_torch", or quantize in groups.',
   'export.dynamic':

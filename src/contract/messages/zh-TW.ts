@@ -262,6 +262,8 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
     'onnxruntime 在 CPU 上只有 4 位元的碼有快速的乘積（3 位元也以此儲存）：{{layer}} 為 {{bits}} 位元，生成會比稠密模型慢數倍。',
   'export.zero-points':
     'compressed-tensors 0.20 在 transformers 直接載入含零點的資料夾時會失敗：請如匯出所附的程式碼，以 CompressedTensorsConfig(dequantize=True) 載入，或改用對稱量化。',
+  'export.conv1d':
+    'transformers 5.23 無法以封裝模組載入 {{layer}}（Conv1D）；GPTQModel 可以：請以 GPTQModel.load 載入。',
   'export.channel-kernel':
     'GPTQModel 在 CPU 上為 4 位元選用的運算核心，每組最多 {{columns}} 欄，而 {{layer}} 整列共用一個縮放係數：請以 backend="gptq_torch" 載入，或改用分組量化。',
   'export.dynamic':

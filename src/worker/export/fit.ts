@@ -67,6 +67,12 @@ export function channelWarnings({ layers }: FinishedRun): Failure[] {
   return wide ? [{ code: 'export.channel-kernel', params: { layer: wide.name, columns: KERNEL_COLUMNS } }] : [];
 }
 
+/** transformers 5.23 fails where it initializes GPT-2's modules, of which packed ones are no Conv1D any more. */
+export function conv1dWarnings({ layers }: FinishedRun): Failure[] {
+  const layer = first(layers, (each) => each.transposed);
+  return layer ? [{ code: 'export.conv1d', params: { layer: layer.name } }] : [];
+}
+
 export function first(
   layers: ReadonlyMap<string, CodedLayer>,
   wanted: (layer: CodedLayer) => boolean,
