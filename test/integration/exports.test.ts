@@ -75,12 +75,12 @@ const cases: Readonly<Record<string, Case>> = {
   BLOOM: {
     model: (folder) => writeTinyBloom(folder, { dtype: 'F16' }),
     recipe: { quantization: symmetric },
-    fits: ['dense', 'gptq', 'gptq_v2', 'compressed-tensors', 'onnx', 'tamis'],
+    fits: ['dense', 'gptq', 'gptq_v2', 'compressed-tensors', 'onnx', 'gguf', 'tamis'],
   },
   'GPT-2 in two widths': {
     model: (folder) => writeTinyGpt2(folder, { dtype: 'F16' }),
     recipe: { quantization: { ...symmetric, exceptions: [{ layers: '*.mlp.c_proj', bits: 8 }] } },
-    fits: ['dense', 'gptq', 'gptq_v2', 'onnx', 'tamis'],
+    fits: ['dense', 'gptq', 'gptq_v2', 'onnx', 'gguf', 'tamis'],
   },
   'GPT-2 with act-order': {
     model: (folder) => writeTinyGpt2(folder, { dtype: 'BF16' }),
@@ -90,7 +90,7 @@ const cases: Readonly<Record<string, Case>> = {
   'GPT-2 pruned alone': {
     model: (folder) => writeTinyGpt2(folder),
     recipe: {},
-    fits: ['dense', 'onnx', 'tamis'],
+    fits: ['dense', 'onnx', 'gguf', 'tamis'],
   },
 };
 const names = Object.keys(cases);

@@ -48,7 +48,10 @@ function runWith({ family = 'llama', others = [], extra, ...changes }: Changes):
     config: {},
     dtype: 'F16',
     tensors: new Map(tensors.map((name) => [name, info(name)])),
-    family: { family, blocks: 1, layers: () => names.map((name) => ({ name, tap: '', type: '' })) },
+    family: {
+      ...{ family, blocks: 1, maxSeqlen: 32, attention: { heads: 2, kvHeads: 1, size: 4 } },
+      layers: () => names.map((name) => ({ name, tap: '', type: '' })),
+    },
   } as unknown as Model;
   const { bits, groupSize, symmetric } = layer;
   const quantization = quantizationSchema.parse({ bits, groupSize, symmetric });

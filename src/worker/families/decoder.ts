@@ -292,8 +292,8 @@ export type LayerType = z.infer<typeof layerType>;
 
 /** The type of each block: what `layer_types` says, which has to have one for each, or what `usual` says. */
 export function layerTypesOf(
-  source: Source,
-  { num_hidden_layers: blocks }: Sizes,
+  source: Pick<Source, 'folder' | 'config'>,
+  { num_hidden_layers: blocks }: Pick<Sizes, 'num_hidden_layers'>,
   usual: (block: number) => LayerType,
 ): LayerType[] {
   const schema = z.object({ layer_types: z.array(layerType).length(blocks).nullish() });
@@ -301,7 +301,7 @@ export function layerTypesOf(
 }
 
 /** `sliding_window`, which a config with such blocks has to have. */
-export function windowOf(source: Source, usual: number): number {
+export function windowOf(source: Pick<Source, 'folder' | 'config'>, usual: number): number {
   return readConfig(source, z.object({ sliding_window: z.int().positive().default(usual) })).sliding_window;
 }
 

@@ -28,11 +28,11 @@ export const gemmaFields = {
   query_pre_attn_scalar: z.number().positive().default(256),
   use_bidirectional_attention: z.literal(false).nullish(),
 };
-type GemmaConfig = z.infer<z.ZodObject<typeof gemmaFields>>;
+export type GemmaConfig = z.infer<z.ZodObject<typeof gemmaFields>>;
 
 const cap = z.number().positive().nullable();
 
-const configSchema = z.object({
+export const gemma2ConfigSchema = z.object({
   ...gemmaFields,
   ...ropeFields(8192),
   final_logit_softcapping: cap.default(30),
@@ -41,7 +41,7 @@ const configSchema = z.object({
 
 /** Gemma 2 (arXiv 2408.00118) as in transformers' Gemma2ForCausalLM: capped scores and logits, a window in every other block. */
 export function openGemma2(source: Source): FamilyModel {
-  const config = readConfig(source, configSchema);
+  const config = readConfig(source, gemma2ConfigSchema);
   const shape = attentionShape(config);
   const attention = {
     ...shape,
@@ -49,7 +49,7 @@ export function openGemma2(source: Source): FamilyModel {
     scale: gemmaScale(config),
     softcap: config.attn_logit_softcapping ?? undefined,
   };
-  const types = layerTypesOf(source, config, (block) => (block % 2 === 0 ? 'sliding_attention' : 'full_attention'));
+  const types = layerTypesOf(source, config, usualGemma2Type);
   return openDecoder(source, {
     family: 'gemma2',
     ...gemmaTraits(config),
@@ -57,6 +57,11 @@ export function openGemma2(source: Source): FamilyModel {
     logitCap: config.final_logit_softcapping,
     attention: attentionByType(types, (type) => ({ ...attention, window: gemmaWindow(source, type) })),
   });
+}
+
+/** A block's where `layer_types` says nothing. */
+export function usualGemma2Type(block: number): LayerType {
+  return block % 2 === 0 ? 'sliding_attention' : 'full_attention';
 }
 
 /** What Gemma 2 and 3 have in common: norms around, whose weights are stored less one, and scaled embeddings. */

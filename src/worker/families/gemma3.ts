@@ -9,7 +9,7 @@ import { ropeOf, ropeSchema, type Rope } from './rope.ts';
 const THETA = { full_attention: 1e6, sliding_attention: 1e4 } as const;
 
 /** Defaults as in transformers' Gemma3TextConfig; before its version 5 `rope_theta`, `rope_local_base_freq` and `rope_scaling` stood in the place of `rope_parameters`. */
-const configSchema = z.object({
+export const gemma3ConfigSchema = z.object({
   ...gemmaFields,
   vocab_size: z.int().positive().default(262208),
   max_position_embeddings: z.int().positive().default(131072),
@@ -22,14 +22,14 @@ const configSchema = z.object({
   rope_local_base_freq: z.number().positive().default(THETA.sliding_attention),
   rope_scaling: ropeSchema.nullish(),
 });
-type Config = z.infer<typeof configSchema>;
+type Config = z.infer<typeof gemma3ConfigSchema>;
 
 /**
  * Gemma 3's text models (arXiv 2503.19786) as in transformers' Gemma3ForCausalLM: Gemma 2 with normalized queries and keys, and
  * rotary positions of their own for the blocks with a window. It has no place for capped scores, whatever its config says.
  */
 export function openGemma3(source: Source): FamilyModel {
-  const config = readConfig(source, configSchema);
+  const config = readConfig(source, gemma3ConfigSchema);
   const shape = attentionShape(config);
   const usual = config.sliding_window_pattern;
   const types = layerTypesOf(source, config, (block) => ((block + 1) % usual ? 'sliding_attention' : 'full_attention'));
@@ -49,7 +49,7 @@ export function openGemma3(source: Source): FamilyModel {
 }
 
 /** Only the blocks that see everything have their positions scaled by an older config. */
-function ropeOfType(config: Config, type: LayerType): Rope {
+export function ropeOfType(config: Config, type: LayerType): Rope {
   const isFull = type === 'full_attention';
   return ropeOf({
     max_position_embeddings: config.max_position_embeddings,

@@ -15,10 +15,10 @@ import type { Rotary, Tokens } from '../graph/tokens.ts';
 import { activationOf, readConfig } from './config.ts';
 import { layersAt, requireTensor, tensorsAt, type FamilyModel, type Layer, type Source } from './family.ts';
 import { splitByHead } from './fused.ts';
-import { ropeOf, ropeSchema, rotaryOf } from './rope.ts';
+import { ropeOf, ropeSchema, rotaryOf, type Rope } from './rope.ts';
 
 /** Defaults as in transformers' GPTNeoXConfig; before its version 5 `rotary_pct`, `rotary_emb_base` and `rope_scaling` stood in the place of `rope_parameters`. */
-const configSchema = z.object({
+export const gptNeoxConfigSchema = z.object({
   vocab_size: z.int().positive().default(50432),
   hidden_size: z.int().positive().default(6144),
   num_hidden_layers: z.int().positive().default(44),
@@ -35,7 +35,7 @@ const configSchema = z.object({
   rope_scaling: ropeSchema.nullish(),
   rope_parameters: ropeSchema.nullish(),
 });
-type Config = z.infer<typeof configSchema>;
+type Config = z.infer<typeof gptNeoxConfigSchema>;
 
 /** query_key_value's rows are [heads, 3, size]; it is compressed as the one layer that it is. */
 const layerTypes = [
@@ -54,7 +54,7 @@ const ignored = /\.attention\.(bias|masked_bias|rotary_emb\.inv_freq)$/;
  * attention and MLP beside each other (or one after the other), and queries, keys and values in one projection.
  */
 export function openGptNeox(source: Source): FamilyModel {
-  const config = readConfig(source, configSchema);
+  const config = readConfig(source, gptNeoxConfigSchema);
   const { hidden_size: hidden, num_attention_heads: heads } = config;
   if (hidden % heads !== 0) throw new TamisError('config.heads', { hidden, heads });
   const prefix = source.tensors.has('embed_in.weight') ? '' : 'gpt_neox.';
@@ -67,6 +67,14 @@ export function openGptNeox(source: Source): FamilyModel {
 function headOf({ tensors }: Source, config: Config, prefix: string): string {
   const named = ['embed_out.weight', 'lm_head.weight'].find((name) => tensors.has(name));
   return named ?? (config.tie_word_embeddings ? `${prefix}embed_in.weight` : 'embed_out.weight');
+}
+
+export function gptNeoxRope(config: Config): Rope {
+  return ropeOf({
+    ...config,
+    rope_theta: config.rotary_emb_base,
+    partial_rotary_factor: config.rotary_pct,
+  });
 }
 
 class GptNeox implements FamilyModel {
@@ -97,12 +105,7 @@ class GptNeox implements FamilyModel {
     this.#prefix = prefix;
     this.#headWeight = headWeight;
     this.#activation = activationOf(config.hidden_act);
-    const rope = ropeOf({
-      ...config,
-      rope_theta: config.rotary_emb_base,
-      partial_rotary_factor: config.rotary_pct,
-    });
-    this.#rotary = { heads, ...rotaryOf(rope, hidden / heads) };
+    this.#rotary = { heads, ...rotaryOf(gptNeoxRope(config), hidden / heads) };
   }
 
   layers(block: number): readonly Layer[] {
