@@ -156,7 +156,7 @@ describe('a folder with vocab.json and merges.txt alone', () => {
   it('is refused where </s> is not id 2', async () => {
     const path = folder({ ...files, 'vocab.json': JSON.stringify({ ...vocab, '</s>': 50256 }) });
     await expect(openTokenizer(path)).rejects.toMatchObject({
-      code: 'tokenizer.not-opt',
+      code: 'tokenizer.vocabulary',
       params: { path: join(path, 'vocab.json') },
     });
   });
@@ -171,7 +171,7 @@ describe('tokenizers that can’t be used', () => {
     ['broken JSON', '{"version":'],
     ['not an object', '7'],
     ['no model', '{"added_tokens": []}'],
-    ['an unknown model', JSON.stringify({ ...definition, model: { type: 'Mystery' } })],
+    ['a token without an id', JSON.stringify({ ...definition, added_tokens: [{ content: '</s>' }] })],
   ])('%s', async (_, json) => {
     const path = folder({ 'tokenizer.json': json });
     await expect(openTokenizer(path)).rejects.toMatchObject({

@@ -115,8 +115,12 @@ export const en = {
     '{{path}} has no tokenizer.json, nor vocab.json with merges.txt. Add the tokenizer of the model, or give token ids with --calibration-tokens and --evaluation-tokens.',
   'tokenizer.invalid':
     '{{path}} cannot be used as a tokenizer: {{reason}}. Download it again, or give token ids with --calibration-tokens and --evaluation-tokens.',
-  'tokenizer.not-opt':
-    '{{path}} is not the vocabulary of OPT, whose </s> has the id 2. Add the tokenizer.json of the model.',
+  'tokenizer.unsupported':
+    '{{path}} cuts text in a way that is not known here, and its ids could differ from those that the model was trained with: {{part}}. Give token ids with --calibration-tokens and --evaluation-tokens.',
+  'tokenizer.sentencepiece':
+    '{{path}} is a SentencePiece model alone. Make a tokenizer.json of it with transformers: AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER).',
+  'tokenizer.vocabulary':
+    '{{path}} is neither the vocabulary of OPT, whose </s> has the id 2, nor that of GPT-2, which has <|endoftext|>. Add the tokenizer.json of the model.',
   'tokenizer.beyond-vocabulary':
     'The tokenizer gives the id {{id}}, but the model knows only {{vocab}} ids. Use the tokenizer that belongs to this checkpoint.',
   'tokens.no-tensor': '{{path}} has no int64 tensor named tokens. Save the token ids under that name.',
@@ -247,6 +251,12 @@ export const en = {
     'config.json says hidden_size {{hidden}}, which num_attention_heads {{heads}} does not divide. Download config.json again, or correct it.',
   'config.kv-heads':
     'config.json says num_attention_heads {{heads}}, which num_key_value_heads {{kvHeads}} does not divide. Download config.json again, or correct it.',
+  'config.rope-factors':
+    'config.json gives {{count}} numbers as {{field}}, but each head has {{expected}} pairs of entries that turn. Download config.json again, or correct it.',
+  'config.rope-pairs':
+    'By config.json {{turned}} entries of each head turn by their position, which make no pairs. Download config.json again, or correct it.',
+  'config.rope-partial':
+    'By config.json only {{turned}} of the {{size}} entries of each head turn by their position, which this family does not know. Take a model without partial_rotary_factor.',
   'config.rope':
     'config.json asks for rotary positions of the type {{type}}, which Tamis does not know. Take a model with one of these: {{known}}.',
   'device.not-built-in':
@@ -309,6 +319,8 @@ export const en = {
     'GGUF has asymmetric codes of up to 4 bits, and {{layer}} has {{bits}}. Choose another format, or quantize with --symmetric.',
   'export.tensor': '{{format}} has no place for the tensor {{name}}. Choose another format.',
   'export.block-columns': '{{format}} takes columns by {{block}}, and {{layer}} has {{cols}}. Choose another format.',
+  'export.setting':
+    'llama.cpp, which reads GGUF, does not compute what config.json says of {{field}}: {{value}}. Choose another format.',
   'export.tokenizer':
     'GGUF needs the tokenizer in its own terms, and {{path}} is of a kind that is not known here: {{reason}}. Choose another format.',
   'export.no-tokenizer':

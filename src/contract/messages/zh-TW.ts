@@ -92,7 +92,12 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
     '{{path}} 裡沒有 tokenizer.json，也沒有 vocab.json 與 merges.txt。請加入模型的 tokenizer，或以 --calibration-tokens 與 --evaluation-tokens 提供 token id。',
   'tokenizer.invalid':
     '無法將 {{path}} 當作 tokenizer 使用：{{reason}}。請重新下載，或以 --calibration-tokens 與 --evaluation-tokens 提供 token id。',
-  'tokenizer.not-opt': '{{path}} 不是 OPT 的詞彙表（其中 </s> 的 id 為 2）。請加入模型的 tokenizer.json。',
+  'tokenizer.unsupported':
+    '{{path}} 切分文字的方式未知，產生的 id 可能與模型訓練時不同：{{part}}。請以 --calibration-tokens 與 --evaluation-tokens 提供 token id。',
+  'tokenizer.sentencepiece':
+    '{{path}} 只有 SentencePiece 模型。請用 transformers 產生 tokenizer.json：AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)。',
+  'tokenizer.vocabulary':
+    '{{path}} 既不是 OPT 的詞彙表（其中 </s> 的 id 為 2），也不是 GPT-2 的詞彙表（其中有 <|endoftext|>）。請加入模型的 tokenizer.json。',
   'tokenizer.beyond-vocabulary':
     'tokenizer 產生了 id {{id}}，但模型只有 {{vocab}} 個 id。請使用屬於這個檢查點的 tokenizer。',
   'tokens.no-tensor': '{{path}} 裡沒有名為 tokens 的 int64 張量。請以這個名稱儲存 token id。',
@@ -194,6 +199,11 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
     'config.json 的 hidden_size {{hidden}} 無法被 num_attention_heads {{heads}} 整除。請重新下載或修正 config.json。',
   'config.kv-heads':
     'config.json 的 num_attention_heads {{heads}} 無法被 num_key_value_heads {{kvHeads}} 整除。請重新下載或修正 config.json。',
+  'config.rope-factors':
+    'config.json 的 {{field}} 有 {{count}} 個數字，但每個 head 有 {{expected}} 對元素旋轉。請重新下載或修正 config.json。',
+  'config.rope-pairs': '依 config.json，每個 head 有 {{turned}} 個元素旋轉，無法成對。請重新下載或修正 config.json。',
+  'config.rope-partial':
+    '依 config.json，每個 head 的 {{size}} 個元素中只有 {{turned}} 個旋轉，此家族沒有這種計算方式。請改用沒有 partial_rotary_factor 的模型。',
   'config.rope':
     'config.json 要求類型為 {{type}} 的旋轉位置編碼，Tamis 不認得此類型。請改用下列其中一種的模型：{{known}}。',
   'device.not-built-in':
@@ -242,6 +252,7 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
     'GGUF 的非對稱碼至多 4 位元，而 {{layer}} 為 {{bits}} 位元。請改選其他格式，或以 --symmetric 量化。',
   'export.tensor': '{{format}} 沒有可放張量 {{name}} 的地方。請改選其他格式。',
   'export.block-columns': '{{format}} 以 {{block}} 行為一塊，而 {{layer}} 有 {{cols}} 行。請改選其他格式。',
+  'export.setting': '讀取 GGUF 的 llama.cpp 無法依 config.json 的 {{field}}（{{value}}）計算。請改選其他格式。',
   'export.tokenizer': 'GGUF 需要以自己的方式描述分詞器，而 {{path}} 的種類未知：{{reason}}。請改選其他格式。',
   'export.no-tokenizer': '模型沒有 tokenizer.json：檔案不含詞彙表，程式只能輸入 token 編號。',
   'export.dense-size': '稠密格式與原始模型一樣大：零與少位元的碼都不會使它變小。它到處都能載入。',

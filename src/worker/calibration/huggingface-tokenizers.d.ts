@@ -8,8 +8,21 @@ declare module '@huggingface/tokenizers' {
     readonly use_regex: boolean;
     readonly add_prefix_space: boolean;
   }
+  export class DigitsPreTokenizer extends PreTokenizer {
+    pattern: RegExp;
+    readonly config: { readonly individual_digits?: boolean };
+  }
   export class SequencePreTokenizer extends PreTokenizer {
     readonly tokenizers: readonly (PreTokenizer | null)[];
+  }
+  export interface AddedToken {
+    readonly content: string;
+    lstrip: boolean;
+    rstrip: boolean;
+  }
+  export interface Splitter {
+    /** A text cut into added tokens and what lies between them. */
+    split(text: string): string[];
   }
   export class Tokenizer {
     /** The parsed tokenizer.json and tokenizer_config.json. */
@@ -17,6 +30,10 @@ declare module '@huggingface/tokenizers' {
     readonly normalizer: object | null;
     readonly pre_tokenizer: PreTokenizer | null;
     readonly model: { readonly fuse_unk: boolean } | null;
+    /** By content, normalized where the token is looked for in normalized text. */
+    readonly added_tokens_map: ReadonlyMap<string, AddedToken>;
+    splitter_unnormalized: Splitter;
+    splitter_normalized: Splitter;
     encode(text: string, options?: { add_special_tokens: boolean }): { readonly ids: readonly number[] };
     get_added_tokens_decoder(): Map<number, { readonly content: string }>;
   }

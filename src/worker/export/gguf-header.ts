@@ -13,7 +13,8 @@ export type GgufValue =
   | { readonly bool: boolean }
   | { readonly string: string }
   | { readonly strings: readonly string[] }
-  | { readonly i32s: readonly number[] };
+  | { readonly i32s: readonly number[] }
+  | { readonly f32s: readonly number[] };
 
 export interface GgufTensor {
   readonly name: string;
@@ -51,6 +52,8 @@ function valueBytes(value: GgufValue): Buffer[] {
   if ('bool' in value) return [u32(valueTypes.bool), Buffer.from([value.bool ? 1 : 0])];
   if ('string' in value) return [u32(valueTypes.string), text(value.string)];
   if ('strings' in value) return [...arrayHead(valueTypes.string, value.strings.length), ...value.strings.map(text)];
+  if ('f32s' in value)
+    return [...arrayHead(valueTypes.f32, value.f32s.length), Buffer.from(new Float32Array(value.f32s).buffer)];
   return [...arrayHead(valueTypes.i32, value.i32s.length), Buffer.from(new Int32Array(value.i32s).buffer)];
 }
 

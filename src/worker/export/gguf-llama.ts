@@ -1,81 +1,36 @@
-import type { AttentionShape } from '../graph/operations.ts';
-import type { Model } from '../model/open.ts';
-import { readConfig } from '../families/config.ts';
-import { llamaConfigSchema, ropeOf } from '../families/llama.ts';
-import type { GgufValue } from './gguf-header.ts';
+import { decoderMetadata, decoderName, layerNames, normsBefore, otherActivation } from './gguf-decoder.ts';
+import type { Described, GgufFamily, Place } from './gguf-family.ts';
+import { ropeFactors, ropeMetadata, ropeOfModel, ropeRefusal } from './gguf-rope.ts';
 
-// How llama.cpp names the parts of a LLaMA, and in which order it wants the rows of its queries and keys.
+const architecture = 'llama';
+const inBlock = { ...layerNames, ...normsBefore };
 
-const outer: Readonly<Record<string, string>> = {
-  'embed_tokens.weight': 'token_embd.weight',
-  'norm.weight': 'output_norm.weight',
-  'lm_head.weight': 'output.weight',
+export const llama: GgufFamily = {
+  architecture,
+  refusal: (model) => otherActivation(model) ?? ropeRefusal(ropeOfModel(model)),
+  metadata: (model) => ({
+    ...decoderMetadata(architecture, model, model.family.maxSeqlen),
+    ...ropeMetadata(architecture, ropeOfModel(model), model.family.attention.size),
+  }),
+  places(model, name) {
+    const known = decoderName(inBlock, name);
+    return known === null ? [] : [{ name: known, ...turned(model, name) }];
+  },
+  extras: (model) => ropeFactors(ropeOfModel(model), model.family.attention.size),
 };
 
-const inBlock: Readonly<Record<string, string>> = {
-  input_layernorm: 'attn_norm',
-  post_attention_layernorm: 'ffn_norm',
-  'self_attn.q_proj': 'attn_q',
-  'self_attn.k_proj': 'attn_k',
-  'self_attn.v_proj': 'attn_v',
-  'self_attn.o_proj': 'attn_output',
-  'mlp.gate_proj': 'ffn_gate',
-  'mlp.up_proj': 'ffn_up',
-  'mlp.down_proj': 'ffn_down',
-};
-
-/** Tables that older checkpoints hold and every program computes for itself. */
-export function isDerived(name: string): boolean {
-  return name.endsWith('.rotary_emb.inv_freq');
-}
-
-/** A tensor's name in the file; null of one that llama.cpp has no place for. */
-export function ggufName(name: string): string | null {
-  const own = name.replace(/^model\./, '');
-  const [, block, part = '', kind] = /^layers\.(\d+)\.(.+)\.(weight|bias)$/.exec(own) ?? [];
-  if (block === undefined) return outer[own] ?? null;
-  const known = inBlock[part];
-  return known === undefined ? null : `blk.${block}.${known}.${kind}`;
-}
-
-/** The heads whose rows are reordered: pairs that a rotary position turns together, i and i + size / 2, become neighbours. */
-export function turnedHeads({ heads, kvHeads }: AttentionShape, name: string): number | null {
-  if (/\.self_attn\.q_proj\.(weight|bias)$/.test(name)) return heads;
-  if (/\.self_attn\.k_proj\.(weight|bias)$/.test(name)) return kvHeads;
-  return null;
+/** Rows of queries and keys are reordered: pairs that a rotary position turns together, i and i + size / 2, become neighbours. */
+function turned({ family }: Described, name: string): Pick<Place, 'rows'> {
+  const { heads, kvHeads, size } = family.attention;
+  if (/\.self_attn\.q_proj\.(weight|bias)$/.test(name)) return { rows: pairwise(heads, size) };
+  if (/\.self_attn\.k_proj\.(weight|bias)$/.test(name)) return { rows: pairwise(kvHeads, size) };
+  return {};
 }
 
 /** The checkpoint's row for each row of the file. */
-export function rowsInFile(heads: number, size: number): Uint32Array {
+export function pairwise(heads: number, size: number): Uint32Array {
   return Uint32Array.from({ length: heads * size }, (_, row) => {
     const [head, within] = [Math.floor(row / size), row % size];
     return head * size + (within % 2) * (size / 2) + Math.floor(within / 2);
   });
-}
-
-/** The file's row for each row of the checkpoint. */
-export function rowsInCheckpoint(heads: number, size: number): Uint32Array {
-  const rows = new Uint32Array(heads * size);
-  for (const [inFile, inCheckpoint] of rowsInFile(heads, size).entries()) rows[inCheckpoint] = inFile;
-  return rows;
-}
-
-export function llamaMetadata({ folder, config, family, tensors }: Model): Record<string, GgufValue> {
-  const { rms_norm_eps: epsilon, ...settings } = readConfig({ folder, config }, llamaConfigSchema);
-  const { heads, kvHeads, size } = family.attention;
-  const gate = tensors.get(`${family.layers(0).find(({ type }) => type === 'gate_proj')?.name ?? ''}.weight`);
-  return {
-    'llama.block_count': { u32: family.blocks },
-    'llama.context_length': { u32: family.maxSeqlen },
-    'llama.embedding_length': { u32: family.hidden },
-    'llama.feed_forward_length': { u32: gate?.shape[0] ?? 0 },
-    'llama.vocab_size': { u32: family.vocab },
-    'llama.attention.head_count': { u32: heads },
-    'llama.attention.head_count_kv': { u32: kvHeads },
-    'llama.attention.key_length': { u32: size },
-    'llama.attention.value_length': { u32: size },
-    'llama.attention.layer_norm_rms_epsilon': { f32: epsilon },
-    'llama.rope.dimension_count': { u32: size },
-    'llama.rope.freq_base': { f32: ropeOf({ rms_norm_eps: epsilon, ...settings }).theta },
-  };
 }

@@ -12,6 +12,7 @@ export interface Model {
   readonly folder: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly checkpoint: Checkpoint;
+  /** Its weights: what the family ignores is not among them. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   readonly family: FamilyModel;
   /** Of the layers. */
@@ -22,8 +23,9 @@ export interface Model {
 export async function openModel(folder: string): Promise<Model> {
   const config = readConfigFile(folder);
   const checkpoint = await translated(() => native.Checkpoint.open(folder));
-  const tensors = new Map(checkpoint.tensors().map((info) => [info.name, info]));
-  const family = openFamily({ folder, config, tensors });
+  const all = new Map(checkpoint.tensors().map((info) => [info.name, info]));
+  const family = openFamily({ folder, config, tensors: all });
+  const tensors = new Map([...all].filter(([name]) => !family.ignored?.test(name)));
   return { folder, config, checkpoint, tensors, family, dtype: layerDtype(family, tensors) };
 }
 

@@ -1,0 +1,183 @@
+import { z } from 'zod';
+
+import { TamisError } from '../../contract/errors.ts';
+
+// Which parts of a tokenizer.json give the ids of the `tokenizers` package here, and how those that the library reads otherwise are
+// put so that it reads them alike.
+
+const partSchema = z.looseObject({ type: z.string() });
+type Part = z.infer<typeof partSchema>;
+
+const definitionSchema = z.looseObject({
+  added_tokens: z
+    .array(z.looseObject({ id: z.int(), content: z.string(), single_word: z.boolean().default(false) }))
+    .default([]),
+  normalizer: partSchema.nullish().transform((part) => part ?? null),
+  pre_tokenizer: partSchema.nullish().transform((part) => part ?? null),
+  post_processor: partSchema.nullish().transform((part) => part ?? null),
+  decoder: partSchema.nullish().transform((part) => part ?? null),
+  model: z.looseObject({}),
+});
+type Definition = z.infer<typeof definitionSchema>;
+
+const nothing = z.literal('').nullish();
+const bpeSchema = z.looseObject({
+  type: z.literal('BPE').default('BPE'),
+  vocab: z.record(z.string(), z.int().nonnegative()),
+  merges: z.array(z.unknown()),
+  dropout: z.literal(0).nullish(),
+  continuing_subword_prefix: nothing,
+  end_of_word_suffix: nothing,
+  byte_fallback: z.boolean().default(false),
+});
+
+const replacedSpaces = z.looseObject({
+  type: z.literal('Replace'),
+  pattern: z.strictObject({ String: z.literal(' ') }),
+});
+const normalizerSchemas = [
+  z.looseObject({ type: z.literal('NFC') }),
+  z.looseObject({ type: z.literal('Prepend'), prepend: z.string() }),
+  z.looseObject({ type: z.literal('Replace'), pattern: z.strictObject({ String: z.string().min(1) }) }),
+];
+
+const isolatedSchema = z.looseObject({
+  type: z.literal('Split'),
+  pattern: z.strictObject({ Regex: z.string() }),
+  behavior: z.literal('Isolated'),
+  invert: z.literal(false).default(false),
+});
+const byteLevelSchema = z.looseObject({ type: z.literal('ByteLevel'), add_prefix_space: z.boolean() });
+const metaspaceSchema = z.looseObject({
+  type: z.literal('Metaspace'),
+  replacement: z.string(),
+  prepend_scheme: z.enum(['first', 'always', 'never']).default('always'),
+  split: z.boolean().default(true),
+});
+const digitsSchema = z.looseObject({ type: z.literal('Digits') });
+/** Gemma cuts at spaces that its normalizer has replaced before: nothing is cut. */
+const spacesSchema = z.looseObject({
+  type: z.literal('Split'),
+  pattern: z.strictObject({ String: z.literal(' ') }),
+});
+
+const templateSchema = z.looseObject({
+  type: z.literal('TemplateProcessing'),
+  special_tokens: z.record(z.string(), z.looseObject({ ids: z.tuple([z.int()]) })),
+});
+
+/** tokenizer.json as the library is to have it. Errors tokenizer.invalid, tokenizer.unsupported {path, part} */
+export function preparedTokenizer(content: object, path: string): object {
+  const parsed = definitionSchema.safeParse(content);
+  if (!parsed.success) throw new TamisError('tokenizer.invalid', { path, reason: z.prettifyError(parsed.error) });
+  const definition = parsed.data;
+  const refused = unknownPart(definition);
+  if (refused !== null) throw new TamisError('tokenizer.unsupported', { path, part: refused });
+  return { ...definition, pre_tokenizer: preparedCut(definition.pre_tokenizer) };
+}
+
+/** What of a tokenizer is not known to give the same ids here; null of a known one. */
+function unknownPart(definition: Definition): string | null {
+  const { added_tokens: added, normalizer, pre_tokenizer: cut, post_processor: processor, model } = definition;
+  const says = (field: string, part: unknown): string => `${field} ${JSON.stringify(part)}`;
+  const bpe = bpeSchema.safeParse(model);
+  if (!bpe.success) {
+    const { vocab: _vocab, merges: _merges, ...options } = model;
+    return says('model', options);
+  }
+  const single = added.find(({ single_word: isSingle }) => isSingle);
+  if (single) return says('added_tokens', single.content);
+  const strange = partsOf(normalizer, 'normalizers').find((part) => !matches(part, normalizerSchemas));
+  if (strange) return says('normalizer', strange);
+  const spacesAreReplaced = partsOf(normalizer, 'normalizers').some((part) => matches(part, [replacedSpaces]));
+  const cuts = [
+    isolatedSchema,
+    byteLevelSchema,
+    metaspaceSchema,
+    digitsSchema,
+    ...(spacesAreReplaced ? [spacesSchema] : []),
+  ];
+  const unknownCut = partsOf(cut, 'pretokenizers').find((part) => !matches(part, cuts));
+  if (unknownCut) return says('pre_tokenizer', unknownCut);
+  if (!knowsEveryByte(bpe.data, partsOf(cut, 'pretokenizers'))) return says('model', 'vocab');
+  const ids = { ...bpe.data.vocab, ...Object.fromEntries(added.map(({ id, content }) => [content, id])) };
+  const unknownProcessor = partsOf(processor, 'processors').find((part) => !frames(part, ids));
+  return unknownProcessor ? says('post_processor', unknownProcessor) : null;
+}
+
+function partsOf(whole: Part | null, field: string): Part[] {
+  if (whole === null) return [];
+  if (whole.type !== 'Sequence') return [whole];
+  return z.array(partSchema).catch([whole]).parse(whole[field]);
+}
+
+function matches(part: Part, schemas: readonly z.ZodType[]): boolean {
+  return schemas.some((schema) => schema.safeParse(part).success);
+}
+
+/** Whether every text can be said in the vocabulary: where one cannot, libraries differ in what they leave out. */
+function knowsEveryByte(
+  { vocab, byte_fallback: fallsBack }: z.infer<typeof bpeSchema>,
+  cuts: readonly Part[],
+): boolean {
+  if (cuts.some(({ type }) => type === 'ByteLevel')) return byteCharacters().every((character) => character in vocab);
+  if (!fallsBack) return false;
+  return Array.from({ length: 256 }, (_, byte) => byteToken(byte)).every((token) => token in vocab);
+}
+
+/** SentencePiece's token of a byte. */
+export function byteToken(byte: number): string {
+  return `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`;
+}
+
+/** The characters that stand for the bytes in a byte-level vocabulary: printable ones for themselves, others from U+0100 on. */
+function byteCharacters(): string[] {
+  const isPrintable = (byte: number): boolean =>
+    (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte <= 0xff && byte !== 0xad);
+  let others = 0x100;
+  return Array.from({ length: 256 }, (_, byte) => String.fromCharCode(isPrintable(byte) ? byte : others++));
+}
+
+/** Whether a part leaves texts as they are, or puts tokens around them that have the ids it says. */
+function frames(part: Part, ids: Readonly<Record<string, number>>): boolean {
+  if (part.type === 'ByteLevel') return true;
+  const template = templateSchema.safeParse(part).data;
+  return (
+    template !== undefined &&
+    Object.entries(template.special_tokens).every(([token, special]) => ids[token] === special.ids[0])
+  );
+}
+
+function preparedCut(cut: Part | null): Part | null {
+  if (cut === null) return null;
+  const parts = partsOf(cut, 'pretokenizers').flatMap(preparedParts);
+  return parts.length === 1 ? (parts[0] ?? null) : { type: 'Sequence', pretokenizers: parts };
+}
+
+function preparedParts(part: Part): Part[] {
+  const isolated = isolatedSchema.safeParse(part).data;
+  if (isolated) return [{ ...isolated, pattern: { Regex: foldedCase(isolated.pattern.Regex) } }];
+  const metaspace = metaspaceSchema.safeParse(part).data;
+  if (!metaspace) return [part];
+  const { replacement, prepend_scheme: scheme, split } = metaspace;
+  const replaced = { type: 'Metaspace', replacement, prepend_scheme: scheme };
+  const words = { Regex: `${replacement}?[^${replacement}]+|${replacement}` };
+  return [replaced, ...(split ? [{ type: 'Split', pattern: words, behavior: 'Isolated', invert: false }] : [])];
+}
+
+/** Letters outside ASCII that are the same as one of ASCII where case is ignored: the library does not know them. */
+const foldedLetters: Readonly<Record<string, string>> = { s: '\u017f', S: '\u017f', k: '\u212a', K: '\u212a' };
+
+/** A pattern whose groups that ignore case name the letters outside ASCII too. */
+function foldedCase(pattern: string): string {
+  return pattern.replace(/\(\?i:((?:\\.|\[[^\]]*\]|[^()[\]\\])*)\)/gu, (_, body: string) => {
+    let inClass = false;
+    const folded = body.replace(/\\.|[\s\S]/gu, (character) => {
+      if (character === '[' || character === ']') inClass = character === '[';
+      const other = foldedLetters[character];
+      if (other === undefined) return character;
+      return inClass ? `${character}${other}` : `[${character}${other}]`;
+    });
+    return `(?i:${folded})`;
+  });
+}

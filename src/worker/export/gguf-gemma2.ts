@@ -1,0 +1,36 @@
+import { readConfig } from '../families/config.ts';
+import { layerTypesOf, windowOf } from '../families/decoder.ts';
+import { gemma2ConfigSchema, usualGemma2Type } from '../families/gemma2.ts';
+import { decoderMetadata } from './gguf-decoder.ts';
+import { setting, type GgufFamily } from './gguf-family.ts';
+import { gemmaNames, gemmaPlaces, gemmaRefusal } from './gguf-gemma.ts';
+import { ropeMetadata, ropeOfModel, ropeRefusal } from './gguf-rope.ts';
+
+const architecture = 'gemma2';
+
+export const gemma2: GgufFamily = {
+  architecture,
+  refusal(model) {
+    const config = readConfig(model, gemma2ConfigSchema);
+    const caps = ['attn_logit_softcapping', 'final_logit_softcapping'] as const;
+    const open = caps.find((field) => config[field] === null);
+    if (open !== undefined) return setting(open, null);
+    const rope = ropeOfModel(model);
+    if (rope.rope_type === 'llama3') return setting('rope_type', rope.rope_type);
+    const types = layerTypesOf(model, config, usualGemma2Type);
+    return gemmaRefusal(model, config, { largest: 46, types, known: usualGemma2Type }) ?? ropeRefusal(rope);
+  },
+  metadata(model) {
+    const config = readConfig(model, gemma2ConfigSchema);
+    return {
+      ...decoderMetadata(architecture, model, model.family.maxSeqlen),
+      ...ropeMetadata(architecture, ropeOfModel(model), model.family.attention.size),
+      [`${architecture}.attention.sliding_window`]: { u32: windowOf(model, 4096) },
+      [`${architecture}.attn_logit_softcapping`]: { f32: config.attn_logit_softcapping ?? 0 },
+      [`${architecture}.final_logit_softcapping`]: { f32: config.final_logit_softcapping ?? 0 },
+    };
+  },
+  /** The head's matrix is the embedding's, always. */
+  places: (_, name) => (name === 'lm_head.weight' ? [] : gemmaPlaces(gemmaNames, name)),
+  extras: () => [],
+};

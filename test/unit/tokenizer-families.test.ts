@@ -1,0 +1,193 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { Tokenizer as NativeTokenizer } from 'tokenizers';
+import { afterAll, describe, expect, it, test } from 'vitest';
+
+import { openTokenizer } from '../../src/worker/calibration/tokenizer.ts';
+import { expectedIds, nastyStrings, tokenizerFolder, tokenizerJson, tokenizerNames } from '../fixtures/tokenizers.ts';
+
+const folders: string[] = [];
+function folder(files: Record<string, unknown>): string {
+  const path = mkdtempSync(join(tmpdir(), 'tamis-families-'));
+  folders.push(path);
+  for (const [name, content] of Object.entries(files))
+    writeFileSync(join(path, name), typeof content === 'string' ? content : JSON.stringify(content));
+  return path;
+}
+afterAll(() => folders.forEach((path) => rmSync(path, { recursive: true })));
+
+/** Ids of the strings, with the string in front, so that a difference is seen whole. */
+async function ours(path: string): Promise<unknown[]> {
+  const tokenizer = await openTokenizer(path);
+  return nastyStrings.map((text) => [text, ...tokenizer.encode(text)]);
+}
+
+test('the strings are a thousand, and each family’s tokenizer knows other ids', () => {
+  expect(new Set(nastyStrings).size).toBe(1000);
+  expect(new Set(tokenizerNames.map((name) => JSON.stringify(expectedIds(name)))).size).toBe(tokenizerNames.length);
+  expect(tokenizerNames.length).toBeGreaterThanOrEqual(13);
+});
+
+test.each(tokenizerNames)('%s gives the ids of the tokenizers package', async (name) => {
+  const ids = expectedIds(name);
+  expect(await ours(tokenizerFolder(name))).toEqual(nastyStrings.map((text, i) => [text, ...(ids[i] ?? [])]));
+});
+
+describe('parts that a tokenizer.json can say otherwise', () => {
+  const metaspace = { type: 'Metaspace', replacement: '▁' };
+  const special = { id: 2, content: '</s>', single_word: false, normalized: false, special: true };
+
+  it.each([
+    ['Metaspace that cuts words', 'mistral', { pre_tokenizer: { ...metaspace, prepend_scheme: 'first', split: true } }],
+    ['Metaspace without a word on cutting', 'mistral', { pre_tokenizer: { ...metaspace, prepend_scheme: 'always' } }],
+    ['Metaspace of old', 'mistral', { pre_tokenizer: { ...metaspace, add_prefix_space: true } }],
+    ['Metaspace without a space in front', 'mistral', { pre_tokenizer: { ...metaspace, prepend_scheme: 'never' } }],
+    ['a token that takes the space before it', 'opt', { added_tokens: [{ ...special, lstrip: true, rstrip: false }] }],
+    ['a token that takes the space behind it', 'opt', { added_tokens: [{ ...special, lstrip: false, rstrip: true }] }],
+    [
+      'a token of text that is normalized',
+      'llama2',
+      { added_tokens: [{ ...special, lstrip: true, rstrip: true, normalized: true }] },
+    ],
+    [
+      'a space in front',
+      'gpt2',
+      { pre_tokenizer: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true } },
+    ],
+    [
+      'groups that ignore case, with a class in them',
+      'llama3',
+      {
+        pre_tokenizer: {
+          type: 'Sequence',
+          pretokenizers: [
+            {
+              type: 'Split',
+              pattern: { Regex: String.raw`'(?i:[sdmtk]|ll|ve|re)|\p{L}+|\s+` },
+              behavior: 'Isolated',
+              invert: false,
+            },
+            { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false },
+          ],
+        },
+      },
+    ],
+    [
+      'digits together',
+      'smollm2',
+      {
+        pre_tokenizer: {
+          type: 'Sequence',
+          pretokenizers: [
+            { type: 'Digits', individual_digits: false },
+            { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
+          ],
+        },
+      },
+    ],
+  ])('%s', async (_, name, changes) => {
+    const definition = { ...tokenizerJson(name), ...changes };
+    const oracle = NativeTokenizer.fromString(JSON.stringify(definition));
+    const theirs = await Promise.all(nastyStrings.map(async (text) => [text, ...(await oracle.encode(text)).getIds()]));
+    expect(await ours(folder({ 'tokenizer.json': definition }))).toEqual(theirs);
+  });
+});
+
+describe('a folder with vocab.json and merges.txt alone', () => {
+  const { model } = tokenizerJson('gpt2') as { model: { vocab: Record<string, number>; merges: [string, string][] } };
+  const files = {
+    'vocab.json': { ...model.vocab, '<|endoftext|>': 520 },
+    'merges.txt': `#version: 0.2\n${model.merges.map((pair) => pair.join(' ')).join('\n')}\n`,
+  };
+  const ids = expectedIds('gpt2');
+
+  it('of GPT-2 puts nothing in front', async () => {
+    expect(await ours(folder(files))).toEqual(nastyStrings.map((text, i) => [text, ...(ids[i] ?? [])]));
+  });
+
+  it('of GPT-2 puts its token in front where tokenizer_config.json says so', async () => {
+    expect(await ours(folder({ ...files, 'tokenizer_config.json': { add_bos_token: true } }))).toEqual(
+      nastyStrings.map((text, i) => [text, 520, ...(ids[i] ?? [])]),
+    );
+  });
+
+  it('of OPT puts its token in front, unless tokenizer_config.json says otherwise', async () => {
+    const opt = tokenizerJson('opt') as { model: typeof model; added_tokens: object[] };
+    const ofOpt = { 'vocab.json': opt.model.vocab, 'merges.txt': files['merges.txt'] };
+    // Of its special tokens these two files name two.
+    const definition = { ...opt, added_tokens: opt.added_tokens.slice(1, 3) };
+    const oracle = NativeTokenizer.fromString(JSON.stringify(definition));
+    const theirs = await Promise.all(nastyStrings.map(async (text) => [text, ...(await oracle.encode(text)).getIds()]));
+    expect(await ours(folder(ofOpt))).toEqual(theirs);
+    expect(await ours(folder({ ...ofOpt, 'tokenizer_config.json': { add_bos_token: false } }))).toEqual(
+      theirs.map(([text, , ...rest]) => [text, ...rest]),
+    );
+  });
+});
+
+test('tokenizer_config.json changes nothing where there is a tokenizer.json, as in transformers', async () => {
+  const path = folder({
+    'tokenizer.json': tokenizerJson('llama2'),
+    'tokenizer_config.json': { add_bos_token: false, remove_space: true },
+  });
+  expect([...(await openTokenizer(path)).encode(' a  b ')]).toEqual([
+    ...(await openTokenizer(tokenizerFolder('llama2'))).encode(' a  b '),
+  ]);
+});
+
+describe('is refused by name', () => {
+  const llama = tokenizerJson('llama2') as { model: Record<string, unknown> & { vocab: Record<string, number> } };
+  const template = (id: number): unknown => ({
+    type: 'TemplateProcessing',
+    single: [{ SpecialToken: { id: '<s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
+    special_tokens: { '<s>': { id: '<s>', ids: [id], tokens: ['<s>'] } },
+  });
+  const { '<0x41>': _, ...lacking } = llama.model.vocab;
+
+  it.each([
+    ['another model', { model: { type: 'Unigram', vocab: [['a', 0]] } }, 'model'],
+    ['dropout', { model: { ...llama.model, dropout: 0.1 } }, 'model'],
+    ['a byte without a token', { model: { ...llama.model, vocab: lacking } }, 'model'],
+    ['characters without a token', { model: { ...llama.model, byte_fallback: false } }, 'model'],
+    ['another normalizer', { normalizer: { type: 'Lowercase' } }, 'normalizer'],
+    [
+      'a normalizer inside a sequence',
+      { normalizer: { type: 'Sequence', normalizers: [{ type: 'StripAccents' }] } },
+      'normalizer',
+    ],
+    ['another way to cut', { pre_tokenizer: { type: 'Punctuation', behavior: 'Isolated' } }, 'pre_tokenizer'],
+    [
+      'parts that stick to what is before',
+      { pre_tokenizer: { type: 'Split', pattern: { Regex: '\\d' }, behavior: 'MergedWithPrevious' } },
+      'pre_tokenizer',
+    ],
+    [
+      'spaces cut while they are there',
+      { normalizer: null, pre_tokenizer: { type: 'Split', pattern: { String: ' ' }, behavior: 'MergedWithPrevious' } },
+      'pre_tokenizer',
+    ],
+    [
+      'tokens that are whole words only',
+      { added_tokens: [{ id: 2, content: '</s>', single_word: true }] },
+      'added_tokens',
+    ],
+    ['another frame', { post_processor: { type: 'BertProcessing', sep: ['a', 0], cls: ['b', 1] } }, 'post_processor'],
+    ['a frame with another id than the vocabulary', { post_processor: template(7) }, 'post_processor'],
+  ])('%s', async (_, changes, part) => {
+    const path = folder({ 'tokenizer.json': { ...llama, ...changes } });
+    await expect(openTokenizer(path)).rejects.toMatchObject({
+      code: 'tokenizer.unsupported',
+      params: { path: join(path, 'tokenizer.json'), part: expect.stringMatching(`^${part} `) as string },
+    });
+  });
+
+  it('a SentencePiece model alone', async () => {
+    const path = folder({ 'tokenizer.model': 'bytes' });
+    await expect(openTokenizer(path)).rejects.toMatchObject({
+      code: 'tokenizer.sentencepiece',
+      params: { path: join(path, 'tokenizer.model') },
+    });
+  });
+});
