@@ -81,7 +81,7 @@ export const runs = {
   'bloom, 50 %, 4 bits': {
     model: bloom,
     flags: ['--sparsity', '0.5', '--bits', '4', ...symmetric],
-    formats: ['dense', 'gptq', 'compressed-tensors', 'onnx'],
+    formats: ['dense', 'gptq', 'compressed-tensors', 'onnx', 'gguf'],
   },
 } as const satisfies Record<string, Run>;
 export type RunName = keyof typeof runs;
