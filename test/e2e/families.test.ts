@@ -25,6 +25,7 @@ test.for([
   { family: 'bloom', write: writeTinyBloom, estimate: 'raw', formats: [gguf, onnx] },
 ])(
   '$family: added to the library, planned, compressed to 4 bits, exported',
+  { timeout: 120_000 },
   async ({ family, write, estimate, formats }, { start, folder }) => {
     mkdirSync(screens, { recursive: true });
     const { app, page } = await start();
