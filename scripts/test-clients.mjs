@@ -10,7 +10,7 @@ import { exitWith, isMade, make, root } from './products.mjs';
 import { mustSucceed, python, pythonObstacle, pythonStep, requirements } from './python-clients.mjs';
 
 /** Models of our own: llama.cpp knows no OPT. */
-const trained = ['llama', 'bloom'].map((family) => {
+const trained = ['llama', 'bloom', 'gpt2'].map((family) => {
   const folder = `build/clients/${family}`;
   const sources = ['test/clients/python/train_model.py', requirements];
   return { family, folder, sources, outputs: [`${folder}/model.safetensors`], stamp: `${folder}/.made` };

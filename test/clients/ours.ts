@@ -18,12 +18,12 @@ export function firstWindow(): Int32Array {
   return Int32Array.from(ids.slice(0, sample.seqlen));
 }
 
-/** The logits [seqlen, vocab] that the engine computes for the sample's first window, block by block as in a run. */
-export async function ourLogits(folder: string): Promise<Float32Array> {
+/** The logits [tokens, vocab] that the engine computes for one window, block by block as in a run. */
+export async function ourLogits(folder: string, window = firstWindow()): Promise<Float32Array> {
   const model = await openModel(folder);
-  const options = { ...device, seqlen: sample.seqlen };
+  const options = { ...device, seqlen: window.length };
   const embed = await openEmbed(model, options);
-  let x = await embed.run(firstWindow());
+  let x = await embed.run(window);
   await embed.close();
   for (let index = 0; index < model.family.blocks; index++) {
     const block = await openBlock(model, index, { ...options, taps: false, output: true });
@@ -37,8 +37,9 @@ async function head({ family, tensors }: Model, x: Float32Array): Promise<Float3
   const g = new GraphBuilder(tensors);
   g.output('logits', family.logits(g, family.norm(g, g.input('x', 'float32', ['tokens', family.hidden]))));
   const session = await Session.open(g.build(), device);
-  const logits = new Float32Array(sample.seqlen * family.vocab);
-  const shape = (width: number): number[] => [sample.seqlen, width];
+  const tokens = x.length / family.hidden;
+  const logits = new Float32Array(tokens * family.vocab);
+  const shape = (width: number): number[] => [tokens, width];
   await session.run(
     { x: new Tensor('float32', x, shape(family.hidden)) },
     { logits: new Tensor('float32', logits, shape(family.vocab)) },

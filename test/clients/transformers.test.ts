@@ -12,7 +12,9 @@ import { client } from './program.ts';
 const computed = z.object({ perplexity: z.number(), windows: z.int(), layers: z.array(z.string()) });
 
 describe.each(['dense', 'compressed-tensors', 'gptq', 'gptq_v2'] satisfies ExportFormat[])('%s', (format) => {
-  test.each(runsAs(format))('%s: transformers computes what Tamis computes', async (run) => {
+  // Its initializer of GPT-2 touches weights that packed modules do not have (export.conv1d).
+  const loaded = runsAs(format).filter((run) => format === 'dense' || !run.startsWith('gpt2'));
+  test.each(loaded)('%s: transformers computes what Tamis computes', async (run) => {
     const out = `${work}/transformers.f32`;
     const theirs = await client('transformers_client.py', [exportFolder(run, format), sampleFile, out], computed);
     const logits = relativeDifference(readFloats(out), await ourLogits(runFolder(run)));

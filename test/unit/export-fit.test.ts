@@ -30,6 +30,7 @@ function runWith({ family = 'llama', others = [], extra, ...changes }: Changes):
     symmetric: true,
     isScattered: false,
     isPruned: true,
+    transposed: false,
     ...changes,
   };
   const names = [layer.name, ...others];
@@ -47,7 +48,10 @@ function runWith({ family = 'llama', others = [], extra, ...changes }: Changes):
     config: {},
     dtype: 'F16',
     tensors: new Map(tensors.map((name) => [name, info(name)])),
-    family: { family, blocks: 1, layers: () => names.map((name) => ({ name, tap: '', type: '' })) },
+    family: {
+      ...{ family, blocks: 1, maxSeqlen: 32, attention: { heads: 2, kvHeads: 1, size: 4 } },
+      layers: () => names.map((name) => ({ name, tap: '', type: '' })),
+    },
   } as unknown as Model;
   const { bits, groupSize, symmetric } = layer;
   const quantization = quantizationSchema.parse({ bits, groupSize, symmetric });
@@ -78,6 +82,7 @@ describe('a run does not fit', () => {
     ['compressed-tensors', { bits: 8 }, null],
     ['compressed-tensors', { bits: 3 }, 'export.bits'],
     ['compressed-tensors', { isScattered: true }, 'export.scattered'],
+    ['compressed-tensors', { transposed: true }, 'export.transposed'],
     ['onnx', { isScattered: true }, 'export.scattered'],
     ['onnx', { bits: 3, symmetric: false }, null],
     ['gguf', {}, null],
@@ -104,6 +109,8 @@ describe('those who load it are told', () => {
     expect(warningsOf('compressed-tensors', { cols: 160 })).toContain('export.group-columns');
     expect(warningsOf('gptq', { groupSize: null, cols: 160 })).toEqual(['export.zeros-stay']);
     expect(warningsOf('gptq', { groupSize: null, cols: 512 })).toContain('export.channel-kernel');
+    expect(warningsOf('gptq', { transposed: true })).toContain('export.conv1d');
+    expect(warningsOf('gptq', {})).not.toContain('export.conv1d');
     expect(warningsOf('compressed-tensors', { symmetric: false })).toContain('export.zero-points');
   });
 

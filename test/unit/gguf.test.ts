@@ -5,9 +5,11 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 
 import { ggufHeader, readGgufHeader, type GgufTensor } from '../../src/worker/export/gguf-header.ts';
-import { ggufName, rowsInCheckpoint, rowsInFile } from '../../src/worker/export/gguf-llama.ts';
+import { inverseOf, partByPart } from '../../src/worker/export/gguf-family.ts';
+import { pairwise } from '../../src/worker/export/gguf-llama.ts';
 import { tokenizerMetadata } from '../../src/worker/export/gguf-tokenizer.ts';
 import { testFolder } from '../fixtures/safetensors.ts';
+import { tokenizerJson } from '../fixtures/tokenizers.ts';
 
 const { path: root, remove } = testFolder('gguf');
 afterAll(remove);
@@ -24,6 +26,7 @@ const metadata = {
   'tokenizer.ggml.add_bos_token': { bool: true },
   'tokenizer.ggml.tokens': { strings: ['a', 'Ġb', ''] },
   'tokenizer.ggml.token_type': { i32s: [1, 3, -1] },
+  'tokenizer.ggml.scores': { f32s: [0, -1.5] },
 } as const;
 
 describe('a GGUF header', () => {
@@ -35,7 +38,7 @@ describe('a GGUF header', () => {
     const u64 = (): number => Number(header.readBigUInt64LE((at += 8) - 8));
     const text = (): string => header.toString('utf8', at + 8, (at += 8 + Number(header.readBigUInt64LE(at))));
     expect(header.toString('latin1', 0, (at = 4))).toBe('GGUF');
-    expect([u32(), u64(), u64()]).toEqual([3, 3, 6]);
+    expect([u32(), u64(), u64()]).toEqual([3, 3, 7]);
     expect([text(), u32(), text()]).toEqual(['general.architecture', 8, 'llama']);
     expect([text(), u32(), u32()]).toEqual(['general.alignment', 4, 32]);
     expect([text(), u32(), header.readFloatLE((at += 4) - 4)]).toEqual(['llama.rope.freq_base', 6, 10000]);
@@ -44,6 +47,8 @@ describe('a GGUF header', () => {
     expect([text(), text(), text()]).toEqual(['a', 'Ġb', '']);
     expect([text(), u32(), u32(), u64()]).toEqual(['tokenizer.ggml.token_type', 9, 5, 3]);
     expect([0, 0, 0].map(() => header.readInt32LE((at += 4) - 4))).toEqual([1, 3, -1]);
+    expect([text(), u32(), u32(), u64()]).toEqual(['tokenizer.ggml.scores', 9, 6, 2]);
+    expect([0, 0].map(() => header.readFloatLE((at += 4) - 4))).toEqual([0, -1.5]);
     // The number of columns comes first.
     expect([text(), u32(), u64(), u64(), u32(), u64()]).toEqual(['token_embd.weight', 2, 32, 6, 1, 0]);
     expect([text(), u32(), u64(), u64(), u32(), u64()]).toEqual(['blk.0.ffn_up.weight', 2, 64, 2, 2, 384]);
@@ -93,28 +98,24 @@ describe('rows of queries and keys', () => {
     [2, 6],
     [4, 64],
   ])('%i heads of %i are those of the converter, and turn back', (heads, size) => {
-    const rows = [...rowsInFile(heads, size)];
+    const rows = [...pairwise(heads, size)];
     expect(rows).toEqual(permuted(heads, size));
-    expect([...rowsInCheckpoint(heads, size)].map((row) => rows[row])).toEqual(rows.map((_, i) => i));
+    expect([...inverseOf(pairwise(heads, size))].map((row) => rows[row])).toEqual(rows.map((_, i) => i));
   });
 });
 
-test('names of tensors', () => {
-  expect(
-    ['model.embed_tokens.weight', 'lm_head.weight', 'model.norm.weight', 'model.layers.12.self_attn.q_proj.bias'].map(
-      ggufName,
-    ),
-  ).toEqual(['token_embd.weight', 'output.weight', 'output_norm.weight', 'blk.12.attn_q.bias']);
-  expect(['embed_tokens.weight', 'layers.0.mlp.gate_proj.weight'].map(ggufName)).toEqual([
-    'token_embd.weight',
-    'blk.0.ffn_gate.weight',
-  ]);
-  expect(['model.layers.0.self_attn.rotary_emb.inv_freq', 'model.extra.weight'].map(ggufName)).toEqual([null, null]);
+test('rows of queries, keys and values by head come part by part', () => {
+  // [heads = 2, 3, size = 2]: each row's head, part and entry.
+  const named = ['0q0', '0q1', '0k0', '0k1', '0v0', '0v1', '1q0', '1q1', '1k0', '1k1', '1v0', '1v1'];
+  const rows = partByPart(2, 2);
+  const inFile = ['0q0', '0q1', '1q0', '1q1', '0k0', '0k1', '1k0', '1k1', '0v0', '0v1', '1v0', '1v1'];
+  expect([...rows].map((row) => named[row])).toEqual(inFile);
+  expect([...inverseOf(rows)].map((row) => inFile[row])).toEqual(named);
 });
 
 describe('a tokenizer in GGUF’s terms', () => {
   const demo = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
-  const file = JSON.parse(readFileSync(join(demo, 'tokenizer.json'), 'utf8')) as Record<string, unknown>;
+  const file = JSON.parse(readFileSync(join(demo, 'tokenizer.json'), 'utf8')) as Record<string, object>;
   const config = { bos_token_id: 2, eos_token_id: [2, 5], pad_token_id: null };
 
   async function converted(changes: Record<string, unknown>, vocab = 8200): Promise<unknown> {
@@ -178,10 +179,83 @@ describe('a tokenizer in GGUF’s terms', () => {
   test.each([
     ['WordPiece', { model: { type: 'WordPiece', vocab: {} } }],
     ['Metaspace', { pre_tokenizer: { type: 'Metaspace' } }],
+    [
+      'words that are tokens and no merge makes',
+      { ...(split(llama3) as object), model: { ...file['model'], merges: [] } },
+    ],
     ['Prepend', { normalizer: { type: 'Prepend', prepend: '▁' } }],
     ['another regex', split(String.raw`\p{N}{1,2}`)],
     ['a space before the text', { pre_tokenizer: { type: 'ByteLevel', add_prefix_space: true } }],
   ])('is refused where llama.cpp would cut text otherwise: %s', async (_, changes) => {
     await expect(converted(changes as Record<string, unknown>)).rejects.toMatchObject({ code: 'export.tokenizer' });
+  });
+
+  type Made = Record<string, { i32s?: number[]; f32s?: number[] }>;
+  const expectKinds = (made: Made, kinds: Record<number, number>): void => {
+    const types = made['tokenizer.ggml.token_type']?.i32s ?? [];
+    for (const [id, kind] of Object.entries(kinds)) expect([id, types[Number(id)]]).toEqual([id, kind]);
+  };
+
+  async function ofFamily(name: string, changes: object = {}): Promise<Made> {
+    const definition = tokenizerJson(name) as { model: { vocab: Record<string, number> } };
+    writeFileSync(join(root, 'tokenizer.json'), JSON.stringify({ ...definition, ...changes }));
+    const { vocab } = definition.model;
+    const made = tokenizerMetadata({ folder: root, config: {}, family: { vocab: Object.keys(vocab).length } });
+    return (await made) as Made;
+  }
+
+  test.each([
+    ['bloom', 'bloom'],
+    ['gpt_neox', 'gpt-2'],
+    ['llama3', 'llama-bpe'],
+    ['qwen3', 'qwen2'],
+    ['tekken', 'tekken'],
+  ])('of %s is called %s', async (name, pre) => {
+    expect(await ofFamily(name)).toMatchObject({
+      'tokenizer.ggml.model': { string: 'gpt2' },
+      'tokenizer.ggml.pre': { string: pre },
+    });
+  });
+
+  test.each([
+    ['llama2', true, { 0: 2, 1: 3, 3: 6, 258: 6, 259: 1 }, 0],
+    ['mistral', true, { 0: 2, 3: 3, 5: 6 }, 0],
+    ['gemma2', false, { 0: 3, 3: 2, 5: 6, 261: 3, 263: 4, 267: 1, 269: 4 }, 3],
+  ])('SentencePiece’s of %s', async (name, prefix, kinds, unknown) => {
+    const made = await ofFamily(name);
+    expect(made).toMatchObject({
+      'tokenizer.ggml.model': { string: 'llama' },
+      'tokenizer.ggml.add_space_prefix': { bool: prefix },
+      'tokenizer.ggml.add_bos_token': { bool: true },
+      'tokenizer.ggml.unknown_token_id': { u32: unknown },
+    });
+    expectKinds(made, kinds);
+  });
+
+  test('scores of tokens fall in the order in which merges make them', async () => {
+    const { model } = tokenizerJson('gemma3') as {
+      model: { vocab: Record<string, number>; merges: [string, string][] };
+    };
+    const made = await ofFamily('gemma3');
+    const scores = made['tokenizer.ggml.scores']?.f32s ?? [];
+    const ofMerges = model.merges.map(([left, right]) => scores[model.vocab[left + right] ?? -1] ?? NaN);
+    expect(ofMerges).toEqual([...ofMerges].sort((a, b) => b - a));
+    expect(new Set(ofMerges).size).toBe(new Set(model.merges.map((pair) => pair.join(''))).size);
+  });
+
+  const { model: pieces } = tokenizerJson('llama2') as { model: { merges: [string, string][] } };
+  const [first, ...rest] = pieces.merges;
+
+  test.each([
+    ['scores cannot say: a merge is missing', { model: { ...pieces, merges: rest } }],
+    [
+      'scores cannot say: a token’s merges are apart',
+      { model: { ...pieces, merges: [...rest.slice(1), first, rest[0]] } },
+    ],
+    ['takes words that are tokens whole', { model: { ...pieces, ignore_merges: true } }],
+    ['leaves spaces', { normalizer: null }],
+    ['cuts words', { normalizer: null, pre_tokenizer: { type: 'Metaspace', replacement: '▁', split: true } }],
+  ])('is refused where it does what %s', async (_, changes) => {
+    await expect(ofFamily('llama2', changes)).rejects.toMatchObject({ code: 'export.tokenizer' });
   });
 });

@@ -21,6 +21,12 @@ export function scattered({ layers }: FinishedRun, format: ExportFormat): Failur
   return layer && { code: 'export.scattered', params: { format, layer: layer.name } };
 }
 
+/** The programs that load it replace `Linear` modules, and none of GPT-2's Conv1D. */
+export function transposed({ layers }: FinishedRun, format: ExportFormat): Failure | null {
+  const layer = first(layers, (each) => each.transposed);
+  return layer && { code: 'export.transposed', params: { format, layer: layer.name } };
+}
+
 /** Codes of columns, or of rows, that do not fill whole words of 32 bits. */
 export function partOfAWord({ layers }: FinishedRun, format: ExportFormat): Failure | null {
   const layer = first(layers, ({ rows, cols, bits }) => (rows * bits) % 32 !== 0 || (cols * bits) % 32 !== 0);
@@ -59,6 +65,12 @@ const KERNEL_COLUMNS = 256;
 export function channelWarnings({ layers }: FinishedRun): Failure[] {
   const wide = first(layers, ({ bits, groupSize, cols }) => bits === 4 && groupSize === null && cols > KERNEL_COLUMNS);
   return wide ? [{ code: 'export.channel-kernel', params: { layer: wide.name, columns: KERNEL_COLUMNS } }] : [];
+}
+
+/** transformers 5.23 fails where it initializes GPT-2's modules, of which packed ones are no Conv1D any more. */
+export function conv1dWarnings({ layers }: FinishedRun): Failure[] {
+  const layer = first(layers, (each) => each.transposed);
+  return layer ? [{ code: 'export.conv1d', params: { layer: layer.name } }] : [];
 }
 
 export function first(

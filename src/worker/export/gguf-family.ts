@@ -1,5 +1,5 @@
 import type { Failure } from '../../contract/failure.ts';
-import { allLayers, weightShape, type FamilyModel } from '../families/family.ts';
+import { weightShape } from '../families/family.ts';
 import type { Model } from '../model/open.ts';
 import type { GgufValue } from './gguf-header.ts';
 
@@ -11,6 +11,8 @@ export interface Place {
   readonly name: string;
   /** The checkpoint's row for each row of the file, where llama.cpp wants them in another order. */
   readonly rows?: Uint32Array;
+  /** The checkpoint holds it as [in, out]. */
+  readonly transposed?: true;
   /** Added to each of its numbers. */
   readonly plus?: 1;
 }
@@ -90,26 +92,7 @@ export function partByPart(heads: number, size: number): Uint32Array {
   });
 }
 
-/** A layer's weight is [out, in], whichever way the checkpoint holds it. */
-export function uprightShape(
-  { family }: Pick<Described, 'family'>,
-  { name, shape }: { readonly name: string; readonly shape: readonly number[] },
-): readonly number[] {
-  return isTransposed(family, name) ? shape.toReversed() : shape;
-}
-
-export function isTransposed(family: FamilyModel, name: string): boolean {
-  return transposedLayers(family).has(name);
-}
-
-const transposed = new WeakMap<FamilyModel, ReadonlySet<string>>();
-
-/** The names of the weights that the checkpoint holds as [in, out]. */
-function transposedLayers(family: FamilyModel): ReadonlySet<string> {
-  const known = transposed.get(family);
-  if (known) return known;
-  const names = allLayers(family).flatMap((layer) => (layer.transposed ? [`${layer.name}.weight`] : []));
-  const found = new Set(names);
-  transposed.set(family, found);
-  return found;
+/** Of a tensor in the file, whose weights are [out, in], whichever way the checkpoint holds them. */
+export function shapeAt({ transposed }: Place, shape: readonly number[]): readonly number[] {
+  return transposed ? shape.toReversed() : shape;
 }

@@ -3,7 +3,7 @@ import { controlled, native, translated, type FileWriter, type TensorInfo } from
 import type { FinishedRun } from './finished-run.ts';
 import type { ExportFile, Writing } from './format.ts';
 import { knownGgufFamily } from './gguf-families.ts';
-import { uprightShape, type Extra, type Place } from './gguf-family.ts';
+import { shapeAt, type Extra, type Place } from './gguf-family.ts';
 import { ALIGNMENT, aligned, ggufHeader, type GgmlType, type GgufTensor, type GgufValue } from './gguf-header.ts';
 import { tokenizerMetadata } from './gguf-tokenizer.ts';
 import { partBytes } from './packed-layers.ts';
@@ -37,7 +37,7 @@ function placed(run: FinishedRun): Placed[] {
   const held = [...model.tensors.values()].flatMap((info) =>
     family.places(model, info.name).map((place) => {
       const type = typeOf(run, info);
-      const shape = uprightShape(model, info);
+      const shape = shapeAt(place, info.shape);
       return { name: place.name, type, shape, content: { info, place }, bytes: bytesOf(run, info, type) };
     }),
   );
@@ -140,8 +140,9 @@ async function writeTensor(
     await appended(writer, bytesIn(values.map((value) => value + plus)));
     return;
   }
+  const weight = { name: info.name, transposed: place.transposed };
   const dtype = type === 'F16' || type === 'BF16' ? type : 'F32';
-  await controlled(signal, (control) => writer.appendTensor(model.checkpoint, info.name, dtype, place.rows, control));
+  await controlled(signal, (control) => writer.appendTensor(model.checkpoint, weight, dtype, place.rows, control));
 }
 
 function bytesIn({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {

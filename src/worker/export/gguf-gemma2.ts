@@ -4,7 +4,7 @@ import { gemma2ConfigSchema, usualGemma2Type } from '../families/gemma2.ts';
 import { decoderMetadata } from './gguf-decoder.ts';
 import { setting, type GgufFamily } from './gguf-family.ts';
 import { gemmaNames, gemmaPlaces, gemmaRefusal } from './gguf-gemma.ts';
-import { ropeMetadata, ropeOfModel, ropeRefusal } from './gguf-rope.ts';
+import { plainRopeRefusal, ropeMetadata, ropeOfModel } from './gguf-rope.ts';
 
 const architecture = 'gemma2';
 
@@ -15,10 +15,11 @@ export const gemma2: GgufFamily = {
     const caps = ['attn_logit_softcapping', 'final_logit_softcapping'] as const;
     const open = caps.find((field) => config[field] === null);
     if (open !== undefined) return setting(open, null);
-    const rope = ropeOfModel(model);
-    if (rope.rope_type === 'llama3') return setting('rope_type', rope.rope_type);
     const types = layerTypesOf(model, config, usualGemma2Type);
-    return gemmaRefusal(model, config, { largest: 46, types, known: usualGemma2Type }) ?? ropeRefusal(rope);
+    return (
+      gemmaRefusal(model, config, { largest: 46, types, known: usualGemma2Type }) ??
+      plainRopeRefusal(ropeOfModel(model))
+    );
   },
   metadata(model) {
     const config = readConfig(model, gemma2ConfigSchema);

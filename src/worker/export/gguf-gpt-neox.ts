@@ -2,7 +2,7 @@ import { activationOf, readConfig } from '../families/config.ts';
 import { gptNeoxConfigSchema, gptNeoxRope } from '../families/gpt-neox.ts';
 import { rotaryOf } from '../families/rope.ts';
 import { ggufName, partByPart, setting, sizesOf, type GgufFamily } from './gguf-family.ts';
-import { ropeMetadata, ropeRefusal } from './gguf-rope.ts';
+import { plainRopeRefusal, ropeMetadata } from './gguf-rope.ts';
 
 const architecture = 'gptneox';
 const names = {
@@ -31,7 +31,7 @@ export const gptNeox: GgufFamily = {
     const config = readConfig(model, gptNeoxConfigSchema);
     if (!config.attention_bias) return setting('attention_bias', false);
     const isGelu = activationOf(config.hidden_act).startsWith('gelu');
-    return isGelu ? ropeRefusal(gptNeoxRope(config)) : setting('hidden_act', config.hidden_act);
+    return isGelu ? plainRopeRefusal(gptNeoxRope(config)) : setting('hidden_act', config.hidden_act);
   },
   metadata(model) {
     const config = readConfig(model, gptNeoxConfigSchema);

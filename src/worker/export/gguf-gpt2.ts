@@ -45,7 +45,8 @@ export const gpt2: GgufFamily = {
   }),
   places(_, name) {
     const known = ggufName(names, name.replace(/^transformer\./, ''));
-    return known === null ? [] : [{ name: known }];
+    if (known === null) return [];
+    return [/\.c_\w+\.weight$/.test(name) ? { name: known, transposed: true } : { name: known }];
   },
   extras: () => [],
 };

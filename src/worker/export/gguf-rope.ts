@@ -40,6 +40,11 @@ export function ropeRefusal(rope: Rope): Failure | null {
   }
 }
 
+/** Of an architecture that has no place for a factor a pair. */
+export function plainRopeRefusal(rope: Rope): Failure | null {
+  return rope.rope_type === 'llama3' ? setting('rope_type', rope.rope_type) : ropeRefusal(rope);
+}
+
 /** `turned`: entries of a head that turn. */
 export function ropeMetadata(architecture: string, rope: Rope, turned: number): Record<string, GgufValue> {
   const at = `${architecture}.rope`;

@@ -8,7 +8,7 @@ import { readConfigFile } from '../model/open.ts';
 import { controlled, native, translated } from '../native.ts';
 import type { Source } from './format.ts';
 import { knownGgufFamily } from './gguf-families.ts';
-import { inverseOf, uprightShape, type Described } from './gguf-family.ts';
+import { inverseOf, shapeAt, type Described } from './gguf-family.ts';
 import { readGgufHeader } from './gguf-header.ts';
 import { assertShape, storageOf } from './packed-source.ts';
 
@@ -31,15 +31,16 @@ export async function openGguf(folder: string, manifest: ExportManifest): Promis
         await translated(() => writer.copy(tensor.name, norms));
         return;
       }
-      const held = byName.get(place?.name ?? '');
+      const held = place && byName.get(place.name);
       if (!held) throw new TamisError('checkpoint.tensor-missing', { path, name: tensor.name });
-      assertShape({ ...tensor, shape: uprightShape(model, tensor) }, held.shape);
+      assertShape({ ...tensor, shape: shapeAt(place, tensor.shape) }, held.shape);
       const [rows = 1, cols = 1] = held.shape;
       const packed = await translated(() =>
         native.PackedLayer.ggml(file, { type: held.type, offset: dataStart + held.offset, rows, cols }),
       );
-      const order = place?.rows && inverseOf(place.rows);
-      await controlled(signal, (control) => writer.unpack(tensor.name, packed, storageOf(tensor), order, control));
+      const weight = { name: tensor.name, transposed: place.transposed };
+      const order = place.rows && inverseOf(place.rows);
+      await controlled(signal, (control) => writer.unpack(weight, packed, storageOf(tensor), order, control));
     },
   };
 }

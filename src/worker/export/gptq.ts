@@ -2,7 +2,7 @@ import type { ExportFormat } from '../../contract/exports.ts';
 import type { Failure } from '../../contract/failure.ts';
 import { layersOf } from '../compress/schedule-layers.ts';
 import type { FinishedRun, CodedLayer } from './finished-run.ts';
-import { channelWarnings, groupWarnings, notQuantized, partOfAWord, zeroWarnings } from './fit.ts';
+import { channelWarnings, conv1dWarnings, groupWarnings, notQuantized, partOfAWord, zeroWarnings } from './fit.ts';
 import type { Format } from './format.ts';
 import { native } from '../native.ts';
 import { openPacked } from './packed-source.ts';
@@ -23,6 +23,7 @@ export function gptq(format: Extract<ExportFormat, 'gptq' | 'gptq_v2'>): Format 
       ...exceptionWarnings(run, format),
       ...groupWarnings(run),
       ...channelWarnings(run),
+      ...conv1dWarnings(run),
       ...zeroWarnings(run),
     ],
     async files(run) {

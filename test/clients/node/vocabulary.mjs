@@ -18,7 +18,10 @@ const vocabularies = [];
 for (const modelPath of files) {
   const model = await llama.loadModel({ modelPath, vocabOnly: true });
   const { shouldPrependBosToken, bos } = model.tokens;
-  vocabularies.push({ ids: texts.map((text) => model.tokenize(text, true)), start: shouldPrependBosToken ? bos : null });
+  vocabularies.push({
+    ids: texts.map((text) => model.tokenize(text, true)),
+    start: shouldPrependBosToken ? bos : null,
+  });
   await model.dispose();
 }
 console.log(JSON.stringify({ release: llama.llamaCppRelease.release, vocabularies }));

@@ -2,7 +2,7 @@
 
     python train_model.py FAMILY TEXTS TOKENIZER_FOLDER OUT
 
-FAMILY is `llama` (grouped-query attention, an untied head) or `bloom`. TEXTS is a folder of .txt files, TOKENIZER_FOLDER a
+FAMILY is `llama` (grouped-query attention, an untied head), `bloom` or `gpt2`. TEXTS is a folder of .txt files, TOKENIZER_FOLDER a
 model's folder whose tokenizer it takes over. OUT becomes a model's folder in bfloat16. One to two minutes on two cores: it
 need not be good, but its probabilities must be those of a language model, not of noise.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
-from transformers import AutoModelForCausalLM, BloomConfig, LlamaConfig, PreTrainedModel
+from transformers import AutoModelForCausalLM, BloomConfig, GPT2Config, LlamaConfig, PreTrainedModel
 
 BATCH, SEQLEN = 16, 128
 TOKENS = {"vocab_size": 8192, "bos_token_id": 2, "eos_token_id": 2, "pad_token_id": 1}
@@ -32,8 +32,9 @@ FAMILIES = {
         tie_word_embeddings=False,
     ),
     "bloom": BloomConfig(**TOKENS, hidden_size=256, n_layer=2, n_head=4, seq_length=256),
+    "gpt2": GPT2Config(**TOKENS, n_embd=256, n_layer=2, n_head=4, n_positions=256),
 }
-STEPS = {"llama": 150, "bloom": 100}
+STEPS = {"llama": 150, "bloom": 100, "gpt2": 100}
 
 
 def main(family: str, texts: Path, tokenizer: Path, out: Path) -> None:
