@@ -113,7 +113,7 @@ export const runs = {
   'bloom, 50 %, 4 bits': {
     model: bloom,
     flags: ['--sparsity', '0.5', '--bits', '4', ...symmetric],
-    formats: ['dense', 'gptq', 'compressed-tensors', 'onnx'],
+    formats: ['dense', 'gptq', 'compressed-tensors', 'onnx', 'gguf'],
   },
   'gpt2, 50 %, 4 bits': {
     model: gpt2,

@@ -14,6 +14,8 @@ const exported: readonly [run: RunName, format: ExportFormat][] = [
   ['opt, 70 %, 4 bits', 'onnx'],
   ['llama, 50 %, 4 bits', 'onnx'],
   ['llama, 50 %, 4 bits', 'gguf'],
+  ['bloom, 50 %, 4 bits', 'onnx'],
+  ['bloom, 50 %, 4 bits', 'gguf'],
 ];
 
 /** Those for vLLM and llama.cpp's own program are shell lines for what is not here. */

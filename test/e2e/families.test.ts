@@ -22,9 +22,10 @@ const onnx = { name: 'ONNX folder', ratio: /^(0\.999|1\.000)\d$/ };
 
 test.for([
   { family: 'llama', write: writeTinyLlama, estimate: 'relative-by-type', formats: [gguf, onnx] },
-  { family: 'bloom', write: writeTinyBloom, estimate: 'raw', formats: [onnx] },
+  { family: 'bloom', write: writeTinyBloom, estimate: 'raw', formats: [gguf, onnx] },
 ])(
   '$family: added to the library, planned, compressed to 4 bits, exported',
+  { timeout: 120_000 },
   async ({ family, write, estimate, formats }, { start, folder }) => {
     mkdirSync(screens, { recursive: true });
     const { app, page } = await start();
