@@ -66,7 +66,7 @@ function sequenceOperations({ model, calibration }: Run): BlockOperations {
     const [rows = 0, cols = 0] = model.tensors.get(`${name}.weight`)?.shape ?? [];
     return { rows, cols, tap };
   });
-  return blockOperations(layers, calibration?.seqlen ?? 0, model.family.hidden);
+  return blockOperations(layers, calibration?.seqlen ?? 0);
 }
 
 function calibrationTokens({ calibration }: Run): NonNullable<Run['calibration']> {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import type { Recipe } from '../../contract/recipe.ts';
+import { allLayers } from '../families/family.ts';
 import { controlled, native, type Factor, type Gram } from '../native.ts';
 import { Activations } from '../run/activations.ts';
 import { remembered } from '../run/cache.ts';
@@ -104,7 +105,7 @@ async function measureBlock(
 
 /** AlphaPruning's exponents: of the weights alone, each one's whole spectrum. */
 async function measureSpectra({ model, blocks, signal, emit }: Run): Promise<Statistics> {
-  const names = Array.from({ length: blocks }, (_, block) => model.family.layers(block).map(({ name }) => name)).flat();
+  const names = allLayers(model.family, blocks).map(({ name }) => name);
   const progress = new Progress('estimate', names.length, emit);
   const alphas: Record<string, number> = {};
   for (const name of names) {

@@ -161,7 +161,7 @@ async function forwardRates(
     try {
       const x = noise(sequences * seqlen * shape.hidden);
       const seconds = await best(() => block.run(x));
-      forward[String(seqlen)] = (sequences * blockOperations(shape.layers, seqlen, shape.hidden).forward) / seconds;
+      forward[String(seqlen)] = (sequences * blockOperations(shape.layers, seqlen).forward) / seconds;
     } finally {
       await block.close();
     }
