@@ -28,6 +28,8 @@ pub fn parse(path: &str, file: &[u8]) -> Result<Vec<Entry>> {
     if archive.has("constants.pkl") || archive.names().any(|name| name.starts_with("code/")) {
         return Err(Error::BinScript { path: path.to_owned() });
     }
+    // A script's code is compressed: only now.
+    archive.refuse_compressed(path)?;
     check_byte_order(path, &archive)?;
     let Some(pickle) = archive.find("data.pkl") else {
         return Err(Error::BinNoPickle { path: path.to_owned() });

@@ -1,5 +1,5 @@
 //! The directory of a ZIP archive (APPNOTE.TXT 6.3.10), over the memory map. One archive has one reading: the end record is the
-//! end of the file, the directory ends where it begins, no two entries have one name or share a byte, all are stored as they are.
+//! end of the file, the directory ends where it begins, no two entries have one name or share a byte.
 
 use crate::checkpoint::header::{MAX_HEADER, shown};
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ const HARMLESS_FLAGS: u16 = 1 << 3 | 1 << 11;
 /// More than ten times the tensors of the largest model.
 const MAX_ENTRIES: u64 = 1 << 20;
 
-/// One stored entry; `begin` is where its data begins in the file.
+/// One entry; `begin` is where its data begins in the file, `size` how many bytes it has there.
 #[derive(Clone, Copy)]
 pub struct Stored<'a> {
     /// Without the archive's folder.
@@ -31,6 +31,8 @@ pub struct Stored<'a> {
     pub size: u64,
     local: u64,
     checksum: u32,
+    /// Neither compressed nor encrypted.
+    is_plain: bool,
 }
 
 /// A whole archive, every entry checked.
@@ -66,6 +68,17 @@ impl<'a> Archive<'a> {
         refuse_overlaps(path, &mut entries)?;
         refuse_duplicates(path, &mut entries)?;
         Ok(Self { file, entries })
+    }
+
+    /// Errors: `checkpoint.zip-compressed`.
+    pub fn refuse_compressed(&self, path: &str) -> Result<()> {
+        match self.entries.iter().find(|entry| !entry.is_plain) {
+            Some(entry) => Err(Error::ZipCompressed {
+                path: path.to_owned(),
+                entry: shown(entry.name),
+            }),
+            None => Ok(()),
+        }
     }
 
     /// `name` is without the archive's folder.
@@ -247,31 +260,24 @@ fn stored<'a>(
         entry: entry(),
     };
     let name = plain_name(central.name, folder).ok_or_else(refused_name)?;
-    if central.method != 0 || central.flags & !HARMLESS_FLAGS != 0 || central.packed != central.size {
-        return Err(Error::ZipCompressed {
-            path: path(),
-            entry: entry(),
-        });
-    }
-    match data_begin(file, central) {
-        Some(begin)
-            if begin
-                .checked_add(central.size)
-                .is_some_and(|end| end <= directory.begin) =>
-        {
-            Ok(Stored {
-                name,
-                begin,
-                size: central.size,
-                local: central.local,
-                checksum: central.checksum,
-            })
-        }
-        _ => Err(Error::ZipEntry {
-            path: path(),
-            entry: entry(),
-        }),
-    }
+    let begin = data_begin(file, central);
+    let fits = |begin: &u64| {
+        begin
+            .checked_add(central.packed)
+            .is_some_and(|end| end <= directory.begin)
+    };
+    let misplaced = || Error::ZipEntry {
+        path: path(),
+        entry: entry(),
+    };
+    Ok(Stored {
+        name,
+        begin: begin.filter(fits).ok_or_else(misplaced)?,
+        size: central.packed,
+        local: central.local,
+        checksum: central.checksum,
+        is_plain: central.method == 0 && central.flags & !HARMLESS_FLAGS == 0 && central.packed == central.size,
+    })
 }
 
 /// `FOLDER/name` without the folder, of which an archive has one.
