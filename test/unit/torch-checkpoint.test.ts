@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -11,6 +11,7 @@ import { message, type ErrorCode } from '../../src/contract/messages/index.ts';
 import { fromNative } from '../../src/worker/native.ts';
 import { openModel } from '../../src/worker/model/open.ts';
 import { readHead } from '../../src/worker/model/head.ts';
+import { hubCache } from '../fixtures/hub-cache.ts';
 import { testFolder } from '../fixtures/safetensors.ts';
 
 const fixtures = fileURLToPath(new URL('../fixtures/bin/', import.meta.url));
@@ -18,17 +19,7 @@ const safetensorsModel = fileURLToPath(new URL('../fixtures/models/opt-pre-norm/
 const folder = testFolder('torch-checkpoint');
 afterAll(folder.remove);
 
-/** A folder whose files are those of another, as the hub's cache links them. */
-function linked(name: string, source: string): string {
-  const [blobs, snapshot] = [join(folder.path, name, 'blobs'), join(folder.path, name, 'snapshots', '0f1e')];
-  mkdirSync(blobs, { recursive: true });
-  mkdirSync(snapshot, { recursive: true });
-  readdirSync(source).forEach((file, number) => {
-    copyFileSync(join(source, file), join(blobs, String(number)));
-    symlinkSync(`../../blobs/${number}`, join(snapshot, file));
-  });
-  return snapshot;
-}
+const linked = (name: string, source: string): string => hubCache(join(folder.path, name), source);
 
 function bytesOf(tensor: addon.TensorInfo): Buffer {
   return readFileSync(tensor.file).subarray(tensor.offset, tensor.offset + tensor.bytes);
@@ -127,7 +118,7 @@ describe('refused', () => {
   test.each(['config.json', 'model.safetensors'])('a link to nowhere: %s', async (name) => {
     const snapshot = linked(`dangling ${name}`, safetensorsModel);
     const path = join(snapshot, name);
-    const target = `../../blobs/${readdirSync(safetensorsModel).indexOf(name)}`;
+    const target = `../../blobs/sha-of-${name}`;
     rmSync(join(snapshot, target));
     await expect(openModel(snapshot)).rejects.toMatchObject({
       code: 'checkpoint.dangling-link',
@@ -142,7 +133,7 @@ describe('refused', () => {
     await expect(openModel(snapshot)).rejects.toMatchObject(tokenizer);
     rmSync(join(snapshot, 'tokenizer.json'));
     const shard = join(snapshot, 'pytorch_model-00002-of-00002.bin');
-    rmSync(join(snapshot, '../../blobs/2'));
+    rmSync(join(snapshot, '../../blobs/sha-of-pytorch_model-00002-of-00002.bin'));
     await expect(openModel(snapshot)).rejects.toMatchObject({
       code: 'checkpoint.dangling-link',
       params: { path: shard },

@@ -66,9 +66,9 @@ export const en = {
   'checkpoint.integer-too-large':
     'The tensor "{{tensor}}" of {{path}} holds at position {{index}} an integer beyond 2^53, which is no token id. Write the file anew.',
   'checkpoint.bin-legacy':
-    '{{path}} is in the format that PyTorch wrote before 1.6, which is not read. Convert it in Python: torch.save(torch.load("FILE", weights_only=True), "FILE")',
+    '{{path}} is in the format that PyTorch wrote before 1.6, which is not read. Convert it in Python with torch.save(torch.load("FILE", weights_only=True), "FILE"), or save the model with save_pretrained.',
   'checkpoint.bin-script':
-    '{{path}} is a TorchScript archive: a program with its weights, which is not run. Save the weights alone in Python: torch.save(torch.jit.load("FILE").state_dict(), "pytorch_model.bin")',
+    '{{path}} is a TorchScript archive: a program with its weights, which is not run. If you trust it, save the weights alone in Python with torch.save(torch.jit.load("FILE").state_dict(), "pytorch_model.bin").',
   'checkpoint.bin-not-an-archive':
     '{{path}} is not a file that torch.save has written: it does not begin as a ZIP archive. Download the file again.',
   'checkpoint.bin-no-pickle':
@@ -108,7 +108,7 @@ export const en = {
   'checkpoint.bin-not-a-dict':
     '{{path}} holds a {{kind}}, but a checkpoint is a dict from names to tensors. Save model.state_dict(), or the model with save_pretrained.',
   'checkpoint.bin-not-a-tensor':
-    'The entry "{{entry}}" of {{path}} is a {{kind}}, but a checkpoint is a dict from names to tensors. If the tensors lie deeper, save that part alone: torch.save(torch.load("FILE", weights_only=True)["{{entry}}"], "pytorch_model.bin")',
+    'The entry "{{entry}}" of {{path}} is a {{kind}}, but a checkpoint is a dict from names to tensors. Save the state dict alone, as in torch.save(torch.load("FILE", weights_only=True)["model"], "pytorch_model.bin").',
   'checkpoint.bin-not-contiguous':
     'The tensor "{{tensor}}" of {{path}} does not lie row by row in the file: it was saved as a view of another. Save it as tensor.contiguous(), or the model with save_pretrained.',
   'checkpoint.bin-no-storage':

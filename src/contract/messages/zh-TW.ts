@@ -57,9 +57,9 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'checkpoint.integer-too-large':
     '{{path}} 的張量「{{tensor}}」在位置 {{index}} 的整數超過 2^53，不可能是 token id。請重新產生該檔案。',
   'checkpoint.bin-legacy':
-    '{{path}} 是 PyTorch 1.6 之前的格式，無法讀取。請在 Python 中轉換：torch.save(torch.load("FILE", weights_only=True), "FILE")',
+    '{{path}} 是 PyTorch 1.6 之前的格式，無法讀取。請在 Python 中以 torch.save(torch.load("FILE", weights_only=True), "FILE") 轉換，或以 save_pretrained 儲存模型。',
   'checkpoint.bin-script':
-    '{{path}} 是 TorchScript 封存檔，也就是帶有權重的程式，不會被執行。請在 Python 中只儲存權重：torch.save(torch.jit.load("FILE").state_dict(), "pytorch_model.bin")',
+    '{{path}} 是 TorchScript 封存檔，也就是帶有權重的程式，不會被執行。若信任它，請在 Python 中以 torch.save(torch.jit.load("FILE").state_dict(), "pytorch_model.bin") 只儲存權重。',
   'checkpoint.bin-not-an-archive': '{{path}} 不是 torch.save 寫出的檔案：開頭不是 ZIP 封存檔。請重新下載該檔案。',
   'checkpoint.bin-no-pickle':
     '{{path}} 是沒有 data.pkl 的 ZIP 封存檔，因此不是 torch.save 寫出的。請重新下載該檔案，或以 save_pretrained 儲存模型。',
@@ -92,7 +92,7 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'checkpoint.bin-not-a-dict':
     '{{path}} 存的是 {{kind}}，但檢查點應是由名稱對應到張量的 dict。請儲存 model.state_dict()，或以 save_pretrained 儲存模型。',
   'checkpoint.bin-not-a-tensor':
-    '{{path}} 的項目「{{entry}}」是 {{kind}}，但檢查點應是由名稱對應到張量的 dict。若張量在更深一層，請只儲存那一部分：torch.save(torch.load("FILE", weights_only=True)["{{entry}}"], "pytorch_model.bin")',
+    '{{path}} 的項目「{{entry}}」是 {{kind}}，但檢查點應是由名稱對應到張量的 dict。請只儲存 state dict，例如 torch.save(torch.load("FILE", weights_only=True)["model"], "pytorch_model.bin")。',
   'checkpoint.bin-not-contiguous':
     '{{path}} 的張量「{{tensor}}」在檔案中不是逐列連續存放：它是以另一個張量的檢視儲存的。請以 tensor.contiguous() 儲存，或以 save_pretrained 儲存模型。',
   'checkpoint.bin-no-storage': '{{path}} 沒有存放張量「{{tensor}}」位元組的項目「{{entry}}」。請重新下載該檔案。',

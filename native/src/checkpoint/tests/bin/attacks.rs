@@ -306,8 +306,11 @@ fn bombs() {
     let rebuilding = join(&[&function, &tuple(&arguments), b"q\x01R"]);
     let mut identity = storage("FloatStorage", "0", 6);
     identity.pop();
+    let named: Vec<u8> = (1..1 << 20)
+        .flat_map(|i| join(&[&text(&i.to_string()), b"h\0h\x01Rs"]))
+        .collect();
     let one_tensor = join(&[&weight(), b"q\0"]);
-    let bombs: [(&str, Vec<u8>, &str); 20] = [
+    let bombs: [(&str, Vec<u8>, &str); 21] = [
         (
             "tuples of tuples",
             doubled(b"", b"t"),
@@ -375,6 +378,11 @@ fn bombs() {
                 &many(b"h\x01h\0s", 500_000),
             ]),
             "duplicate-tensor",
+        ),
+        (
+            "as many tensors as are read",
+            join(&[b"}", &text("w"), &rebuilding, b"s", &named]),
+            "",
         ),
         (
             "names that hardly differ",
