@@ -15,8 +15,10 @@ use crate::error::{Error, Result};
 
 /// Python's pickler writes the items of a dict a thousand at a time.
 const MAX_STACK: usize = 1 << 16;
-/// Of the memo and of each pool. A tensor takes eight places in the memo.
-const MAX_VALUES: usize = 1 << 20;
+/// Of tensors, and of storages: more than the largest models have in all their files.
+const MAX_TENSORS: usize = 1 << 17;
+/// Of the memo, of the items of all dicts and of the values of all tuples. A tensor takes eight places in the memo.
+const MAX_VALUES: usize = 8 * MAX_TENSORS;
 const MAX_DIMENSIONS: usize = 8;
 /// Keys of storages are small numbers.
 const MAX_KEY: usize = 20;
@@ -507,7 +509,7 @@ impl<'a> Machine<'_, 'a> {
         let dimensions = numbers[0].len();
         self.require(numbers.into_iter().all(is_numbers))?;
         self.require(dimensions == numbers[1].len() && dimensions <= MAX_DIMENSIONS)?;
-        self.require_room(self.read.tensors.len() + 1)?;
+        self.require_at_most(self.read.tensors.len() + 1, MAX_TENSORS)?;
         self.read.tensors.push(tensor);
         self.push(Value::Tensor(self.read.tensors.len() as u32 - 1))
     }
@@ -535,7 +537,7 @@ impl<'a> Machine<'_, 'a> {
             return Err(self.malformed());
         };
         self.require(self.read.text(kind) == "storage" && key.length as usize <= MAX_KEY && elements >= 0)?;
-        self.require_room(self.storages.len() + 1)?;
+        self.require_at_most(self.storages.len() + 1, MAX_TENSORS)?;
         self.storages.push(Storage {
             key,
             dtype,
