@@ -1,6 +1,17 @@
 /** Attributes whose strings nobody reads. All others must be words of the catalogue. */
 const ignoredAttributes = [
-  ...['align', 'attribute', 'c', 'captionSide', 'clampBehavior', 'color', 'component', 'defaultValue', 'fileName'],
+  ...[
+    'align',
+    'attribute',
+    'autoComplete',
+    'c',
+    'captionSide',
+    'clampBehavior',
+    'color',
+    'component',
+    'defaultValue',
+    'fileName',
+  ],
   ...['gap', 'justify', 'ml', 'mr', 'mt', 'name', 'p', 'path', 'position', 'pt', 'px', 'shortcut', 'size', 'ta', 'to'],
   ...['tt', 'underline', 'value', 'variant', 'w', 'wrap', 'aria-hidden', 'aria-live', 'role', 'scope'],
   ...['dy', 'fill', 'fontFamily', 'stroke', 'strokeDasharray', 'textAnchor', 'viewBox'],

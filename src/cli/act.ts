@@ -2,6 +2,7 @@ import type { Progress } from '../contract/bridge.ts';
 import { TamisError } from '../contract/errors.ts';
 import type { RunEvent } from '../contract/events.ts';
 import type { ExportStage } from '../contract/exports.ts';
+import type { PullProgress } from '../contract/hub.ts';
 import { describe, type Locale } from '../contract/messages/index.ts';
 import { ProgressView } from './progress-view.ts';
 
@@ -16,6 +17,7 @@ export interface Acting {
   readonly onEvent: (event: RunEvent) => void;
   /** Of an export. */
   readonly onProgress: (stage: ExportStage, progress: Progress) => void;
+  readonly onPull: (progress: PullProgress) => void;
 }
 
 /**
@@ -39,6 +41,9 @@ export async function act(work: (acting: Acting) => Promise<void>): Promise<void
       onProgress: (stage, progress) => {
         view.showExport(stage, progress);
       },
+      onPull: (progress) => {
+        view.showPull(progress);
+      },
     });
     view.close();
   } catch (error) {
@@ -51,10 +56,12 @@ export async function act(work: (acting: Acting) => Promise<void>): Promise<void
   }
 }
 
-/** A run says itself that it was cancelled and where it can be continued; anything else just ends. */
+/** A run and a pull say themselves that they were cancelled and how they can be continued; anything else just ends. */
 function cancelledOr(error: unknown, { aborted }: AbortSignal): unknown {
-  const isOfRun = error instanceof TamisError && error.code === 'cancelled' && 'path' in error.params;
-  return aborted && !isOfRun ? new TamisError('cancelled.no-run') : error;
+  const canGoOn =
+    error instanceof TamisError &&
+    ((error.code === 'cancelled' && 'path' in error.params) || error.code === 'cancelled.pull');
+  return aborted && !canGoOn ? new TamisError('cancelled.no-run') : error;
 }
 
 function exitCode(error: unknown, cancelled: boolean): number {

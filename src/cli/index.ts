@@ -12,6 +12,7 @@ import { evalCommand } from './eval.ts';
 import { exportCommand } from './export.ts';
 import { inspectCommand } from './inspect.ts';
 import { planCommand } from './plan.ts';
+import { pullCommand } from './pull.ts';
 import { recipeCommand } from './recipe.ts';
 import { resumeCommand } from './resume.ts';
 import { unpackCommand } from './unpack.ts';
@@ -23,7 +24,7 @@ Exit codes:
   1    refused or failed; one sentence on standard error says why and what to do
   2    the command line is wrong
   70   a bug in Tamis
-  130  cancelled (Ctrl+C); go on with: tamis resume DIR
+  130  cancelled (Ctrl+C); go on with: tamis resume DIR, or the same tamis pull
 
 Progress and messages go to standard error, results to standard output (as JSON with --json).`;
 
@@ -45,6 +46,7 @@ for (const command of [
   evalCommand(),
   exportCommand(),
   unpackCommand(),
+  pullCommand(),
   inspectCommand(),
   planCommand(),
   resumeCommand(),

@@ -3,6 +3,7 @@ import { SingleBar } from 'cli-progress';
 import type { Progress } from '../contract/bridge.ts';
 import type { RunEvent, Stage } from '../contract/events.ts';
 import type { ExportStage } from '../contract/exports.ts';
+import type { PullProgress, PullStage } from '../contract/hub.ts';
 import { message, type ErrorCode, type Locale } from '../contract/messages/index.ts';
 import { duration, bytes as size } from '../contract/format.ts';
 
@@ -22,6 +23,12 @@ const stageNames: Readonly<Record<Stage, string>> = {
 const exportStageNames: Readonly<Record<ExportStage, string>> = {
   write: 'Write',
   check: 'Check the written files',
+};
+
+const pullStageNames: Readonly<Record<PullStage, string>> = {
+  list: 'Ask the hub',
+  check: 'Check what is there',
+  download: 'Fetch',
 };
 
 /** Shows a run's events on standard error: a progress bar on a terminal, plain lines elsewhere. */
@@ -51,6 +58,19 @@ export class ProgressView {
   showExport(stage: ExportStage, { done, total, remainingSeconds }: Progress): void {
     const written = stage === 'write' ? `${size(done)} of ${size(total)}` : '';
     this.#draw(exportStageNames[stage], Math.min(1, done / total), [written, left(remainingSeconds)]);
+  }
+
+  /** The progress of a pull. */
+  showPull({ stage, done, total, bytesPerSecond, remainingSeconds, waiting }: PullProgress): void {
+    if (waiting !== null) {
+      const { seconds, reason } = waiting;
+      this.close();
+      write(`${message(reason.code, reason.params, this.#locale)} Next attempt in ${duration(seconds)}.`);
+      return;
+    }
+    if (total === 0) return;
+    const rate = bytesPerSecond === null ? '' : `${size(bytesPerSecond)}/s`;
+    this.#draw(pullStageNames[stage], done / total, [`${size(done)} of ${size(total)}`, rate, left(remainingSeconds)]);
   }
 
   #progress(event: Extract<RunEvent, { type: 'progress' }>): void {

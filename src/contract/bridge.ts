@@ -5,6 +5,7 @@ import { exportFormats, exportOfferSchema, exportResultSchema, exportStages } fr
 import { failureSchema, paramsSchema } from './failure.ts';
 import { purposes, storageKinds, storageSchema } from './files.ts';
 import { runPageSchema, runPointSchema, runQuerySchema, runRowSchema } from './history.ts';
+import { downloadSchema, pullPlanSchema, tokenPlaces, tokenSchema } from './hub.ts';
 import { modelSchema, tensorSchema, tensorZerosSchema } from './library.ts';
 import { planSchema } from './plan.ts';
 import { devices, recipeInputSchema, recipeSchema } from './recipe.ts';
@@ -111,6 +112,31 @@ export const requests = {
   /** Reads all weights and counts the zeros of each tensor; tells them by `library.zeros` on the way. */
   'library.count-zeros': { input: z.strictObject({ id }), output: nothing },
 
+  /** A later call takes the place of one that is still being answered, which ends as `cancelled.no-run`. */
+  'downloads.plan': {
+    input: z.strictObject({ repository: z.string().max(200), revision: z.string().max(200) }),
+    output: z.strictObject({ folder: path, plan: pullPlanSchema }),
+  },
+  'downloads.cancel-plan': { input: nothing, output: nothing },
+  'downloads.start': {
+    input: z.strictObject({ repository: z.string().max(200), revision: z.string().max(200) }),
+    output: downloadSchema,
+  },
+  'downloads.list': { input: nothing, output: z.array(downloadSchema) },
+  /** Stops it; `downloads.resume` goes on from there, also after the application was closed. */
+  'downloads.pause': { input: z.strictObject({ id }), output: nothing },
+  'downloads.resume': { input: z.strictObject({ id }), output: nothing },
+  /** Stops it and deletes what it has fetched. */
+  'downloads.cancel': { input: z.strictObject({ id }), output: nothing },
+  /** Asks for the folder that models are fetched into; false if it was cancelled. */
+  'downloads.choose-folder': { input: nothing, output: z.boolean() },
+  /** Of the folder that models are fetched into. */
+  'downloads.folder': { input: nothing, output: path },
+
+  'hub.token': { input: nothing, output: z.enum(tokenPlaces) },
+  /** Sets the token for the endpoint as it is set now; null removes it. It is never given back. */
+  'hub.set-token': { input: z.strictObject({ token: tokenSchema.nullable() }), output: z.enum(tokenPlaces) },
+
   /** Asks for a recipe's file; null if it was cancelled. */
   'recipes.load': { input: nothing, output: recipeInputSchema.nullable() },
 
@@ -191,6 +217,11 @@ export const pushes = {
   'runs.changed': nothing,
   'library.changed': nothing,
   'library.zeros': z.strictObject({ id, zeros: z.array(tensorZerosSchema) }),
+  /** Downloads were added, changed their state or have ended. */
+  'downloads.changed': nothing,
+  /** At most ten a second for a download. */
+  'downloads.progress': downloadSchema,
+  'downloads.finished': z.strictObject({ repository: z.string(), files: z.int(), bytes: z.int() }),
   'settings.changed': settingsSchema,
   'plans.progress': progressSchema,
   /** Of `storage.move-runs`. */

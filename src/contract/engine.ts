@@ -4,6 +4,7 @@ import { deviceReportSchema, progressSchema, trialSchema } from './bridge.ts';
 import { timedEventSchema } from './events.ts';
 import { exportFormats, exportOfferSchema, exportResultSchema, exportStages } from './exports.ts';
 import { failureSchema } from './failure.ts';
+import { pullPlanSchema, pullResultSchema, pullTaskSchema, pullToldSchema } from './hub.ts';
 import { modelHeadSchema, tensorSchema, tensorZerosSchema } from './library.ts';
 import { planSchema } from './plan.ts';
 import { recipeSchema } from './recipe.ts';
@@ -36,6 +37,11 @@ export const questions = {
     output: exportResultSchema,
     told: z.strictObject({ stage: z.enum(exportStages), progress: progressSchema }),
   },
+  /** What a pull will fetch. */
+  'pull-plan': { input: pullTaskSchema, output: pullPlanSchema, told: z.never() },
+  pull: { input: pullTaskSchema, output: pullResultSchema, told: pullToldSchema },
+  /** Takes back what an unfinished pull has left. */
+  'pull-discard': { input: z.strictObject({ folder: path }), output: z.null(), told: z.never() },
   versions: { input: z.null(), output: z.record(z.string(), z.string()), told: z.never() },
 } as const;
 export type Questions = typeof questions;

@@ -10,12 +10,13 @@ export const purposes = [
   'recipe',
   'run',
   'runs-folder',
+  'models-folder',
   'export',
 ] as const;
 export type Purpose = (typeof purposes)[number];
 
 /** The application's own folders. */
-export const storageKinds = ['runs', 'database', 'cache', 'logs'] as const;
+export const storageKinds = ['runs', 'models', 'database', 'cache', 'logs'] as const;
 export type StorageKind = (typeof storageKinds)[number];
 
 export const storageSchema = z.strictObject({

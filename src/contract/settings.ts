@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { endpointSchema } from './hub.ts';
 import { devices } from './recipe.ts';
 
 export const languages = ['system', 'en', 'zh-TW'] as const;
@@ -14,6 +15,10 @@ const fields = {
   device: z.enum(devices),
   /** Folder that new runs are written to; null = `runs` in the application's own data folder. */
   runsFolder: z.string().min(1).nullable(),
+  /** Folder that models are fetched into; null = `models` in the application's own data folder. */
+  modelsFolder: z.string().min(1).nullable(),
+  /** Address of the hub or its mirror; null = HF_ENDPOINT, or the hub's own. */
+  hubEndpoint: endpointSchema.nullable(),
 };
 
 export const settingsSchema = z.strictObject({
@@ -22,10 +27,18 @@ export const settingsSchema = z.strictObject({
   threads: fields.threads.default(null),
   device: fields.device.default('auto'),
   runsFolder: fields.runsFolder.default(null),
+  modelsFolder: fields.modelsFolder.default(null),
+  hubEndpoint: fields.hubEndpoint.default(null),
 });
 export type Settings = z.infer<typeof settingsSchema>;
 
-/** What the page may set, each for itself. The runs folder is moved by `storage.move-runs` alone. */
+/** What the page may set, each for itself. Folders are chosen in native dialogs alone. */
 export const settingsChangeSchema = z
-  .strictObject({ language: fields.language, theme: fields.theme, threads: fields.threads, device: fields.device })
+  .strictObject({
+    language: fields.language,
+    theme: fields.theme,
+    threads: fields.threads,
+    device: fields.device,
+    hubEndpoint: fields.hubEndpoint,
+  })
   .partial();

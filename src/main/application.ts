@@ -10,7 +10,7 @@ import { labels, type Label } from '../contract/messages/labels.ts';
 import type { z } from 'zod';
 import { askAboutRun } from './close.ts';
 import { Runs } from './engine/runs.ts';
-import { Service } from './engine/service.ts';
+import { askAlone, Service } from './engine/service.ts';
 import type { Place } from './engine/process.ts';
 import { guardSession } from './guard.ts';
 import type { Host } from './host.ts';
@@ -52,6 +52,16 @@ export class Application implements Host {
     const stores = await openStores(at, {
       inspect: async (path) => await service.ask('head', { path }),
       onLibraryChange: () => application?.tell('library.changed', null),
+      downloading: {
+        pull: async (task, asking) => await askAlone(place, 'pull', task, asking),
+        discard: async (folder) => {
+          await service.ask('pull-discard', { folder });
+        },
+        changed: () => application?.tell('downloads.changed', null),
+        progressed: (download) => application?.tell('downloads.progress', download),
+        finished: ({ repository }, { files, bytes }) =>
+          application?.tell('downloads.finished', { repository, files, bytes }),
+      },
     });
     application = new Application(at, log, place, service, stores);
     application.#open();
@@ -111,6 +121,10 @@ export class Application implements Host {
     return this.stores.settings.value.runsFolder ?? this.places.runs;
   }
 
+  get modelsFolder(): string {
+    return this.stores.settings.value.modelsFolder ?? this.places.models;
+  }
+
   /** Brings the window to the front, opened again if it was closed, at an address if one is given. */
   showWindow(to?: string): void {
     if (!this.#window) {
@@ -152,7 +166,7 @@ export class Application implements Host {
   }
 
   async #end(): Promise<void> {
-    await this.runs.close();
+    await Promise.all([this.runs.close(), this.stores.downloads.close()]);
     this.service.close();
     this.stores.close();
     this.#mayQuit = true;

@@ -16,6 +16,7 @@ const kinds: Readonly<Record<Purpose, OpenDialogOptions>> = {
   recipe: { properties: ['openFile'], filters: [{ name: '.json', extensions: ['json'] }] },
   run: { properties: ['openDirectory'] },
   'runs-folder': { properties: ['openDirectory', 'createDirectory'] },
+  'models-folder': { properties: ['openDirectory', 'createDirectory'] },
   export: { properties: ['openDirectory', 'createDirectory'] },
 };
 

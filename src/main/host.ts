@@ -24,6 +24,8 @@ export interface Host {
   readonly t: Label;
   /** Folder that new runs are written to. */
   readonly runsFolder: string;
+  /** Folder that models are fetched into. */
+  readonly modelsFolder: string;
   tell<N extends PushName>(name: N, value: z.input<Pushes[N]>): void;
   /** Paths that the person chose or dropped, which recipes may name from now on. */
   granted(paths: readonly string[]): string[];

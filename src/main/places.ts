@@ -14,6 +14,8 @@ export interface Places {
   /** The application's data folder: database, settings, window's place. */
   readonly data: string;
   readonly runs: string;
+  /** Models from the hub. */
+  readonly models: string;
   readonly logs: string;
   /** Shared with the command line: estimates and dense perplexities. */
   readonly cache: string;
@@ -30,6 +32,7 @@ export function places(): Places {
     engine: join(bundle, 'worker', 'index.js'),
     data,
     runs: join(data, 'runs'),
+    models: join(data, 'models'),
     logs: join(data, 'logs'),
     cache: process.env['TAMIS_CACHE'] ?? envPaths('tamis', { suffix: '' }).cache,
     demo: {

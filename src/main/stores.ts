@@ -2,8 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 
 import type { Notice } from '../contract/bridge.ts';
+import type { Reply } from '../contract/engine.ts';
+import type { Download } from '../contract/hub.ts';
 import type { ModelHead } from '../contract/library.ts';
 import { Grants } from './grants.ts';
+import { HubToken } from './hub-token.ts';
+import { systemKeyring } from './keyring.ts';
+import { Downloads, type DownloadsPlace } from './library/downloads.ts';
 import { History } from './history/history.ts';
 import { openStore } from './history/open.ts';
 import { Library } from './library/library.ts';
@@ -17,6 +22,8 @@ export interface Stores {
   readonly settings: SettingsFile;
   readonly history: History;
   readonly library: Library;
+  readonly downloads: Downloads;
+  readonly hubToken: HubToken;
   /** For what moves or removes the folders of runs. */
   readonly store: Store;
   readonly grants: Grants;
@@ -30,10 +37,17 @@ export interface Stores {
 export interface StoreOptions {
   readonly inspect: (path: string) => Promise<ModelHead>;
   readonly onLibraryChange: () => void;
+  /** How models are fetched, and who is told of it. */
+  readonly downloading: Pick<DownloadsPlace, 'pull' | 'discard' | 'changed' | 'progressed'> & {
+    readonly finished: (download: Download, result: Reply<'pull'>) => void;
+  };
 }
 
 /** Opens all that is kept. Throws `history.*` where the database can be neither used nor made anew. */
-export async function openStores(places: Places, { inspect, onLibraryChange }: StoreOptions): Promise<Stores> {
+export async function openStores(
+  places: Places,
+  { inspect, onLibraryChange, downloading }: StoreOptions,
+): Promise<Stores> {
   const settings = await SettingsFile.open(join(places.data, 'settings.json'));
   const { store, notices, others } = openStore(join(places.data, 'history.sqlite'));
   await finishMove(store, async (target) => {
@@ -45,10 +59,23 @@ export async function openStores(places: Places, { inspect, onLibraryChange }: S
   library.open();
   const grants = new Grants();
   grants.allow([...Object.values(places.demo), ...library.list().map(({ path }) => path)]);
+  const hubToken = await HubToken.open(join(places.data, 'hub-token.json'), systemKeyring);
+  const downloads = await Downloads.open({
+    ...downloading,
+    path: join(places.data, 'downloads.json'),
+    tokenFor: (endpoint) => hubToken.tokenFor(new URL(endpoint)),
+    finished: async (download, result) => {
+      grants.allow([download.folder]);
+      await library.add([download.folder]);
+      downloading.finished(download, result);
+    },
+  });
   return {
     settings: settings.file,
     history,
     library,
+    downloads,
+    hubToken,
     store,
     grants,
     notices: [...settings.notices, ...notices].map((notice) => ({ id: randomUUID(), ...notice })),

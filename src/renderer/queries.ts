@@ -60,6 +60,12 @@ export function useFreshAnswers(): void {
     for (const name of names) void client.invalidateQueries({ queryKey: [name] });
   };
   usePush('library.changed', () => again('library.list'));
+  usePush('downloads.changed', () => again('downloads.list'));
+  usePush('downloads.progress', (download) =>
+    client.setQueryData<Output<'downloads.list'>>(['downloads.list', null], (list) =>
+      list?.map((each) => (each.id === download.id ? download : each)),
+    ),
+  );
   usePush('runs.changed', () => again('runs.list', 'runs.points', 'library.list'));
   usePush('run.changed', ({ row }) => {
     again('runs.list');
@@ -68,6 +74,6 @@ export function useFreshAnswers(): void {
   });
   usePush('settings.changed', (settings) => {
     client.setQueryData<Output<'app.boot'>>(['app.boot', null], (boot) => boot && { ...boot, settings });
-    again('storage.list');
+    again('storage.list', 'downloads.folder', 'hub.token');
   });
 }

@@ -8,6 +8,7 @@ import {
   type Word,
 } from '../contract/engine.ts';
 import { failureOf } from '../contract/failure.ts';
+import type { PullTask } from '../contract/hub.ts';
 
 type Answering<N extends QuestionName> = (
   question: Question<N>,
@@ -50,11 +51,34 @@ const answers: { readonly [N in QuestionName]: Answering<N> } = {
     const { exportRun } = await import('./export/exports.ts');
     return await exportRun({ ...wanted, signal, onProgress: (stage, progress) => tell({ stage, progress }) });
   },
+  'pull-plan': async (task, { signal }) => {
+    const { planPull } = await import('./hub/pull.ts');
+    return await planPull(await withToken(task), { signal });
+  },
+  pull: async (task, { signal, tell }) => {
+    const { pull } = await import('./hub/pull.ts');
+    return await pull(await withToken(task), {
+      signal,
+      onPlan: (plan) => tell({ kind: 'plan', plan }),
+      onProgress: (progress) => tell({ kind: 'progress', progress }),
+    });
+  },
+  'pull-discard': async ({ folder }) => {
+    const { discardPull } = await import('./hub/pull.ts');
+    await discardPull(folder);
+    return null;
+  },
   versions: async () => {
     const { engineVersions } = await import('./run/versions.ts');
     return engineVersions();
   },
 };
+
+/** With the token that the hub's own programs keep, where the application has none of its own. */
+async function withToken(task: PullTask): Promise<PullTask> {
+  const { tokenFor } = await import('./hub/endpoint.ts');
+  return { ...task, token: task.token ?? (await tokenFor(task.endpoint, process.env)) };
+}
 
 /** Answers main's questions, each under a number of its own; a forgotten one ends as cancelled. */
 export class Server {

@@ -6,9 +6,22 @@ const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, impo
 
 /** The bundled command line. */
 export const cli = at('dist/cli/index.js');
-const demo = at('resources/demo-model');
-/** What `train_llama.py` made. */
+/** Its tokenizer is that of all the models here. */
+export const demo = at('resources/demo-model');
+/** What `train_model.py` made. */
 const llama = at('build/clients/llama');
+const bloom = at('build/clients/bloom');
+const gpt2 = at('build/clients/gpt2');
+
+/** Families of which `random_model.py` makes a model, anew each time. */
+export const randomFamilies = ['mistral', 'qwen3', 'gemma2', 'gemma3'] as const;
+
+/** Everything that the tests make, anew each time. */
+export const work = at('build/clients/work');
+
+export function random(family: (typeof randomFamilies)[number]): string {
+  return `${work}/models/${family}`;
+}
 
 interface Run {
   readonly model: string;
@@ -77,12 +90,40 @@ export const runs = {
     flags: ['--sparsity', '0.5', '--bits', '8', ...symmetric],
     formats: ['gptq', 'compressed-tensors', 'onnx', 'gguf'],
   },
+  'mistral, 4 bits': {
+    model: random('mistral'),
+    flags: ['--sparsity', '0', '--bits', '4', ...symmetric],
+    formats: ['onnx'],
+  },
+  'qwen3, 50 %, 4 bits': {
+    model: random('qwen3'),
+    flags: ['--sparsity', '0.5', '--bits', '4', ...symmetric],
+    formats: ['dense', 'gptq', 'compressed-tensors', 'onnx'],
+  },
+  'gemma2, 4 bits': {
+    model: random('gemma2'),
+    flags: ['--sparsity', '0', '--bits', '4', ...symmetric],
+    formats: ['onnx'],
+  },
+  'gemma3, 50 %, 4 bits': {
+    model: random('gemma3'),
+    flags: ['--sparsity', '0.5', '--bits', '4', ...symmetric],
+    formats: ['dense', 'gptq', 'compressed-tensors', 'onnx'],
+  },
+  'bloom, 50 %, 4 bits': {
+    model: bloom,
+    flags: ['--sparsity', '0.5', '--bits', '4', ...symmetric],
+    formats: ['dense', 'gptq', 'compressed-tensors', 'onnx'],
+  },
+  'gpt2, 50 %, 4 bits': {
+    model: gpt2,
+    flags: ['--sparsity', '0.5', '--bits', '4', ...symmetric],
+    formats: ['dense', 'gptq', 'gptq_v2', 'onnx'],
+  },
 } as const satisfies Record<string, Run>;
 export type RunName = keyof typeof runs;
 
-/** Everything that the tests make, anew each time. */
-export const work = at('build/clients/work');
-/** Token ids of the demo's evaluation texts, which its model and the small LLaMA have never seen: for `tamis eval`, and for the clients. */
+/** Token ids of the demo's evaluation texts, which none of the models has ever seen: for `tamis eval`, and for the clients. */
 export const tokensFile = at('build/clients/work/tokens.safetensors');
 export const sampleFile = at('build/clients/work/sample.json');
 

@@ -2,12 +2,17 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { z } from 'zod';
+
 import { openTokenizer } from '../../src/worker/calibration/tokenizer.ts';
 import { demoTexts } from '../fixtures/demo-texts.ts';
 import { safetensors } from '../fixtures/safetensors.ts';
 import {
   cli,
+  demo,
   exportFolder,
+  random,
+  randomFamilies,
   runFolder,
   runNames,
   runs,
@@ -17,7 +22,7 @@ import {
   work,
   type RunName,
 } from './exports.ts';
-import { output } from './program.ts';
+import { client, output } from './program.ts';
 
 /** Of the calibration: the tests look at what is written, not at how good it is. */
 const SEQUENCES = 32;
@@ -27,11 +32,13 @@ export default async function makeExports(): Promise<void> {
   rmSync(work, { recursive: true, force: true });
   mkdirSync(join(work, 'exports'), { recursive: true });
   await writeSample();
+  for (const family of randomFamilies)
+    await client('random_model.py', [family, demo, random(family)], z.object({ parameters: z.int() }));
   for (const name of runNames) await makeRun(name);
 }
 
 export async function writeSample(): Promise<void> {
-  const tokenizer = await openTokenizer(runs[runNames[0] as RunName].model);
+  const tokenizer = await openTokenizer(demo);
   const names = (await readdir(demoTexts.evaluation)).sort();
   const texts = await Promise.all(names.map((name) => readFile(join(demoTexts.evaluation, name), 'utf8')));
   const { seqlen, windows, prompt, generate } = sample;

@@ -21,6 +21,7 @@ test('a broken folder is refused with its reason; a good one is read, followed, 
   writeFileSync(join(broken, 'model.safetensors'), 'not a checkpoint');
   await choose(app, broken);
   await page.getByRole('button', { name: 'Add a model' }).click();
+  await page.getByRole('button', { name: 'Choose a folder …' }).click();
   await page
     .getByText(/model\.safetensors announces a header of/)
     .first()
@@ -30,6 +31,7 @@ test('a broken folder is refused with its reason; a good one is read, followed, 
   cpSync(demoModel, good, { recursive: true });
   await choose(app, good);
   await page.getByRole('button', { name: 'Add a model' }).click();
+  await page.getByRole('button', { name: 'Choose a folder …' }).click();
   await page.getByText('my-model', { exact: true }).first().waitFor();
   const added = async () => (await ask(page, 'library.list', null)).find(({ path }) => path === good)?.state.kind;
   await expect.poll(added).toBe('ready');

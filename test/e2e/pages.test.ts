@@ -1,32 +1,21 @@
-import { mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import type { AxeResults } from 'axe-core';
 import type { Page } from 'playwright';
 import { expect } from 'vitest';
 
 import type { RecipeInput } from '../../src/contract/recipe.ts';
 import { test } from './application.ts';
 import { ask, choose, compressed, reached, startRun, tinyRecipe } from './ask.ts';
+import { seriousFaults } from './axe.ts';
 
 const screens = fileURLToPath(new URL('../../test-results/screens', import.meta.url));
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 const sizes = [
   { width: 1280, height: 800 },
   { width: 1920, height: 1080 },
 ];
-
-/** What axe finds wrong and calls serious or critical, as `rule: element`. */
-async function seriousFaults(page: Page): Promise<string[]> {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate<AxeResults>(`axe.run(document, { resultTypes: ['violations'] })`);
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`));
-}
 
 test(
   'every screen, in both themes and both languages, at two sizes; no serious fault of accessibility',

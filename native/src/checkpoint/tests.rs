@@ -4,6 +4,7 @@ mod bin;
 mod fuzz;
 pub(crate) mod heap;
 mod lies;
+pub(crate) mod matrix;
 mod reading;
 mod writing;
 

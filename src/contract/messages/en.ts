@@ -355,6 +355,8 @@ export const en = {
     '{{format}} takes layers of {{known}} bits, and {{layer}} has {{bits}}. Choose another format, or other --bits.',
   'export.scattered':
     '{{format}} takes groups of neighbouring columns only, and act-order has scattered those of {{layer}}. Choose gptq, or quantize with --static-groups.',
+  'export.transposed':
+    '{{format}} knows weights of linear modules only, and {{layer}} is of another kind (Conv1D, [in, out]), which programs would leave unread. Choose another format.',
   'export.part-of-a-word':
     '{{format}} packs codes into words of 32 bits, which {{rows}} rows and {{cols}} columns of {{bits}} bits do not fill: {{layer}}. Choose another format.',
   'export.zero-point':
@@ -422,8 +424,56 @@ export const en = {
   'path.not-granted':
     '{{path}} was neither chosen nor dropped here, so it is not read. Choose the file or folder again.',
 
+  // The hub
+  'hub.name':
+    '{{text}} is not the name of a repository. Give it as OWNER/NAME, as its page on the hub has it: facebook/opt-125m.',
+  'hub.revision': '{{text}} is not a revision. Give the name of a branch or a tag, or a commit.',
+  'hub.endpoint':
+    '{{text}} is not the address of a hub. Give one that begins with https:// and has no user, query or fragment in it.',
+  'hub.token': 'The token in {{place}} has characters that no token has. Copy it again from the settings of the hub.',
+  'hub.no-token':
+    '{{host}} does not show this without a token: the model is private or gated, or the name is wrong. Check the name; ask for access on the page of the model; then put a token that may read it into HF_TOKEN or into the settings of Tamis.',
+  'hub.no-access':
+    '{{host}} does not show this to the owner of the token: the model is private or gated, or the name is wrong. Check the name, ask for access on the page of the model, and see that the token may read it.',
+  'hub.insecure':
+    '{{host}} asks for a token, and tokens are sent over https only. Give the endpoint with https://, or one on this machine.',
+  'hub.not-found': '{{url}} does not exist. Check the name of the repository and the revision.',
+  'hub.refused': '{{host}} refused the request (HTTP {{status}}). Check the name and the endpoint.',
+  'hub.rate-limited':
+    '{{host}} lets nothing more through for now, because too much was asked of it. Try again later; what was fetched is kept.',
+  'hub.server': '{{host}} has trouble of its own (HTTP {{status}}). Try again later; what was fetched is kept.',
+  'hub.no-connection':
+    'No connection to {{host}}: {{reason}}. Check the network and the endpoint, then try again; what was fetched is kept.',
+  'hub.stalled':
+    '{{host}} has sent next to nothing for {{seconds}} s. Check the network, then try again; what was fetched is kept.',
+  'hub.cut': 'The connection to {{host}} was cut in the middle of {{path}}. Try again; what was fetched is kept.',
+  'hub.range': '{{host}} sent another part of {{path}} than was asked for. Try again, or give another --endpoint.',
+  'hub.redirect':
+    '{{host}} leads to {{to}}, which is not followed: too many steps, or an address that is not https. Give another --endpoint.',
+  'hub.listing': '{{host}} does not answer like a hub: {{reason}}. Check the endpoint.',
+  'hub.path':
+    'The repository has a file with the name {{path}}, which leads out of its folder or could. Nothing was fetched; take the model from a source you trust.',
+  'hub.no-config': '{{repository}} has no config.json. Choose the repository of a model in the format of transformers.',
+  'hub.no-weights':
+    '{{repository}} has neither safetensors nor PyTorch weights under their usual names. Choose the repository of a model in the format of transformers.',
+  'hub.shard':
+    '{{index}} names "{{shard}}", which the repository does not have as a plain file. Take the model from a source you trust.',
+  'hub.folder': '{{path}} is not empty and was not begun by tamis pull. Choose a new or an empty folder.',
+  'hub.other-repository': '{{path}} holds files of {{repository}}. Choose another folder.',
+  'hub.no-space':
+    'Another {{needed}} MiB are to be fetched, and {{free}} MiB are free at {{path}}. Free some space, or choose another folder.',
+  'hub.length':
+    '{{path}} comes with {{bytes}} bytes, twice, where the hub lists {{expected}}. Try again later, or give another --endpoint.',
+  'hub.checksum':
+    '{{path}} came with another content than the hub lists, twice: its checksum is wrong. It was thrown away; {{host}} or something on the way to it damages files. Try again later, or give another --endpoint.',
+  'hub.moved':
+    'The revision has moved from commit {{earlier}} to {{commit}} since this folder was begun: files that have changed are fetched anew.',
+  'hub.going-on': '{{repository}} is being fetched. Pause or cancel that first.',
+  'hub.no-pull': 'This download is not in the list any more. Add the model again.',
+
   // Anything else
   'cancelled.no-run': 'Cancelled: nothing was begun that could be continued. Start it again when you like.',
+  'cancelled.pull': 'Stopped; what was fetched is kept. Go on with: tamis pull {{repository}}',
   cancelled: 'The run was cancelled. Continue it with: tamis resume {{path}}',
   internal: 'Something went wrong inside Tamis: {{detail}}. This is a bug; please report it with the log of the run.',
 } as const satisfies Record<string, string>;

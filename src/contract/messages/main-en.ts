@@ -35,6 +35,7 @@ export const mainEn = {
   'main.choose.recipe': 'Choose a recipe (.json)',
   'main.choose.run': 'Choose the folder of a run',
   'main.choose.runs-folder': 'Choose the new folder of the runs',
+  'main.choose.models-folder': 'Choose the folder to fetch models into',
   'main.choose.export': 'Choose the folder to export into',
   'main.close.title': 'A run is going on',
   'main.close.text':

@@ -36,6 +36,7 @@ export const mainZhTW: Readonly<Record<keyof typeof mainEn, string>> = {
   'main.choose.recipe': '選擇配方（.json）',
   'main.choose.run': '選擇執行的資料夾',
   'main.choose.runs-folder': '選擇存放執行的新資料夾',
+  'main.choose.models-folder': '選擇存放所取得模型的資料夾',
   'main.choose.export': '選擇匯出的資料夾',
   'main.close.title': '有一項執行正在進行',
   'main.close.text': '{{name}} 尚未完成。暫停會停在下一個安全點，之後隨時可從該處繼續。',

@@ -281,6 +281,8 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'export.bits': '{{format}} 只接受 {{known}} 位元的層，而 {{layer}} 為 {{bits}} 位元。請改選其他格式，或其他 --bits。',
   'export.scattered':
     '{{format}} 只接受相鄰行組成的群組，而 act-order 已將 {{layer}} 的群組打散。請選擇 gptq，或以 --static-groups 量化。',
+  'export.transposed':
+    '{{format}} 只認得線性模組的權重，而 {{layer}} 屬於另一種（Conv1D，[in, out]），程式不會讀取它。請改選其他格式。',
   'export.part-of-a-word':
     '{{format}} 將碼裝入 32 位元的字組，而 {{layer}} 的 {{rows}} 列與 {{cols}} 行、{{bits}} 位元無法填滿字組。請改選其他格式。',
   'export.zero-point': 'gptq 儲存的零點少一，而 {{layer}} 有零點為 0。請選擇 gptq_v2，或以 --symmetric 量化。',
@@ -334,7 +336,44 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'storage.copy-differs': '{{path}} 讀回的內容與寫入的不同。各次執行仍留在原處；請檢查該磁碟，或選擇其他磁碟。',
   'path.not-granted': '{{path}} 未曾在此選擇或拖放，因此不會讀取。請重新選擇該檔案或資料夾。',
 
+  'hub.name': '{{text}} 不是儲存庫的名稱。請以 OWNER/NAME 的形式提供，與 hub 上的頁面相同：facebook/opt-125m。',
+  'hub.revision': '{{text}} 不是版本。請提供分支或標籤的名稱，或一個 commit。',
+  'hub.endpoint': '{{text}} 不是 hub 的網址。請提供以 https:// 開頭、不含使用者、查詢或片段的網址。',
+  'hub.token': '{{place}} 中的權杖含有權杖不會有的字元。請從 hub 的設定重新複製。',
+  'hub.no-token':
+    '{{host}} 不會在沒有權杖時提供此內容：模型為私有或需申請，或名稱有誤。請檢查名稱；在模型的頁面申請存取權；再將可讀取的權杖放入 HF_TOKEN 或 Tamis 的設定。',
+  'hub.no-access':
+    '{{host}} 不對此權杖的擁有者提供此內容：模型為私有或需申請，或名稱有誤。請檢查名稱，在模型的頁面申請存取權，並確認權杖可以讀取。',
+  'hub.insecure': '{{host}} 要求權杖，而權杖只透過 https 傳送。請提供以 https:// 開頭的端點，或本機上的端點。',
+  'hub.not-found': '{{url}} 不存在。請檢查儲存庫的名稱與版本。',
+  'hub.refused': '{{host}} 拒絕了要求（HTTP {{status}}）。請檢查名稱與端點。',
+  'hub.rate-limited': '{{host}} 因要求過多而暫時不再提供。請稍後再試；已取得的內容會保留。',
+  'hub.server': '{{host}} 本身發生問題（HTTP {{status}}）。請稍後再試；已取得的內容會保留。',
+  'hub.no-connection': '無法連線到 {{host}}：{{reason}}。請檢查網路與端點後再試；已取得的內容會保留。',
+  'hub.stalled': '{{host}} 已有 {{seconds}} 秒幾乎沒有傳來任何內容。請檢查網路後再試；已取得的內容會保留。',
+  'hub.cut': '與 {{host}} 的連線在傳送 {{path}} 途中中斷。請再試一次；已取得的內容會保留。',
+  'hub.range': '{{host}} 傳來的不是所要求的 {{path}} 部分。請再試一次，或指定其他 --endpoint。',
+  'hub.redirect': '{{host}} 轉址到 {{to}}，未予跟隨：轉址過多，或該網址不是 https。請指定其他 --endpoint。',
+  'hub.listing': '{{host}} 的回應不像 hub：{{reason}}。請檢查端點。',
+  'hub.path':
+    '儲存庫中有名為 {{path}} 的檔案，它會或可能會離開所在的資料夾。未取得任何內容；請從可信任的來源取得模型。',
+  'hub.no-config': '{{repository}} 沒有 config.json。請選擇 transformers 格式的模型儲存庫。',
+  'hub.no-weights':
+    '{{repository}} 沒有以慣用名稱存放的 safetensors 或 PyTorch 權重。請選擇 transformers 格式的模型儲存庫。',
+  'hub.shard': '{{index}} 指向 "{{shard}}"，而儲存庫中沒有這個單純的檔案。請從可信任的來源取得模型。',
+  'hub.folder': '{{path}} 不是空的，也不是由 tamis pull 開始的。請選擇新的或空的資料夾。',
+  'hub.other-repository': '{{path}} 裡是 {{repository}} 的檔案。請選擇其他資料夾。',
+  'hub.no-space': '還需取得 {{needed}} MiB，而 {{path}} 可用 {{free}} MiB。請清出空間，或選擇其他資料夾。',
+  'hub.length':
+    '{{path}} 兩次傳來的都是 {{bytes}} 位元組，而 hub 所列為 {{expected}}。請稍後再試，或指定其他 --endpoint。',
+  'hub.checksum':
+    '{{path}} 兩次傳來的內容都與 hub 所列不同：核對碼有誤。已將其捨棄；{{host}} 或途中的某處損壞了檔案。請稍後再試，或指定其他 --endpoint。',
+  'hub.moved': '自此資料夾開始以來，版本已從 commit {{earlier}} 移到 {{commit}}：有變動的檔案會重新取得。',
+  'hub.going-on': '正在取得 {{repository}}。請先將它暫停或取消。',
+  'hub.no-pull': '此下載已不在清單中。請重新加入模型。',
+
   'cancelled.no-run': '已取消：尚無可以繼續的執行。需要時請重新開始。',
+  'cancelled.pull': '已停止；已取得的內容會保留。可用此指令繼續：tamis pull {{repository}}',
   cancelled: '執行已取消。可用此指令繼續：tamis resume {{path}}',
   internal: 'Tamis 內部發生錯誤：{{detail}}。這是程式的缺陷，請附上執行紀錄回報。',
 };

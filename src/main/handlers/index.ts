@@ -1,6 +1,7 @@
 import type { Host } from '../host.ts';
 import type { Handlers } from '../ipc.ts';
 import { appHandlers } from './app.ts';
+import { downloadHandlers } from './downloads.ts';
 import { exportHandlers } from './exports.ts';
 import { libraryHandlers } from './library.ts';
 import { planHandlers } from './plans.ts';
@@ -12,6 +13,7 @@ export function handlers(host: Host): Handlers {
   return {
     ...appHandlers(host),
     ...libraryHandlers(host),
+    ...downloadHandlers(host),
     ...planHandlers(host),
     ...runHandlers(host),
     ...exportHandlers(host),

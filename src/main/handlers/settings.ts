@@ -4,6 +4,7 @@ import { shell } from 'electron';
 
 import type { Input } from '../../contract/bridge.ts';
 import type { StorageKind } from '../../contract/files.ts';
+import { parseEndpoint } from '../../contract/hub.ts';
 import type { Settings } from '../../contract/settings.ts';
 import type { Host } from '../host.ts';
 import { choosePaths } from '../dialogs.ts';
@@ -16,12 +17,14 @@ export function settingsHandlers(host: Host): HandlersOf<'settings.' | 'devices.
   const { stores, place, places } = host;
   const folders = (): Record<StorageKind, string> => ({
     runs: host.runsFolder,
+    models: host.modelsFolder,
     database: places.data,
     cache: places.cache,
     logs: places.logs,
   });
   return {
     'settings.set': async (changes) => {
+      if (typeof changes.hubEndpoint === 'string') parseEndpoint(changes.hubEndpoint);
       const settings = await stores.settings.set(set(changes));
       host.applySettings();
       host.tell('settings.changed', settings);

@@ -6,7 +6,7 @@ import { storageKinds, type Storage, type StorageKind } from '../../contract/fil
 import { bytesOf } from './tree.ts';
 
 /** The database, what belongs to it, and the settings: other things in the same folder have lines of their own or are the browser's. */
-const databaseFiles = /^(history\..*sqlite(-wal|-shm)?|settings\..*json)$/;
+const databaseFiles = /^(history\..*sqlite(-wal|-shm)?|settings\..*json|downloads\.json|hub-token\.json)$/;
 
 /** What lies in the application's folders, and the room that is left beside it. */
 export async function listStorage(folders: Readonly<Record<StorageKind, string>>): Promise<Storage[]> {

@@ -12,7 +12,6 @@ import { useNavigate } from '@tanstack/react-router';
 import type { ComponentType } from 'react';
 
 import type { LabelKey } from '../../contract/messages/labels.ts';
-import { useAddModels } from '../add-models.ts';
 import { useAct, usePush } from '../queries.ts';
 
 /** Something that can be done from everywhere. */
@@ -26,9 +25,8 @@ export interface Command {
 }
 
 /** All commands; the application's menu asks for some of them by a push. */
-export function useCommands({ help, search }: { help: () => void; search: () => void }): readonly Command[] {
+export function useCommands({ help, search, add }: Record<'help' | 'search' | 'add', () => void>): readonly Command[] {
   const navigate = useNavigate();
-  const { choose } = useAddModels();
   const { mutate: importRun } = useAct('runs.import');
   const openImported = (row: { id: string } | null): void => {
     if (row) void navigate({ to: '/runs/$id', params: { id: row.id } });
@@ -49,7 +47,7 @@ export function useCommands({ help, search }: { help: () => void; search: () => 
       keys: 'mod+N',
       run: () => void navigate({ to: '/new' }),
     },
-    { id: 'add-model', label: 'app.add-model', icon: IconFolderPlus, keys: 'mod+O', run: choose },
+    { id: 'add-model', label: 'app.add-model', icon: IconFolderPlus, keys: 'mod+O', run: add },
     {
       id: 'import-run',
       label: 'app.import-run',

@@ -2,7 +2,7 @@ import { Overlay, Text } from '@mantine/core';
 import { IconFolderPlus } from '@tabler/icons-react';
 import { useEffect, useEffectEvent, useState, type ReactElement } from 'react';
 
-import { useAddModels } from '../add-models.ts';
+import { useAddModels } from '../add/add-models.ts';
 import { useLabel } from '../words.tsx';
 
 const bringsFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes('Files') ?? false;

@@ -4,9 +4,11 @@ import { spotlight } from '@mantine/spotlight';
 import { Outlet } from '@tanstack/react-router';
 import type { ReactElement } from 'react';
 
+import { AddDialog, AddDialogContext } from '../add/add-dialog.tsx';
 import { useFreshAnswers } from '../queries.ts';
 import { useLabel } from '../words.tsx';
 import { useCommands } from './commands.tsx';
+import { useDownloadNews } from './download-news.ts';
 import { DropZone } from './drop-zone.tsx';
 import { Navigation } from './navigation.tsx';
 import { Interrupted, Notices } from './notices.tsx';
@@ -19,7 +21,9 @@ export function Shell(): ReactElement {
   useFreshAnswers();
   const t = useLabel();
   const [helps, help] = useDisclosure(false);
-  const commands = useCommands({ help: help.open, search: spotlight.open });
+  const [adds, add] = useDisclosure(false);
+  const commands = useCommands({ help: help.open, search: spotlight.open, add: add.open });
+  useDownloadNews();
   useShortcuts(commands);
   return (
     <AppShell navbar={{ width: 208, breakpoint: 0 }} padding={0}>
@@ -34,10 +38,13 @@ export function Shell(): ReactElement {
           <Notices />
           <Interrupted />
         </div>
-        <Outlet />
+        <AddDialogContext value={add.open}>
+          <Outlet />
+        </AddDialogContext>
       </AppShell.Main>
       <Search commands={commands} />
       <ShortcutsDialog opened={helps} onClose={help.close} commands={commands} />
+      <AddDialog opened={adds} onClose={add.close} />
       <DropZone />
     </AppShell>
   );

@@ -2,7 +2,7 @@ import { TamisError } from '../../contract/errors.ts';
 import type { GraphBuilder, Rows, Value } from '../graph/builder.ts';
 import type { AttentionShape } from '../graph/operations.ts';
 import type { Tokens } from '../graph/tokens.ts';
-import type { TensorInfo } from '../native.ts';
+import type { TensorInfo, WeightName } from '../native.ts';
 
 /** A prunable linear weight of a block. */
 export interface Layer {
@@ -78,8 +78,16 @@ export function allLayers(family: FamilyModel, blocks = family.blocks): (Layer &
   ).flat();
 }
 
+/** A layer's weight, as the native core asks for it. */
+export function weightName({ name, transposed }: Pick<Layer, 'name' | 'transposed'>): WeightName {
+  return { name: `${name}.weight`, transposed };
+}
+
 /** A layer's weight is [rows, cols] = [out, in], whichever way the checkpoint holds it. */
-export function weightShape({ name, transposed }: Layer, tensors: Source['tensors']): { rows: number; cols: number } {
+export function weightShape(
+  { name, transposed }: Pick<Layer, 'name' | 'transposed'>,
+  tensors: Source['tensors'],
+): { rows: number; cols: number } {
   const [first = 0, second = 0] = tensors.get(`${name}.weight`)?.shape ?? [];
   return transposed ? { rows: second, cols: first } : { rows: first, cols: second };
 }

@@ -35,15 +35,24 @@ const expertTensor = /\.(experts\.\d+|router|block_sparse_moe)\./;
 
 /** Finds the family of a checkpoint and lets it check config and tensors. */
 export function openFamily(source: Source): FamilyModel {
-  const file = path.join(source.folder, 'config.json');
-  const { model_type: type } = readConfig(source, z.object({ model_type: z.string() }));
-  if (source.config.quantization_config !== undefined) throw new TamisError('config.quantized', { path: file });
-  const experts =
-    expertFields.find((field) => Number(source.config[field] ?? 0) > 1) ??
-    [...source.tensors.keys()].find((name) => expertTensor.test(name));
-  if (experts !== undefined) throw new TamisError('config.experts', { path: file, field: experts });
-  const open = Object.hasOwn(families, type) ? families[type] : undefined;
-  if (!open)
-    throw new TamisError('config.unknown-family', { path: file, type, known: Object.keys(families).join(', ') });
+  const open = assertKnown(source);
+  const tensor = [...source.tensors.keys()].find((name) => expertTensor.test(name));
+  if (tensor !== undefined) throw new TamisError('config.experts', { path: configPath(source), field: tensor });
   return open(source);
+}
+
+/** What opens a checkpoint of such a config.json. Errors: config.field, config.quantized, config.experts, config.unknown-family. */
+export function assertKnown(source: Pick<Source, 'folder' | 'config'>): (source: Source) => FamilyModel {
+  const path = configPath(source);
+  const { model_type: type } = readConfig(source, z.object({ model_type: z.string() }));
+  if (source.config.quantization_config !== undefined) throw new TamisError('config.quantized', { path });
+  const experts = expertFields.find((field) => Number(source.config[field] ?? 0) > 1);
+  if (experts !== undefined) throw new TamisError('config.experts', { path, field: experts });
+  const open = Object.hasOwn(families, type) ? families[type] : undefined;
+  if (!open) throw new TamisError('config.unknown-family', { path, type, known: Object.keys(families).join(', ') });
+  return open;
+}
+
+function configPath({ folder }: Pick<Source, 'folder'>): string {
+  return path.join(folder, 'config.json');
 }

@@ -2,8 +2,8 @@
 
     python gptq_reader.py FOLDER OUT DTYPE
 
-Writes OUT/model.safetensors with `NAME.weight` [out, in] for every layer NAME of the folder that is packed:
-scale * (code - zero), rounded to DTYPE once.
+Writes OUT/model.safetensors with `NAME.weight` for every layer NAME of the folder that is packed: scale * (code - zero),
+rounded to DTYPE once, [out, in] or as transformers' Conv1D has it.
 """
 
 import json
@@ -24,6 +24,8 @@ def main(folder: Path, out: Path, dtype: torch.dtype) -> None:
     tensors = read(folder)
     names = sorted(name.removesuffix(".qweight") for name in tensors if name.endswith(".qweight"))
     weights = {f"{name}.weight": weight(tensors, name, config, stored_below).to(dtype) for name in names}
+    if json.loads((folder / "config.json").read_text())["model_type"] == "gpt2":
+        weights = {name: weight.T.contiguous() for name, weight in weights.items()}
     out.mkdir(parents=True)
     save_file(weights, out / "model.safetensors")
     print(json.dumps({"layers": len(names), "format": config["checkpoint_format"], "bits": config["bits"]}))

@@ -2,8 +2,8 @@
 
     python gptqmodel_reader.py FOLDER OUT DTYPE
 
-Writes OUT/model.safetensors with `NAME.weight` [out, in] as those layers dequantize it, rounded to DTYPE
-once.
+Writes OUT/model.safetensors with `NAME.weight` as those layers dequantize it, rounded to DTYPE once, [out, in] or as
+transformers' Conv1D has it.
 """
 
 import json
@@ -20,6 +20,8 @@ def main(folder: Path, out: Path, dtype: torch.dtype) -> None:
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float16).eval()
     layers = {name: module for name, module in model.named_modules() if hasattr(module, "qweight")}
     weights = {f"{name}.weight": dense(layer).to(dtype) for name, layer in layers.items()}
+    if model.config.model_type == "gpt2":
+        weights = {name: weight.T.contiguous() for name, weight in weights.items()}
     out.mkdir(parents=True)
     save_file(weights, out / "model.safetensors")
     print(json.dumps({"layers": len(layers), "kinds": sorted({type(layer).__name__ for layer in layers.values()})}))

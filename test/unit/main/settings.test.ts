@@ -6,7 +6,15 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { SettingsFile } from '../../../src/main/settings.ts';
 
-const defaults = { language: 'system', theme: 'system', threads: null, device: 'auto', runsFolder: null };
+const defaults = {
+  language: 'system',
+  theme: 'system',
+  threads: null,
+  device: 'auto',
+  runsFolder: null,
+  modelsFolder: null,
+  hubEndpoint: null,
+};
 
 let folder: string;
 let path: string;

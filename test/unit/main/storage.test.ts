@@ -88,7 +88,13 @@ afterEach(() => {
 describe('sizes', () => {
   test('each folder by its own, the database without what else lies beside it', async () => {
     const data = join(folder, 'data');
-    const folders = { runs: runsFolder, database: data, cache: join(folder, 'cache'), logs: join(data, 'logs') };
+    const folders = {
+      runs: runsFolder,
+      models: join(folder, 'models'),
+      database: data,
+      cache: join(folder, 'cache'),
+      logs: join(data, 'logs'),
+    };
     mkdirSync(join(runsFolder, 'a', 'state'), { recursive: true });
     mkdirSync(folders.logs);
     writeFileSync(join(runsFolder, 'a', 'x'), Buffer.alloc(1000));
@@ -105,6 +111,7 @@ describe('sizes', () => {
     const listed = await listStorage(folders);
     expect(listed.map(({ kind, path, bytes }) => [kind, path, bytes])).toEqual([
       ['runs', runsFolder, 1234],
+      ['models', folders.models, 0],
       ['database', data, 4108],
       ['cache', folders.cache, 0],
       ['logs', folders.logs, 50],

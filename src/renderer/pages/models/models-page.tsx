@@ -4,13 +4,14 @@ import { useNavigate } from '@tanstack/react-router';
 import { useMemo, type ReactElement } from 'react';
 
 import type { Model } from '../../../contract/library.ts';
-import { useAddModels } from '../../add-models.ts';
+import { useAddDialog } from '../../add/add-dialog.tsx';
 import { DataTable } from '../../components/data-table.tsx';
 import { EmptyState } from '../../components/empty-state.tsx';
 import { FailureView } from '../../components/failure-view.tsx';
 import { PageHeader } from '../../components/page-header.tsx';
 import { useAsk } from '../../queries.ts';
 import { useLabel } from '../../words.tsx';
+import { Downloads } from './downloads.tsx';
 import { modelColumns } from './model-columns.tsx';
 import { RefusedModels } from './refused-models.tsx';
 
@@ -21,7 +22,7 @@ const keyOf = ({ id }: Model): string => id;
 export function ModelsPage(): ReactElement {
   const t = useLabel();
   const navigate = useNavigate();
-  const { choose, isAdding } = useAddModels();
+  const add = useAddDialog();
   const { data: models = none, error, isPending } = useAsk('library.list', null);
   const columns = useMemo(() => modelColumns(t), [t]);
   const [usable, refused] = useMemo(
@@ -34,12 +35,13 @@ export function ModelsPage(): ReactElement {
   return (
     <>
       <PageHeader title={t('models.title')} detail={t('models.text')}>
-        <Button leftSection={<IconFolderPlus size={14} />} loading={isAdding} onClick={choose}>
+        <Button leftSection={<IconFolderPlus size={14} />} onClick={add}>
           {t('app.add-model')}
         </Button>
       </PageHeader>
       <div className="page-fill">
         {error && <FailureView failure={error} />}
+        <Downloads />
         <RefusedModels models={refused} />
         {!isPending && (
           <DataTable
@@ -51,7 +53,7 @@ export function ModelsPage(): ReactElement {
             onOpen={({ id }) => void navigate({ to: '/models/$id', params: { id } })}
             empty={
               <EmptyState icon={<IconCube size={40} />} title={t('models.none')} text={t('models.none-text')}>
-                <Button onClick={choose}>{t('app.add-model')}</Button>
+                <Button onClick={add}>{t('app.add-model')}</Button>
               </EmptyState>
             }
           />

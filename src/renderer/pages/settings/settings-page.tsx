@@ -1,17 +1,16 @@
 import { NumberInput, SegmentedControl, Select } from '@mantine/core';
-import { useQueryClient } from '@tanstack/react-query';
 import type { ReactElement, ReactNode } from 'react';
 
-import type { Boot } from '../../../contract/bridge.ts';
 import { devices } from '../../../contract/recipe.ts';
-import { languages, themes, type Settings } from '../../../contract/settings.ts';
+import { languages, themes } from '../../../contract/settings.ts';
 import { useBoot, useSettings } from '../../boot.tsx';
 import { PageHeader } from '../../components/page-header.tsx';
-import { useAct } from '../../queries.ts';
 import { useLabel } from '../../words.tsx';
 import { Section } from '../../components/section.tsx';
 import { DevicesSection } from './devices-section.tsx';
+import { HubSection } from './hub-section.tsx';
 import { StorageSection } from './storage-section.tsx';
+import { useSet } from './use-set.ts';
 import { VersionsSection } from './versions-section.tsx';
 
 export function SettingsPage(): ReactElement {
@@ -23,6 +22,7 @@ export function SettingsPage(): ReactElement {
         <div className="settings">
           <AppearanceSection />
           <RunsSection />
+          <HubSection />
           <DevicesSection />
           <StorageSection />
           <VersionsSection />
@@ -30,16 +30,6 @@ export function SettingsPage(): ReactElement {
       </div>
     </>
   );
-}
-
-/** Sets and keeps settings; they are in force at once. */
-function useSet(): (changes: Partial<Settings>) => void {
-  const client = useQueryClient();
-  const { mutate } = useAct('settings.set');
-  return (changes) =>
-    mutate(changes, {
-      onSuccess: (settings) => client.setQueryData<Boot>(['app.boot', null], (boot) => boot && { ...boot, settings }),
-    });
 }
 
 function AppearanceSection(): ReactElement {

@@ -2,15 +2,14 @@ import { notifications } from '@mantine/notifications';
 import { useMutation } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 
-import { ask, dropped } from './bridge.ts';
-import { showFailure } from './components/failure-notification.tsx';
-import { useLabel, useLocale } from './words.tsx';
+import { ask, dropped } from '../bridge.ts';
+import { showFailure } from '../components/failure-notification.tsx';
+import { useLabel, useLocale } from '../words.tsx';
 
 export interface AddModels {
   /** Asks for folders in a native dialog. */
   readonly choose: () => void;
   readonly drop: (files: readonly File[]) => void;
-  readonly isAdding: boolean;
 }
 
 /** Puts folders into the library and shows it; those that are no model stay there as refused, with the reason. */
@@ -18,7 +17,7 @@ export function useAddModels(): AddModels {
   const locale = useLocale();
   const t = useLabel();
   const navigate = useNavigate();
-  const { mutate, isPending } = useMutation({
+  const { mutate } = useMutation({
     mutationFn: async (paths: () => Promise<string[]>) => {
       const chosen = await paths();
       return chosen.length === 0 ? [] : await ask('library.add', { paths: chosen });
@@ -36,6 +35,5 @@ export function useAddModels(): AddModels {
   return {
     choose: () => mutate(() => ask('files.choose', { purpose: 'model' })),
     drop: (files) => mutate(() => dropped('model', files)),
-    isAdding: isPending,
   };
 }
