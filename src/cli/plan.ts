@@ -32,7 +32,7 @@ export function planCommand(): Command {
     .description(
       'Say what a recipe will need, before it starts: operations, time on this machine, memory, disk, resulting size.',
     )
-    .argument('[model]', 'folder of the checkpoint (config.json and .safetensors); may come from the recipe')
+    .argument('[model]', 'folder of the checkpoint (config.json and the weights); may come from the recipe')
     .option('--out <dir>', 'where compress would write: its free space is compared with what is needed')
     .option('--json', 'print the plan as JSON');
   return addRecipeOptions(command).action(async (model: string | undefined, flags: Flags) => {

@@ -69,10 +69,10 @@ export const appEn = {
 
   // Models
   'models.title': 'Models',
-  'models.text': 'Folders of checkpoints in safetensors format. Drop one anywhere in this window to add it.',
+  'models.text': 'Folders of checkpoints: safetensors or PyTorch’s .bin. Drop one anywhere in this window to add it.',
   'models.added': 'Added to the list: {{names}}',
   'models.none': 'No models yet',
-  'models.none-text': 'Choose the folder of a checkpoint (config.json and .safetensors), or drop it on this window.',
+  'models.none-text': 'Choose the folder of a checkpoint (config.json and the weights), or drop it on this window.',
   'models.name': 'Name and folder',
   'models.size': 'Size',
   'models.runs': 'Runs',

@@ -67,10 +67,10 @@ export const appZhTW: Readonly<Record<keyof typeof appEn, string>> = {
   'holder.garbage': '尚未釋放的陣列',
 
   'models.title': '模型',
-  'models.text': 'safetensors 格式的檢查點資料夾。將資料夾拖放到視窗任一處即可加入。',
+  'models.text': '檢查點資料夾：safetensors 或 PyTorch 的 .bin。將資料夾拖放到視窗任一處即可加入。',
   'models.added': '已加入清單：{{names}}',
   'models.none': '還沒有模型',
-  'models.none-text': '請選擇檢查點的資料夾（含 config.json 與 .safetensors），或將它拖放到此視窗。',
+  'models.none-text': '請選擇檢查點的資料夾（含 config.json 與權重），或將它拖放到此視窗。',
   'models.name': '名稱與資料夾',
   'models.size': '大小',
   'models.runs': '執行數',
