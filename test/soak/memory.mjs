@@ -52,23 +52,7 @@ function anonymousBytes(pid) {
   }
 }
 
-if (!existsSync(model)) {
-  const shapes = [
-    '--hidden',
-    '2048',
-    '--ffn',
-    '8192',
-    '--heads',
-    '32',
-    '--layers',
-    '24',
-    '--vocab',
-    String(vocab),
-    '--positions',
-    '2048',
-  ];
-  run(join(root, 'scripts/make-opt.mjs'), model, ...shapes, '--shard-size', '1GB');
-}
+if (!existsSync(model)) run(join(root, 'scripts/make-model.mjs'), model, '--shape', 'opt-1.3b');
 writeTokens();
 rmSync(out, { recursive: true, force: true });
 
