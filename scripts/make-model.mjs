@@ -1,14 +1,16 @@
 /**
- * Makes an OPT checkpoint of given shapes with random weights, in F16: the shapes of OPT-1.3B (2.6 GB) are
+ * Makes a checkpoint of a family and shape with random weights; the shapes of OPT-1.3B (2.6 GB) are
  *
- *     node scripts/make-opt.mjs OUT --hidden 2048 --ffn 8192 --heads 32 --layers 24 --vocab 50272 --positions 2048
+ *     node scripts/make-model.mjs OUT --shape opt-1.3b
  *
- * Same options, same bytes. Needs Node 24 (Float16Array).
+ * Single sizes may be given beside it or in its place (--family llama --hidden 1024 …). With --empty the weight files are holes of the
+ * right size: they take no space, and `tamis plan` needs no more. Same options, same bytes. Needs Node 24 (Float16Array).
  */
 import {
   closeSync,
   copyFileSync,
   existsSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -19,20 +21,27 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
+import { families, shapes } from './model-shapes.mjs';
+
 const INIT_STD = 0.02;
 const CHUNK = 1 << 22;
 const demoModel = fileURLToPath(new URL('../resources/demo-model', import.meta.url));
 
+const sizes = { hidden: 64, ffn: 256, heads: 4, layers: 2, vocab: 8192, positions: 128 };
+const dtypes = {
+  F16: { bytes: 2, name: 'float16', bits: Uint16Array, floats: Float16Array },
+  F32: { bytes: 4, name: 'float32', bits: Uint32Array, floats: Float32Array },
+};
+
 const options = {
-  hidden: { type: 'string', default: '64' },
-  ffn: { type: 'string', default: '256' },
-  heads: { type: 'string', default: '4' },
-  layers: { type: 'string', default: '2' },
-  vocab: { type: 'string', default: '8192' },
-  positions: { type: 'string', default: '128' },
+  shape: { type: 'string' },
+  family: { type: 'string' },
+  ...Object.fromEntries(Object.keys(sizes).map((name) => [name, { type: 'string' }])),
   'word-embed-proj-dim': { type: 'string' },
+  dtype: { type: 'string', default: 'F16' },
   'shard-size': { type: 'string', default: '1GB' },
   seed: { type: 'string', default: '0' },
+  empty: { type: 'boolean', default: false },
   'post-norm': { type: 'boolean', default: false },
   'no-bias': { type: 'boolean', default: false },
   untied: { type: 'boolean', default: false },
@@ -54,94 +63,44 @@ function bytesOf(size) {
   return Number(number) * { KB: 1e3, MB: 1e6, GB: 1e9 }[unit];
 }
 
-/** The names of transformers' OPTConfig. */
-function configOf(values) {
-  const hidden = wholeNumber(values, 'hidden');
-  const heads = wholeNumber(values, 'heads');
-  if (hidden % heads !== 0) fail(`--heads ${heads} must divide --hidden ${hidden}.`);
-  return {
-    architectures: ['OPTForCausalLM'],
-    model_type: 'opt',
-    torch_dtype: 'float16',
-    vocab_size: wholeNumber(values, 'vocab'),
-    hidden_size: hidden,
-    ffn_dim: wholeNumber(values, 'ffn'),
-    num_hidden_layers: wholeNumber(values, 'layers'),
-    num_attention_heads: heads,
-    max_position_embeddings: wholeNumber(values, 'positions'),
-    word_embed_proj_dim: values['word-embed-proj-dim'] ? wholeNumber(values, 'word-embed-proj-dim') : hidden,
-    activation_function: 'relu',
-    do_layer_norm_before: !values['post-norm'],
-    enable_bias: !values['no-bias'],
-    layer_norm_elementwise_affine: true,
-    _remove_final_layer_norm: false,
-    dropout: 0,
-    attention_dropout: 0,
-    layerdrop: 0,
-    init_std: INIT_STD,
-    bos_token_id: 2,
-    eos_token_id: 2,
-    pad_token_id: 1,
-    tie_word_embeddings: !values.untied,
-    use_cache: true,
-  };
+function oneOf(table, name, value) {
+  return table[value] ?? fail(`--${name} must be one of ${Object.keys(table).join(', ')}.`);
 }
 
-/** Every tensor as [name, shape], in the order of the model. */
-function* tensorsOf(config) {
-  const { hidden_size: hidden, ffn_dim: ffn, word_embed_proj_dim: embedded, vocab_size: vocab } = config;
-  function* linear(name, rows, cols) {
-    yield [`${name}.weight`, [rows, cols]];
-    if (config.enable_bias) yield [`${name}.bias`, [rows]];
-  }
-  function* norm(name) {
-    yield [`${name}.weight`, [hidden]];
-    yield [`${name}.bias`, [hidden]];
-  }
-  yield ['model.decoder.embed_tokens.weight', [vocab, embedded]];
-  // OPT's positions are offset by 2.
-  yield ['model.decoder.embed_positions.weight', [config.max_position_embeddings + 2, hidden]];
-  if (embedded !== hidden) {
-    yield ['model.decoder.project_in.weight', [hidden, embedded]];
-    yield ['model.decoder.project_out.weight', [embedded, hidden]];
-  }
-  for (let i = 0; i < config.num_hidden_layers; i++) {
-    const layer = `model.decoder.layers.${i}`;
-    for (const part of ['k_proj', 'v_proj', 'q_proj', 'out_proj']) {
-      yield* linear(`${layer}.self_attn.${part}`, hidden, hidden);
-    }
-    yield* norm(`${layer}.self_attn_layer_norm`);
-    yield* linear(`${layer}.fc1`, ffn, hidden);
-    yield* linear(`${layer}.fc2`, hidden, ffn);
-    yield* norm(`${layer}.final_layer_norm`);
-  }
-  if (config.do_layer_norm_before) yield* norm('model.decoder.final_layer_norm');
-  if (!config.tie_word_embeddings) yield ['lm_head.weight', [vocab, embedded]];
+/** The family and the sizes that a shape and single options amount to. */
+function shapeOf(values) {
+  const base = values.shape === undefined ? sizes : oneOf(shapes, 'shape', values.shape);
+  const given = Object.keys(sizes).filter((name) => values[name] !== undefined);
+  const shape = { ...base, ...Object.fromEntries(given.map((name) => [name, wholeNumber(values, name)])) };
+  if (shape.hidden % shape.heads !== 0) fail(`--heads ${shape.heads} must divide --hidden ${shape.hidden}.`);
+  const embedded = values['word-embed-proj-dim'] && wholeNumber(values, 'word-embed-proj-dim');
+  const family = values.family ?? base.family ?? 'opt';
+  return { ...shape, family: oneOf(families, 'family', family), embedded, flags: values };
 }
 
 const elements = (shape) => shape.reduce((product, dimension) => product * dimension, 1);
 
 /** The tensors in shards of at most `limit` bytes, as far as single tensors allow. */
-function shardsOf(tensors, limit) {
+function shardsOf(tensors, limit, { bytes }) {
   const shards = [[]];
   let size = 0;
   for (const tensor of tensors) {
-    const bytes = 2 * elements(tensor[1]);
-    if (size > 0 && size + bytes > limit) {
+    const added = bytes * elements(tensor[1]);
+    if (size > 0 && size + added > limit) {
       shards.push([]);
       size = 0;
     }
     shards.at(-1).push(tensor);
-    size += bytes;
+    size += added;
   }
   return shards;
 }
 
-/** 65536 samples of a normal distribution as float16 bits, from a seed. */
-function normalTable(random) {
+/** The bits of 65536 samples of a normal distribution from a seed. */
+function normalTable(random, { bits, floats }) {
   const uniform = () => (random() + 1) / (2 ** 32 + 1);
   const normal = () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
-  return new Uint16Array(Float16Array.from({ length: 1 << 16 }, () => INIT_STD * normal()).buffer);
+  return new bits(floats.from({ length: 1 << 16 }, () => INIT_STD * normal()).buffer);
 }
 
 /** Uniform 32-bit numbers (xorshift32). */
@@ -155,20 +114,23 @@ function generator(seed) {
   };
 }
 
-/** Writes tensors of normal numbers, the weights of layer norms excepted: those are one. */
+/** Writes tensors of normal numbers, the weights of norms excepted: those are one. Empty ones are not written at all. */
 class Writer {
-  constructor(seed) {
+  constructor(seed, dtype, empty) {
     this.random = generator(seed);
-    this.table = normalTable(this.random);
-    this.chunk = new Uint16Array(CHUNK);
+    this.table = normalTable(this.random, dtype);
+    this.chunk = new dtype.bits(CHUNK);
+    this.one = new dtype.bits(dtype.floats.of(1).buffer)[0];
+    this.dtype = dtype;
+    this.empty = empty;
   }
 
-  file(path, tensors) {
+  file(path, tensors, dtype) {
     const header = { __metadata__: { format: 'pt' } };
     let begin = 0;
     for (const [name, shape] of tensors) {
-      const end = begin + 2 * elements(shape);
-      header[name] = { dtype: 'F16', shape, data_offsets: [begin, end] };
+      const end = begin + this.dtype.bytes * elements(shape);
+      header[name] = { dtype, shape, data_offsets: [begin, end] };
       begin = end;
     }
     const json = JSON.stringify(header);
@@ -176,7 +138,8 @@ class Writer {
     const file = openSync(path, 'wx');
     writeSync(file, new BigUint64Array([BigInt(padded.length)]));
     writeSync(file, padded);
-    for (const [name, shape] of tensors) this.tensor(file, name, elements(shape));
+    if (this.empty) ftruncateSync(file, 8 + padded.length + begin);
+    else for (const [name, shape] of tensors) this.tensor(file, name, elements(shape));
     closeSync(file);
     return begin;
   }
@@ -184,7 +147,7 @@ class Writer {
   tensor(file, name, count) {
     for (let written = 0; written < count; written += CHUNK) {
       const part = this.chunk.subarray(0, Math.min(CHUNK, count - written));
-      if (name.endsWith('layer_norm.weight')) part.fill(0x3c00);
+      if (/(norm|ln_f)\.weight$/.test(name)) part.fill(this.one);
       else this.fill(part);
       const bytes = new Uint8Array(part.buffer, 0, part.byteLength);
       for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at);
@@ -203,15 +166,14 @@ class Writer {
 }
 
 /** Gives the shards their names and writes them, with an index if they are several. */
-function writeWeights(folder, shards, seed) {
-  const writer = new Writer(seed);
-  if (shards.length === 1) return writer.file(join(folder, 'model.safetensors'), shards[0]);
+function writeWeights(folder, shards, writer, dtype) {
+  if (shards.length === 1) return writer.file(join(folder, 'model.safetensors'), shards[0], dtype);
   const number = (n) => String(n).padStart(5, '0');
   const weightMap = {};
   let total = 0;
   shards.forEach((tensors, i) => {
     const name = `model-${number(i + 1)}-of-${number(shards.length)}.safetensors`;
-    total += writer.file(join(folder, name), tensors);
+    total += writer.file(join(folder, name), tensors, dtype);
     for (const [tensor] of tensors) weightMap[tensor] = name;
   });
   const index = { metadata: { total_size: total }, weight_map: weightMap };
@@ -231,13 +193,15 @@ function copyTokenizer(folder, vocab) {
 const { values, positionals } = parseArgs({ options, allowPositionals: true });
 const [folder] = positionals;
 if (!folder || positionals.length > 1)
-  fail('Name one folder to be made: node scripts/make-opt.mjs OUT [--hidden 2048 …]');
+  fail('Name one folder to be made: node scripts/make-model.mjs OUT [--shape opt-1.3b] [--hidden 2048 …]');
 if (existsSync(folder)) fail(`${folder} exists. Name a folder that does not.`);
-const config = configOf(values);
-const shards = shardsOf(tensorsOf(config), bytesOf(values['shard-size']));
-const seed = wholeNumber(values, 'seed');
+const dtype = oneOf(dtypes, 'dtype', values.dtype);
+const shape = shapeOf(values);
+const config = { ...shape.family.config(shape), torch_dtype: dtype.name };
+const shards = shardsOf(shape.family.tensors(config), bytesOf(values['shard-size']), dtype);
+const writer = new Writer(wholeNumber(values, 'seed'), dtype, values.empty);
 mkdirSync(folder, { recursive: true });
 writeFileSync(join(folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
 copyTokenizer(folder, config.vocab_size);
-const total = writeWeights(folder, shards, seed);
-console.log(`${folder}: ${(total / 1e6).toFixed(1)} MB in ${shards.length} file(s)`);
+const total = writeWeights(folder, shards, writer, values.dtype);
+console.log(`${folder}: ${(total / 1e6).toFixed(1)} MB in ${shards.length} file(s)${values.empty ? ', empty' : ''}`);

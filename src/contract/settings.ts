@@ -10,6 +10,8 @@ const fields = {
   theme: z.enum(themes),
   /** Of new runs; null = all of the machine's. */
   threads: z.int().min(1).max(1024).nullable(),
+  /** Bytes, of new runs; null = 60 % of what is free when a run starts. */
+  memory: z.int().positive().nullable(),
   /** Of new runs. */
   device: z.enum(devices),
   /** Folder that new runs are written to; null = `runs` in the application's own data folder. */
@@ -20,6 +22,7 @@ export const settingsSchema = z.strictObject({
   language: fields.language.default('system'),
   theme: fields.theme.default('system'),
   threads: fields.threads.default(null),
+  memory: fields.memory.default(null),
   device: fields.device.default('auto'),
   runsFolder: fields.runsFolder.default(null),
 });
@@ -27,5 +30,11 @@ export type Settings = z.infer<typeof settingsSchema>;
 
 /** What the page may set, each for itself. The runs folder is moved by `storage.move-runs` alone. */
 export const settingsChangeSchema = z
-  .strictObject({ language: fields.language, theme: fields.theme, threads: fields.threads, device: fields.device })
+  .strictObject({
+    language: fields.language,
+    theme: fields.theme,
+    threads: fields.threads,
+    memory: fields.memory,
+    device: fields.device,
+  })
   .partial();

@@ -3,11 +3,17 @@ import { groupsOf } from '../../contract/quantization.ts';
 import type { Quantization } from '../../contract/recipe.ts';
 import { batchSequences } from '../runtime/forward.ts';
 import { sum, tapWidths, type LayerShape } from './costs.ts';
-import type { ModelShape } from './shape.ts';
+import type { ModelShape, NamedLayer } from './shape.ts';
 import type { Sequences, Workload } from './workload.ts';
 
 /** Bytes at one moment, by what holds them. */
 export type Held = Readonly<Partial<Record<Holder, number>>>;
+
+export interface Moment {
+  readonly held: Held;
+  /** The layer whose Hessian, factor or weights are held, the widest where it is those of several; null without one. */
+  readonly layer: string | null;
+}
 
 const FLOAT = 4;
 /** Node, V8, onnxruntime and the addon, with nothing loaded: measured. */
@@ -31,29 +37,32 @@ const HISTOGRAM_BYTES = 2 ** 15 * 16;
  * The moment of a stage at which it holds most. Anonymous memory: the weights' pages of the checkpoint, which the system can drop, do
  * not count. For forward passes on another device than the CPU it is the process's memory all the same, and an upper bound.
  */
-export function stageMemory(shape: ModelShape, work: Workload, stage: PlannedStage): Held {
+export function stageMemory(shape: ModelShape, work: Workload, stage: PlannedStage): Moment {
   const base = { process: PROCESS_BYTES, tokens: tokenBytes(work) };
-  const moments = momentsOf(shape, work, stage).map((held): Held => ({ ...base, ...held }));
-  return moments.reduce<Held>((most, held) => (total(held) > total(most) ? held : most), base);
+  const moments = momentsOf(shape, work, stage).map(({ held, layer }) => ({ held: { ...base, ...held }, layer }));
+  return moments.reduce<Moment>((most, moment) => (total(moment.held) > total(most.held) ? moment : most), {
+    held: base,
+    layer: null,
+  });
 }
 
 export function total(held: Held): number {
   return sum(Object.values(held));
 }
 
-function momentsOf(shape: ModelShape, work: Workload, stage: PlannedStage): Held[] {
+function momentsOf(shape: ModelShape, work: Workload, stage: PlannedStage): Moment[] {
   switch (stage) {
     case 'calibration':
-      return work.texts.map((bytes) => ({ text: TEXT_FACTOR * bytes }));
+      return work.texts.map((bytes) => atAll({ text: TEXT_FACTOR * bytes }));
     case 'fingerprint':
-      return [{ garbage: GARBAGE_BYTES }];
+      return [atAll({ garbage: GARBAGE_BYTES })];
     case 'evaluate-dense':
     case 'evaluate-compressed':
       return work.evaluation
         ? [
             ...blockMoments(shape, work.evaluation, { taps: false, output: true }),
             ...headMoments(shape, work.evaluation),
-          ]
+          ].map(atAll)
         : [];
     case 'estimate':
       if (work.estimate === 'spectra') return shape.layers.map(spectrumMoment);
@@ -62,9 +71,15 @@ function momentsOf(shape: ModelShape, work: Workload, stage: PlannedStage): Held
       return work.calibration && work.method !== 'magnitude'
         ? compressMoments(shape, work.calibration, work)
         : shape.layers.map((layer) => ({
-            layer: layer.rows * layer.cols * shape.weightBytes + gridBytes(layer, work.quantization),
+            held: { layer: elements(layer) * shape.weightBytes + gridBytes(layer, work.quantization) },
+            layer: layer.name,
           }));
   }
+}
+
+/** A moment that is about no layer. */
+function atAll(held: Held): Moment {
+  return { held, layer: null };
 }
 
 interface Results {
@@ -133,51 +148,65 @@ function headMoments({ vocabularyRows, width, hidden, weightBytes }: ModelShape,
 }
 
 /** All of a block's sequences, its factors one after another, then the statistics with all factors at hand. */
-function estimateMoments(shape: ModelShape, sequences: Sequences, blocks: number): Held[] {
+function estimateMoments(shape: ModelShape, sequences: Sequences, blocks: number): Moment[] {
   const results = { taps: true, output: blocks > 1 };
   const widths = tapWidths(shape.layers);
   const left = { garbage: GARBAGE_BYTES };
-  const factoring = widths.map((_, k) => ({
-    grams: gramBytes(widths.slice(k)),
-    factors: factorBytes(widths.slice(0, k + 1)),
-    ...left,
+  const factoring = firstLayers(shape).map(({ name }, k) => ({
+    held: { grams: gramBytes(widths.slice(k)), factors: factorBytes(widths.slice(0, k + 1)), ...left },
+    layer: name,
   }));
-  const measuring = shape.layers.map(({ rows, cols }) => ({
-    factors: factorBytes(widths),
-    layer: sweepBytes({ rows, cols }) + Math.ceil(rows / 256) * HISTOGRAM_BYTES,
-    ...left,
+  const measuring = shape.layers.map(({ name, rows, cols }) => ({
+    held: {
+      factors: factorBytes(widths),
+      layer: sweepBytes({ rows, cols }) + Math.ceil(rows / 256) * HISTOGRAM_BYTES,
+      ...left,
+    },
+    layer: name,
   }));
   return [...collecting(shape, sequences, results), ...factoring, ...measuring];
 }
 
 /** All of a block's sequences, then one factor at a time with its layers, then the sequences through the block as stored. */
-function compressMoments(shape: ModelShape, sequences: Sequences, { blocks, method, quantization }: Workload): Held[] {
+function compressMoments(
+  shape: ModelShape,
+  sequences: Sequences,
+  { blocks, method, quantization }: Workload,
+): Moment[] {
   const results = { taps: true, output: false };
   const widths = tapWidths(shape.layers);
   const left = { garbage: GARBAGE_BYTES };
-  const factoring = widths.map((cols, k) => ({
-    grams: gramBytes(widths.slice(k)),
-    factors: factorBytes([cols]),
-    ...left,
+  const factoring = firstLayers(shape).map(({ name, cols }, k) => ({
+    held: { grams: gramBytes(widths.slice(k)), factors: factorBytes([cols]), ...left },
+    layer: name,
   }));
-  const taps = [...new Set(shape.layers.map(({ tap }) => tap))];
+  const taps = firstLayers(shape).map(({ tap }) => tap);
   const pruning = shape.layers.map((layer) => ({
-    grams: gramBytes(widths.slice(1 + taps.indexOf(layer.tap))),
-    factors: factorBytes([layer.cols]),
-    layer:
-      sweepBytes(layer) +
-      elements(layer) * shape.weightBytes * (method === 'wanda' ? 2 : 1) +
-      gridBytes(layer, quantization),
-    ...left,
+    held: {
+      grams: gramBytes(widths.slice(1 + taps.indexOf(layer.tap))),
+      factors: factorBytes([layer.cols]),
+      layer:
+        sweepBytes(layer) +
+        elements(layer) * shape.weightBytes * (method === 'wanda' ? 2 : 1) +
+        gridBytes(layer, quantization),
+      ...left,
+    },
+    layer: layer.name,
   }));
-  const passing = blocks > 1 ? blockMoments(shape, sequences, { taps: false, output: true }) : [];
+  const passing = blocks > 1 ? blockMoments(shape, sequences, { taps: false, output: true }).map(atAll) : [];
   return [...collecting(shape, sequences, results), ...factoring, ...pruning, ...passing];
 }
 
 /** The sequences go through a block and its Gram matrices grow. */
-function collecting(shape: ModelShape, sequences: Sequences, results: Results): Held[] {
+function collecting(shape: ModelShape, sequences: Sequences, results: Results): Moment[] {
   const grams = gramBytes(tapWidths(shape.layers));
-  return blockMoments(shape, sequences, results).map((held) => ({ ...held, grams }));
+  const { name } = firstLayers(shape).reduce((a, b) => (b.cols > a.cols ? b : a));
+  return blockMoments(shape, sequences, results).map((held) => ({ held: { ...held, grams }, layer: name }));
+}
+
+/** Of each tap the first layer that reads it, in the order in which they are computed. */
+function firstLayers({ layers }: ModelShape): NamedLayer[] {
+  return layers.filter(({ tap }, index) => layers.findIndex((other) => other.tap === tap) === index);
 }
 
 /** Token ids; of an evaluation they are joined and shifted, and each has its sum of exponentials and its target's logit. */
@@ -207,9 +236,9 @@ function gridBytes({ rows, cols }: LayerShape, quantization: Quantization | null
 }
 
 /** The weight twice, the product with its transpose as one triangle and as a whole, and as much again for its reduction, in float64. */
-function spectrumMoment({ rows, cols }: LayerShape): Held {
+function spectrumMoment({ name, rows, cols }: NamedLayer): Moment {
   const n = Math.min(rows, cols);
-  return { layer: 2 * FLOAT * rows * cols, grams: gramBytes([n]) + 16 * n * n };
+  return { held: { layer: 2 * FLOAT * rows * cols, grams: gramBytes([n]) + 16 * n * n }, layer: name };
 }
 
 function elements({ rows, cols }: Pick<LayerShape, 'rows' | 'cols'>): number {

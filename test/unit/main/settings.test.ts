@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { SettingsFile } from '../../../src/main/settings.ts';
 
-const defaults = { language: 'system', theme: 'system', threads: null, device: 'auto', runsFolder: null };
+const defaults = { language: 'system', theme: 'system', threads: null, memory: null, device: 'auto', runsFolder: null };
 
 let folder: string;
 let path: string;
