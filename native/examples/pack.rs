@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use half::f16;
 use serde_json::json;
-use tamis_native::checkpoint::{Checkpoint, Dtype, ShardWriter, TensorSpec};
+use tamis_native::checkpoint::{Checkpoint, Dtype, Orientation, ShardWriter, TensorSpec};
 use tamis_native::control::Control;
 use tamis_native::pack::archive::{Archive, ArchiveWriter};
 use tamis_native::pack::layer::QuantizedLayer;
@@ -88,7 +88,15 @@ impl Run {
     fn layer(&self) -> QuantizedLayer {
         let open = |name: &str| Checkpoint::open_file(&self.folder.join(name)).unwrap();
         let parameters = open("block.safetensors");
-        QuantizedLayer::open(Arc::new(open("model.safetensors")), &parameters, "a", self.bits, GROUP).unwrap()
+        QuantizedLayer::open(
+            Arc::new(open("model.safetensors")),
+            &parameters,
+            "a",
+            Orientation::Upright,
+            self.bits,
+            GROUP,
+        )
+        .unwrap()
     }
 
     fn dense_bytes(&self) -> f64 {
@@ -254,7 +262,11 @@ fn measure_archive(run: &Run, what: &str, is_quantized: bool) {
         writer.finish().unwrap();
     });
     let archive = Archive::open(&path).unwrap();
-    let unpack_seconds = average(|| archive.write("a.weight", &mut |_| Ok(()), &control).unwrap());
+    let unpack_seconds = average(|| {
+        archive
+            .write("a.weight", Orientation::Upright, &mut |_| Ok(()), &control)
+            .unwrap()
+    });
     let weights = (run.rows * run.cols) as f64;
     let zeros = layer.zeros(&control).unwrap() as f64;
     let value_bits = if is_quantized { f64::from(run.bits) } else { 16.0 };

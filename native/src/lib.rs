@@ -22,13 +22,14 @@ use std::sync::{Arc, Mutex};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
+use crate::checkpoint::{Matrix, Orientation, transposed};
 use crate::error::{Error as CoreError, internal};
 use crate::linalg::{factor, gram};
 use crate::solve::mask::Pattern;
 use crate::solve::quantization::{Quantization, Range as CoreRange};
 use crate::solve::storage::Storage as CoreStorage;
 use crate::solve::target::Target;
-use crate::solve::weight::{Compressed, Weight};
+use crate::solve::weight::Compressed;
 use crate::solve::{magnitude, sparsegpt, spectrum, statistics, wanda};
 
 // The tests count allocations with an allocator of their own.
@@ -234,7 +235,7 @@ impl ShardWriter {
         &self,
         name: String,
         layer: &CompressedLayer,
-        #[napi(ts_arg_type = "'weight' | 'scales' | 'zeros' | 'g_idx'")] part: Part,
+        #[napi(ts_arg_type = "'weight' | 'transposed' | 'scales' | 'zeros' | 'g_idx'")] part: Part,
     ) -> AsyncTask<Job<()>> {
         let (writer, layer) = (self.inner.clone(), layer.inner.clone());
         job(move || on_writer(&writer, |writer| writer.write_bytes(&name, &part_bytes(&layer, part)?)))
@@ -257,12 +258,14 @@ impl ShardWriter {
     }
 }
 
-/// What a compressed layer is stored as: its weight; where it is quantized the scales (F16 [rows, groups]), the zero points
+/// What a compressed layer is stored as: its weight, or that transposed, [cols, rows]; where it is quantized the scales (F16 [rows, groups]), the zero points
 /// (U8 [rows, groups]) and, where it is not column / group size, the group of each column (I32 [cols]).
 #[napi(string_enum)]
 pub enum Part {
     #[napi(value = "weight")]
     Weight,
+    #[napi(value = "transposed")]
+    Transposed,
     #[napi(value = "scales")]
     Scales,
     #[napi(value = "zeros")]
@@ -278,6 +281,7 @@ fn part_bytes(layer: &Compressed, part: Part) -> error::Result<Cow<'_, [u8]>> {
     };
     Ok(match part {
         Part::Weight => Cow::Borrowed(&layer.bytes),
+        Part::Transposed => Cow::Owned(transposed(&layer.bytes, layer.rows, layer.cols, layer.storage)),
         Part::Scales => Cow::Owned(quantized()?.scale_bytes()),
         Part::Zeros => Cow::Borrowed(&quantized()?.zeros),
         Part::GroupOf => {
@@ -473,18 +477,26 @@ pub fn factorize(
     })
 }
 
-/// A layer's weight in its checkpoint. Errors: those of `bytes`, checkpoint.not-a-weight-dtype.
-fn weight<'a>(checkpoint: &'a checkpoint::Checkpoint, name: &str) -> error::Result<Weight<'a>> {
-    let tensor = checkpoint.tensor(name)?;
-    let &[rows, cols] = &tensor.shape[..] else {
-        return Err(internal("a layer's weight has two dimensions"));
-    };
-    Ok(Weight {
-        rows: rows as usize,
-        cols: cols as usize,
-        storage: checkpoint.storage(tensor)?,
-        bytes: checkpoint.bytes(name)?,
-    })
+/// A weight [rows, cols] = [out, in] by its tensor's name. `transposed`: the file holds it as [cols, rows].
+#[napi(object)]
+pub struct WeightName {
+    pub name: String,
+    #[napi(ts_type = "boolean | undefined")]
+    pub transposed: Option<bool>,
+}
+
+impl WeightName {
+    fn orientation(&self) -> Orientation {
+        match self.transposed {
+            Some(true) => Orientation::Transposed,
+            _ => Orientation::Upright,
+        }
+    }
+
+    /// Errors: those of `bytes`, checkpoint.not-a-weight-dtype.
+    fn load<'a>(&self, checkpoint: &'a checkpoint::Checkpoint) -> error::Result<Matrix<'a>> {
+        checkpoint.matrix(&self.name, self.orientation())
+    }
 }
 
 #[napi(object)]
@@ -500,13 +512,13 @@ pub struct LayerStatistics {
 #[napi(ts_return_type = "Promise<LayerStatistics>")]
 pub fn layer_statistics(
     checkpoint: &Checkpoint,
-    name: String,
+    weight: WeightName,
     factor: &Factor,
     control: &Control,
 ) -> AsyncTask<Job<LayerStatistics>> {
     let (checkpoint, factor, control) = (checkpoint.inner.clone(), factor.inner.clone(), control.inner.clone());
     job(move || {
-        let found = statistics::layer_statistics(weight(&checkpoint, &name)?, &factor, &control)?;
+        let found = statistics::layer_statistics(weight.load(&checkpoint)?.as_weight(), &factor, &control)?;
         Ok(LayerStatistics {
             estimate: found.estimate,
             curve: found.curve.to_vec(),
@@ -519,7 +531,7 @@ pub fn layer_statistics(
 #[napi(ts_return_type = "Promise<number>")]
 pub fn outliers(
     checkpoint: &Checkpoint,
-    names: Vec<String>,
+    weights: Vec<WeightName>,
     factors: Vec<&Factor>,
     m: f64,
     control: &Control,
@@ -527,22 +539,22 @@ pub fn outliers(
     let factors: Vec<_> = factors.iter().map(|factor| factor.inner.clone()).collect();
     let (checkpoint, control) = (checkpoint.inner.clone(), control.inner.clone());
     job(move || {
-        if names.len() != factors.len() {
+        if weights.len() != factors.len() {
             return Err(internal("one factor for each layer"));
         }
-        let layers = names
-            .iter()
-            .zip(&factors)
-            .map(|(name, factor)| Ok((weight(&checkpoint, name)?, factor.as_ref())));
-        statistics::outliers(&layers.collect::<error::Result<Vec<_>>>()?, m, &control)
+        let loaded = weights.iter().map(|weight| weight.load(&checkpoint));
+        let loaded = loaded.collect::<error::Result<Vec<_>>>()?;
+        let inputs = factors.iter().map(|factor| factor.as_ref());
+        let layers: Vec<_> = loaded.iter().map(Matrix::as_weight).zip(inputs).collect();
+        statistics::outliers(&layers, m, &control)
     })
 }
 
 /// AlphaPruning: the Hill estimator of the eigenvalue spectrum of WᵀW, k = half of the eigenvalues.
 #[napi(ts_return_type = "Promise<number>")]
-pub fn spectrum_alpha(checkpoint: &Checkpoint, name: String, control: &Control) -> AsyncTask<Job<f64>> {
+pub fn spectrum_alpha(checkpoint: &Checkpoint, weight: WeightName, control: &Control) -> AsyncTask<Job<f64>> {
     let (checkpoint, control) = (checkpoint.inner.clone(), control.inner.clone());
-    job(move || spectrum::spectrum_alpha(weight(&checkpoint, &name)?, &control))
+    job(move || spectrum::spectrum_alpha(weight.load(&checkpoint)?.as_weight(), &control))
 }
 
 #[napi(string_enum = "lowercase")]
@@ -662,7 +674,7 @@ impl QuantizationOptions {
 #[napi(ts_return_type = "Promise<CompressedLayer>")]
 pub fn prune(
     checkpoint: &Checkpoint,
-    name: String,
+    weight: WeightName,
     factor: Option<&Factor>,
     options: PruneOptions,
     control: &Control,
@@ -670,7 +682,8 @@ pub fn prune(
     let factor = factor.map(|factor| factor.inner.clone());
     let (checkpoint, control) = (checkpoint.inner.clone(), control.inner.clone());
     job(move || {
-        let weight = weight(&checkpoint, &name)?;
+        let loaded = weight.load(&checkpoint)?;
+        let weight = loaded.as_weight();
         let target = options.target(weight.cols)?;
         let is_ordered = factor.as_ref().is_some_and(|factor| factor.order.is_some());
         if is_ordered && matches!(target.pattern, Pattern::NofM { .. }) {

@@ -10,9 +10,9 @@ use crate::error::{self, Error as CoreError, internal};
 use crate::output::PartialFile;
 use crate::pack::dense::{storage, write_dense};
 use crate::pack::part::{GgmlType, Measures, Part};
-use crate::pack::write::write_part;
+use crate::pack::write::{write_oriented, write_part};
 use crate::pack::{archive, layer, read};
-use crate::{Checkpoint, Control, Job, ShardWriter, job, on_writer, thrown};
+use crate::{Checkpoint, Control, Job, ShardWriter, WeightName, job, on_writer, thrown};
 
 /// What the sizes of a layer's parts depend on. `groupSize`: columns that share a scale; 0 = the whole row.
 #[napi(object)]
@@ -67,18 +67,24 @@ pub struct QuantizedLayer {
 
 #[napi]
 impl QuantizedLayer {
-    /// Layer `name` (without `.weight`) of `checkpoint`; its scales, zero points and order are in `parameters`
+    /// Layer `layer` (named without `.weight`) of `checkpoint`; its scales, zero points and order are in `parameters`
     /// (`quantization/block-NNNN.safetensors`). `groupSize`: columns; 0 = per channel. Errors: checkpoint.*, pack.*.
     #[napi(factory)]
     pub fn open(
         checkpoint: &Checkpoint,
         parameters: &Checkpoint,
-        name: String,
+        layer: WeightName,
         bits: u32,
         group_size: u32,
     ) -> Result<Self> {
-        let checkpoint = checkpoint.inner.clone();
-        let opened = layer::QuantizedLayer::open(checkpoint, &parameters.inner, &name, bits, group_size as usize);
+        let opened = layer::QuantizedLayer::open(
+            checkpoint.inner.clone(),
+            &parameters.inner,
+            &layer.name,
+            layer.orientation(),
+            bits,
+            group_size as usize,
+        );
         let inner = Arc::new(opened.map_err(thrown)?);
         Ok(Self { inner })
     }
@@ -157,13 +163,14 @@ impl FileWriter {
         on_file(&self.inner, |file| file.align(alignment.into())).map_err(thrown)
     }
 
-    /// Writes a tensor's numbers as `dtype` holds them; `rows`: those of the first dimension that are written, in this order.
+    /// Writes a tensor's numbers as `dtype` holds them, a transposed weight as [rows, cols]; `rows`: those of the first dimension
+    /// that are written, in this order.
     /// Error pack.too-large-for-dtype {path, tensor, dtype}.
     #[napi(ts_return_type = "Promise<void>")]
     pub fn append_tensor(
         &self,
         checkpoint: &Checkpoint,
-        name: String,
+        tensor: WeightName,
         #[napi(ts_arg_type = "'F32' | 'F16' | 'BF16'")] dtype: String,
         rows: Option<Uint32Array>,
         control: &Control,
@@ -172,7 +179,15 @@ impl FileWriter {
         job(move || {
             on_file(&file, |file| {
                 let put = &mut |bytes: &[u8]| file.put(bytes);
-                write_dense(&checkpoint, &name, &dtype, rows.as_deref(), put, &control)
+                write_dense(
+                    &checkpoint,
+                    &tensor.name,
+                    tensor.orientation(),
+                    &dtype,
+                    rows.as_deref(),
+                    put,
+                    &control,
+                )
             })
         })
     }
@@ -252,7 +267,7 @@ impl ShardWriter {
     #[napi(ts_return_type = "Promise<void>")]
     pub fn unpack(
         &self,
-        name: String,
+        weight: WeightName,
         layer: &PackedLayer,
         #[napi(ts_arg_type = "'F32' | 'F16' | 'BF16'")] dtype: String,
         rows: Option<Uint32Array>,
@@ -264,8 +279,11 @@ impl ShardWriter {
             let count = rows.as_ref().map_or(layer.rows, |rows| rows.len());
             let bytes = (count * layer.cols * storage.size()) as u64;
             on_writer(&writer, |writer| {
-                writer.stream(&name, bytes, |file| {
-                    layer.write(storage, rows.as_deref(), &mut |bytes| file.put(bytes), &control)
+                writer.stream(&weight.name, bytes, |file| {
+                    let put = &mut |bytes: &[u8]| file.put(bytes);
+                    write_oriented(weight.orientation(), (count, layer.cols, storage), put, |sink| {
+                        layer.write(storage, rows.as_deref(), sink, &control)
+                    })
                 })
             })
         })
@@ -274,13 +292,14 @@ impl ShardWriter {
     /// Writes a tensor or a layer's dense weight of an archive as the tensor of this name; it must be the next one declared.
     /// Errors: archive.*.
     #[napi(ts_return_type = "Promise<void>")]
-    pub fn unpack_from(&self, name: String, archive: &Archive, control: &Control) -> AsyncTask<Job<()>> {
+    pub fn unpack_from(&self, weight: WeightName, archive: &Archive, control: &Control) -> AsyncTask<Job<()>> {
         let (writer, archive, control) = (self.inner.clone(), archive.inner.clone(), control.inner.clone());
         job(move || {
-            let bytes = archive.dense_bytes(&name)?;
+            let name = &weight.name;
+            let bytes = archive.dense_bytes(name)?;
             on_writer(&writer, |writer| {
-                writer.stream(&name, bytes, |file| {
-                    archive.write(&name, &mut |bytes| file.put(bytes), &control)
+                writer.stream(name, bytes, |file| {
+                    archive.write(name, weight.orientation(), &mut |bytes| file.put(bytes), &control)
                 })
             })
         })

@@ -55,7 +55,13 @@ export const exportManifestSchema = z.strictObject({
   /** The quantized layers, by name without `.weight`. */
   layers: z.record(
     z.string(),
-    z.strictObject({ bits: z.literal(bitWidths), groupSize: z.int().nullable(), symmetric: z.boolean() }),
+    z.strictObject({
+      bits: z.literal(bitWidths),
+      groupSize: z.int().nullable(),
+      symmetric: z.boolean(),
+      /** The dense folder holds the weight as [in, out]. */
+      transposed: z.literal(true).optional(),
+    }),
   ),
 });
 export type ExportManifest = z.infer<typeof exportManifestSchema>;

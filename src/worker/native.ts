@@ -19,6 +19,7 @@ export type {
   ShardWriter,
   TensorInfo,
   TensorSpec,
+  WeightName,
 } from '#native';
 
 /** The Rust core. Its errors carry a code and parameters as JSON: call it through `translated`. */

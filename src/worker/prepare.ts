@@ -7,6 +7,7 @@ import { calibrationTokens, type CalibrationTokens, type Sources } from './calib
 import { openTokenizer, type Tokenizer } from './calibration/tokenizer.ts';
 import { evaluationTokens, type EvaluationTokens } from './evaluate/dataset.ts';
 import { needsStatistics } from './compress/estimate.ts';
+import { weightShape } from './families/family.ts';
 import { assertSchedule, layersOf, readSparsities } from './compress/schedule-layers.ts';
 import { openModel, type Model } from './model/open.ts';
 import { assertFits, memoryBudget } from './plan/budget.ts';
@@ -54,10 +55,10 @@ export function seqlenOf(field: string, wanted: number | null, limit: number): n
 /** n:m must divide the columns of every layer. */
 function assertPattern({ nm }: Recipe, model: Model): void {
   if (nm === null) return;
-  for (const { name } of model.family.layers(0)) {
-    const cols = model.tensors.get(`${name}.weight`)?.shape[1] ?? 0;
+  for (const layer of model.family.layers(0)) {
+    const { cols } = weightShape(layer, model.tensors);
     if (cols % nm.m !== 0)
-      throw new TamisError('recipe.pattern-does-not-divide', { n: nm.n, m: nm.m, layer: name, cols });
+      throw new TamisError('recipe.pattern-does-not-divide', { n: nm.n, m: nm.m, layer: layer.name, cols });
   }
 }
 

@@ -7,8 +7,9 @@ const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, impo
 /** The bundled command line. */
 export const cli = at('dist/cli/index.js');
 const demo = at('resources/demo-model');
-/** What `train_llama.py` made. */
+/** What `train_model.py` made. */
 const llama = at('build/clients/llama');
+const bloom = at('build/clients/bloom');
 
 interface Run {
   readonly model: string;
@@ -77,12 +78,17 @@ export const runs = {
     flags: ['--sparsity', '0.5', '--bits', '8', ...symmetric],
     formats: ['gptq', 'compressed-tensors', 'onnx', 'gguf'],
   },
+  'bloom, 50 %, 4 bits': {
+    model: bloom,
+    flags: ['--sparsity', '0.5', '--bits', '4', ...symmetric],
+    formats: ['dense', 'gptq', 'compressed-tensors', 'onnx'],
+  },
 } as const satisfies Record<string, Run>;
 export type RunName = keyof typeof runs;
 
 /** Everything that the tests make, anew each time. */
 export const work = at('build/clients/work');
-/** Token ids of the demo's evaluation texts, which its model and the small LLaMA have never seen: for `tamis eval`, and for the clients. */
+/** Token ids of the demo's evaluation texts, which none of the models has ever seen: for `tamis eval`, and for the clients. */
 export const tokensFile = at('build/clients/work/tokens.safetensors');
 export const sampleFile = at('build/clients/work/sample.json');
 

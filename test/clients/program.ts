@@ -42,7 +42,7 @@ async function run(place: Place, args: readonly string[]): Promise<string> {
   return await output(place === 'python' ? pythonOfClients() : process.execPath, args, `${folder}${place}`);
 }
 
-function pythonOfClients(): string {
+export function pythonOfClients(): string {
   const python = process.env['TAMIS_CLIENTS_PYTHON'];
   if (python === undefined) throw new Error('start these tests with `npm run test:clients`');
   return python;

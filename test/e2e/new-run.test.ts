@@ -1,41 +1,17 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import type { ElectronApplication, Locator, Page } from 'playwright';
+import type { Page } from 'playwright';
 import { expect } from 'vitest';
 
-import { parseRecipe, type RecipeInput } from '../../src/contract/recipe.ts';
+import { parseRecipe } from '../../src/contract/recipe.ts';
 import { test } from './application.ts';
-import { ask, choose, reached, tinyRecipe } from './ask.ts';
-
-/** The field of that name, not the button beside it that resets it. */
-function field(page: Page, name: string): Locator {
-  return page.getByRole('textbox', { name, exact: true });
-}
-
-/** A figure of the plan's panel, by the name before it. */
-function figure(page: Page, name: string): Locator {
-  return page.locator('.plan-figure', { hasText: name }).locator('.plan-value');
-}
+import { ask, reached, tinyRecipe } from './ask.ts';
+import { field, figure, loadRecipe, packedBits } from './new-run.ts';
 
 async function openNewRun(page: Page): Promise<void> {
   await page.getByRole('link', { name: 'New run' }).click();
   await figure(page, 'Weights, packed').waitFor();
-}
-
-/** Loads a recipe by the page's button, from a file that the native dialog gives. */
-async function loadRecipe(page: Page, app: ElectronApplication, folder: string, recipe: RecipeInput): Promise<void> {
-  const path = join(folder, 'recipe.json');
-  writeFileSync(path, JSON.stringify(recipe));
-  await choose(app, path);
-  await page.getByRole('button', { name: 'Load …' }).click();
-}
-
-/** Bits a weight that the plan gives the packed weights, once it is of the present settings. */
-async function packedBits(page: Page): Promise<number> {
-  await page.getByText('of the settings before').waitFor({ state: 'detached' });
-  const note = await page.locator('.plan-figure', { hasText: 'Weights, packed' }).locator('.plan-note').innerText();
-  return Number(/[\d.]+/.exec(note)?.[0]);
 }
 
 test('the plan follows the fields; what differs from the preset is marked, and goes back one by one', async ({

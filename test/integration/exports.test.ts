@@ -12,6 +12,8 @@ import { exportOffers, exportRun } from '../../src/worker/export/exports.ts';
 import { unpack } from '../../src/worker/export/unpack.ts';
 import { readTensors } from '../fixtures/read-safetensors.ts';
 import { testFolder } from '../fixtures/safetensors.ts';
+import { writeTinyBloom } from '../fixtures/tiny-bloom.ts';
+import { writeTinyGpt2 } from '../fixtures/tiny-gpt2.ts';
 import { writeTinyLlama } from '../fixtures/tiny-llama.ts';
 import { writeTinyOpt, writeTokens } from '../fixtures/tiny-opt.ts';
 import { readReportOf, refusal, succeed, tamis } from './helpers.ts';
@@ -69,6 +71,26 @@ const cases: Readonly<Record<string, Case>> = {
     model: (folder) => writeTinyLlama(folder, { dtype: 'BF16' }),
     recipe: {},
     fits: ['dense', 'onnx', 'gguf', 'tamis'],
+  },
+  BLOOM: {
+    model: (folder) => writeTinyBloom(folder, { dtype: 'F16' }),
+    recipe: { quantization: symmetric },
+    fits: ['dense', 'gptq', 'gptq_v2', 'compressed-tensors', 'onnx', 'tamis'],
+  },
+  'GPT-2 in two widths': {
+    model: (folder) => writeTinyGpt2(folder, { dtype: 'F16' }),
+    recipe: { quantization: { ...symmetric, exceptions: [{ layers: '*.mlp.c_proj', bits: 8 }] } },
+    fits: ['dense', 'gptq', 'gptq_v2', 'onnx', 'tamis'],
+  },
+  'GPT-2 with act-order': {
+    model: (folder) => writeTinyGpt2(folder, { dtype: 'BF16' }),
+    recipe: { sparsity: 0.5, quantization: { bits: 4, groupSize: 32, actOrder: true } },
+    fits: ['dense', 'gptq_v2', 'tamis'],
+  },
+  'GPT-2 pruned alone': {
+    model: (folder) => writeTinyGpt2(folder),
+    recipe: {},
+    fits: ['dense', 'onnx', 'tamis'],
   },
 };
 const names = Object.keys(cases);
@@ -216,6 +238,14 @@ describe('what does not fit', () => {
     ['act-order with exceptions', 'gptq', { code: 'export.zero-point' }],
     ['act-order with exceptions', 'onnx', { code: 'export.scattered' }],
     ['act-order with exceptions', 'compressed-tensors', { code: 'export.bits' }],
+    [
+      'GPT-2 in two widths',
+      'compressed-tensors',
+      {
+        code: 'export.transposed',
+        params: { format: 'compressed-tensors', layer: 'transformer.h.0.attn.c_attn' },
+      },
+    ],
     ['LLaMA pruned alone', 'gptq', { code: 'export.not-quantized' }],
     ['LLaMA pruned alone', 'compressed-tensors', { code: 'export.not-quantized' }],
   ] as const)('%s as %s', async (name, format, expected) => {

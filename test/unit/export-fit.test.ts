@@ -30,6 +30,7 @@ function runWith({ family = 'llama', others = [], extra, ...changes }: Changes):
     symmetric: true,
     isScattered: false,
     isPruned: true,
+    transposed: false,
     ...changes,
   };
   const names = [layer.name, ...others];
@@ -78,6 +79,7 @@ describe('a run does not fit', () => {
     ['compressed-tensors', { bits: 8 }, null],
     ['compressed-tensors', { bits: 3 }, 'export.bits'],
     ['compressed-tensors', { isScattered: true }, 'export.scattered'],
+    ['compressed-tensors', { transposed: true }, 'export.transposed'],
     ['onnx', { isScattered: true }, 'export.scattered'],
     ['onnx', { bits: 3, symmetric: false }, null],
     ['gguf', {}, null],

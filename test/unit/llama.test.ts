@@ -61,10 +61,9 @@ test('as many heads of keys as of queries, and hidden_size / heads wide, where c
 });
 
 test.each([
-  [{ hidden_act: 'gelu' }, 'config.activation', { value: 'gelu', known: 'silu' }],
-  [{ rope_parameters: { rope_type: 'llama3', rope_theta: 5e5, factor: 8 } }, 'config.rope', { type: 'llama3' }],
-  [{ rope_parameters: undefined, rope_scaling: { type: 'linear', factor: 2 } }, 'config.rope', { type: 'linear' }],
-  [{ rope_parameters: undefined, rope_scaling: { rope_type: 'yarn' } }, 'config.rope', { type: 'yarn' }],
+  [{ hidden_act: 'mish' }, 'config.activation', { value: 'mish' }],
+  [{ rope_parameters: undefined, rope_scaling: { type: 'su' } }, 'config.rope', { type: 'su' }],
+  [{ partial_rotary_factor: 0.5 }, 'config.rope-partial', { turned: 2, size: 4 }],
   [{ rope_parameters: undefined, rope_theta: '1e4' }, 'config.field', { field: 'rope_theta' }],
   [{ head_dim: undefined, num_attention_heads: 3 }, 'config.heads', { hidden: 16, heads: 3 }],
   [{ num_key_value_heads: 3 }, 'config.kv-heads', { heads: 4, kvHeads: 3 }],

@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import * as native from '#native';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
+
+import { safetensors, testFolder } from '../fixtures/safetensors.ts';
 
 interface Vector {
   name: string;
@@ -79,14 +82,14 @@ describe('the golden vectors through Node-API', () => {
   it.each(vectors.filter(({ bits }) => bits !== undefined))('$name, but for the rounding of scales', async (vector) => {
     const checkpoint = open(vector);
     const factor = await factorOf(vector, checkpoint);
-    const layer = await native.prune(checkpoint, 'weight', factor, options(vector), new native.Control());
+    const layer = await native.prune(checkpoint, { name: 'weight' }, factor, options(vector), new native.Control());
     expect(Math.abs((layer.error ?? NaN) / vector.relative_output_error - 1)).toBeLessThan(0.05);
   });
 
   it.each(vectors.filter(({ bits }) => bits === undefined))('$name', async (vector) => {
     const checkpoint = open(vector);
     const factor = await factorOf(vector, checkpoint);
-    const layer = await native.prune(checkpoint, 'weight', factor, options(vector), new native.Control());
+    const layer = await native.prune(checkpoint, { name: 'weight' }, factor, options(vector), new native.Control());
     const ours = layer.toF32();
     const expected = checkpoint.readF32('expected');
     expect(ours.map((w) => Number(w === 0))).toEqual(expected.map((w) => Number(w === 0)));
@@ -97,6 +100,69 @@ describe('the golden vectors through Node-API', () => {
   });
 });
 
+describe('a weight that is held as [in, out]', () => {
+  const folder = testFolder('transposed');
+  afterAll(folder.remove);
+  const quantized = vectors.find(({ bits, act }) => bits !== undefined && !act);
+  if (quantized === undefined) throw new Error('no quantized golden vector');
+
+  /** [cols, rows] of values [rows, cols]. */
+  const turned = (values: Float32Array, rows: number, cols: number): Float32Array =>
+    Float32Array.from({ length: rows * cols }, (_, i) => values[(i % rows) * cols + Math.floor(i / rows)] ?? NaN);
+
+  /** The same weight twice: `upright` and `turned`. */
+  function both({ rows, cols }: Vector, values: Float32Array): native.Checkpoint {
+    const file = safetensors({
+      upright: { dtype: 'F32', shape: [rows, cols], data: [...values] },
+      turned: { dtype: 'F32', shape: [cols, rows], data: [...turned(values, rows, cols)] },
+    });
+    return native.Checkpoint.openFile(folder.write(`${rows}x${cols}.safetensors`, file));
+  }
+  const names = [{ name: 'upright' }, { name: 'turned', transposed: true }] as const;
+
+  it.each([first, quantized])('is compressed as one that is held as [out, in]: $name', async (vector) => {
+    const golden = open(vector);
+    const { rows, cols } = vector;
+    const checkpoint = both(vector, golden.readF32('weight'));
+    const factor = await factorOf(vector, golden);
+    const control = new native.Control();
+    for (const method of ['sparsegpt', 'wanda', 'magnitude'] as const) {
+      const task = { ...options(vector), method };
+      const [upright, other] = await Promise.all(
+        names.map((name) => native.prune(checkpoint, name, factor, task, control)),
+      );
+      expect(other?.toF32()).toEqual(upright?.toF32());
+      expect([other?.rows, other?.cols, other?.error, other?.loss]).toEqual([
+        rows,
+        cols,
+        upright?.error,
+        upright?.loss,
+      ]);
+      const path = join(folder.path, `${method}.safetensors`);
+      const writer = new native.ShardWriter(path, [{ name: 'w', dtype: 'F32', shape: [cols, rows] }]);
+      if (other) await writer.write('w', other, 'transposed');
+      await writer.finish();
+      const written = native.Checkpoint.openFile(path).readF32('w');
+      expect(written).toEqual(turned(upright?.toF32() ?? written, rows, cols));
+    }
+  });
+
+  it('has the same statistics', async () => {
+    const golden = open(first);
+    const checkpoint = both(first, golden.readF32('weight'));
+    const factor = await factorOf(first, golden);
+    const control = new native.Control();
+    const found = await Promise.all(
+      names.map(async (name) => ({
+        ...(await native.layerStatistics(checkpoint, name, factor, control)),
+        outliers: await native.outliers(checkpoint, [name], [factor], 2, control),
+        alpha: await native.spectrumAlpha(checkpoint, name, control),
+      })),
+    );
+    expect(found[1]).toEqual(found[0]);
+  });
+});
+
 describe('the native core', () => {
   it('gives the same bits with 1 and 2 threads', async () => {
     const results: Float32Array[] = [];
@@ -104,7 +170,7 @@ describe('the native core', () => {
       native.setThreads(threads);
       const checkpoint = open(first);
       const factor = await factorOf(first, checkpoint);
-      const layer = await native.prune(checkpoint, 'weight', factor, options(first), new native.Control());
+      const layer = await native.prune(checkpoint, { name: 'weight' }, factor, options(first), new native.Control());
       results.push(layer.toF32());
     }
     expect(results[0]).toEqual(results[1]);
@@ -135,15 +201,21 @@ describe('the native core', () => {
     const gram = new native.Gram(4);
     await gram.add(new Float32Array(8).fill(1), 2, control);
     const small = await native.factorize(gram, 1, 0.01, 'natural', control);
-    expect(await refusal(native.prune(checkpoint, 'weight', small, options(first), control))).toMatchObject({
+    expect(await refusal(native.prune(checkpoint, { name: 'weight' }, small, options(first), control))).toMatchObject({
       code: 'internal',
     });
     const factor = await factorOf(first, checkpoint);
     for (const pattern of [{ n: 2, m: 7 }, { n: 5, m: 4 }, { sparsity: 1.5 }, { sparsity: 0.5, n: 2, m: 4 }, {}]) {
-      const task = native.prune(checkpoint, 'weight', factor, { method: 'wanda', storage: 'F32', ...pattern }, control);
+      const task = native.prune(
+        checkpoint,
+        { name: 'weight' },
+        factor,
+        { method: 'wanda', storage: 'F32', ...pattern },
+        control,
+      );
       expect(await refusal(task)).toMatchObject({ code: 'internal' });
     }
-    const task = native.prune(checkpoint, 'weight', null, options(first), control);
+    const task = native.prune(checkpoint, { name: 'weight' }, null, options(first), control);
     expect(await refusal(task)).toMatchObject({ code: 'internal' });
   });
 

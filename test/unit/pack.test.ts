@@ -23,7 +23,7 @@ function open(layer: LayerFixture): addon.QuantizedLayer {
   const model = folder.write(`${(count += 1)}-model.safetensors`, layer.model);
   const parameters = folder.write(`${count}-block.safetensors`, layer.parameters);
   const [checkpoint, block] = [addon.Checkpoint.openFile(model), addon.Checkpoint.openFile(parameters)];
-  return addon.QuantizedLayer.open(checkpoint, block, 'a', layer.bits, layer.groupSize);
+  return addon.QuantizedLayer.open(checkpoint, block, { name: 'a' }, layer.bits, layer.groupSize);
 }
 
 /** What `unpack` writes as a tensor of the layer's shape. */
@@ -34,6 +34,12 @@ async function dense(layer: LayerFixture, unpack: (writer: addon.ShardWriter) =>
   await unpack(writer);
   await writer.finish();
   return readFileSync(path).subarray(-4 * layer.rows * layer.cols);
+}
+
+/** The weight as [cols, rows]. */
+function transposed({ rows, cols, dense: bytes }: LayerFixture): Buffer {
+  const order = Array.from({ length: rows * cols }, (_, i) => (i % rows) * cols + Math.floor(i / rows));
+  return Buffer.concat(order.map((at) => bytes.subarray(4 * at, 4 * at + 4)));
 }
 
 const layers = fc
@@ -130,8 +136,11 @@ test.each(layouts)('%s: pack, then unpack, is the identity', async (layout) => {
       fc.pre(layout !== 'q4_0' || (layer.symmetric && layer.bits !== 8));
       const read = await packed(layer, layout);
       expect([read.rows, read.cols]).toEqual([layer.rows, layer.cols]);
-      const written = await dense(layer, (writer) => writer.unpack('a.weight', read, 'F32', null, control));
+      const written = await dense(layer, (writer) => writer.unpack({ name: 'a.weight' }, read, 'F32', null, control));
       expect(written.equals(layer.dense)).toBe(true);
+      const name = { name: 'a.weight', transposed: true };
+      const turned = await dense(layer, (writer) => writer.unpack(name, read, 'F32', null, control));
+      expect(turned.equals(transposed(layer))).toBe(true);
     }),
     { numRuns: 25, seed: 1 },
   );
@@ -146,7 +155,7 @@ test('plain tensors are converted, their rows in any order, and read back', asyn
   for (const dtype of ['F32', 'F16', 'BF16'] as const) {
     const path = fresh(dtype);
     const writer = new addon.FileWriter(path);
-    await writer.appendTensor(checkpoint, 'w', dtype, rows, control);
+    await writer.appendTensor(checkpoint, { name: 'w' }, dtype, rows, control);
     await writer.finish();
     const expected = safetensors({ w: { dtype, shape: [3, 2], data: inOrder } });
     const size = 6 * (dtype === 'F32' ? 4 : 2);
@@ -155,7 +164,7 @@ test('plain tensors are converted, their rows in any order, and read back', asyn
     const read = addon.PackedLayer.ggml(addon.DataFile.open(path), { type: dtype, offset: 0, rows: 3, cols: 2 });
     const back = fresh('back.safetensors');
     const shard = new addon.ShardWriter(back, [{ name: 'w', dtype, shape: [3, 2] }]);
-    await shard.unpack('w', read, dtype, Uint32Array.of(0, 1, 2), control);
+    await shard.unpack({ name: 'w' }, read, dtype, Uint32Array.of(0, 1, 2), control);
     await shard.finish();
     expect(readFileSync(back).subarray(-size).equals(bytes)).toBe(true);
   }
@@ -166,7 +175,7 @@ test('what is refused leaves nothing behind', async () => {
   const checkpoint = addon.Checkpoint.openFile(folder.write('large.safetensors', large));
   const path = fresh('half');
   const writer = new addon.FileWriter(path);
-  const refused = await outcome(() => writer.appendTensor(checkpoint, 'w', 'F16', null, control));
+  const refused = await outcome(() => writer.appendTensor(checkpoint, { name: 'w' }, 'F16', null, control));
   expect(refused).toBe('pack.too-large-for-dtype');
   writer.abandon();
   const stopped = new addon.Control();
@@ -282,7 +291,7 @@ test('an archive gives back what went in, to the addon and to a reader of the de
       expect(archive.readFile('config.json').toString()).toBe('{}');
       const sparse = addon.Archive.open(`${path}.sparse`);
       for (const from of [archive, sparse]) {
-        const written = await dense(layer, (writer) => writer.unpackFrom('a.weight', from, control));
+        const written = await dense(layer, (writer) => writer.unpackFrom({ name: 'a.weight' }, from, control));
         expect(written.equals(layer.dense)).toBe(true);
       }
       // Streamed: the index at the end is not there yet.
@@ -331,13 +340,13 @@ test('changed files are read or refused by name', async () => {
   type Read = (path: string) => { shape: number[]; unpack: (writer: addon.ShardWriter) => Promise<void> };
   const fromPacked = (read: addon.PackedLayer): ReturnType<Read> => ({
     shape: [read.rows, read.cols],
-    unpack: (writer) => writer.unpack('a.weight', read, 'F32', null, control),
+    unpack: (writer) => writer.unpack({ name: 'a.weight' }, read, 'F32', null, control),
   });
   const fromArchive: Read = (path) => {
     const archive = addon.Archive.open(path);
     return {
       shape: archive.sections().find(({ name }) => name === 'a.weight')?.shape ?? [],
-      unpack: (writer) => writer.unpackFrom('a.weight', archive, control),
+      unpack: (writer) => writer.unpackFrom({ name: 'a.weight' }, archive, control),
     };
   };
   const seeds: [string, Read][] = [

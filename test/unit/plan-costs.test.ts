@@ -34,9 +34,9 @@ function loop(count: number, body: (i: number) => number): number {
 /** y[r] += w[r][c] * x[c] for every token. */
 const productByLoops = ({ rows, cols }: LayerShape, tokens: number): number =>
   loop(tokens, () => loop(rows, () => 2 * cols));
-/** For every query and every key: a dot product over the hidden size (of all heads together), then the weighted sum of values. */
-const attentionByLoops = (tokens: number, hidden: number): number =>
-  loop(tokens, () => loop(tokens, () => 2 * hidden + 2 * hidden));
+/** For every query and every key: a dot product over the width of all heads together, then the weighted sum of values. */
+const attentionByLoops = (tokens: number, width: number): number =>
+  loop(tokens, () => loop(tokens, () => 2 * width + 2 * width));
 /** G[i][j] += x[i] * x[j] for j <= i. */
 const gramByLoops = (cols: number, tokens: number): number => loop(tokens, () => loop(cols, (i) => 2 * (i + 1)));
 /**
@@ -52,7 +52,7 @@ describe.each([
   ['OPT-66B', opt66b, 2048],
 ] as const)('operations of a block of %s', (_, { hidden }, seqlen) => {
   const layers = optLayers(hidden);
-  const operations = blockOperations(layers, seqlen, hidden);
+  const operations = blockOperations(layers, seqlen);
   const widths = [hidden, hidden, hidden, 4 * hidden];
   const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
@@ -76,6 +76,16 @@ describe.each([
 });
 
 describe('other operations', () => {
+  it('of attention go by the heads where those are wider than the block together', () => {
+    const wide = [
+      { rows: 96, cols: 32, tap: 'attn_in' },
+      { rows: 32, cols: 96, tap: 'attn_out' },
+    ];
+    const products =
+      productByLoops({ rows: 96, cols: 32, tap: '' }, 10) + productByLoops({ rows: 32, cols: 96, tap: '' }, 10);
+    expect(blockOperations(wide, 10).forward).toBe(products + attentionByLoops(10, 96));
+  });
+
   it('of the head are those of the loops', () => {
     expect(headOperations(50272, 768, 64)).toBe(loop(64, () => loop(50272, () => 2 * 768)));
   });
@@ -137,7 +147,7 @@ const work: Workload = {
 
 describe('operations of the stages', () => {
   const shape = optShape(opt125m);
-  const block = blockOperations(optLayers(768), 2048, 768);
+  const block = blockOperations(optLayers(768), 2048);
 
   it('knows a model by its tensors', () => {
     expect(shape).toMatchObject({

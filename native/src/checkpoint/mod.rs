@@ -6,6 +6,7 @@
 mod dtype;
 mod header;
 mod index;
+mod matrix;
 mod read;
 mod writer;
 
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 use memmap2::Mmap;
 
 pub use dtype::Dtype;
+pub use matrix::{Matrix, Orientation, transposed};
 pub use read::Scan;
 pub use writer::{ShardWriter, TensorSpec};
 

@@ -3,6 +3,7 @@
 mod fuzz;
 pub(crate) mod heap;
 mod lies;
+pub(crate) mod matrix;
 mod reading;
 mod writing;
 

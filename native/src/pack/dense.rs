@@ -1,29 +1,40 @@
 //! Plain tensors in another type.
 
+use std::borrow::Cow;
+
 use super::grid::Scratch;
 use super::write::{Sink, Source, write_rows};
-use crate::checkpoint::{Checkpoint, Dtype, display, shown};
+use crate::checkpoint::{Checkpoint, Dtype, Orientation, display, shown};
 use crate::control::Control;
 use crate::error::{Error, Result, internal};
 use crate::solve::storage::Storage;
 
 /// The bytes of a tensor as `dtype` holds them, row by row of its first dimension; `rows`: those that are written, in this
-/// order. Errors: those of `bytes`, `pack.too-large-for-dtype`, those of `sink`.
+/// order. A matrix that the checkpoint holds transposed is written upright. Errors: those of `bytes`, `pack.too-large-for-dtype`, those of `sink`.
 pub fn write_dense(
     checkpoint: &Checkpoint,
     name: &str,
+    orientation: Orientation,
     dtype: &str,
     rows: Option<&[u32]>,
     sink: Sink,
     control: &Control,
 ) -> Result<()> {
     let tensor = checkpoint.tensor(name)?;
-    let bytes = checkpoint.bytes(name)?;
     let from = checkpoint.storage(tensor)?;
     let to = storage(dtype)?;
-    let count = match rows {
-        None if tensor.shape.len() < 2 => 1,
-        _ => tensor.shape.first().map_or(1, |&rows| rows as usize),
+    let (count, bytes) = match orientation {
+        Orientation::Transposed => {
+            let matrix = checkpoint.matrix(name, orientation)?;
+            (matrix.rows, matrix.bytes)
+        }
+        Orientation::Upright => {
+            let count = match rows {
+                None if tensor.shape.len() < 2 => 1,
+                _ => tensor.shape.first().map_or(1, |&rows| rows as usize),
+            };
+            (count, Cow::Borrowed(checkpoint.bytes(name)?))
+        }
     };
     let cols = tensor.elements() / count.max(1);
     let row_bytes = cols * to.size();

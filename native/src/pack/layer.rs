@@ -1,6 +1,7 @@
 //! A quantized layer of a run: the dense weight of its checkpoint and, from `quantization/`, the grid that its values lie on.
 //! Codes are stored nowhere; they are recovered, and each is checked to give the stored value again.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -9,8 +10,8 @@ use rayon::prelude::*;
 use super::bits::check_width;
 use super::grid::{Grid, Groups, Scratch, group_count, neighbours};
 use super::part::Measures;
-use super::tensors::{expected, file_of, group_order, halves, matrix};
-use crate::checkpoint::Checkpoint;
+use super::tensors::{expected, file_of, group_order, halves};
+use crate::checkpoint::{Checkpoint, Orientation};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::solve::storage::Storage;
@@ -22,6 +23,7 @@ pub struct QuantizedLayer {
     checkpoint: Arc<Checkpoint>,
     name: String,
     weight: String,
+    orientation: Orientation,
     storage: Storage,
     pub grid: Grid,
     group_size: usize,
@@ -34,12 +36,13 @@ impl QuantizedLayer {
         checkpoint: Arc<Checkpoint>,
         parameters: &Checkpoint,
         name: &str,
+        orientation: Orientation,
         bits: u32,
         group_size: usize,
     ) -> Result<Self> {
         check_width(bits)?;
         let weight = format!("{name}.weight");
-        let (rows, cols, storage) = matrix(&checkpoint, &weight)?;
+        let (rows, cols, storage) = checkpoint.matrix_shape(&weight, orientation)?;
         let groups = group_count(cols, group_size);
         let scales = expected(parameters, &format!("{name}.scales"), "F16", &[rows, groups])?;
         let scales: Vec<f32> = halves(scales).collect();
@@ -66,6 +69,7 @@ impl QuantizedLayer {
             checkpoint,
             name: name.to_owned(),
             weight,
+            orientation,
             storage,
             grid,
             group_size,
@@ -113,16 +117,10 @@ impl QuantizedLayer {
         self.grid.zeros.iter().flatten().any(|&zero| zero == 0)
     }
 
-    /// The values of these columns of a row and their codes, into `scratch`. Errors: `pack.not-on-grid`.
-    pub fn read(&self, row: usize, cols: Range<usize>, scratch: &mut Scratch) -> Result<()> {
-        let (size, count) = (self.storage.size(), cols.len());
-        let bytes = self.checkpoint.bytes(&self.weight)?;
-        let here = &bytes[(row * self.grid.cols + cols.start) * size..][..count * size];
-        self.storage.decode(here, &mut scratch.values[..count]);
-        match self.grid.recover(row, cols, self.storage, scratch) {
-            true => Ok(()),
-            false => Err(self.not_on_grid(row)),
-        }
+    /// Reads its codes; of a weight that is held transposed it holds a copy.
+    pub fn reader(&self) -> Result<Reader<'_>> {
+        let bytes = self.checkpoint.matrix(&self.weight, self.orientation)?.bytes;
+        Ok(Reader { layer: self, bytes })
     }
 
     fn not_on_grid(&self, row: usize) -> Error {
@@ -136,6 +134,7 @@ impl QuantizedLayer {
     /// Recovers every code and counts the weights that are zero. Errors: `pack.not-on-grid`, `cancelled`.
     pub fn zeros(&self, control: &Control) -> Result<u64> {
         let Grid { rows, cols, .. } = self.grid;
+        let reader = self.reader()?;
         control.begin(rows as u64)?;
         let panels = (0..rows.div_ceil(PANEL)).into_par_iter();
         let counted = panels.map_init(
@@ -143,7 +142,7 @@ impl QuantizedLayer {
             |scratch, panel| {
                 let mut zeros = 0;
                 for row in panel * PANEL..((panel + 1) * PANEL).min(rows) {
-                    self.read(row, 0..cols, scratch)?;
+                    reader.read(row, 0..cols, scratch)?;
                     zeros += scratch.values.iter().filter(|&&value| value == 0.0).count() as u64;
                 }
                 control.advance(PANEL as u64)?;
@@ -151,5 +150,34 @@ impl QuantizedLayer {
             },
         );
         counted.try_reduce(|| 0, |a, b| Ok(a + b))
+    }
+}
+
+/// The codes of a layer.
+pub struct Reader<'a> {
+    layer: &'a QuantizedLayer,
+    /// Of the weight, [rows, cols].
+    bytes: Cow<'a, [u8]>,
+}
+
+impl Reader<'_> {
+    pub fn layer(&self) -> &QuantizedLayer {
+        self.layer
+    }
+
+    pub fn grid(&self) -> &Grid {
+        &self.layer.grid
+    }
+
+    /// The values of these columns of a row and their codes, into `scratch`. Errors: `pack.not-on-grid`.
+    pub fn read(&self, row: usize, cols: Range<usize>, scratch: &mut Scratch) -> Result<()> {
+        let QuantizedLayer { grid, storage, .. } = self.layer;
+        let (size, count) = (storage.size(), cols.len());
+        let here = &self.bytes[(row * grid.cols + cols.start) * size..][..count * size];
+        storage.decode(here, &mut scratch.values[..count]);
+        match grid.recover(row, cols, *storage, scratch) {
+            true => Ok(()),
+            false => Err(self.layer.not_on_grid(row)),
+        }
     }
 }

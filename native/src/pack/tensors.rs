@@ -3,8 +3,7 @@
 use half::f16;
 
 use crate::checkpoint::{Checkpoint, display, shown};
-use crate::error::{Error, Result, internal};
-use crate::solve::storage::Storage;
+use crate::error::{Error, Result};
 
 /// The file of a tensor, or nothing where there is no such tensor.
 pub fn file_of(checkpoint: &Checkpoint, name: &str) -> String {
@@ -12,15 +11,6 @@ pub fn file_of(checkpoint: &Checkpoint, name: &str) -> String {
         .tensor(name)
         .map(|tensor| display(checkpoint.file_of(tensor)));
     file.unwrap_or_default()
-}
-
-/// Rows, columns and type of a weight.
-pub fn matrix(checkpoint: &Checkpoint, name: &str) -> Result<(usize, usize, Storage)> {
-    let tensor = checkpoint.tensor(name)?;
-    let &[rows, cols] = &tensor.shape[..] else {
-        return Err(internal("a layer's weight has two dimensions"));
-    };
-    Ok((rows as usize, cols as usize, checkpoint.storage(tensor)?))
 }
 
 /// The bytes of a tensor of this dtype and shape. Errors: `checkpoint.no-tensor`, `pack.shape`.

@@ -7,8 +7,9 @@ use rayon::prelude::*;
 
 use super::bits::{pack, squeeze};
 use super::grid::{Groups, Scratch};
-use super::layer::QuantizedLayer;
+use super::layer::{QuantizedLayer, Reader};
 use super::part::{GGML_BLOCK, GgmlType, Part, nbits_width, words};
+use crate::checkpoint::{Orientation, transposed};
 use crate::control::Control;
 use crate::error::{Result, internal};
 use crate::solve::storage::Storage;
@@ -48,44 +49,65 @@ pub fn write_part(
             _ => sink(&zeros_by_rows(layer)),
         };
     };
-    let fill = |row: usize, scratch: &mut Scratch, out: &mut [u8]| match part {
-        Part::CtWeightPacked => {
-            layer.read(row, 0..layer.grid.cols, scratch)?;
-            pack(&scratch.codes, layer.grid.bits, out);
-            Ok(())
-        }
-        Part::CtWeightScale => {
-            let scales = layer.grid.scales_of(row).iter();
-            let bits = scales.map(|&scale| match layer.storage() {
-                Storage::BF16 => bf16::from_f32(scale).to_bits(),
-                Storage::F16 | Storage::F32 => f16::from_f32(scale).to_bits(),
-            });
-            fill_halves(out, bits);
-            Ok(())
-        }
-        Part::NbitsB { block } => nbits_row(layer, row, block, scratch, out),
-        Part::NbitsScales { block } => {
-            for (block_number, out) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-                *out = layer.grid.scales_of(row)[layer.grid.group_of(block_number * block)].to_le_bytes();
-            }
-            Ok(())
-        }
-        Part::NbitsZeroPoints { block } => {
-            let blocks = layer.grid.cols.div_ceil(block);
-            let zero = |number| nbits_zero(layer, row, layer.grid.group_of(number * block));
-            let zeros: Vec<u8> = (0..blocks).map(zero).collect();
-            pack(&zeros, nbits_width(layer.grid.bits), out);
-            Ok(())
-        }
-        Part::Ggml(kind) => ggml_row(layer, row, kind, scratch, out),
-        _ => unreachable!("not made row by row"),
-    };
     let source = Source {
         count: layer.grid.rows,
         cols: layer.grid.cols,
         rows,
     };
-    write_rows(&source, row_bytes, fill, sink, control)
+    match part {
+        Part::CtWeightPacked | Part::NbitsB { .. } | Part::Ggml(_) => {
+            let codes = layer.reader()?;
+            let fill = |row: usize, scratch: &mut Scratch, out: &mut [u8]| codes_row(&codes, part, row, scratch, out);
+            write_rows(&source, row_bytes, fill, sink, control)
+        }
+        _ => {
+            let fill = |row: usize, _: &mut Scratch, out: &mut [u8]| {
+                grid_row(layer, part, row, out);
+                Ok(())
+            };
+            write_rows(&source, row_bytes, fill, sink, control)
+        }
+    }
+}
+
+/// One row of a part that holds codes.
+fn codes_row(codes: &Reader, part: Part, row: usize, scratch: &mut Scratch, out: &mut [u8]) -> Result<()> {
+    match part {
+        Part::NbitsB { block } => nbits_row(codes, row, block, scratch, out),
+        Part::Ggml(kind) => ggml_row(codes, row, kind, scratch, out),
+        _ => {
+            codes.read(row, 0..codes.grid().cols, scratch)?;
+            pack(&scratch.codes, codes.grid().bits, out);
+            Ok(())
+        }
+    }
+}
+
+/// One row of a part that holds scales or zero points.
+fn grid_row(layer: &QuantizedLayer, part: Part, row: usize, out: &mut [u8]) {
+    let grid = &layer.grid;
+    match part {
+        Part::CtWeightScale => {
+            let scales = grid.scales_of(row).iter();
+            let bits = scales.map(|&scale| match layer.storage() {
+                Storage::BF16 => bf16::from_f32(scale).to_bits(),
+                Storage::F16 | Storage::F32 => f16::from_f32(scale).to_bits(),
+            });
+            fill_halves(out, bits);
+        }
+        Part::NbitsScales { block } => {
+            for (block_number, out) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+                *out = grid.scales_of(row)[grid.group_of(block_number * block)].to_le_bytes();
+            }
+        }
+        Part::NbitsZeroPoints { block } => {
+            let blocks = grid.cols.div_ceil(block);
+            let zero = |number| nbits_zero(layer, row, grid.group_of(number * block));
+            let zeros: Vec<u8> = (0..blocks).map(zero).collect();
+            pack(&zeros, nbits_width(grid.bits), out);
+        }
+        _ => unreachable!("holds codes, or is not made row by row"),
+    }
 }
 
 /// The rows to be written: all, or those listed.
@@ -134,6 +156,24 @@ pub fn write_rows(
     Ok(())
 }
 
+/// Has `write` make a matrix [rows, cols] row by row, and gives it to `sink` the way round that it is to be held. Errors: those of both.
+pub fn write_oriented(
+    orientation: Orientation,
+    (rows, cols, storage): (usize, usize, Storage),
+    sink: Sink,
+    write: impl FnOnce(Sink) -> Result<()>,
+) -> Result<()> {
+    if orientation == Orientation::Upright {
+        return write(sink);
+    }
+    let mut upright = Vec::new();
+    write(&mut |bytes| {
+        upright.extend_from_slice(bytes);
+        Ok(())
+    })?;
+    sink(&transposed(&upright, rows, cols, storage))
+}
+
 /// Whether a layer can be held by a layout; what people could ask for is refused earlier, in their words.
 fn fits(layer: &QuantizedLayer, part: Part) -> Result<()> {
     let grid = &layer.grid;
@@ -180,10 +220,10 @@ fn nbits_zero(layer: &QuantizedLayer, row: usize, group: usize) -> u8 {
     layer.grid.zero(row, group) as u8 + to_middle(layer, nbits_width(layer.grid.bits))
 }
 
-fn nbits_row(layer: &QuantizedLayer, row: usize, block: usize, scratch: &mut Scratch, out: &mut [u8]) -> Result<()> {
-    let grid = &layer.grid;
+fn nbits_row(codes: &Reader, row: usize, block: usize, scratch: &mut Scratch, out: &mut [u8]) -> Result<()> {
+    let (layer, grid) = (codes.layer(), codes.grid());
     let width = nbits_width(grid.bits);
-    layer.read(row, 0..grid.cols, scratch)?;
+    codes.read(row, 0..grid.cols, scratch)?;
     shift_codes(&mut scratch.codes, to_middle(layer, width));
     let whole = grid.cols / block * block;
     let (blocks, last) = out.split_at_mut(whole * width as usize / 8);
@@ -202,9 +242,9 @@ fn shift_codes(codes: &mut [u8], by: u8) {
     }
 }
 
-fn ggml_row(layer: &QuantizedLayer, row: usize, kind: GgmlType, scratch: &mut Scratch, out: &mut [u8]) -> Result<()> {
-    let grid = &layer.grid;
-    layer.read(row, 0..grid.cols, scratch)?;
+fn ggml_row(codes: &Reader, row: usize, kind: GgmlType, scratch: &mut Scratch, out: &mut [u8]) -> Result<()> {
+    let (layer, grid) = (codes.layer(), codes.grid());
+    codes.read(row, 0..grid.cols, scratch)?;
     shift_codes(&mut scratch.codes, to_middle(layer, kind.bits()));
     let head = kind.head();
     for (number, block) in out.chunks_exact_mut(kind.block_bytes()).enumerate() {
@@ -242,6 +282,7 @@ fn write_qweight(layer: &QuantizedLayer, sink: Sink, control: &Control) -> Resul
     let band = (BAND_BYTES / rows.max(1))
         .next_multiple_of(STRIP)
         .min(cols.next_multiple_of(STRIP));
+    let reader = layer.reader()?;
     let mut codes = vec![0; rows * band];
     let mut packed = vec![0; rows * band / STRIP * bits * 4];
     if rows == 0 || cols == 0 {
@@ -250,7 +291,7 @@ fn write_qweight(layer: &QuantizedLayer, sink: Sink, control: &Control) -> Resul
     for first in (0..cols).step_by(band) {
         let here = first..(first + band).min(cols);
         let word_rows = words(here.len(), layer.grid.bits);
-        read_band(layer, here.clone(), band, &mut codes)?;
+        read_band(&reader, here.clone(), band, &mut codes)?;
         control.advance(word_rows as u64)?;
         let strips = packed.par_chunks_mut(rows * bits * 4).enumerate();
         strips.take(here.len().div_ceil(STRIP)).for_each(|(strip, out)| {
@@ -269,12 +310,12 @@ fn write_qweight(layer: &QuantizedLayer, sink: Sink, control: &Control) -> Resul
 }
 
 /// Codes of these columns of all rows, each row `width` wide; behind the last column they are zero.
-fn read_band(layer: &QuantizedLayer, cols: Range<usize>, width: usize, codes: &mut [u8]) -> Result<()> {
+fn read_band(reader: &Reader, cols: Range<usize>, width: usize, codes: &mut [u8]) -> Result<()> {
     let rows = codes.par_chunks_mut(width).enumerate().with_min_len(ROWS_AT_LEAST);
     rows.try_for_each_init(
         || Scratch::new(width),
         |scratch, (row, out)| {
-            layer.read(row, cols.clone(), scratch)?;
+            reader.read(row, cols.clone(), scratch)?;
             let (read, rest) = out.split_at_mut(cols.len());
             read.copy_from_slice(&scratch.codes[..cols.len()]);
             rest.fill(0);

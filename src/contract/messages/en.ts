@@ -242,13 +242,19 @@ export const en = {
     '{{path}} has {{field}}: the model is a mixture of experts, which Tamis does not compress. Take a dense model.',
   'config.field': '{{path}} is not valid at {{field}}: {{reason}}. Download config.json again, or correct it.',
   'config.activation':
-    'config.json asks for the activation function {{value}}, but only {{known}} is computed for this family. Take a model with {{known}}.',
+    'config.json asks for the activation function {{value}}, which Tamis does not compute. Take a model with one of these: {{known}}.',
   'config.heads':
     'config.json says hidden_size {{hidden}}, which num_attention_heads {{heads}} does not divide. Download config.json again, or correct it.',
   'config.kv-heads':
     'config.json says num_attention_heads {{heads}}, which num_key_value_heads {{kvHeads}} does not divide. Download config.json again, or correct it.',
+  'config.rope-factors':
+    'config.json gives {{count}} numbers as {{field}}, but each head has {{expected}} pairs of entries that turn. Download config.json again, or correct it.',
+  'config.rope-pairs':
+    'By config.json {{turned}} entries of each head turn by their position, which make no pairs. Download config.json again, or correct it.',
+  'config.rope-partial':
+    'By config.json only {{turned}} of the {{size}} entries of each head turn by their position, which this family does not know. Take a model without partial_rotary_factor.',
   'config.rope':
-    'config.json asks for rotary positions of the type {{type}}, but only the default ones are computed. Take a model without rope_scaling.',
+    'config.json asks for rotary positions of the type {{type}}, which Tamis does not know. Take a model with one of these: {{known}}.',
   'device.not-built-in':
     'The onnxruntime for {{platform}} has no support for {{device}}. Choose another --device; tamis devices lists those that work.',
   'device.failed':
@@ -310,6 +316,8 @@ export const en = {
     '{{format}} takes layers of {{known}} bits, and {{layer}} has {{bits}}. Choose another format, or other --bits.',
   'export.scattered':
     '{{format}} takes groups of neighbouring columns only, and act-order has scattered those of {{layer}}. Choose gptq, or quantize with --static-groups.',
+  'export.transposed':
+    '{{format}} knows weights of linear modules only, and {{layer}} is of another kind (Conv1D, [in, out]), which programs would leave unread. Choose another format.',
   'export.part-of-a-word':
     '{{format}} packs codes into words of 32 bits, which {{rows}} rows and {{cols}} columns of {{bits}} bits do not fill: {{layer}}. Choose another format.',
   'export.zero-point':

@@ -189,12 +189,18 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'config.quantized': '{{path}} 含有 quantization_config：此檢查點已量化過。請改用 F32、F16 或 BF16 的原始檢查點。',
   'config.experts': '{{path}} 含有 {{field}}：此模型為混合專家（MoE）模型，Tamis 無法壓縮。請改用稠密模型。',
   'config.field': '{{path}} 的 {{field}} 不正確：{{reason}}。請重新下載或修正 config.json。',
-  'config.activation': 'config.json 要求啟用函數 {{value}}，但此家族只支援 {{known}}。請改用 {{known}} 的模型。',
+  'config.activation': 'config.json 要求啟用函數 {{value}}，Tamis 無法計算。請改用下列其中一種的模型：{{known}}。',
   'config.heads':
     'config.json 的 hidden_size {{hidden}} 無法被 num_attention_heads {{heads}} 整除。請重新下載或修正 config.json。',
   'config.kv-heads':
     'config.json 的 num_attention_heads {{heads}} 無法被 num_key_value_heads {{kvHeads}} 整除。請重新下載或修正 config.json。',
-  'config.rope': 'config.json 要求類型為 {{type}} 的旋轉位置編碼，但只支援預設類型。請改用沒有 rope_scaling 的模型。',
+  'config.rope-factors':
+    'config.json 的 {{field}} 有 {{count}} 個數字，但每個 head 有 {{expected}} 對元素旋轉。請重新下載或修正 config.json。',
+  'config.rope-pairs': '依 config.json，每個 head 有 {{turned}} 個元素旋轉，無法成對。請重新下載或修正 config.json。',
+  'config.rope-partial':
+    '依 config.json，每個 head 的 {{size}} 個元素中只有 {{turned}} 個旋轉，此家族沒有這種計算方式。請改用沒有 partial_rotary_factor 的模型。',
+  'config.rope':
+    'config.json 要求類型為 {{type}} 的旋轉位置編碼，Tamis 不認得此類型。請改用下列其中一種的模型：{{known}}。',
   'device.not-built-in':
     '{{platform}} 版的 onnxruntime 不支援 {{device}}。請改用其他 --device；tamis devices 會列出可用的裝置。',
   'device.failed':
@@ -243,6 +249,8 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'export.bits': '{{format}} 只接受 {{known}} 位元的層，而 {{layer}} 為 {{bits}} 位元。請改選其他格式，或其他 --bits。',
   'export.scattered':
     '{{format}} 只接受相鄰行組成的群組，而 act-order 已將 {{layer}} 的群組打散。請選擇 gptq，或以 --static-groups 量化。',
+  'export.transposed':
+    '{{format}} 只認得線性模組的權重，而 {{layer}} 屬於另一種（Conv1D，[in, out]），程式不會讀取它。請改選其他格式。',
   'export.part-of-a-word':
     '{{format}} 將碼裝入 32 位元的字組，而 {{layer}} 的 {{rows}} 列與 {{cols}} 行、{{bits}} 位元無法填滿字組。請改選其他格式。',
   'export.zero-point': 'gptq 儲存的零點少一，而 {{layer}} 有零點為 0。請選擇 gptq_v2，或以 --symmetric 量化。',

@@ -1,5 +1,5 @@
 import type { LayerResult } from '../../contract/report.ts';
-import type { Layer } from '../families/family.ts';
+import { weightName, type Layer } from '../families/family.ts';
 import { controlled, native, translated, type CompressedLayer, type Factor, type Gram } from '../native.ts';
 import { Activations } from '../run/activations.ts';
 import type { Clock } from '../run/clock.ts';
@@ -69,8 +69,9 @@ async function writeShard(task: BlockTask, path: string, input: Activations | nu
   try {
     for (const name of kept) await clock.time('write', () => translated(() => writer.copy(name, model.checkpoint)));
     const results = await withQuantizationFile(task.run, block, layers, (addScales) =>
-      compressLayers(task, grams, async (name, compressed) => {
-        await translated(() => writer.write(`${name}.weight`, compressed, 'weight'));
+      compressLayers(task, grams, async ({ name, transposed }, compressed) => {
+        const part = transposed ? 'transposed' : 'weight';
+        await translated(() => writer.write(`${name}.weight`, compressed, part));
         await addScales(name, compressed);
       }),
     );
@@ -82,7 +83,7 @@ async function writeShard(task: BlockTask, path: string, input: Activations | nu
   }
 }
 
-type Store = (layer: string, compressed: CompressedLayer) => Promise<void>;
+type Store = (layer: Layer, compressed: CompressedLayer) => Promise<void>;
 
 /** Compresses the layers and hands each to `store`; of every tap the factor is made, used and freed. */
 async function compressLayers(task: BlockTask, grams: Map<string, Gram> | null, store: Store): Promise<LayerResult[]> {
@@ -109,15 +110,14 @@ async function compressLayer(task: BlockTask, layer: Layer, factor: Factor | nul
   const { block, clock } = task;
   const { model, recipe, signal, emit } = task.run;
   const plan = need(task.plans, layer.name);
-  const tensor = `${layer.name}.weight`;
   const storage = model.dtype;
   const share = recipe.nm ? { n: recipe.nm.n, m: recipe.nm.m } : { sparsity: plan.sparsity };
   const quantization = quantizationOptions(recipe.quantization, layer.name);
   const options = { method: recipe.method, storage, ...share, ...(quantization && { quantization }) };
   const compressed = await clock.time('solve', () =>
-    controlled(signal, (control) => native.prune(model.checkpoint, tensor, factor, options, control)),
+    controlled(signal, (control) => native.prune(model.checkpoint, weightName(layer), factor, options, control)),
   );
-  await clock.time('write', () => store(layer.name, compressed));
+  await clock.time('write', () => store(layer, compressed));
   const result: LayerResult = {
     name: layer.name,
     block,

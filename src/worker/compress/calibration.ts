@@ -1,5 +1,6 @@
 import { TamisError } from '../../contract/errors.ts';
 import type { RunEvent } from '../../contract/events.ts';
+import { weightShape } from '../families/family.ts';
 import type { Model } from '../model/open.ts';
 import { blockOperations, type BlockOperations } from '../plan/costs.ts';
 import type { ActivationShape } from '../run/activations.ts';
@@ -62,11 +63,8 @@ export function passOperations(run: Run): BlockOperations {
 }
 
 function sequenceOperations({ model, calibration }: Run): BlockOperations {
-  const layers = model.family.layers(0).map(({ name, tap }) => {
-    const [rows = 0, cols = 0] = model.tensors.get(`${name}.weight`)?.shape ?? [];
-    return { rows, cols, tap };
-  });
-  return blockOperations(layers, calibration?.seqlen ?? 0, model.family.hidden);
+  const layers = model.family.layers(0).map((layer) => ({ ...weightShape(layer, model.tensors), tap: layer.tap }));
+  return blockOperations(layers, calibration?.seqlen ?? 0);
 }
 
 function calibrationTokens({ calibration }: Run): NonNullable<Run['calibration']> {

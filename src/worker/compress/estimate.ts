@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import type { Recipe } from '../../contract/recipe.ts';
+import { allLayers, weightName } from '../families/family.ts';
 import { controlled, native, type Factor, type Gram } from '../native.ts';
 import { Activations } from '../run/activations.ts';
 import { remembered } from '../run/cache.ts';
@@ -87,29 +88,30 @@ async function measureBlock(
   const factors = new Map<string, Factor>();
   for (const tap of [...grams.keys()]) factors.set(tap, await takeFactor(calibration, grams, block, tap, 'natural'));
   const layers = model.family.layers(block);
-  for (const { name, tap } of layers) {
+  for (const layer of layers) {
+    const { name, tap } = layer;
     const measured = await controlled(signal, (control) =>
-      native.layerStatistics(model.checkpoint, `${name}.weight`, need(factors, tap), control),
+      native.layerStatistics(model.checkpoint, weightName(layer), need(factors, tap), control),
     );
     statistics.layers[name] = measured;
     emit({ type: 'estimate', layer: name, estimate: measured.estimate });
   }
-  const names = layers.map(({ name }) => `${name}.weight`);
+  const weights = layers.map(weightName);
   const inputs = layers.map(({ tap }) => need(factors, tap));
   statistics.outliers.push(
-    await controlled(signal, (control) => native.outliers(model.checkpoint, names, inputs, m, control)),
+    await controlled(signal, (control) => native.outliers(model.checkpoint, weights, inputs, m, control)),
   );
   for (const factor of factors.values()) factor.release();
 }
 
 /** AlphaPruning's exponents: of the weights alone, each one's whole spectrum. */
 async function measureSpectra({ model, blocks, signal, emit }: Run): Promise<Statistics> {
-  const names = Array.from({ length: blocks }, (_, block) => model.family.layers(block).map(({ name }) => name)).flat();
-  const progress = new Progress('estimate', names.length, emit);
+  const layers = allLayers(model.family, blocks);
+  const progress = new Progress('estimate', layers.length, emit);
   const alphas: Record<string, number> = {};
-  for (const name of names) {
-    alphas[name] = await controlled(signal, (control) =>
-      native.spectrumAlpha(model.checkpoint, `${name}.weight`, control),
+  for (const layer of layers) {
+    alphas[layer.name] = await controlled(signal, (control) =>
+      native.spectrumAlpha(model.checkpoint, weightName(layer), control),
     );
     progress.add(1);
   }

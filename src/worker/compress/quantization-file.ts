@@ -1,11 +1,10 @@
 import { makeFolder } from '../../contract/disk.ts';
 import { groupsOf, hasScatteredGroups, layerBits } from '../../contract/quantization.ts';
 import type { Quantization } from '../../contract/recipe.ts';
-import type { Layer } from '../families/family.ts';
+import { weightShape, type Layer } from '../families/family.ts';
 import { native, translated, type CompressedLayer, type QuantizationOptions, type TensorSpec } from '../native.ts';
 import { quantizationFolder } from '../run/directory.ts';
 import type { Run } from '../run/run.ts';
-import { need } from './names.ts';
 
 /** The name in `quantization/` of a block's scales (docs/formats.md). */
 export function quantizationFile(block: number): string {
@@ -30,10 +29,11 @@ export async function withQuantizationFile<T>(
   layers: readonly Layer[],
   write: (add: AddScales) => Promise<T>,
 ): Promise<T> {
-  const parts = layers.flatMap(({ name }) => {
-    const { shape } = need(model.tensors, `${name}.weight`);
-    return quantization !== null && layerBits(quantization, name) !== null ? partsOf(name, shape, quantization) : [];
-  });
+  const parts = layers.flatMap((layer) =>
+    quantization !== null && layerBits(quantization, layer.name) !== null
+      ? partsOf(layer.name, weightShape(layer, model.tensors), quantization)
+      : [],
+  );
   if (parts.length === 0) return await write(async () => {});
   makeFolder(directory.file(quantizationFolder));
   const path = directory.file(quantizationFolder, quantizationFile(block));
@@ -57,7 +57,7 @@ interface Part extends TensorSpec {
 }
 
 /** The tensors of a quantized layer, in the order in which they are written. */
-function partsOf(layer: string, [rows = 0, cols = 0]: readonly number[], quantization: Quantization): Part[] {
+function partsOf(layer: string, { rows, cols }: ReturnType<typeof weightShape>, quantization: Quantization): Part[] {
   const grid = [rows, groupsOf(quantization, cols)];
   const part = (part: Part['part'], dtype: string, shape: number[]): Part => ({
     layer,

@@ -7,6 +7,7 @@ import { readError } from '../../contract/file-errors.ts';
 import { parseJson } from '../../contract/json.ts';
 import { estimateKinds, type Recipe } from '../../contract/recipe.ts';
 import { centroidSchema, type LayerResult } from '../../contract/report.ts';
+import { allLayers, weightShape } from '../families/family.ts';
 import type { Model } from '../model/open.ts';
 import { stage, type Run, type Step } from '../run/run.ts';
 import { resolveScheduler, schedule, type Measured } from '../schedule/schedule.ts';
@@ -50,12 +51,10 @@ export async function scheduleLayers(run: Run, statistics: Statistics | null): P
 
 /** The layers of the first so many blocks, in model order. */
 export function layersOf(model: Model, blocks: number): LayerShape[] {
-  return Array.from({ length: blocks }, (_, block) =>
-    model.family.layers(block).map(({ name, type }) => {
-      const [rows = 0, cols = 0] = model.tensors.get(`${name}.weight`)?.shape ?? [];
-      return { name, block, type, rows, cols };
-    }),
-  ).flat();
+  return allLayers(model.family, blocks).map((layer) => {
+    const { name, type, block } = layer;
+    return { name, block, type, ...weightShape(layer, model.tensors) };
+  });
 }
 
 /** The same, with their numbers of weights: what the schedulers weigh layers by. */

@@ -1,5 +1,13 @@
 import type { CodedLayer, FinishedRun } from './finished-run.ts';
-import { groupWarnings, notQuantized, otherBits, scattered, zeroPointWarnings, zeroWarnings } from './fit.ts';
+import {
+  groupWarnings,
+  notQuantized,
+  otherBits,
+  scattered,
+  transposed,
+  zeroPointWarnings,
+  zeroWarnings,
+} from './fit.ts';
 import type { Format } from './format.ts';
 import { native } from '../native.ts';
 import { openPacked } from './packed-source.ts';
@@ -13,7 +21,9 @@ const format = 'compressed-tensors';
 export const compressedTensors: Format = {
   format,
   refusal: (run) =>
-    Promise.resolve(notQuantized(run, format) ?? otherBits(run, format, [4, 8]) ?? scattered(run, format)),
+    Promise.resolve(
+      notQuantized(run, format) ?? transposed(run, format) ?? otherBits(run, format, [4, 8]) ?? scattered(run, format),
+    ),
   warnings: (run) => [...groupWarnings(run), ...zeroPointWarnings(run), ...zeroWarnings(run)],
   async files(run) {
     return [

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Bits } from '../../contract/recipe.ts';
 import { bitWidths } from '../../contract/recipe.ts';
 import type { LayerResult, Report } from '../../contract/report.ts';
+import { allLayers } from '../families/family.ts';
 import { openModel, type Model } from '../model/open.ts';
 import { native, translated, type Checkpoint, type QuantizedLayer } from '../native.ts';
 import { readReport } from '../run/directory.ts';
@@ -21,6 +22,8 @@ export interface CodedLayer {
   /** The columns of a group are not neighbours. */
   readonly isScattered: boolean;
   readonly isPruned: boolean;
+  /** The checkpoint holds the weight as [in, out]. */
+  readonly transposed: boolean;
 }
 
 /** A run whose model is whole, as exports see it. */
@@ -38,24 +41,26 @@ export interface FinishedRun {
 export async function openRun(folder: string): Promise<FinishedRun> {
   const report = await readReport(folder);
   const model = await openModel(folder);
-  const coded = report.layers.flatMap((layer) => codedLayer(report, layer));
+  const turned = new Set(allLayers(model.family).flatMap(({ name, transposed }) => (transposed ? [name] : [])));
+  const coded = report.layers.flatMap((layer) => codedLayer(report, layer, turned));
   let open: { block: number; parameters: Checkpoint } | null = null;
   return {
     folder,
     report,
     model,
     layers: new Map(coded.map((layer) => [layer.name, layer])),
-    async open({ name, block, bits, groupSize }) {
+    async open({ name, block, bits, groupSize, transposed }) {
       if (open?.block !== block) open = { block, parameters: await openParameters(folder, block) };
       const { parameters } = open;
       return await translated(() =>
-        native.QuantizedLayer.open(model.checkpoint, parameters, name, bits, groupSize ?? 0),
+        native.QuantizedLayer.open(model.checkpoint, parameters, { name, transposed }, bits, groupSize ?? 0),
       );
     },
   };
 }
 
-function codedLayer({ recipe }: Report, layer: LayerResult): CodedLayer[] {
+/** `turned`: names of the layers that the checkpoint holds as [in, out]. */
+function codedLayer({ recipe }: Report, layer: LayerResult, turned: ReadonlySet<string>): CodedLayer[] {
   const { quantization } = recipe;
   const bits = bitWidths.find((width) => width === layer.bits);
   if (quantization === null || bits === undefined) return [];
@@ -73,6 +78,7 @@ function codedLayer({ recipe }: Report, layer: LayerResult): CodedLayer[] {
       symmetric,
       isScattered: isGrouped && actOrder && !staticGroups,
       isPruned: layer.targetSparsity > 0,
+      transposed: turned.has(name),
     },
   ];
 }

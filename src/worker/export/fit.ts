@@ -21,6 +21,12 @@ export function scattered({ layers }: FinishedRun, format: ExportFormat): Failur
   return layer && { code: 'export.scattered', params: { format, layer: layer.name } };
 }
 
+/** The programs that load it replace `Linear` modules, and none of GPT-2's Conv1D. */
+export function transposed({ layers }: FinishedRun, format: ExportFormat): Failure | null {
+  const layer = first(layers, (each) => each.transposed);
+  return layer && { code: 'export.transposed', params: { format, layer: layer.name } };
+}
+
 /** Codes of columns, or of rows, that do not fill whole words of 32 bits. */
 export function partOfAWord({ layers }: FinishedRun, format: ExportFormat): Failure | null {
   const layer = first(layers, ({ rows, cols, bits }) => (rows * bits) % 32 !== 0 || (cols * bits) % 32 !== 0);

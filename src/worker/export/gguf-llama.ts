@@ -1,7 +1,8 @@
 import type { AttentionShape } from '../graph/operations.ts';
 import type { Model } from '../model/open.ts';
 import { readConfig } from '../families/config.ts';
-import { llamaConfigSchema, ropeOf } from '../families/llama.ts';
+import { llamaConfigSchema } from '../families/llama.ts';
+import { ropeOf } from '../families/rope.ts';
 import type { GgufValue } from './gguf-header.ts';
 
 // How llama.cpp names the parts of a LLaMA, and in which order it wants the rows of its queries and keys.
@@ -61,7 +62,7 @@ export function rowsInCheckpoint(heads: number, size: number): Uint32Array {
 }
 
 export function llamaMetadata({ folder, config, family, tensors }: Model): Record<string, GgufValue> {
-  const { rms_norm_eps: epsilon, ...settings } = readConfig({ folder, config }, llamaConfigSchema);
+  const settings = readConfig({ folder, config }, llamaConfigSchema);
   const { heads, kvHeads, size } = family.attention;
   const gate = tensors.get(`${family.layers(0).find(({ type }) => type === 'gate_proj')?.name ?? ''}.weight`);
   return {
@@ -74,8 +75,8 @@ export function llamaMetadata({ folder, config, family, tensors }: Model): Recor
     'llama.attention.head_count_kv': { u32: kvHeads },
     'llama.attention.key_length': { u32: size },
     'llama.attention.value_length': { u32: size },
-    'llama.attention.layer_norm_rms_epsilon': { f32: epsilon },
+    'llama.attention.layer_norm_rms_epsilon': { f32: settings.rms_norm_eps },
     'llama.rope.dimension_count': { u32: size },
-    'llama.rope.freq_base': { f32: ropeOf({ rms_norm_eps: epsilon, ...settings }).theta },
+    'llama.rope.freq_base': { f32: ropeOf(settings).rope_theta },
   };
 }

@@ -5,7 +5,8 @@ import { exportFiles } from '../../contract/export-snippets.ts';
 import { TamisError } from '../../contract/errors.ts';
 import { failureOf, type Failure } from '../../contract/failure.ts';
 import { readConfig } from '../families/config.ts';
-import { attentionShape, llamaConfigSchema } from '../families/llama.ts';
+import { attentionShape } from '../families/decoder.ts';
+import { llamaConfigSchema } from '../families/llama.ts';
 import { readConfigFile } from '../model/open.ts';
 import { controlled, native, translated, type FileWriter, type TensorInfo } from '../native.ts';
 import { openFolder } from './export-folder.ts';
@@ -201,7 +202,9 @@ async function writeTensor(
     return;
   }
   const dtype = type === 'F16' || type === 'BF16' ? type : 'F32';
-  await controlled(signal, (control) => writer.appendTensor(model.checkpoint, info.name, dtype, rows, control));
+  await controlled(signal, (control) =>
+    writer.appendTensor(model.checkpoint, { name: info.name }, dtype, rows, control),
+  );
 }
 
 /** Reads a tensor of the file as blocks or plain numbers; rows come back in the checkpoint's order. */
@@ -222,7 +225,9 @@ async function openGguf(folder: string): Promise<Source> {
       );
       const heads = turnedHeads(attention, tensor.name);
       const order = heads === null ? undefined : rowsInCheckpoint(heads, attention.size);
-      await controlled(signal, (control) => writer.unpack(tensor.name, packed, storageOf(tensor), order, control));
+      await controlled(signal, (control) =>
+        writer.unpack({ name: tensor.name }, packed, storageOf(tensor), order, control),
+      );
     },
   };
 }

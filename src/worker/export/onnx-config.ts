@@ -16,14 +16,16 @@ export function generationConfig({ config }: Model): Record<string, unknown> {
 export function genaiConfig({ config, family }: Model): Record<string, unknown> {
   const { heads, kvHeads, size } = family.attention;
   const eos = config['eos_token_id'] ?? 2;
+  // Several tokens may end a text, as in Gemma and LLaMA 3.
+  const [end] = [eos].flat();
   return {
     model: {
       type: 'decoder',
       vocab_size: family.vocab,
       context_length: family.maxSeqlen,
-      bos_token_id: config['bos_token_id'] ?? eos,
+      bos_token_id: config['bos_token_id'] ?? end,
       eos_token_id: eos,
-      pad_token_id: config['pad_token_id'] ?? eos,
+      pad_token_id: config['pad_token_id'] ?? end,
       decoder: {
         filename: `${onnxFolder}/${graphFile}`,
         session_options: { provider_options: [] },

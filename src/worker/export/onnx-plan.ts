@@ -12,6 +12,8 @@ export interface LayerCodes {
   /** Columns that share a scale; null = the whole row. */
   readonly groupSize: number | null;
   readonly symmetric: boolean;
+  /** The checkpoint holds the weight as [in, out]. */
+  readonly transposed?: boolean;
 }
 
 /** Bytes of the data file: a tensor of the checkpoint in a dtype, or a part of a layer's codes. */
@@ -90,7 +92,8 @@ function heldDense(info: TensorInfo): Held {
   };
 }
 
-function packedWeight({ name, shape: [rows = 0, cols = 0] }: TensorInfo, codes: LayerCodes): PackedWeight {
+function packedWeight({ name, shape }: TensorInfo, codes: LayerCodes): PackedWeight {
+  const [rows = 0, cols = 0] = codes.transposed ? shape.toReversed() : shape;
   const parts = { codes: `${name}.codes`, scales: `${name}.scales` };
   return {
     rows,

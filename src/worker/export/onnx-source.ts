@@ -37,16 +37,21 @@ export async function onnxSource(folder: string, manifest: ExportManifest): Prom
     return tensor;
   };
   const open = (tensor: DenseTensor): PackedLayer => {
-    const isCoded = Object.hasOwn(manifest.layers, tensor.name.replace(/\.weight$/, ''));
+    const isCoded = Object.hasOwn(manifest.layers, layerOf(tensor));
     const product = products.get(`${tensor.name}.codes`);
     return isCoded && product ? codesOf(data, product, find) : plain(data, tensor, find(tensor.name));
   };
   return {
     async write(writer, tensor, signal) {
       const packed = await translated(() => open(tensor));
-      await controlled(signal, (control) => writer.unpack(tensor.name, packed, storageOf(tensor), null, control));
+      const weight = { name: tensor.name, transposed: manifest.layers[layerOf(tensor)]?.transposed };
+      await controlled(signal, (control) => writer.unpack(weight, packed, storageOf(tensor), null, control));
     },
   };
+}
+
+function layerOf({ name }: DenseTensor): string {
+  return name.replace(/\.weight$/, '');
 }
 
 async function readGraph(file: string): Promise<ModelProto['graph']> {

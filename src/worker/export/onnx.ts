@@ -99,7 +99,7 @@ async function append(
   if (content.kind === 'dense') {
     const { checkpoint } = run.model;
     await controlled(signal, (control) =>
-      writer.appendTensor(checkpoint, content.tensor, content.dtype, null, control),
+      writer.appendTensor(checkpoint, { name: content.tensor }, content.dtype, null, control),
     );
     return;
   }

@@ -20,9 +20,12 @@ async function packedSource(folder: string, manifest: ExportManifest, openLayer:
       const layer = tensor.name.replace(/\.weight$/, '');
       const coding = manifest.layers[layer];
       if (coding) {
+        const { transposed } = coding;
         const packed = await translated(() => openLayer(checkpoint, layer, coding));
-        assertShape(tensor, [packed.rows, packed.cols]);
-        await controlled(signal, (control) => writer.unpack(tensor.name, packed, storageOf(tensor), null, control));
+        const { rows, cols } = packed;
+        assertShape(tensor, transposed ? [cols, rows] : [rows, cols]);
+        const weight = { name: tensor.name, transposed };
+        await controlled(signal, (control) => writer.unpack(weight, packed, storageOf(tensor), null, control));
         return;
       }
       const info = tensors.get(tensor.name);

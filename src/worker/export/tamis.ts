@@ -63,7 +63,7 @@ function tensorPiece(run: FinishedRun, { info, isOfLayer }: HeldTensor): Piece {
   const { name, dtype, shape, bytes } = info;
   const { checkpoint } = run.model;
   const layer = run.layers.get(name.replace(/\.weight$/, ''));
-  const matrix = matrixOf(run, info);
+  const matrix = matrixOf(run, layer?.transposed ? { ...info, shape: shape.toReversed() } : info);
   if (layer && matrix)
     return {
       section: { kind: 'codes', ...matrix, coding: { ...layer, groupSize: layer.groupSize ?? layer.cols } },
@@ -125,15 +125,17 @@ export async function openArchive(path: string): Promise<Opened> {
   const names = archive.sections().flatMap(({ kind, name }) => (kind === 'file' ? [name] : []));
   const text = async (name: string): Promise<string> => (await translated(() => archive.readFile(name))).toString();
   const others = names.filter((name) => companions.test(name) && name !== 'config.json');
+  const manifest = parseJson(path, await text(manifestName), exportManifestSchema);
   return {
-    manifest: parseJson(path, await text(manifestName), exportManifestSchema),
+    manifest,
     config: parseJson(path, await text('config.json'), z.record(z.string(), z.unknown())),
     companions: await Promise.all(
       others.map(async (name) => bytesFile(name, await translated(() => archive.readFile(name)))),
     ),
     source: {
       async write(writer, { name }, signal) {
-        await controlled(signal, (control) => writer.unpackFrom(name, archive, control));
+        const weight = { name, transposed: manifest.layers[name.replace(/\.weight$/, '')]?.transposed };
+        await controlled(signal, (control) => writer.unpackFrom(weight, archive, control));
       },
     },
   };

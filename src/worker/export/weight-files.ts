@@ -48,7 +48,8 @@ export function exportManifest(
     ] as const;
   });
   const layers = [...run.layers.values()].map(
-    ({ name, bits, groupSize, symmetric }) => [name, { bits, groupSize, symmetric }] as const,
+    ({ name, bits, groupSize, symmetric, transposed }) =>
+      [name, { bits, groupSize, symmetric, ...(transposed && { transposed: true as const }) }] as const,
   );
   return { version: 1, format, shards: Object.fromEntries(shards), layers: Object.fromEntries(layers) };
 }

@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { z } from 'zod';
 
 import { TamisError } from '../../contract/errors.ts';
+import type { Activation } from '../graph/operations.ts';
 import type { Source } from './family.ts';
 
 /** The fields of config.json that a family needs, checked; refuses the first wrong one by name. */
@@ -16,4 +17,23 @@ export function readConfig<T extends z.ZodType>(source: Pick<Source, 'folder' | 
     field: issue?.path.join('.') ?? '',
     reason: issue?.message ?? '',
   });
+}
+
+/** By transformers' names (ACT2FN). */
+const activations: Readonly<Record<string, Activation>> = {
+  silu: 'silu',
+  swish: 'silu',
+  gelu: 'gelu',
+  gelu_new: 'gelu-tanh',
+  gelu_fast: 'gelu-tanh',
+  gelu_pytorch_tanh: 'gelu-tanh',
+  relu: 'relu',
+};
+
+/** The activation function that a config names; refuses one that no graph computes. */
+export function activationOf(name: string): Activation {
+  const activation = Object.hasOwn(activations, name) ? activations[name] : undefined;
+  if (!activation)
+    throw new TamisError('config.activation', { value: name, known: Object.keys(activations).join(', ') });
+  return activation;
 }

@@ -2,7 +2,7 @@ import { TamisError } from '../../contract/errors.ts';
 import type { GraphBuilder, Rows, Value } from '../graph/builder.ts';
 import type { AttentionShape } from '../graph/operations.ts';
 import type { Tokens } from '../graph/tokens.ts';
-import type { TensorInfo } from '../native.ts';
+import type { TensorInfo, WeightName } from '../native.ts';
 
 /** A prunable linear weight of a block. */
 export interface Layer {
@@ -12,6 +12,8 @@ export interface Layer {
   readonly tap: string;
   /** What the layer does, the same in every block: `q_proj`, `fc1` ... */
   readonly type: string;
+  /** The checkpoint holds the weight as [in, out]; everywhere else it is [out, in]. */
+  readonly transposed?: true;
 }
 
 /** What a family file says about one checkpoint: its sizes, its layers' names, and how it is computed in the graph builder's words. */
@@ -24,6 +26,8 @@ export interface FamilyModel {
   /** The same in every block. */
   readonly attention: AttentionShape;
   readonly defaultScheduler: 'paper' | 'relative-by-type';
+  /** Names of tensors that checkpoints hold and that are no weights. */
+  readonly ignored?: RegExp;
   /** The prunable layers of a block, in the order in which they are computed. */
   layers(block: number): readonly Layer[];
   /** Every tensor of the block that the checkpoint has. */
@@ -58,11 +62,34 @@ export function requireTensor(source: Source, name: string, shape: readonly numb
 export interface LayerType {
   readonly path: string;
   readonly tap: string;
+  /** The last part of the path where it is not given. */
+  readonly type?: string;
 }
 
 /** The layers of the block whose tensors' names begin with `at`. */
 export function layersAt(at: string, types: readonly LayerType[]): Layer[] {
-  return types.map(({ path, tap }) => ({ name: `${at}${path}`, tap, type: path.split('.').at(-1) ?? path }));
+  return types.map(({ path, tap, type = path.split('.').at(-1) ?? path }) => ({ name: `${at}${path}`, tap, type }));
+}
+
+/** The layers of the first so many blocks, in the order in which they are computed. */
+export function allLayers(family: FamilyModel, blocks = family.blocks): (Layer & { readonly block: number })[] {
+  return Array.from({ length: blocks }, (_, block) =>
+    family.layers(block).map((layer) => ({ ...layer, block })),
+  ).flat();
+}
+
+/** A layer's weight, as the native core asks for it. */
+export function weightName({ name, transposed }: Pick<Layer, 'name' | 'transposed'>): WeightName {
+  return { name: `${name}.weight`, transposed };
+}
+
+/** A layer's weight is [rows, cols] = [out, in], whichever way the checkpoint holds it. */
+export function weightShape(
+  { name, transposed }: Pick<Layer, 'name' | 'transposed'>,
+  tensors: Source['tensors'],
+): { rows: number; cols: number } {
+  const [first = 0, second = 0] = tensors.get(`${name}.weight`)?.shape ?? [];
+  return transposed ? { rows: second, cols: first } : { rows: first, cols: second };
 }
 
 /** The names of the tensors that begin with `at`. */

@@ -3,13 +3,32 @@ import path from 'node:path';
 import { z } from 'zod';
 
 import { TamisError } from '../../contract/errors.ts';
+import { openBloom } from './bloom.ts';
 import { readConfig } from './config.ts';
 import type { FamilyModel, Source } from './family.ts';
+import { openGemma2 } from './gemma2.ts';
+import { openGemma3 } from './gemma3.ts';
+import { openGpt2 } from './gpt2.ts';
+import { openGptNeox } from './gpt-neox.ts';
 import { openLlama } from './llama.ts';
+import { openMistral } from './mistral.ts';
 import { openOpt } from './opt.ts';
+import { openQwen2 } from './qwen2.ts';
+import { openQwen3 } from './qwen3.ts';
 
 /** Every known architecture by the `model_type` of its config.json. */
-const families: Readonly<Record<string, (source: Source) => FamilyModel>> = { opt: openOpt, llama: openLlama };
+const families: Readonly<Record<string, (source: Source) => FamilyModel>> = {
+  opt: openOpt,
+  llama: openLlama,
+  mistral: openMistral,
+  qwen2: openQwen2,
+  qwen3: openQwen3,
+  gemma2: openGemma2,
+  gemma3_text: openGemma3,
+  bloom: openBloom,
+  gpt_neox: openGptNeox,
+  gpt2: openGpt2,
+};
 
 const expertFields = ['num_experts', 'num_local_experts', 'n_routed_experts', 'moe_num_experts'];
 const expertTensor = /\.(experts\.\d+|router|block_sparse_moe)\./;

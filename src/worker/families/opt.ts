@@ -2,9 +2,17 @@ import { z } from 'zod';
 
 import { TamisError } from '../../contract/errors.ts';
 import type { GraphBuilder, Rows, Value } from '../graph/builder.ts';
-import { activate, add, embedding, layerNorm, linear, type AttentionShape } from '../graph/operations.ts';
+import {
+  activate,
+  add,
+  embedding,
+  layerNorm,
+  linear,
+  type Activation,
+  type AttentionShape,
+} from '../graph/operations.ts';
 import type { Tokens } from '../graph/tokens.ts';
-import { readConfig } from './config.ts';
+import { activationOf, readConfig } from './config.ts';
 import { layersAt, requireTensor, tensorsAt, type FamilyModel, type Layer, type Source } from './family.ts';
 
 /** Defaults as in transformers' OPTConfig. */
@@ -65,6 +73,7 @@ class Opt implements FamilyModel {
   readonly #config: Config;
   readonly #prefix: string;
   readonly #headWeight: string;
+  readonly #activation: Activation;
 
   constructor(source: Source, config: Config, prefix: string, headWeight: string) {
     this.blocks = config.num_hidden_layers;
@@ -77,6 +86,7 @@ class Opt implements FamilyModel {
     this.#config = config;
     this.#prefix = prefix;
     this.#headWeight = headWeight;
+    this.#activation = activationOf(config.activation_function);
   }
 
   layers(block: number): readonly Layer[] {
@@ -145,7 +155,7 @@ class Opt implements FamilyModel {
 
   #mlp(g: GraphBuilder, at: string, x: Value, tap: (name: string, value: Value) => void): Value {
     tap('mlp_in', x);
-    const mid = activate(g, 'relu', this.#linear(g, x, `${at}fc1`));
+    const mid = activate(g, this.#activation, this.#linear(g, x, `${at}fc1`));
     tap('mlp_mid', mid);
     return this.#linear(g, mid, `${at}fc2`);
   }
@@ -170,9 +180,6 @@ class Opt implements FamilyModel {
 
 function readOptConfig(source: Source): Config {
   const config = readConfig(source, configSchema);
-  if (config.activation_function !== 'relu') {
-    throw new TamisError('config.activation', { value: config.activation_function, known: 'relu' });
-  }
   if (config.hidden_size % config.num_attention_heads !== 0) {
     throw new TamisError('config.heads', { hidden: config.hidden_size, heads: config.num_attention_heads });
   }

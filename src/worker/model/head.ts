@@ -1,4 +1,5 @@
 import type { ModelHead, TensorHead } from '../../contract/library.ts';
+import { allLayers } from '../families/family.ts';
 import { openModel } from './open.ts';
 
 /** What a checkpoint's config and headers tell: no weight is read. */
@@ -9,7 +10,7 @@ export async function readHead(folder: string): Promise<ModelHead> {
     family: family.family,
     dtype,
     blocks: family.blocks,
-    layers: Array.from({ length: family.blocks }, (_, block) => family.layers(block).length).reduce((a, b) => a + b, 0),
+    layers: allLayers(family).length,
     hidden: family.hidden,
     vocab: family.vocab,
     maxSeqlen: family.maxSeqlen,
@@ -21,11 +22,7 @@ export async function readHead(folder: string): Promise<ModelHead> {
 /** Every tensor of a checkpoint, from its headers. */
 export async function readTensors(folder: string): Promise<TensorHead[]> {
   const { family, tensors } = await openModel(folder);
-  const layers = new Set(
-    Array.from({ length: family.blocks }, (_, block) =>
-      family.layers(block).map(({ name }) => `${name}.weight`),
-    ).flat(),
-  );
+  const layers = new Set(allLayers(family).map(({ name }) => `${name}.weight`));
   return [...tensors.values()].map(({ name, dtype, shape, bytes }) => ({
     name,
     dtype,

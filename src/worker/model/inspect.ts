@@ -1,3 +1,4 @@
+import { allLayers } from '../families/family.ts';
 import { controlled } from '../native.ts';
 import { openModel } from './open.ts';
 
@@ -43,8 +44,7 @@ export async function* countZeros(
 /** What is in a checkpoint: its config, and every tensor with its zeros counted. */
 export async function inspect(folder: string, signal: AbortSignal): Promise<ModelSummary> {
   const { family, checkpoint, tensors, dtype, config } = await openModel(folder);
-  const blocks = Array.from({ length: family.blocks }, (_, block) => family.layers(block)).flat();
-  const layers = new Set(blocks.map(({ name }) => `${name}.weight`));
+  const layers = new Set(allLayers(family).map(({ name }) => `${name}.weight`));
   const summaries: TensorSummary[] = [];
   for (const { name, dtype: type, shape, bytes } of tensors.values()) {
     const { zeros, elements } = await controlled(signal, (control) => checkpoint.scan(name, control));

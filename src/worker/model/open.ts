@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import { TamisError } from '../../contract/errors.ts';
 import { readError } from '../../contract/file-errors.ts';
-import type { FamilyModel } from '../families/family.ts';
+import { allLayers, type FamilyModel } from '../families/family.ts';
 import { openFamily } from '../families/index.ts';
 import { native, translated, type Checkpoint, type TensorInfo } from '../native.ts';
 
@@ -12,6 +12,7 @@ export interface Model {
   readonly folder: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly checkpoint: Checkpoint;
+  /** Its weights: what the family ignores is not among them. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   readonly family: FamilyModel;
   /** Of the layers. */
@@ -22,8 +23,9 @@ export interface Model {
 export async function openModel(folder: string): Promise<Model> {
   const config = readConfigFile(folder);
   const checkpoint = await translated(() => native.Checkpoint.open(folder));
-  const tensors = new Map(checkpoint.tensors().map((info) => [info.name, info]));
-  const family = openFamily({ folder, config, tensors });
+  const all = new Map(checkpoint.tensors().map((info) => [info.name, info]));
+  const family = openFamily({ folder, config, tensors: all });
+  const tensors = new Map([...all].filter(([name]) => !family.ignored?.test(name)));
   return { folder, config, checkpoint, tensors, family, dtype: layerDtype(family, tensors) };
 }
 
@@ -53,11 +55,9 @@ function readText(file: string): string {
 
 function layerDtype(family: FamilyModel, tensors: ReadonlyMap<string, TensorInfo>): Model['dtype'] {
   const dtypes = new Map<string, string>();
-  for (let block = 0; block < family.blocks; block++) {
-    for (const layer of family.layers(block)) {
-      const name = `${layer.name}.weight`;
-      dtypes.set(tensors.get(name)?.dtype ?? '', name);
-    }
+  for (const layer of allLayers(family)) {
+    const name = `${layer.name}.weight`;
+    dtypes.set(tensors.get(name)?.dtype ?? '', name);
   }
   for (const [dtype, name] of dtypes) if (!isReadable(dtype)) throw new TamisError('checkpoint.dtype', { name, dtype });
   const [[expected] = [''], other] = [...dtypes];

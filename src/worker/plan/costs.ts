@@ -23,11 +23,12 @@ export interface BlockOperations {
 
 /**
  * Operations of a block from its layers' shapes, in the order in which they are computed.
- * Attention adds scores and their product with the values: 2 * 2 * seqlen² * hidden a sequence.
+ * Attention adds scores and their product with the values: 2 * 2 * seqlen² * width a sequence, the width of all heads together being
+ * what the layer behind it reads.
  */
-export function blockOperations(layers: readonly LayerShape[], seqlen: number, hidden: number): BlockOperations {
+export function blockOperations(layers: readonly LayerShape[], seqlen: number): BlockOperations {
   const lastTap = layers.at(-1)?.tap;
-  const attention = 4 * seqlen * seqlen * hidden;
+  const attention = 4 * seqlen * seqlen * (layers.find(({ tap }) => tap === 'attn_out')?.cols ?? 0);
   const products = (of: readonly LayerShape[]): number => sum(of.map(({ rows, cols }) => 2 * rows * cols * seqlen));
   const widths = tapWidths(layers);
   const sweep = sum(layers.map(sweepOperations));

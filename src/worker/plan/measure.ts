@@ -161,7 +161,7 @@ async function forwardRates(
     try {
       const x = noise(sequences * seqlen * shape.hidden);
       const seconds = await best(() => block.run(x));
-      forward[String(seqlen)] = (sequences * blockOperations(shape.layers, seqlen, shape.hidden).forward) / seconds;
+      forward[String(seqlen)] = (sequences * blockOperations(shape.layers, seqlen).forward) / seconds;
     } finally {
       await block.close();
     }
@@ -243,13 +243,13 @@ async function solverRates(
       if (layer.cols !== cols) continue;
       const checkpoint = randomLayer(join(scratch, `${key}.safetensors`), layer, dtype);
       const statistics = await best(() =>
-        controlled(signal, (control) => native.layerStatistics(checkpoint, LAYER, factor, control)),
+        controlled(signal, (control) => native.layerStatistics(checkpoint, { name: LAYER }, factor, control)),
       );
       rates.statistics[key] = sweepOperations(layer) / statistics;
       const options = { ...solving, storage: dtype };
       const input = solving.method === 'magnitude' ? null : factor;
       const pruning = await best(() =>
-        controlled(signal, (control) => native.prune(checkpoint, LAYER, input, options, control)),
+        controlled(signal, (control) => native.prune(checkpoint, { name: LAYER }, input, options, control)),
       );
       rates.solve[key] = (2 * sweepOperations(layer)) / pruning;
     }
@@ -283,7 +283,7 @@ async function spectrumRate(dtype: Model['dtype'], scratch: string, signal: Abor
   const layer = { rows: SPECTRUM_COLS, cols: SPECTRUM_COLS };
   const checkpoint = randomLayer(join(scratch, 'spectrum.safetensors'), layer, dtype);
   const { seconds } = await timed(() =>
-    controlled(signal, (control) => native.spectrumAlpha(checkpoint, LAYER, control)),
+    controlled(signal, (control) => native.spectrumAlpha(checkpoint, { name: LAYER }, control)),
   );
   return spectrumOperations(layer) / seconds;
 }

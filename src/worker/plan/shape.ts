@@ -1,4 +1,4 @@
-import type { FamilyModel } from '../families/family.ts';
+import { weightShape, type FamilyModel } from '../families/family.ts';
 import { vocabularyRanges, type Weights } from '../runtime/forward.ts';
 import { sum, type LayerShape } from './costs.ts';
 
@@ -31,10 +31,12 @@ export function shapeOf(model: Weights): ModelShape {
   const { family, tensors } = model;
   const ranges = vocabularyRanges(model);
   const all = [...tensors.values()].map(({ shape, bytes }) => ({ elements: product(shape), bytes }));
-  const layers = family.layers(0).map(({ name, tap }): NamedLayer & { bytes: number } => {
-    const { shape: [rows = 0, cols = 0] = [], bytes = 0 } = tensors.get(`${name}.weight`) ?? {};
-    return { name, rows, cols, tap, bytes };
-  });
+  const layers = family.layers(0).map((layer): NamedLayer & { bytes: number } => ({
+    name: layer.name,
+    ...weightShape(layer, tensors),
+    tap: layer.tap,
+    bytes: tensors.get(`${layer.name}.weight`)?.bytes ?? 0,
+  }));
   const block = sum(family.blockTensors(0).map((name) => product(tensors.get(name)?.shape ?? [])));
   const weights = sum(layers.map(({ rows, cols }) => rows * cols));
   return {

@@ -61,23 +61,20 @@ export function stageOperations(shape: ModelShape, work: Workload, stage: Planne
   }
 }
 
-function evaluationOperations(
-  { layers, hidden, blocks, vocab, width }: ModelShape,
-  { evaluation }: Workload,
-): Operations {
+function evaluationOperations({ layers, blocks, vocab, width }: ModelShape, { evaluation }: Workload): Operations {
   if (!evaluation) return {};
   const { sequences, seqlen } = evaluation;
   return {
-    forward: sequences * blocks * blockOperations(layers, seqlen, hidden).forward,
+    forward: sequences * blocks * blockOperations(layers, seqlen).forward,
     head: sequences * headOperations(vocab, width, seqlen),
   };
 }
 
 /** One pass: every block but the last gives its output too. */
-function estimateOperations({ layers, hidden }: ModelShape, { calibration, blocks }: Workload): Operations {
+function estimateOperations({ layers }: ModelShape, { calibration, blocks }: Workload): Operations {
   if (!calibration) return {};
   const { sequences, seqlen } = calibration;
-  const block = blockOperations(layers, seqlen, hidden);
+  const block = blockOperations(layers, seqlen);
   return {
     forward: sequences * ((blocks - 1) * block.forward + block.taps),
     gram: sequences * blocks * block.gram,
@@ -91,10 +88,10 @@ function spectraOperations({ layers }: ModelShape, { blocks }: Workload): Operat
 }
 
 /** Every block up to its last tap; then, but for the last one, all of it again as it was stored. */
-function compressOperations({ layers, hidden }: ModelShape, { calibration, blocks, method }: Workload): Operations {
+function compressOperations({ layers }: ModelShape, { calibration, blocks, method }: Workload): Operations {
   if (!calibration || method === 'magnitude') return {};
   const { sequences, seqlen } = calibration;
-  const block = blockOperations(layers, seqlen, hidden);
+  const block = blockOperations(layers, seqlen);
   return {
     forward: sequences * (blocks * block.taps + (blocks - 1) * block.forward),
     gram: sequences * blocks * block.gram,

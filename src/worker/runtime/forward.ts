@@ -1,6 +1,6 @@
 import { Tensor } from 'onnxruntime-node';
 
-import type { FamilyModel } from '../families/family.ts';
+import { weightShape, type FamilyModel } from '../families/family.ts';
 import { GraphBuilder, type Rows, type Value } from '../graph/builder.ts';
 import { logSumExp, pick } from '../graph/operations.ts';
 import { windows } from '../graph/tokens.ts';
@@ -74,9 +74,7 @@ export async function openBlock(model: Weights, index: number, options: BlockOpt
   const tensors = options.weights ? new Map([...model.tensors, ...options.weights]) : model.tensors;
   const g = new GraphBuilder(tensors);
   const widths = new Map<string, number>();
-  const cols = new Map(
-    family.layers(index).map(({ name, tap }) => [tap, tensors.get(`${name}.weight`)?.shape[1] ?? 0]),
-  );
+  const cols = new Map(family.layers(index).map((layer) => [layer.tap, weightShape(layer, tensors).cols]));
   const tap = (name: string, value: Value): void => {
     if (!options.taps) return;
     g.output(name, value);

@@ -16,8 +16,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, CompressedTensorsConf
 
 from sample import read_sample
 
-BATCH = 8
-LINEAR = ("q_proj", "k_proj", "v_proj", "out_proj", "o_proj", "fc1", "fc2", "gate_proj", "up_proj", "down_proj")
+BATCH = 2
+LINEAR = ("_proj", "fc1", "fc2", "query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h")
 
 
 @torch.no_grad()

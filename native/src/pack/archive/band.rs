@@ -8,7 +8,7 @@ use super::section::Section;
 use crate::error::Result;
 use crate::pack::bits::{pack, stream_bytes, unpack};
 use crate::pack::grid::{Grid, Groups, Scratch, neighbours};
-use crate::pack::layer::QuantizedLayer;
+use crate::pack::layer::Reader;
 use crate::solve::storage::Storage;
 use crate::vectorized;
 
@@ -28,14 +28,15 @@ pub fn frame_count(section: &Section, storage: Storage) -> usize {
 }
 
 /// Rows `first`, `first + 1` .. of a quantized layer. Errors: those of `read`.
-pub fn code_quantized(layer: &QuantizedLayer, first: usize, rows: usize, coder: &mut Coder) -> Result<Vec<u8>> {
-    let (grid, cols) = (&layer.grid, layer.grid.cols);
+pub fn code_quantized(codes_of: &Reader, first: usize, rows: usize, coder: &mut Coder) -> Result<Vec<u8>> {
+    let grid = codes_of.grid();
+    let cols = grid.cols;
     let mut scratch = Scratch::new(cols);
     let mut present = vec![0; rows * cols];
     let mut codes = vec![0; rows * cols];
     let mut count = 0;
     for (i, present) in present.chunks_exact_mut(cols).enumerate() {
-        layer.read(first + i, 0..cols, &mut scratch)?;
+        codes_of.read(first + i, 0..cols, &mut scratch)?;
         mark_present(&scratch.values, present);
         count += compact(&scratch.codes, present, &mut codes[count..]);
     }

@@ -9,12 +9,12 @@ use super::band::{band_rows, decode, frame_count};
 use super::frame::{Decoder, FRAME_HEADER, Frame};
 use super::section::{Kind, SUFFIX, Section};
 use super::{FILE_HEADER, INDEX_NAME, MAGIC, VERSION};
-use crate::checkpoint::{MappedFile, display, map_file, shown};
+use crate::checkpoint::{MappedFile, Orientation, display, map_file, shown};
 use crate::control::Control;
 use crate::error::{Error, Result, internal};
 use crate::pack::dense::storage;
 use crate::pack::tensors::words;
-use crate::pack::write::Sink;
+use crate::pack::write::{Sink, write_oriented};
 use crate::solve::storage::Storage;
 
 /// Weights that are unpacked before they are written.
@@ -169,13 +169,20 @@ impl Archive {
         }
     }
 
-    /// Writes a tensor or a layer's dense weight. Errors: as `dense_bytes`, `cancelled`, those of `sink`.
-    pub fn write(&self, name: &str, sink: Sink, control: &Control) -> Result<()> {
+    /// Writes a tensor as it is, or a layer's dense weight the way round that it is to be held. Errors: as `dense_bytes`,
+    /// `cancelled`, those of `sink`.
+    pub fn write(&self, name: &str, orientation: Orientation, sink: Sink, control: &Control) -> Result<()> {
         let entry = self.entry(name)?;
         let payload = self.payload(entry)?;
         match entry.section.kind {
             Kind::Tensor => sink(payload),
-            Kind::Layer => self.write_layer(&entry.section, payload, sink, control),
+            Kind::Layer => {
+                let (rows, cols) = entry.section.matrix();
+                let storage = storage(&entry.section.dtype)?;
+                write_oriented(orientation, (rows, cols, storage), sink, |sink| {
+                    self.write_layer(&entry.section, payload, sink, control)
+                })
+            }
             Kind::File | Kind::Index => Err(internal("this section is no tensor")),
         }
     }

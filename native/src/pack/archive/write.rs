@@ -9,14 +9,13 @@ use super::band::{band_rows, code_quantized, code_sparse};
 use super::frame::Coder;
 use super::section::{Kind, Section};
 use super::{FILE_HEADER, INDEX_NAME, MAGIC, VERSION};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Orientation};
 use crate::control::Control;
 use crate::error::{Result, internal};
 use crate::output::{BUFFER_BYTES, PartialFile};
 use crate::pack::dense::dtype_name;
 use crate::pack::grid::Groups;
 use crate::pack::layer::QuantizedLayer;
-use crate::pack::tensors::matrix;
 
 /// Of the small files, which are read once.
 const FILE_LEVEL: i32 = 12;
@@ -79,16 +78,17 @@ impl ArchiveWriter {
             let bytes: Vec<u8> = groups.iter().flat_map(|group| group.to_le_bytes()).collect();
             Coder::fast().put(&bytes, &mut order);
         }
+        let codes = layer.reader()?;
         let bands = bands(grid.rows, grid.cols, control, |first, rows, coder| {
-            code_quantized(layer, first, rows, coder)
+            code_quantized(&codes, first, rows, coder)
         })?;
         let pieces: Vec<&[u8]> = std::iter::once(&order).chain(&bands).map(Vec::as_slice).collect();
         self.put(&section, &pieces)
     }
 
-    /// A pruned weight that is not quantized, bit for bit. Errors: those of `bytes`, `cancelled`.
+    /// A pruned weight that is not quantized, bit for bit as the checkpoint holds it. Errors: those of `bytes`, `cancelled`.
     pub fn add_sparse(&mut self, checkpoint: &Arc<Checkpoint>, name: &str, control: &Control) -> Result<()> {
-        let (rows, cols, storage) = matrix(checkpoint, name)?;
+        let (rows, cols, storage) = checkpoint.matrix_shape(name, Orientation::Upright)?;
         let bytes = checkpoint.bytes(name)?;
         let section = Section {
             dtype: dtype_name(storage).to_owned(),

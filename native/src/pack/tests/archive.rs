@@ -4,19 +4,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::example::{Example, Wish, safetensors};
+use crate::checkpoint::Orientation;
 use crate::checkpoint::tests::heap::peak_heap;
+use crate::checkpoint::tests::matrix::naive;
 use crate::checkpoint::tests::{Folder, Random};
 use crate::control::Control;
 use crate::error::Error;
 use crate::pack::archive::{Archive, ArchiveWriter, Kind};
 
 fn read(archive: &Archive, name: &str) -> Result<Vec<u8>, Error> {
+    read_as(archive, name, Orientation::Upright)
+}
+
+fn read_as(archive: &Archive, name: &str, orientation: Orientation) -> Result<Vec<u8>, Error> {
     let mut out = Vec::new();
     let sink = &mut |bytes: &[u8]| {
         out.extend_from_slice(bytes);
         Ok(())
     };
-    archive.write(name, sink, &Control::default())?;
+    archive.write(name, orientation, sink, &Control::default())?;
     Ok(out)
 }
 
@@ -76,6 +82,11 @@ fn what_goes_in_comes_out() {
         assert_eq!(archive.read_file("config.json").unwrap(), b"{}");
         assert_eq!(archive.read_file("tokenizer.json").unwrap(), [b'x'; 10_000]);
         assert!(read(&archive, "a.weight").unwrap() == of.dense(), "{seed}");
+        let turned = naive(&of.dense(), of.rows, of.cols, of.storage.size());
+        assert!(
+            read_as(&archive, "a.weight", Orientation::Transposed).unwrap() == turned,
+            "{seed}"
+        );
         assert!(read(&archive, "b.weight").unwrap() == of.dense(), "{seed}");
         assert_eq!(read(&archive, "ids").unwrap(), [1; 16]);
         assert_eq!(archive.dense_bytes("a.weight").unwrap(), of.dense().len() as u64);

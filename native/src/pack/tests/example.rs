@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use half::{bf16, f16};
 
+use crate::checkpoint::tests::matrix::naive;
 use crate::checkpoint::tests::{Folder, Random};
-use crate::checkpoint::{Checkpoint, Dtype, ShardWriter, TensorSpec};
+use crate::checkpoint::{Checkpoint, Dtype, Orientation, ShardWriter, TensorSpec};
 use crate::pack::dense::dtype_name;
 use crate::pack::layer::QuantizedLayer;
 use crate::solve::storage::Storage;
@@ -28,6 +29,8 @@ pub struct Example {
     /// [rows, groups]
     pub zeros: Vec<u8>,
     pub is_symmetric: bool,
+    /// How the file holds the weight.
+    pub orientation: Orientation,
 }
 
 /// What is fixed of an example; the rest is random.
@@ -108,6 +111,7 @@ impl Example {
             scales,
             zeros,
             is_symmetric,
+            orientation: random.pick(&[Orientation::Upright, Orientation::Transposed]),
         }
     }
 
@@ -142,7 +146,14 @@ impl Example {
     /// The run's two files, with `dense` as the weight, and the layer opened from them.
     pub fn open_with(&self, folder: &Folder, dense: &[u8]) -> crate::error::Result<QuantizedLayer> {
         let (rows, cols, groups) = (self.rows as u64, self.cols as u64, self.groups as u64);
-        let weight = [("a.weight", dtype_name(self.storage), vec![rows, cols], dense.to_vec())];
+        let (shape, held) = match self.orientation {
+            Orientation::Upright => (vec![rows, cols], dense.to_vec()),
+            Orientation::Transposed => (
+                vec![cols, rows],
+                naive(dense, self.rows, self.cols, self.storage.size()),
+            ),
+        };
+        let weight = [("a.weight", dtype_name(self.storage), shape, held)];
         let model = safetensors(folder, "model.safetensors", &weight);
         let scales = self
             .scales
@@ -162,7 +173,7 @@ impl Example {
             parameters.push(("a.g_idx", "I32", vec![cols], order));
         }
         let parameters = safetensors(folder, "block.safetensors", &parameters);
-        QuantizedLayer::open(model, &parameters, "a", self.bits, self.group_size)
+        QuantizedLayer::open(model, &parameters, "a", self.orientation, self.bits, self.group_size)
     }
 
     pub fn open(&self, folder: &Folder) -> QuantizedLayer {

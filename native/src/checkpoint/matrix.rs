@@ -1,0 +1,96 @@
+//! Weights of two dimensions, whichever way a checkpoint holds them.
+
+use std::borrow::Cow;
+
+use rayon::prelude::*;
+
+use super::Checkpoint;
+use crate::error::{Result, internal};
+use crate::solve::storage::Storage;
+use crate::solve::weight::Weight;
+
+/// Rows and columns of a tile: of both matrices it is a few whole lines of the cache.
+const TILE: usize = 64;
+
+/// How a checkpoint holds a weight [rows, cols].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Orientation {
+    Upright,
+    /// As [cols, rows].
+    Transposed,
+}
+
+/// A weight [rows, cols] row-major: in the bytes of its checkpoint, or a copy where it is held transposed.
+pub struct Matrix<'a> {
+    pub rows: usize,
+    pub cols: usize,
+    pub storage: Storage,
+    pub bytes: Cow<'a, [u8]>,
+}
+
+impl Matrix<'_> {
+    pub fn as_weight(&self) -> Weight<'_> {
+        Weight {
+            rows: self.rows,
+            cols: self.cols,
+            storage: self.storage,
+            bytes: &self.bytes,
+        }
+    }
+}
+
+impl Checkpoint {
+    /// Rows, columns and type of a weight. Errors: `checkpoint.no-tensor`, `checkpoint.not-a-weight-dtype`.
+    pub fn matrix_shape(&self, name: &str, orientation: Orientation) -> Result<(usize, usize, Storage)> {
+        let tensor = self.tensor(name)?;
+        let &[first, second] = &tensor.shape[..] else {
+            return Err(internal("a layer's weight has two dimensions"));
+        };
+        let (rows, cols) = match orientation {
+            Orientation::Upright => (first, second),
+            Orientation::Transposed => (second, first),
+        };
+        Ok((rows as usize, cols as usize, self.storage(tensor)?))
+    }
+
+    /// A weight; it is copied where it is held transposed. Errors: as `matrix_shape`.
+    pub fn matrix(&self, name: &str, orientation: Orientation) -> Result<Matrix<'_>> {
+        let (rows, cols, storage) = self.matrix_shape(name, orientation)?;
+        let bytes = self.bytes(name)?;
+        let bytes = match orientation {
+            Orientation::Upright => Cow::Borrowed(bytes),
+            Orientation::Transposed => Cow::Owned(transposed(bytes, cols, rows, storage)),
+        };
+        Ok(Matrix {
+            rows,
+            cols,
+            storage,
+            bytes,
+        })
+    }
+}
+
+/// [rows, cols] as [cols, rows], tile by tile in parallel.
+pub fn transposed(bytes: &[u8], rows: usize, cols: usize, storage: Storage) -> Vec<u8> {
+    let mut out = vec![0; bytes.len()];
+    match storage {
+        Storage::F32 => transpose::<4>(bytes, rows, cols, &mut out),
+        Storage::F16 | Storage::BF16 => transpose::<2>(bytes, rows, cols, &mut out),
+    }
+    out
+}
+
+fn transpose<const SIZE: usize>(bytes: &[u8], rows: usize, cols: usize, out: &mut [u8]) {
+    let (from, to) = (bytes.as_chunks::<SIZE>().0, out.as_chunks_mut::<SIZE>().0);
+    let bands = to.par_chunks_mut((rows * TILE).max(1)).enumerate();
+    bands.for_each(|(band, to)| {
+        let first = band * TILE;
+        for tile in (0..rows).step_by(TILE) {
+            for (col, to) in (first..cols).zip(to.chunks_exact_mut(rows)) {
+                for (row, to) in (tile..rows).zip(&mut to[tile..]).take(TILE) {
+                    *to = from[row * cols + col];
+                }
+            }
+        }
+    });
+}
