@@ -23,7 +23,7 @@ export async function ourLogits(folder: string): Promise<Float32Array> {
   const model = await openModel(folder);
   const options = { ...device, seqlen: sample.seqlen };
   const embed = await openEmbed(model, options);
-  let x = await embed.run(firstWindow());
+  let x = (await embed.run(firstWindow())).slice();
   await embed.close();
   for (let index = 0; index < model.family.blocks; index++) {
     const block = await openBlock(model, index, { ...options, taps: false, output: true });

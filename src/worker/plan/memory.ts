@@ -24,6 +24,8 @@ const GARBAGE_BYTES = 64 * 2 ** 20;
 const TEXT_FACTOR = 40;
 /** What onnxruntime packs weights into is a little larger than they are. */
 const PACKED = 1.05;
+/** The C library's allocator gives arrays larger than this back to the system at once, and keeps what is freed of others. */
+const KEPT_BYTES = 32 * 2 ** 20;
 /** Tokens of a slice of the head. */
 const HEAD_TOKENS = 256;
 /** Of a slice: logits, their softmax, and what the softmax works in. */
@@ -105,12 +107,13 @@ function blockWeights({ layers, otherElements }: ModelShape, { output }: Results
 }
 
 /**
- * The input; the results twice, as onnxruntime-node copies them into arrays of its own beside those it is given; and the intermediates
- * twice, as the C library's allocator keeps about as much as it was given back.
+ * The input and the one that is read ahead, and the output that is being written; the results twice, as onnxruntime-node copies them
+ * into arrays of its own beside those it is given; and the intermediates.
  */
 function runBytes(shape: ModelShape, sequences: Sequences, results: Results): number {
   const tokens = runTokens(sequences);
-  return FLOAT * tokens * shape.hidden + 2 * (resultBytes(shape, tokens, results) + intermediateBytes(shape, tokens));
+  const transfers = (results.output ? 3 : 2) * FLOAT * tokens * shape.hidden;
+  return transfers + 2 * resultBytes(shape, tokens, results) + intermediateBytes(shape, tokens);
 }
 
 function runTokens({ sequences, seqlen }: Sequences): number {
@@ -126,11 +129,17 @@ function resultBytes({ layers, hidden }: ModelShape, tokens: number, { taps, out
  * function makes it, and the block's own width twice.
  */
 function intermediateBytes({ layers, hidden }: ModelShape, tokens: number): number {
+  const held = (width: number): number => withKept(FLOAT * tokens * width);
   const results = layers.map(({ tap }) => {
     const rows = layers.filter((layer) => layer.tap === tap).map((layer) => layer.rows);
-    return sum(rows) + Math.max(...rows);
+    return sum(rows.map(held)) + held(Math.max(...rows));
   });
-  return FLOAT * tokens * (Math.max(...results) + 2 * hidden);
+  return Math.max(...results) + 2 * held(hidden);
+}
+
+/** An array that is freed and made again: of small ones the allocator keeps as much as it was given back. */
+function withKept(bytes: number): number {
+  return bytes > KEPT_BYTES ? bytes : 2 * bytes;
 }
 
 /** The head while its graph is opened, and in a run. */
