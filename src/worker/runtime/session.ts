@@ -3,7 +3,6 @@ import { env, InferenceSession, type Tensor } from 'onnxruntime-node';
 import { TamisError } from '../../contract/errors.ts';
 import type { Device } from '../../contract/recipe.ts';
 import type { GraphFile } from '../graph/builder.ts';
-import { native } from '../native.ts';
 
 /** A device that a session runs on: `auto` has been decided by then. */
 export type RunDevice = Exclude<Device, 'auto'>;
@@ -60,8 +59,6 @@ export class Session {
         },
       }),
     );
-    // Weights on their way to float32 and into the kernels' own layout.
-    native.releaseFreedMemory();
     return new Session(session, device);
   }
 
@@ -71,10 +68,8 @@ export class Session {
     for (const [name, { data }] of Object.entries(results)) freeCopy(data, outputs[name]?.data);
   }
 
-  /** What the session held goes back to the system, and not only to the C library's allocator. */
   async close(): Promise<void> {
     await this.#session.release();
-    native.releaseFreedMemory();
   }
 }
 
