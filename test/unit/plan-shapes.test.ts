@@ -145,10 +145,10 @@ describe.each([opt66b, bloom176b])('the plan of the shape $name', (model) => {
     // Biases and two norms; packed, float32 weights are 5 % larger.
     const other = model.biases + 2 * 2 * hidden;
     const packed = (elements: number): number => 1.05 * 4 * (elements + other);
-    // A run has one sequence. Two inputs, the taps twice, and fc1's results, those of its activation function and two more of the
-    // block's width; where there are outputs, one that is written and two more.
+    // A run has one sequence. Two inputs; the taps; the first three of them once more when fc1 has its results, its activation
+    // function as many, and the block's input is kept; where there are outputs, one that is written and one more.
     const width = 4 * 2048 * hidden;
-    const run = (2 + 2 * (3 + 4) + (4 + 4 + 2)) * width;
+    const run = (2 + (3 + 4) + 3 + (4 + 4 + 1)) * width;
     const ids = (4 * 128 + 28 * 141) * 2048;
     const highest = (stage: 'estimate' | 'compress'): number => {
       const { held, layer } = stageMemory(shape, planned, stage);
@@ -159,7 +159,7 @@ describe.each([opt66b, bloom176b])('the plan of the shape $name', (model) => {
     const compress = Math.max(packed(beforeLast) + grams + run, triangle(ffn) + 4 * ffn ** 2);
     expect(highest('compress') / (ids + compress)).toBeCloseTo(1, 9);
     // An estimate goes through whole blocks and keeps the factors of the other taps.
-    const outputs = (1 + 2) * width;
+    const outputs = 2 * width;
     const estimate = Math.max(
       packed(weights) + grams + run + outputs,
       triangle(ffn) + 4 * (ffn ** 2 + 3 * hidden ** 2),

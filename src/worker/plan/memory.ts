@@ -90,7 +90,7 @@ interface Results {
 }
 
 /** A block while its graph is opened, and in a run. */
-function blockMoments(shape: ModelShape, sequences: Sequences, results: Results): Held[] {
+function blockMoments(shape: ModelShape, sequences: Sequences, results: Results): [opening: Held, running: Held] {
   const weights = PACKED * blockWeights(shape, results);
   const opening = shape.weightBytes < FLOAT ? FLOAT * Math.max(...shape.layers.map(elements)) : 0;
   return [
@@ -107,13 +107,18 @@ function blockWeights({ layers, otherElements }: ModelShape, { output }: Results
 }
 
 /**
- * The input and the one that is read ahead, and the output that is being written; the results twice, as onnxruntime-node copies them
- * into arrays of its own beside those it is given; and the intermediates.
+ * The input and the one that is read ahead, and the output that is being written; the arrays of the results; and what onnxruntime
+ * holds at its most: all results before they are copied into those, or those so far and a group of layers.
  */
 function runBytes(shape: ModelShape, sequences: Sequences, results: Results): number {
   const tokens = runTokens(sequences);
   const transfers = (results.output ? 3 : 2) * FLOAT * tokens * shape.hidden;
-  return transfers + 2 * resultBytes(shape, tokens, results) + intermediateBytes(shape, tokens);
+  const all = resultBytes(shape, tokens, results);
+  const groups = firstLayers(shape).map(({ tap }, index) => {
+    const taps = results.taps ? FLOAT * tokens * sum(tapWidths(shape.layers).slice(0, index + 1)) : 0;
+    return taps + groupBytes(shape, tokens, tap);
+  });
+  return transfers + all + Math.max(all, ...groups);
 }
 
 function runTokens({ sequences, seqlen }: Sequences): number {
@@ -124,17 +129,11 @@ function resultBytes({ layers, hidden }: ModelShape, tokens: number, { taps, out
   return FLOAT * tokens * ((taps ? sum(tapWidths(layers)) : 0) + (output ? hidden : 0));
 }
 
-/**
- * A run's intermediates at their most: the results of the layers that read one tap, the widest of them once more as its activation
- * function makes it, and the block's own width twice.
- */
-function intermediateBytes({ layers, hidden }: ModelShape, tokens: number): number {
+/** The layers that read one tap: their results, a single one also as its bias or activation function makes it, and what is added to later. */
+function groupBytes({ layers, hidden }: ModelShape, tokens: number, tap: string): number {
   const held = (width: number): number => withKept(FLOAT * tokens * width);
-  const results = layers.map(({ tap }) => {
-    const rows = layers.filter((layer) => layer.tap === tap).map((layer) => layer.rows);
-    return sum(rows.map(held)) + held(Math.max(...rows));
-  });
-  return Math.max(...results) + 2 * held(hidden);
+  const results = layers.filter((layer) => layer.tap === tap).map(({ rows }) => held(rows));
+  return Math.max(sum(results), 2 * Math.max(...results)) + held(hidden);
 }
 
 /** An array that is freed and made again: of small ones the allocator keeps as much as it was given back. */
@@ -206,11 +205,12 @@ function compressMoments(
   return [...collecting(shape, sequences, results), ...factoring, ...pruning, ...passing];
 }
 
-/** The sequences go through a block and its Gram matrices grow. */
+/** The sequences go through a block, and its Gram matrices are there from the first of them on. */
 function collecting(shape: ModelShape, sequences: Sequences, results: Results): Moment[] {
   const grams = gramBytes(tapWidths(shape.layers));
   const { name } = firstLayers(shape).reduce((a, b) => (b.cols > a.cols ? b : a));
-  return blockMoments(shape, sequences, results).map((held) => ({ held: { ...held, grams }, layer: name }));
+  const [opening, running] = blockMoments(shape, sequences, results);
+  return [atAll(opening), { held: { ...running, grams }, layer: name }];
 }
 
 /** Of each tap the first layer that reads it, in the order in which they are computed. */
