@@ -324,6 +324,18 @@ export const en = {
   // Plans
   'plan.memory':
     'The stage {{stage}} needs about {{needed}} MiB of memory, and {{free}} MiB are free. Close other programs, or run it on a machine with more memory.',
+  'memory.layer':
+    'The Hessian and factor of {{layer}} take {{own}} MiB: with what else is held then, the stage {{stage}} needs {{needed}} MiB, and the memory budget is {{budget}} MiB. Give it more (--memory), or run it on a machine with more memory.',
+  'memory.weights':
+    'The weights of {{layer}} take {{own}} MiB while it is compressed: with what else is held then, the stage {{stage}} needs {{needed}} MiB, and the memory budget is {{budget}} MiB. Give it more (--memory), or run it on a machine with more memory.',
+  'memory.block':
+    'The weights of a block and its forward pass take {{own}} MiB: with what else is held then, the stage {{stage}} needs {{needed}} MiB, and the memory budget is {{budget}} MiB. Give it more (--memory), or take shorter sequences.',
+  'memory.vocabulary':
+    "The vocabulary's matrix and the logits take {{own}} MiB: with what else is held then, the stage {{stage}} needs {{needed}} MiB, and the memory budget is {{budget}} MiB. Give it more (--memory), or leave the evaluation out.",
+  'memory.text':
+    'A text that is tokenized whole takes {{own}} MiB meanwhile: with what else is held then, {{needed}} MiB are needed, and the memory budget is {{budget}} MiB. Give it more (--memory), or cut the text into smaller files.',
+  'memory.process':
+    'The process itself and the token ids take {{own}} MiB: with what else is held, the stage {{stage}} needs {{needed}} MiB, and the memory budget is {{budget}} MiB. Give it more (--memory).',
   'plan.busy':
     'Other programs are using the processor: the times were measured beside them. Make the plan again when they have ended.',
   'plan.disk':

@@ -261,6 +261,18 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
 
   'plan.memory':
     '{{stage}} 階段約需 {{needed}} MiB 記憶體，目前可用 {{free}} MiB。請關閉其他程式，或改用記憶體較大的機器。',
+  'memory.layer':
+    '{{layer}} 的 Hessian 與分解因子需 {{own}} MiB；連同當時的其他資料，{{stage}} 階段需要 {{needed}} MiB，而記憶體上限為 {{budget}} MiB。請提高上限（--memory），或改用記憶體較大的機器。',
+  'memory.weights':
+    '壓縮 {{layer}} 時，其權重需 {{own}} MiB；連同當時的其他資料，{{stage}} 階段需要 {{needed}} MiB，而記憶體上限為 {{budget}} MiB。請提高上限（--memory），或改用記憶體較大的機器。',
+  'memory.block':
+    '一個區塊的權重與前向計算需 {{own}} MiB；連同當時的其他資料，{{stage}} 階段需要 {{needed}} MiB，而記憶體上限為 {{budget}} MiB。請提高上限（--memory），或縮短序列。',
+  'memory.vocabulary':
+    '詞彙矩陣與 logits 需 {{own}} MiB；連同當時的其他資料，{{stage}} 階段需要 {{needed}} MiB，而記憶體上限為 {{budget}} MiB。請提高上限（--memory），或不做評估。',
+  'memory.text':
+    '整份斷詞的文字在處理期間需 {{own}} MiB；連同當時的其他資料，共需 {{needed}} MiB，而記憶體上限為 {{budget}} MiB。請提高上限（--memory），或將文字分成較小的檔案。',
+  'memory.process':
+    '程式本身與 token 編號需 {{own}} MiB；連同其他資料，{{stage}} 階段需要 {{needed}} MiB，而記憶體上限為 {{budget}} MiB。請提高上限（--memory）。',
   'plan.busy': '其他程式正在使用處理器，時間是在此情況下測得的。請待其結束後重新規劃。',
   'plan.disk': '這次執行在 {{path}} 約需 {{needed}} MiB，目前可用 {{free}} MiB。請清出空間，或指定其他 --out。',
 
