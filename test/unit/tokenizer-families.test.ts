@@ -39,7 +39,13 @@ describe('parts that a tokenizer.json can say otherwise', () => {
   const metaspace = { type: 'Metaspace', replacement: '▁' };
   const special = { id: 2, content: '</s>', single_word: false, normalized: false, special: true };
 
+  /** A token of a letter and the space behind it, before all others. */
+  const { model } = tokenizerJson('llama2') as { model: { vocab: Record<string, number>; merges: unknown[] } };
+  const vocab = { ...model.vocab, 'e▁': Object.keys(model.vocab).length };
+  const reaching = { ...model, vocab, merges: [['e', '▁'], ...model.merges] };
+
   it.each([
+    ['a merge that reaches over the end of a word', 'llama2', { model: reaching }],
     ['Metaspace that cuts words', 'mistral', { pre_tokenizer: { ...metaspace, prepend_scheme: 'first', split: true } }],
     ['Metaspace without a word on cutting', 'mistral', { pre_tokenizer: { ...metaspace, prepend_scheme: 'always' } }],
     ['Metaspace of old', 'mistral', { pre_tokenizer: { ...metaspace, add_prefix_space: true } }],

@@ -20,11 +20,15 @@ const definitionSchema = z.looseObject({
 });
 type Definition = z.infer<typeof definitionSchema>;
 
+const mergesSchema = z.looseObject({
+  byte_fallback: z.boolean().default(false),
+  merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])),
+});
 const nothing = z.literal('').nullish();
 const bpeSchema = z.looseObject({
   type: z.literal('BPE').default('BPE'),
   vocab: z.record(z.string(), z.int().nonnegative()),
-  merges: z.array(z.unknown()),
+  merges: mergesSchema.shape.merges,
   dropout: z.literal(0).nullish(),
   continuing_subword_prefix: nothing,
   end_of_word_suffix: nothing,
@@ -73,7 +77,7 @@ export function preparedTokenizer(content: object, path: string): object {
   const definition = parsed.data;
   const refused = unknownPart(definition);
   if (refused !== null) throw new TamisError('tokenizer.unsupported', { path, part: refused });
-  return { ...definition, pre_tokenizer: preparedCut(definition.pre_tokenizer) };
+  return { ...definition, pre_tokenizer: preparedCut(definition) };
 }
 
 /** What of a tokenizer is not known to give the same ids here; null of a known one. */
@@ -148,10 +152,24 @@ function frames(part: Part, ids: Readonly<Record<string, number>>): boolean {
   );
 }
 
-function preparedCut(cut: Part | null): Part | null {
-  if (cut === null) return null;
+function preparedCut({ pre_tokenizer: cut, model }: Definition): Part | null {
   const parts = partsOf(cut, 'pretokenizers').flatMap(preparedParts);
-  return parts.length === 1 ? (parts[0] ?? null) : { type: 'Sequence', pretokenizers: parts };
+  if (staysInWords(model)) parts.push({ type: 'Split', pattern: words, behavior: 'Isolated', invert: false });
+  return parts.length > 1 ? { type: 'Sequence', pretokenizers: parts } : (parts[0] ?? null);
+}
+
+/** SentencePiece's words, with the spaces before them. */
+const words = { Regex: '▁*[^▁]+|▁+' };
+
+/**
+ * Whether no merge reaches from a word into the space behind it: then a text is the same cut into words, and far quicker merged than as
+ * the one word that such a tokenizer takes it for.
+ */
+function staysInWords(model: Definition['model']): boolean {
+  const { byte_fallback: isSentencePiece, merges } = mergesSchema.parse(model);
+  const reaches = (merge: string | [string, string]): boolean =>
+    /[^▁]▁/u.test(typeof merge === 'string' ? merge.replace(' ', '') : merge.join(''));
+  return isSentencePiece && !merges.some(reaches);
 }
 
 function preparedParts(part: Part): Part[] {
@@ -161,8 +179,8 @@ function preparedParts(part: Part): Part[] {
   if (!metaspace) return [part];
   const { replacement, prepend_scheme: scheme, split } = metaspace;
   const replaced = { type: 'Metaspace', replacement, prepend_scheme: scheme };
-  const words = { Regex: `${replacement}?[^${replacement}]+|${replacement}` };
-  return [replaced, ...(split ? [{ type: 'Split', pattern: words, behavior: 'Isolated', invert: false }] : [])];
+  const pattern = { Regex: `${replacement}?[^${replacement}]+|${replacement}` };
+  return [replaced, ...(split ? [{ type: 'Split', pattern, behavior: 'Isolated', invert: false }] : [])];
 }
 
 /** Letters outside ASCII that are the same as one of ASCII where case is ignored: the library does not know them. */
