@@ -29,8 +29,8 @@ pub enum Error {
     NotAFolder { path: String },
     #[serde(rename = "checkpoint.no-weights")]
     NoWeights { path: String },
-    #[serde(rename = "checkpoint.pytorch-only")]
-    PytorchOnly { path: String },
+    #[serde(rename = "checkpoint.dangling-link")]
+    DanglingLink { path: String, target: String },
     #[serde(rename = "checkpoint.not-a-file")]
     NotAFile { path: String },
     #[serde(rename = "checkpoint.lfs-pointer")]
@@ -169,6 +169,92 @@ pub enum Error {
     },
     #[serde(rename = "checkpoint.integer-too-large")]
     IntegerTooLarge { path: String, tensor: String, index: usize },
+
+    // Checkpoints: the archive around a PyTorch pickle. `offset` is in bytes from the start of the file.
+    #[serde(rename = "checkpoint.bin-legacy")]
+    BinLegacy { path: String },
+    #[serde(rename = "checkpoint.bin-script")]
+    BinScript { path: String },
+    #[serde(rename = "checkpoint.bin-not-an-archive")]
+    BinNotAnArchive { path: String },
+    #[serde(rename = "checkpoint.bin-no-pickle")]
+    BinNoPickle { path: String },
+    #[serde(rename = "checkpoint.bin-byte-order")]
+    BinByteOrder { path: String, order: String },
+    #[serde(rename = "checkpoint.zip-truncated")]
+    ZipTruncated { path: String },
+    #[serde(rename = "checkpoint.zip-directory")]
+    ZipDirectory { path: String, offset: u64 },
+    #[serde(rename = "checkpoint.zip-too-large")]
+    ZipTooLarge { path: String, entries: u64, limit: u64 },
+    #[serde(rename = "checkpoint.zip-entry")]
+    ZipEntry { path: String, entry: String },
+    #[serde(rename = "checkpoint.zip-entry-name")]
+    ZipEntryName { path: String, entry: String },
+    #[serde(rename = "checkpoint.zip-compressed")]
+    ZipCompressed { path: String, entry: String },
+    #[serde(rename = "checkpoint.zip-overlap")]
+    ZipOverlap { path: String, entry: String, other: String },
+    #[serde(rename = "checkpoint.zip-duplicate")]
+    ZipDuplicate { path: String, entry: String },
+    #[serde(rename = "checkpoint.zip-checksum")]
+    ZipChecksum { path: String, entry: String },
+
+    // Checkpoints: the pickle of a PyTorch file. `offset` is that of an opcode, in bytes from the start of the pickle.
+    #[serde(rename = "checkpoint.pickle-too-large")]
+    PickleTooLarge { path: String, size: u64, limit: u64 },
+    #[serde(rename = "checkpoint.pickle-truncated")]
+    PickleTruncated { path: String, offset: usize },
+    #[serde(rename = "checkpoint.pickle-opcode")]
+    PickleOpcode {
+        path: String,
+        offset: usize,
+        opcode: String,
+    },
+    #[serde(rename = "checkpoint.pickle-global")]
+    PickleGlobal {
+        path: String,
+        offset: usize,
+        global: String,
+    },
+    #[serde(rename = "checkpoint.pickle-malformed")]
+    PickleMalformed {
+        path: String,
+        offset: usize,
+        opcode: String,
+    },
+    #[serde(rename = "checkpoint.pickle-too-many")]
+    PickleTooMany { path: String, offset: usize, limit: usize },
+
+    // Checkpoints: the tensors a PyTorch pickle describes. Offsets count elements, sizes bytes.
+    #[serde(rename = "checkpoint.bin-not-a-dict")]
+    BinNotADict { path: String, kind: String },
+    #[serde(rename = "checkpoint.bin-not-a-tensor")]
+    BinNotATensor { path: String, entry: String, kind: String },
+    #[serde(rename = "checkpoint.bin-not-contiguous")]
+    BinNotContiguous { path: String, tensor: String },
+    #[serde(rename = "checkpoint.bin-no-storage")]
+    BinNoStorage {
+        path: String,
+        tensor: String,
+        entry: String,
+    },
+    #[serde(rename = "checkpoint.bin-storage-size")]
+    BinStorageSize {
+        path: String,
+        tensor: String,
+        entry: String,
+        elements: u64,
+        size: u64,
+    },
+    #[serde(rename = "checkpoint.bin-beyond-storage")]
+    BinBeyondStorage {
+        path: String,
+        tensor: String,
+        offset: u64,
+        bytes: u64,
+        size: u64,
+    },
 
     // Packed layers. Shapes are written as `F16 [rows, cols]`.
     #[serde(rename = "pack.not-on-grid")]

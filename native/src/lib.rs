@@ -131,7 +131,7 @@ pub struct Scan {
     pub first_not_finite: f64,
 }
 
-/// The tensors of one or several safetensors files, read through a memory map.
+/// The tensors of one or several files, read through a memory map.
 #[napi]
 pub struct Checkpoint {
     inner: Arc<checkpoint::Checkpoint>,
@@ -139,7 +139,7 @@ pub struct Checkpoint {
 
 #[napi]
 impl Checkpoint {
-    /// Opens a folder with `model.safetensors`, or `model.safetensors.index.json` and its shards.
+    /// Opens a folder with `model.safetensors` or `pytorch_model.bin`, or the index of one of them and its shards.
     #[napi(factory)]
     pub fn open(folder: String) -> Result<Self> {
         let inner = Arc::new(checkpoint::Checkpoint::open(Path::new(&folder)).map_err(thrown)?);

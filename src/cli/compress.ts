@@ -17,7 +17,7 @@ export function compressCommand(): Command {
     .description(
       'Prune and quantize a checkpoint and measure what that cost: writes a folder that transformers loads, and its report.',
     )
-    .argument('[model]', 'folder of the checkpoint (config.json and .safetensors); may come from the recipe')
+    .argument('[model]', 'folder of the checkpoint (config.json and the weights); may come from the recipe')
     .requiredOption('--out <dir>', 'new folder for the compressed model, its report and the state of the run')
     .option('--json', 'print report.json on standard output');
   return addRecipeOptions(command).action(async (model: string | undefined, flags: Flags) => {

@@ -22,7 +22,7 @@ export function evalCommand(): Command {
     .description(
       'Perplexity of a checkpoint or an export as the papers measure it: windows that do not overlap, the tail dropped.',
     )
-    .argument('<model>', 'folder of the checkpoint (config.json and .safetensors), or what tamis export wrote')
+    .argument('<model>', 'folder of the checkpoint (config.json and the weights), or what tamis export wrote')
     .option('--against <model>', 'a second one: also how far its probabilities are from those of the first')
     .option('--json', 'print the numbers as JSON');
   addEvaluationOptions(command);

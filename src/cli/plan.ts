@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 
+import { errorOf } from '../contract/failure.ts';
 import { bytes, duration, whole } from '../contract/format.ts';
 import { message, type ErrorCode } from '../contract/messages/index.ts';
 import type { Holder, Plan } from '../contract/plan.ts';
@@ -32,7 +33,7 @@ export function planCommand(): Command {
     .description(
       'Say what a recipe will need, before it starts: operations, time on this machine, memory, disk, resulting size.',
     )
-    .argument('[model]', 'folder of the checkpoint (config.json and .safetensors); may come from the recipe')
+    .argument('[model]', 'folder of the checkpoint (config.json and the weights); may come from the recipe')
     .option('--out <dir>', 'where compress would write: its free space is compared with what is needed')
     .option('--json', 'print the plan as JSON');
   return addRecipeOptions(command).action(async (model: string | undefined, flags: Flags) => {
@@ -40,6 +41,7 @@ export function planCommand(): Command {
       const planned = await plan(recipeFrom(model, flags), { out: flags.out, signal });
       if (flags.json) printJson(planned);
       else print(describePlan(planned));
+      if (planned.refusal) throw errorOf(planned.refusal);
     });
   });
 }
@@ -82,7 +84,7 @@ function describeModel({ model, device, threads, calibration, evaluation }: Plan
 function describeNeeds({ memory, disk, size }: Plan): string[] {
   const free = disk.freeBytes === null ? '' : `; ${bytes(disk.freeBytes)} free`;
   return [
-    `Memory: ${bytes(memory.peakBytes)} in ${memory.stage}, the most of it (${bytes(memory.largestBytes)}) for ${holders[memory.largest]}; ${bytes(memory.freeBytes)} free`,
+    `Memory: ${bytes(memory.peakBytes)} in ${memory.stage}, the most of it (${bytes(memory.largestBytes)}) for ${holders[memory.largest]}; the budget is ${bytes(memory.budgetBytes)}, ${bytes(memory.freeBytes)} are free`,
     `Disk:   ${bytes(disk.outputBytes)} for the model and ${bytes(disk.activationBytes)} for activations meanwhile, together ${bytes(disk.totalBytes)}${free}`,
     `Size:   ${bytes(size.denseBytes)} as dense files, as before; packed, with a bit mask in place of the zeros, ${bytes(size.nonZeroBytes)}`,
     'Times are from a short measurement of this machine. Perplexities and estimates that an earlier run of the same model and data left are not measured again.',

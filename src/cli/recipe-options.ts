@@ -3,6 +3,7 @@ import { basename, extname, resolve } from 'node:path';
 
 import { InvalidArgumentError, Option, type Command } from 'commander';
 
+import { parseByteSize } from '../contract/byte-size.ts';
 import { TamisError } from '../contract/errors.ts';
 import { recipeOfFile } from '../contract/recipe-file.ts';
 import { devices, estimateKinds, methods, parseRecipe, ranges, type Recipe } from '../contract/recipe.ts';
@@ -54,6 +55,7 @@ export interface RecipeFlags extends EvaluationFlags {
   seed?: number;
   device?: string;
   threads?: number;
+  memory?: number;
   blocks?: number;
 }
 
@@ -63,6 +65,12 @@ export function number(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('It is not a number.');
   return value;
+}
+
+function size(text: string): number {
+  const bytes = parseByteSize(text);
+  if (bytes === null || bytes === 0) throw new InvalidArgumentError('Give it as a size, e.g. 16GiB or 800MB.');
+  return bytes;
 }
 
 function pattern(text: string): { n: number; m: number } {
@@ -88,6 +96,14 @@ export function addDeviceOptions(command: Command): Command {
   return command
     .addOption(new Option('--device <device>', 'where forward passes run (default: auto)').choices(devices))
     .option('--threads <n>', 'threads of the CPU (default: all)', number);
+}
+
+export function addMemoryOption(command: Command): Command {
+  return command.option(
+    '--memory <size>',
+    'memory that the run may hold, e.g. 16GiB: what does not fit is refused (default: 60 % of what is free)',
+    size,
+  );
 }
 
 export function addEvaluationOptions(command: Command): Command {
@@ -177,6 +193,7 @@ export function addRecipeOptions(command: Command): Command {
     );
   addEvaluationOptions(command);
   addDeviceOptions(command);
+  addMemoryOption(command);
   return command
     .option('--seed <n>', "of the calibration's windows and of K-means (default: 0)", number)
     .option('--blocks <n>', 'compress the first so many blocks only, to try a recipe', number);
@@ -196,7 +213,14 @@ export function recipeFrom(model: string | undefined, flags: RecipeFlags): Recip
       percdamp: flags.percdamp,
     }),
     ...quantizationFrom(flags, file['quantization']),
-    ...defined({ seed: flags.seed, device: flags.device, threads: flags.threads, blocks: flags.blocks, scheduler }),
+    ...defined({
+      seed: flags.seed,
+      device: flags.device,
+      threads: flags.threads,
+      memory: flags.memory,
+      blocks: flags.blocks,
+      scheduler,
+    }),
     calibration: merged(file['calibration'], calibrationFrom(flags)),
     evaluation: merged(file['evaluation'], evaluationFrom(flags)),
   };

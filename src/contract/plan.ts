@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { failureSchema } from './failure.ts';
 import { methods } from './recipe.ts';
 
 /** The stages of a run that take time or memory worth planning, in their order. */
@@ -75,6 +76,8 @@ export const planSchema = z.strictObject({
     stage: z.enum(plannedStages),
     largest: z.enum(holders),
     largestBytes: count,
+    /** What the run may hold: the recipe's `memory`, or 60 % of what is free. */
+    budgetBytes: count,
     /** What this process could still get when the plan was made. */
     freeBytes: count,
   }),
@@ -93,6 +96,8 @@ export const planSchema = z.strictObject({
     /** What the same weights would take packed: compressed layers as a bit mask, their non-zero values at their bits, and scales. */
     nonZeroBytes: count,
   }),
+  /** Why the run would not start: its memory is more than the budget. */
+  refusal: failureSchema.nullable(),
   warnings: z.array(
     z.strictObject({ code: z.string(), params: z.record(z.string(), z.union([z.string(), z.number()])) }),
   ),

@@ -1,4 +1,5 @@
 import type { Corpus, Dataset, Quantization, Recipe, Scheduler } from './recipe.ts';
+import { byteSize } from './byte-size.ts';
 import { corpusPaths, shellQuote } from './words.ts';
 
 /**
@@ -22,6 +23,7 @@ export function recipeCommand(recipe: Recipe): string {
     ...unless(recipe.seed === 0, '--seed', recipe.seed),
     ...unless(recipe.device === 'auto', '--device', recipe.device),
     ...option('--threads', recipe.threads),
+    ...option('--memory', recipe.memory === null ? null : byteSize(recipe.memory)),
     ...option('--blocks', recipe.blocks),
     ...out,
   ]);

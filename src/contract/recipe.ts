@@ -113,6 +113,8 @@ const settings = {
   device: z.enum(devices).default('auto'),
   /** Threads of the CPU; null = all of them. */
   threads: z.int().min(1).max(1024).nullable().default(null),
+  /** Bytes of anonymous memory that the run may hold; null = 60 % of what is free when it starts. No result depends on it. */
+  memory: z.int().positive().nullable().default(null),
   /** Compress the first so many blocks only, to try a recipe; null = all. */
   blocks: z.int().min(1).nullable().default(null),
 };

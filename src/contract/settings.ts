@@ -11,6 +11,8 @@ const fields = {
   theme: z.enum(themes),
   /** Of new runs; null = all of the machine's. */
   threads: z.int().min(1).max(1024).nullable(),
+  /** Bytes, of new runs; null = 60 % of what is free when a run starts. */
+  memory: z.int().positive().nullable(),
   /** Of new runs. */
   device: z.enum(devices),
   /** Folder that new runs are written to; null = `runs` in the application's own data folder. */
@@ -25,6 +27,7 @@ export const settingsSchema = z.strictObject({
   language: fields.language.default('system'),
   theme: fields.theme.default('system'),
   threads: fields.threads.default(null),
+  memory: fields.memory.default(null),
   device: fields.device.default('auto'),
   runsFolder: fields.runsFolder.default(null),
   modelsFolder: fields.modelsFolder.default(null),
@@ -38,6 +41,7 @@ export const settingsChangeSchema = z
     language: fields.language,
     theme: fields.theme,
     threads: fields.threads,
+    memory: fields.memory,
     device: fields.device,
     hubEndpoint: fields.hubEndpoint,
   })

@@ -40,11 +40,18 @@ export async function compress(recipe: Recipe, out: string, options: RunOptions)
   return await execute(directory, inputs, options);
 }
 
+export interface ResumeOptions extends RunOptions {
+  /** Takes the place of the recipe's. */
+  readonly memory?: number | undefined;
+}
+
 /** Goes on with a run that was stopped, killed or lost its power, from its last finished block, to the same bits. */
-export async function resume(path: string, options: RunOptions): Promise<Report> {
+export async function resume(path: string, options: ResumeOptions): Promise<Report> {
   const directory = RunDirectory.open(path);
   try {
-    const inputs = await prepare(await directory.recipe(), { signal: options.signal, emit: options.onEvent });
+    const recipe = await directory.recipe();
+    const memory = options.memory ?? recipe.memory;
+    const inputs = await prepare({ ...recipe, memory }, { signal: options.signal, emit: options.onEvent });
     return await execute(directory, inputs, options);
   } finally {
     directory.close();

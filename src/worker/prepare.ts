@@ -10,6 +10,9 @@ import { needsStatistics } from './compress/estimate.ts';
 import { weightShape } from './families/family.ts';
 import { assertSchedule, layersOf, readSparsities } from './compress/schedule-layers.ts';
 import { openModel, type Model } from './model/open.ts';
+import { assertFits, memoryBudget } from './plan/budget.ts';
+import { shapeOf } from './plan/shape.ts';
+import { estimateOf, type Workload } from './plan/workload.ts';
 import type { Report } from '../contract/report.ts';
 import type { Inputs } from './run/inputs.ts';
 import { timed, type Told } from './run/told.ts';
@@ -104,8 +107,26 @@ export async function prepare(recipe: Recipe, told: Told): Promise<Inputs> {
     const datasets: EvaluationTokens[] = [];
     for (const dataset of recipe.evaluation.datasets)
       datasets.push(await tokensOf(dataset, recipe.evaluation, model, sources));
-    return { recipe, model, session, blocks, calibration, datasets, sparsities };
+    const inputs = { recipe, model, session, blocks, calibration, datasets, sparsities };
+    assertFits(shapeOf(model), workloadOf(inputs), memoryBudget(recipe));
+    return inputs;
   });
+}
+
+/** What a run that has its tokens is going to do. */
+function workloadOf({ recipe, blocks, calibration, datasets }: Inputs): Workload {
+  const windows = datasets.reduce((total, dataset) => total + dataset.windows, 0);
+  const seqlen = datasets[0]?.seqlen ?? 0;
+  return {
+    method: recipe.method,
+    quantization: recipe.quantization,
+    estimate: estimateOf(recipe),
+    blocks,
+    calibration,
+    evaluation: windows > 0 ? { sequences: windows, seqlen } : null,
+    texts: [],
+    tokenizingSeconds: 0,
+  };
 }
 
 /** What texts are made tokens of. */

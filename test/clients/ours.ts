@@ -23,7 +23,7 @@ export async function ourLogits(folder: string, window = firstWindow()): Promise
   const model = await openModel(folder);
   const options = { ...device, seqlen: window.length };
   const embed = await openEmbed(model, options);
-  let x = await embed.run(window);
+  let x = (await embed.run(window)).slice();
   await embed.close();
   for (let index = 0; index < model.family.blocks; index++) {
     const block = await openBlock(model, index, { ...options, taps: false, output: true });

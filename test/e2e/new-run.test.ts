@@ -34,6 +34,10 @@ test('the plan follows the fields; what differs from the preset is marked, and g
   const startButton = page.getByRole('button', { name: 'Start', exact: true });
   expect(await startButton.isDisabled()).toBe(true);
   await field(page, 'Damping').fill('0.01');
+  await field(page, 'Memory budget (GiB)').fill('0.1');
+  await page.getByText(/needs \d+ MiB, and the memory budget is 102 MiB/).waitFor();
+  expect(await startButton.isDisabled()).toBe(true);
+  await field(page, 'Memory budget (GiB)').fill('');
   await field(page, 'Sequences').fill('1000000');
   await page.getByText(/needs (about )?\d+ MiB of (disk|memory), and \d+ MiB are free/).waitFor();
   expect(await startButton.isDisabled()).toBe(true);

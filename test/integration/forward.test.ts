@@ -26,7 +26,7 @@ afterAll(() => rmSync(scratch, { recursive: true }));
 /** The embedded tokens, which block 0 gets. */
 async function embed(model: Model, ids: Int32Array): Promise<Float32Array> {
   const graph = await openEmbed(model, { threads: 1, seqlen: FIXTURE_SEQLEN });
-  const x = await graph.run(ids);
+  const x = (await graph.run(ids)).slice();
   await graph.close();
   return x;
 }

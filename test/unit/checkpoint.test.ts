@@ -90,8 +90,8 @@ describe('folders', () => {
 
   const cases: readonly (readonly [ErrorCode, string, Readonly<Record<string, string>>])[] = [
     ['checkpoint.no-weights', 'no weights', { 'config.json': '{}' }],
-    ['checkpoint.pytorch-only', 'PyTorch weights only', { 'pytorch_model.bin': 'PK' }],
-    ['checkpoint.pytorch-only', 'PyTorch shards only', { 'pytorch_model.bin.index.json': '{}' }],
+    ['checkpoint.bin-not-an-archive', 'PyTorch weights that are none', { 'pytorch_model.bin': 'not an archive' }],
+    ['checkpoint.index-malformed', 'an index of PyTorch shards that is none', { 'pytorch_model.bin.index.json': '{}' }],
     ['checkpoint.not-a-file', 'a folder in place of the file', { 'model.safetensors/x': '' }],
     ['checkpoint.too-short', 'an empty file', { 'model.safetensors': '' }],
     [

@@ -23,6 +23,7 @@ const boot: Boot = {
     language: 'system',
     theme: 'system',
     threads: 6,
+    memory: 3 * 2 ** 29,
     device: 'cpu',
     runsFolder: null,
     modelsFolder: null,
@@ -70,17 +71,27 @@ describe('what the fields start from', () => {
         },
         device: 'cpu',
         threads: 6,
+        memory: 3 * 2 ** 29,
       }),
     ]);
   });
 
-  test.each(presetIds)('%s on another model is the preset, with the device and threads of the settings', (preset) => {
-    const draft = { ...presetDraft(preset, '/models/opt', boot), calibration: texts('/data') };
-    const expected = presetRecipe(preset, '/models/opt');
-    expect(recipes(draft)).toEqual([
-      { ...expected, device: 'cpu', threads: 6, calibration: { ...expected.calibration, corpus: texts('/data') } },
-    ]);
-  });
+  test.each(presetIds)(
+    '%s on another model is the preset, with the device, threads and memory of the settings',
+    (preset) => {
+      const draft = { ...presetDraft(preset, '/models/opt', boot), calibration: texts('/data') };
+      const expected = presetRecipe(preset, '/models/opt');
+      expect(recipes(draft)).toEqual([
+        {
+          ...expected,
+          device: 'cpu',
+          threads: 6,
+          memory: 3 * 2 ** 29,
+          calibration: { ...expected.calibration, corpus: texts('/data') },
+        },
+      ]);
+    },
+  );
 
   test('nothing is marked as changed', () => {
     expect(changedFields(demo, presetDraft('scheduled-70', boot.demo.model, boot))).toEqual(new Set());

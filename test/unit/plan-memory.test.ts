@@ -9,10 +9,15 @@ const MiB = 2 ** 20;
 
 /** OPT in float16; its vocabulary goes in one pass. */
 function opt(hidden: number): ModelShape {
-  const attention = ['attn_in', 'attn_in', 'attn_in', 'attn_out'].map((tap) => ({ rows: hidden, cols: hidden, tap }));
+  const attention = ['attn_in', 'attn_in', 'attn_in', 'attn_out'].map((tap, index) => ({
+    name: ['q_proj', 'k_proj', 'v_proj', 'out_proj'][index] ?? '',
+    rows: hidden,
+    cols: hidden,
+    tap,
+  }));
   const mlp = [
-    { rows: 4 * hidden, cols: hidden, tap: 'mlp_in' },
-    { rows: hidden, cols: 4 * hidden, tap: 'mlp_mid' },
+    { name: 'fc1', rows: 4 * hidden, cols: hidden, tap: 'mlp_in' },
+    { name: 'fc2', rows: hidden, cols: 4 * hidden, tap: 'mlp_mid' },
   ];
   return {
     blocks: 2,
@@ -42,30 +47,37 @@ const work: Workload = {
 
 describe('the memory of a stage', () => {
   it('is, while sequences go through a block, that of its weights, arrays and Gram matrices', () => {
-    const held = stageMemory(opt(1024), work, 'estimate');
+    const held = stageMemory(opt(1024), work, 'estimate').held;
     // All layers, 12 * 1024² weights, and 13 * 1024 other values, in float32, packed.
     expect(held['block-weights']).toBeCloseTo(1.05 * (48 * MiB + 13 * 4096), 0);
-    // 2048 tokens of 1024 values are 8 MiB. In: one of them. Out: four taps of 1 + 1 + 1 + 4 and the output. Between: 4 + 4 + 1 + 1.
-    expect(held['block-run']).toBe((1 + 2 * (8 + 10)) * 8 * MiB);
+    // 2048 tokens of 1024 values are 8 MiB. In and out: three of them. Results: four taps of 1 + 1 + 1 + 4 and the output;
+    // the first three of the taps once more when fc1 has its 4, its activation function 4 more, and what is added to later 1.
+    expect(held['block-run']).toBe((3 + 8 + 3 + 2 * (4 + 4 + 1)) * 8 * MiB);
     expect(held.grams).toBe(8 * (3 * ((1024 * 1025) / 2) + (4096 * 4097) / 2));
     expect(held.garbage).toBe(64 * MiB);
     expect(held.tokens).toBe(16 * 512 * 4);
   });
 
   it('leaves out, without its output, what comes after the last tap', () => {
-    const held = stageMemory(opt(1024), { ...work, blocks: 1 }, 'compress');
+    const held = stageMemory(opt(1024), { ...work, blocks: 1 }, 'compress').held;
     expect(held['block-weights']).toBeCloseTo(1.05 * (32 * MiB + 13 * 4096), 0);
-    expect(held['block-run']).toBe((1 + 2 * (7 + 10)) * 8 * MiB);
+    expect(held['block-run']).toBe((2 + 7 + 3 + 2 * (4 + 4 + 1)) * 8 * MiB);
+  });
+
+  it('counts arrays of more than 32 MiB between two results once, as they go back to the system at once', () => {
+    const held = stageMemory(opt(1088), { ...work, blocks: 1 }, 'compress').held;
+    // 2048 tokens of 1088 values are 8.5 MiB: fc1's results and what its activation function makes of them are 34 MiB each.
+    expect(held['block-run']).toBe((2 + 7 + 3 + 4 + 4 + 2 * 1) * 8.5 * MiB);
   });
 
   it('is, of a large model and short runs, that of Hessians and factors', () => {
     const hidden = 9216;
     const short: Workload = { ...work, blocks: 1, calibration: { sequences: 1, seqlen: 128 } };
-    const held = stageMemory(opt(hidden), short, 'compress');
+    const held = stageMemory(opt(hidden), short, 'compress').held;
     // fc2's Gram matrix, 36864 wide, while its factor is made.
     expect(held.grams).toBe(4 * (4 * hidden) * (4 * hidden + 1));
     expect(held.factors).toBe(4 * (4 * hidden) ** 2);
-    const estimating = stageMemory(opt(hidden), short, 'estimate');
+    const estimating = stageMemory(opt(hidden), short, 'estimate').held;
     // As before, with the factors of the other taps still there.
     expect(estimating.factors).toBe(4 * ((4 * hidden) ** 2 + 3 * hidden ** 2));
     expect(total(estimating)).toBeGreaterThan(total(held));
@@ -75,7 +87,7 @@ describe('the memory of a stage', () => {
     const quantization = quantizationSchema.parse({ bits: 4, groupSize: 32 });
     const short: Workload = { ...work, blocks: 1, calibration: { sequences: 1, seqlen: 128 } };
     const nearest: Workload = { ...short, method: 'magnitude', estimate: null, calibration: null };
-    const layerOf = (workload: Workload): number => stageMemory(opt(1024), workload, 'compress').layer ?? NaN;
+    const layerOf = (workload: Workload): number => stageMemory(opt(1024), workload, 'compress').held.layer ?? NaN;
     // fc1 and fc2 have 4096 by 32 and 1024 by 128 grids: two and one float32 and a byte each.
     expect(layerOf({ ...nearest, quantization }) - layerOf(nearest)).toBe(4096 * 32 * 13);
     const channel = { ...quantization, groupSize: null };
@@ -84,19 +96,19 @@ describe('the memory of a stage', () => {
 
   it('is that of one stored layer where nothing is calibrated', () => {
     const magnitude: Workload = { ...work, method: 'magnitude', estimate: null, calibration: null };
-    const held = stageMemory(opt(1024), magnitude, 'compress');
+    const held = stageMemory(opt(1024), magnitude, 'compress').held;
     expect(held.layer).toBe(4 * 1024 * 1024 * 2);
     expect(held.grams).toBeUndefined();
   });
 
   it('counts the text that is tokenized at once', () => {
-    const small = stageMemory(opt(1024), { ...work, texts: [10, 1000] }, 'calibration');
+    const small = stageMemory(opt(1024), { ...work, texts: [10, 1000] }, 'calibration').held;
     expect(small.text).toBe(40_000);
   });
 
   it('does not grow with the number of sequences, but for their ids', () => {
-    const few = stageMemory(opt(1024), work, 'compress');
-    const many = stageMemory(opt(1024), { ...work, calibration: { sequences: 1600, seqlen: 512 } }, 'compress');
+    const few = stageMemory(opt(1024), work, 'compress').held;
+    const many = stageMemory(opt(1024), { ...work, calibration: { sequences: 1600, seqlen: 512 } }, 'compress').held;
     expect(total(many) - total(few)).toBe((1600 - 16) * 512 * 4);
   });
 });

@@ -87,6 +87,7 @@ const cases: Record<string, RecipeInput> = {
     seed: 7,
     device: 'webgpu',
     threads: 3,
+    memory: 3 * 2 ** 29,
     blocks: 2,
   }),
   'datasets called otherwise than their files': input({

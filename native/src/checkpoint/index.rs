@@ -1,4 +1,4 @@
-//! `model.safetensors.index.json`: which shard each tensor lies in.
+//! `model.safetensors.index.json` and `pytorch_model.bin.index.json`: which shard each tensor lies in.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,8 +11,6 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use super::display;
 use super::header::{MAX_HEADER, json_offset, shown};
 use crate::error::{Error, Result};
-
-pub const FILE_NAME: &str = "model.safetensors.index.json";
 
 /// Shards by name; tensors, each with the number of its shard.
 pub struct Index<'a> {

@@ -9,7 +9,7 @@ use crate::error::{Result, internal};
 use crate::solve::storage::Storage;
 use crate::solve::weight::Weight;
 
-/// Rows and columns of a tile: of both matrices it is a few whole lines of the cache.
+/// Rows and columns of a tile: of both matrices it is whole lines of the cache, and it fits the smallest one.
 const TILE: usize = 64;
 
 /// How a checkpoint holds a weight [rows, cols].
@@ -80,16 +80,23 @@ pub fn transposed(bytes: &[u8], rows: usize, cols: usize, storage: Storage) -> V
     out
 }
 
+/// Lines of a large matrix lie so far apart that they put each other out of the cache: a tile is turned in memory of its own.
 fn transpose<const SIZE: usize>(bytes: &[u8], rows: usize, cols: usize, out: &mut [u8]) {
     let (from, to) = (bytes.as_chunks::<SIZE>().0, out.as_chunks_mut::<SIZE>().0);
     let bands = to.par_chunks_mut((rows * TILE).max(1)).enumerate();
     bands.for_each(|(band, to)| {
         let first = band * TILE;
+        let mut turned = [[[0; SIZE]; TILE]; TILE];
         for tile in (0..rows).step_by(TILE) {
-            for (col, to) in (first..cols).zip(to.chunks_exact_mut(rows)) {
-                for (row, to) in (tile..rows).zip(&mut to[tile..]).take(TILE) {
-                    *to = from[row * cols + col];
+            let height = TILE.min(rows - tile);
+            for row in 0..height {
+                let line = &from[(tile + row) * cols + first..(tile + row + 1) * cols];
+                for (value, turned) in line.iter().zip(&mut turned) {
+                    turned[row] = *value;
                 }
+            }
+            for (to, turned) in to.chunks_exact_mut(rows).zip(&turned) {
+                to[tile..tile + height].copy_from_slice(&turned[..height]);
             }
         }
     });

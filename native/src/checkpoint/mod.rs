@@ -1,4 +1,4 @@
-//! Checkpoints: safetensors files, read through a memory map and written as a stream.
+//! Checkpoints: safetensors files, read through a memory map and written as a stream, and PyTorch's `.bin` files, read likewise.
 //!
 //! A map shows what the file holds now: a file that is cut short while it is mapped ends the process (SIGBUS on Unix). Files
 //! are therefore only ever replaced by renaming, never rewritten in place (`writer.rs`).
@@ -8,6 +8,7 @@ mod header;
 mod index;
 mod matrix;
 mod read;
+mod torch;
 mod writer;
 
 #[cfg(test)]
@@ -50,7 +51,38 @@ pub(crate) struct MappedFile {
     pub map: Mmap,
 }
 
-/// The tensors of one or several safetensors files. Immutable: share it between threads with an `Arc`.
+#[derive(Clone, Copy)]
+enum Format {
+    Safetensors,
+    /// `torch.save`'s, of PyTorch 1.6 and later.
+    Torch,
+}
+
+impl Format {
+    fn file(self) -> &'static str {
+        match self {
+            Self::Safetensors => "model.safetensors",
+            Self::Torch => "pytorch_model.bin",
+        }
+    }
+
+    fn index(self) -> &'static str {
+        match self {
+            Self::Safetensors => "model.safetensors.index.json",
+            Self::Torch => "pytorch_model.bin.index.json",
+        }
+    }
+
+    /// The tensors of a whole file, ordered by offset.
+    fn parse(self, path: &str, file: &[u8]) -> Result<Vec<header::Entry>> {
+        match self {
+            Self::Safetensors => header::parse(path, file),
+            Self::Torch => torch::parse(path, file),
+        }
+    }
+}
+
+/// The tensors of one or several files. Immutable: share it between threads with an `Arc`.
 pub struct Checkpoint {
     files: Vec<MappedFile>,
     tensors: Vec<Tensor>,
@@ -58,42 +90,42 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Opens the folder of a checkpoint: `model.safetensors`, or `model.safetensors.index.json` and the shards it names.
+    /// Opens the folder of a checkpoint: `model.safetensors`, or `model.safetensors.index.json` and the shards it names; where there
+    /// is neither, `pytorch_model.bin` or `pytorch_model.bin.index.json` likewise. The order is that of `transformers`.
     ///
     /// Errors: `checkpoint.*` and `file.not-readable`, naming the file.
     pub fn open(folder: &Path) -> Result<Self> {
         if !folder.is_dir() {
             return Err(Error::NotAFolder { path: display(folder) });
         }
-        let (single, index) = (folder.join("model.safetensors"), folder.join(index::FILE_NAME));
-        // `transformers` looks for the single file first, too.
-        if single.exists() {
-            return Self::open_file(&single);
+        for format in [Format::Safetensors, Format::Torch] {
+            let (single, index) = (folder.join(format.file()), folder.join(format.index()));
+            if exists(&single)? {
+                let mut checkpoint = Self::empty();
+                checkpoint.add_file(&single, format)?;
+                return Ok(checkpoint);
+            }
+            if exists(&index)? {
+                return Self::open_sharded(folder, &index, format);
+            }
         }
-        if index.exists() {
-            return Self::open_sharded(folder, &index);
-        }
-        let path = display(folder);
-        match holds_pytorch_weights(folder) {
-            true => Err(Error::PytorchOnly { path }),
-            false => Err(Error::NoWeights { path }),
-        }
+        Err(Error::NoWeights { path: display(folder) })
     }
 
     /// Opens one safetensors file of any name.
     pub fn open_file(file: &Path) -> Result<Self> {
         let mut checkpoint = Self::empty();
-        checkpoint.add_file(file)?;
+        checkpoint.add_file(file, Format::Safetensors)?;
         Ok(checkpoint)
     }
 
-    fn open_sharded(folder: &Path, index_path: &Path) -> Result<Self> {
+    fn open_sharded(folder: &Path, index_path: &Path, format: Format) -> Result<Self> {
         let text = index::read(index_path)?;
         let index = index::parse(&display(index_path), &text)?;
         let mut checkpoint = Self::empty();
         for shard in &index.shards {
             let file = folder.join(&shard.name);
-            if !file.exists() {
+            if !exists(&file)? {
                 let (index, tensor) = (display(index_path), shown(&shard.first_tensor));
                 return Err(Error::ShardMissing {
                     path: display(&file),
@@ -101,7 +133,7 @@ impl Checkpoint {
                     tensor,
                 });
             }
-            checkpoint.add_file(&file)?;
+            checkpoint.add_file(&file, format)?;
         }
         for (name, shard) in &index.tensors {
             let found = checkpoint
@@ -128,10 +160,10 @@ impl Checkpoint {
         }
     }
 
-    fn add_file(&mut self, path: &Path) -> Result<()> {
+    fn add_file(&mut self, path: &Path, format: Format) -> Result<()> {
         let mapped = map_file(path, header::LENGTH_BYTES)?;
         let file = self.files.len();
-        let entries = header::parse(&display(path), &mapped.map)?;
+        let entries = format.parse(&display(path), &mapped.map)?;
         self.files.push(mapped);
         self.tensors.reserve_exact(entries.len());
         self.by_name.reserve(entries.len());
@@ -201,10 +233,15 @@ pub(crate) fn display(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-fn holds_pytorch_weights(folder: &Path) -> bool {
-    ["pytorch_model.bin", "pytorch_model.bin.index.json"]
-        .iter()
-        .any(|name| folder.join(name).exists())
+/// Whether something is there, links followed. Errors: `checkpoint.dangling-link`.
+fn exists(path: &Path) -> Result<bool> {
+    match fs::read_link(path) {
+        Ok(target) if !path.exists() => Err(Error::DanglingLink {
+            path: display(path),
+            target: display(&target),
+        }),
+        _ => Ok(path.exists()),
+    }
 }
 
 /// Maps a file of at least `least` bytes; its path comes back with symbolic links resolved.

@@ -1,5 +1,6 @@
-//! What the reader refuses, what it reads, what the writer writes. The parser is held against the `safetensors` crate.
+//! What the readers refuse, what they read, what the writer writes. The parser of headers is held against the `safetensors` crate.
 
+mod bin;
 mod fuzz;
 pub(crate) mod heap;
 mod lies;

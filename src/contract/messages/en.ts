@@ -4,14 +4,13 @@
  */
 export const en = {
   // Checkpoints
-  'checkpoint.not-a-folder':
-    '{{path}} is not a folder. Give the folder that holds config.json and the .safetensors files.',
+  'checkpoint.not-a-folder': '{{path}} is not a folder. Give the folder that holds config.json and the weights.',
   'checkpoint.no-config': '{{path}} has no config.json. Give the folder of a Hugging Face checkpoint.',
   'checkpoint.no-weights':
-    '{{path}} has neither model.safetensors nor model.safetensors.index.json. Give the folder of a checkpoint in safetensors format.',
-  'checkpoint.pytorch-only':
-    '{{path}} holds PyTorch .bin weights only, which are not read yet. Convert them to safetensors, for example by loading the model in transformers and saving it with save_pretrained.',
-  'checkpoint.not-a-file': '{{path}} is not a file. Put the .safetensors file in its place.',
+    '{{path}} has no weights: neither model.safetensors nor pytorch_model.bin, nor an index of one of them. Give the folder of a checkpoint.',
+  'checkpoint.dangling-link':
+    '{{path}} is a link to {{target}}, which is not there. Download the file again, or give a folder whose files are whole.',
+  'checkpoint.not-a-file': '{{path}} is not a file. Put the file with the weights in its place.',
   'checkpoint.lfs-pointer':
     '{{path}} is a Git LFS pointer, not the weights it stands for. Fetch them with: git lfs pull',
   'checkpoint.index-malformed':
@@ -26,7 +25,7 @@ export const en = {
     '{{path}} puts the tensor "{{tensor}}" into {{shard}}, which does not hold it. Download the index and its shards again, all from one version.',
   'checkpoint.tensor-in-two-shards':
     '{{path}} and {{other}} both hold the tensor "{{tensor}}". Download the index and its shards again, all from one version.',
-  'checkpoint.too-short': '{{path}} has only {{size}} bytes, too few for a safetensors file. Download the file again.',
+  'checkpoint.too-short': '{{path}} has only {{size}} bytes, too few for a file of weights. Download the file again.',
   'checkpoint.header-beyond-file':
     '{{path}} announces a header of {{header}} bytes, but the file has only {{size}}. It is no safetensors file or was cut short: download it again.',
   'checkpoint.header-too-large':
@@ -37,7 +36,7 @@ export const en = {
   'checkpoint.header-not-an-object': 'The header of {{path}} is not a JSON object of tensors. Download the file again.',
   'checkpoint.header-malformed':
     'The header of {{path}} is malformed in the entry "{{tensor}}" at byte {{offset}}: {{reason}}. Download the file again.',
-  'checkpoint.duplicate-tensor': 'The header of {{path}} names the tensor "{{tensor}}" twice. Download the file again.',
+  'checkpoint.duplicate-tensor': '{{path}} names the tensor "{{tensor}}" twice. Download the file again.',
   'checkpoint.unknown-dtype':
     'The tensor "{{tensor}}" of {{path}} has the unknown dtype "{{dtype}}". Download the file again, or save the model with a dtype safetensors knows.',
   'checkpoint.bad-dimension':
@@ -66,6 +65,58 @@ export const en = {
     'The tensor "{{tensor}}" of {{path}} has the dtype {{dtype}}, but token ids are read as I64 or I32. Save them as one of these.',
   'checkpoint.integer-too-large':
     'The tensor "{{tensor}}" of {{path}} holds at position {{index}} an integer beyond 2^53, which is no token id. Write the file anew.',
+  'checkpoint.bin-legacy':
+    '{{path}} is in the format that PyTorch wrote before 1.6, which is not read. Convert it in Python with torch.save(torch.load("FILE", weights_only=True), "FILE"), or save the model with save_pretrained.',
+  'checkpoint.bin-script':
+    '{{path}} is a TorchScript archive: a program with its weights, which is not run. If you trust it, save the weights alone in Python with torch.save(torch.jit.load("FILE").state_dict(), "pytorch_model.bin").',
+  'checkpoint.bin-not-an-archive':
+    '{{path}} is not a file that torch.save has written: it does not begin as a ZIP archive. Download the file again.',
+  'checkpoint.bin-no-pickle':
+    '{{path}} is a ZIP archive without data.pkl, so torch.save has not written it. Download the file again, or save the model with save_pretrained.',
+  'checkpoint.bin-byte-order':
+    'The tensors of {{path}} have the byte order "{{order}}"; only little is read. Save the model again on a little-endian machine.',
+  'checkpoint.zip-truncated':
+    '{{path}} does not end as a ZIP archive does: it was cut short, or something was added to it. Download the file again.',
+  'checkpoint.zip-directory':
+    'The directory of the ZIP archive {{path}} is malformed at byte {{offset}}. Download the file again.',
+  'checkpoint.zip-too-large':
+    'The directory of the ZIP archive {{path}} announces {{entries}} entries or is too large; {{limit}} entries are read. Save the model in several files: save_pretrained does that.',
+  'checkpoint.zip-entry':
+    'The entry "{{entry}}" of the ZIP archive {{path}} does not lie where the directory says. Download the file again.',
+  'checkpoint.zip-entry-name':
+    'The entry "{{entry}}" of the ZIP archive {{path}} has a name that torch.save does not give: all entries lie in one folder. Download the file again from a source you trust.',
+  'checkpoint.zip-compressed':
+    'The entry "{{entry}}" of the ZIP archive {{path}} is compressed or encrypted; torch.save stores entries as they are. Save the model again in PyTorch.',
+  'checkpoint.zip-overlap':
+    'The entries "{{other}}" and "{{entry}}" of the ZIP archive {{path}} lie over each other. Download the file again from a source you trust.',
+  'checkpoint.zip-duplicate':
+    'The ZIP archive {{path}} has the entry "{{entry}}" twice. Download the file again from a source you trust.',
+  'checkpoint.zip-checksum':
+    'The entry "{{entry}}" of the ZIP archive {{path}} is damaged: its checksum is wrong. Download the file again.',
+  'checkpoint.pickle-too-large':
+    'data.pkl of {{path}} has {{size}} bytes; {{limit}} are read. Save the weights alone, for example with save_pretrained.',
+  'checkpoint.pickle-truncated':
+    'data.pkl of {{path}} ends within the opcode at byte {{offset}}. Download the file again.',
+  'checkpoint.pickle-opcode':
+    'data.pkl of {{path}} has the opcode {{opcode}} at byte {{offset}}, which tensors do not need, so it is not followed. Save the weights alone, for example with save_pretrained, or leave the file if you do not trust its source.',
+  'checkpoint.pickle-global':
+    'data.pkl of {{path}} asks for {{global}} at byte {{offset}}, which tensors do not need, so it is not run. Save the weights alone, for example with save_pretrained, or leave the file if you do not trust its source.',
+  'checkpoint.pickle-malformed':
+    'data.pkl of {{path}} uses the opcode {{opcode}} at byte {{offset}} in a way that torch.save does not for plain tensors. Save the weights alone, for example with save_pretrained, or download the file again.',
+  'checkpoint.pickle-too-many':
+    'data.pkl of {{path}} makes more than {{limit}} values at byte {{offset}}. Save the weights alone and in several files, for example with save_pretrained.',
+  'checkpoint.bin-not-a-dict':
+    '{{path}} holds a {{kind}}, but a checkpoint is a dict from names to tensors. Save model.state_dict(), or the model with save_pretrained.',
+  'checkpoint.bin-not-a-tensor':
+    'The entry "{{entry}}" of {{path}} is a {{kind}}, but a checkpoint is a dict from names to tensors. Save the state dict alone, as in torch.save(torch.load("FILE", weights_only=True)["model"], "pytorch_model.bin").',
+  'checkpoint.bin-not-contiguous':
+    'The tensor "{{tensor}}" of {{path}} does not lie row by row in the file: it was saved as a view of another. Save it as tensor.contiguous(), or the model with save_pretrained.',
+  'checkpoint.bin-no-storage':
+    '{{path}} has no entry "{{entry}}" with the bytes of the tensor "{{tensor}}". Download the file again.',
+  'checkpoint.bin-storage-size':
+    'The entry "{{entry}}" of {{path}} has {{size}} bytes, which are not the {{elements}} elements that it should hold for the tensor "{{tensor}}". Download the file again.',
+  'checkpoint.bin-beyond-storage':
+    'The tensor "{{tensor}}" of {{path}} needs {{bytes}} bytes from element {{offset}} of its storage on, which has only {{size}} bytes. Download the file again.',
   'pack.not-on-grid':
     'Row {{row}} of the layer {{layer}} in {{path}} holds a weight that its scales and zero points cannot make. The run folder is damaged or was changed: run the compression again.',
   'pack.shape':
@@ -273,6 +324,18 @@ export const en = {
   // Plans
   'plan.memory':
     'The stage {{stage}} needs about {{needed}} MiB of memory, and {{free}} MiB are free. Close other programs, or run it on a machine with more memory.',
+  'memory.layer':
+    'The Hessian and factor of {{layer}} take {{own}} MiB: with what else is held then, the stage {{stage}} needs {{needed}} MiB, and the memory budget is {{budget}} MiB. Give it more (--memory), or run it on a machine with more memory.',
+  'memory.weights':
+    'The weights of {{layer}} take {{own}} MiB while it is compressed: with what else is held then, the stage {{stage}} needs {{needed}} MiB, and the memory budget is {{budget}} MiB. Give it more (--memory), or run it on a machine with more memory.',
+  'memory.block':
+    'The weights of a block and its forward pass take {{own}} MiB: with what else is held then, the stage {{stage}} needs {{needed}} MiB, and the memory budget is {{budget}} MiB. Give it more (--memory), or take shorter sequences.',
+  'memory.vocabulary':
+    "The vocabulary's matrix and the logits take {{own}} MiB: with what else is held then, the stage {{stage}} needs {{needed}} MiB, and the memory budget is {{budget}} MiB. Give it more (--memory), or leave the evaluation out.",
+  'memory.text':
+    'A text that is tokenized whole takes {{own}} MiB meanwhile: with what else is held then, {{needed}} MiB are needed, and the memory budget is {{budget}} MiB. Give it more (--memory), or cut the text into smaller files.',
+  'memory.process':
+    'The process itself and the token ids take {{own}} MiB: with what else is held, the stage {{stage}} needs {{needed}} MiB, and the memory budget is {{budget}} MiB. Give it more (--memory).',
   'plan.busy':
     'Other programs are using the processor: the times were measured beside them. Make the plan again when they have ended.',
   'plan.disk':

@@ -102,6 +102,7 @@ export const labelsEn = {
   'field.platform': 'Platform',
   'field.cpu': 'Processor',
   'field.threads': 'Threads',
+  'field.memory-budget': 'Memory budget (GiB)',
   'field.kernels': 'Kernels',
   'field.fingerprint': 'Fingerprint',
   'field.perplexity-dense': 'Perplexity, dense: {{dataset}}, seqlen {{seqlen}}, {{windows}} windows',

@@ -100,6 +100,7 @@ export const labelsZhTW: Readonly<Record<keyof typeof labelsEn, string>> = {
   'field.platform': '平台',
   'field.cpu': '處理器',
   'field.threads': '執行緒',
+  'field.memory-budget': '記憶體上限（GiB）',
   'field.kernels': '運算核心',
   'field.fingerprint': '指紋',
   'field.perplexity-dense': '困惑度（稠密）：{{dataset}}，序列長度 {{seqlen}}，{{windows}} 個視窗',

@@ -2,13 +2,13 @@ import type { ErrorCode } from './en.ts';
 
 /** The same sentences in Traditional Chinese as written in Taiwan. */
 export const zhTW: Readonly<Record<ErrorCode, string>> = {
-  'checkpoint.not-a-folder': '{{path}} 不是資料夾。請指定含有 config.json 與 .safetensors 檔案的資料夾。',
+  'checkpoint.not-a-folder': '{{path}} 不是資料夾。請指定含有 config.json 與權重檔案的資料夾。',
   'checkpoint.no-config': '{{path}} 裡沒有 config.json。請指定 Hugging Face 檢查點的資料夾。',
   'checkpoint.no-weights':
-    '{{path}} 裡沒有 model.safetensors，也沒有 model.safetensors.index.json。請指定 safetensors 格式檢查點的資料夾。',
-  'checkpoint.pytorch-only':
-    '{{path}} 裡只有 PyTorch 的 .bin 權重，目前尚無法讀取。請轉換為 safetensors，例如以 transformers 載入模型後用 save_pretrained 儲存。',
-  'checkpoint.not-a-file': '{{path}} 不是檔案。請在該位置放入 .safetensors 檔案。',
+    '{{path}} 裡沒有權重：沒有 model.safetensors，也沒有 pytorch_model.bin 或兩者的索引。請指定檢查點的資料夾。',
+  'checkpoint.dangling-link':
+    '{{path}} 是指向 {{target}} 的連結，但該檔案不存在。請重新下載該檔案，或指定檔案完整的資料夾。',
+  'checkpoint.not-a-file': '{{path}} 不是檔案。請在該位置放入權重檔案。',
   'checkpoint.lfs-pointer': '{{path}} 只是 Git LFS 指標檔，不是權重本身。請執行：git lfs pull',
   'checkpoint.index-malformed': '{{path}} 在第 {{offset}} 位元組處不是有效的索引：{{reason}}。請重新下載該檔案。',
   'checkpoint.index-duplicate': '{{path}} 重複列出張量「{{tensor}}」。請重新下載該檔案。',
@@ -20,7 +20,7 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
     '{{path}} 指出張量「{{tensor}}」在 {{shard}} 中，但該分片並沒有這個張量。請重新下載同一版本的索引與所有分片。',
   'checkpoint.tensor-in-two-shards':
     '{{path}} 與 {{other}} 都含有張量「{{tensor}}」。請重新下載同一版本的索引與所有分片。',
-  'checkpoint.too-short': '{{path}} 只有 {{size}} 位元組，不足以構成 safetensors 檔案。請重新下載該檔案。',
+  'checkpoint.too-short': '{{path}} 只有 {{size}} 位元組，不足以構成權重檔案。請重新下載該檔案。',
   'checkpoint.header-beyond-file':
     '{{path}} 宣告的檔頭有 {{header}} 位元組，但檔案只有 {{size}} 位元組。它不是 safetensors 檔案，或下載不完整：請重新下載。',
   'checkpoint.header-too-large':
@@ -30,7 +30,7 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'checkpoint.header-not-an-object': '{{path}} 的檔頭不是由張量組成的 JSON 物件。請重新下載該檔案。',
   'checkpoint.header-malformed':
     '{{path}} 檔頭中的項目「{{tensor}}」在第 {{offset}} 位元組處格式不正確：{{reason}}。請重新下載該檔案。',
-  'checkpoint.duplicate-tensor': '{{path}} 的檔頭重複列出張量「{{tensor}}」。請重新下載該檔案。',
+  'checkpoint.duplicate-tensor': '{{path}} 重複列出張量「{{tensor}}」。請重新下載該檔案。',
   'checkpoint.unknown-dtype':
     '{{path}} 的張量「{{tensor}}」的 dtype「{{dtype}}」不明。請重新下載該檔案，或以 safetensors 支援的 dtype 儲存模型。',
   'checkpoint.bad-dimension':
@@ -56,6 +56,50 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
     '{{path}} 的張量「{{tensor}}」的 dtype 是 {{dtype}}，但 token id 只能讀取 I64 或 I32。請以其中一種儲存。',
   'checkpoint.integer-too-large':
     '{{path}} 的張量「{{tensor}}」在位置 {{index}} 的整數超過 2^53，不可能是 token id。請重新產生該檔案。',
+  'checkpoint.bin-legacy':
+    '{{path}} 是 PyTorch 1.6 之前的格式，無法讀取。請在 Python 中以 torch.save(torch.load("FILE", weights_only=True), "FILE") 轉換，或以 save_pretrained 儲存模型。',
+  'checkpoint.bin-script':
+    '{{path}} 是 TorchScript 封存檔，也就是帶有權重的程式，不會被執行。若信任它，請在 Python 中以 torch.save(torch.jit.load("FILE").state_dict(), "pytorch_model.bin") 只儲存權重。',
+  'checkpoint.bin-not-an-archive': '{{path}} 不是 torch.save 寫出的檔案：開頭不是 ZIP 封存檔。請重新下載該檔案。',
+  'checkpoint.bin-no-pickle':
+    '{{path}} 是沒有 data.pkl 的 ZIP 封存檔，因此不是 torch.save 寫出的。請重新下載該檔案，或以 save_pretrained 儲存模型。',
+  'checkpoint.bin-byte-order':
+    '{{path}} 的張量位元組順序是「{{order}}」，只能讀取 little。請在 little-endian 的機器上重新儲存模型。',
+  'checkpoint.zip-truncated': '{{path}} 的結尾不是 ZIP 封存檔的結尾：檔案不完整，或後面多了內容。請重新下載該檔案。',
+  'checkpoint.zip-directory': 'ZIP 封存檔 {{path}} 的目錄在第 {{offset}} 位元組處格式不正確。請重新下載該檔案。',
+  'checkpoint.zip-too-large':
+    'ZIP 封存檔 {{path}} 的目錄宣告有 {{entries}} 個項目，或目錄過大；最多讀取 {{limit}} 個項目。請將模型儲存為數個檔案：save_pretrained 會這麼做。',
+  'checkpoint.zip-entry': 'ZIP 封存檔 {{path}} 的項目「{{entry}}」不在目錄所說的位置。請重新下載該檔案。',
+  'checkpoint.zip-entry-name':
+    'ZIP 封存檔 {{path}} 的項目「{{entry}}」的名稱不是 torch.save 會取的：所有項目都在同一個資料夾中。請從可信任的來源重新下載該檔案。',
+  'checkpoint.zip-compressed':
+    'ZIP 封存檔 {{path}} 的項目「{{entry}}」經過壓縮或加密，但 torch.save 會原樣儲存項目。請在 PyTorch 中重新儲存模型。',
+  'checkpoint.zip-overlap':
+    'ZIP 封存檔 {{path}} 的項目「{{other}}」與「{{entry}}」互相重疊。請從可信任的來源重新下載該檔案。',
+  'checkpoint.zip-duplicate': 'ZIP 封存檔 {{path}} 的項目「{{entry}}」出現兩次。請從可信任的來源重新下載該檔案。',
+  'checkpoint.zip-checksum': 'ZIP 封存檔 {{path}} 的項目「{{entry}}」已損壞：校驗碼不符。請重新下載該檔案。',
+  'checkpoint.pickle-too-large':
+    '{{path}} 的 data.pkl 有 {{size}} 位元組，最多讀取 {{limit}} 位元組。請只儲存權重，例如以 save_pretrained。',
+  'checkpoint.pickle-truncated': '{{path}} 的 data.pkl 在第 {{offset}} 位元組的指令中途結束。請重新下載該檔案。',
+  'checkpoint.pickle-opcode':
+    '{{path}} 的 data.pkl 在第 {{offset}} 位元組有指令 {{opcode}}，張量用不到它，因此不會執行。請只儲存權重，例如以 save_pretrained；若不信任來源，請勿使用該檔案。',
+  'checkpoint.pickle-global':
+    '{{path}} 的 data.pkl 在第 {{offset}} 位元組要求 {{global}}，張量用不到它，因此不會執行。請只儲存權重，例如以 save_pretrained；若不信任來源，請勿使用該檔案。',
+  'checkpoint.pickle-malformed':
+    '{{path}} 的 data.pkl 在第 {{offset}} 位元組使用指令 {{opcode}} 的方式，不是 torch.save 儲存一般張量的方式。請只儲存權重，例如以 save_pretrained，或重新下載該檔案。',
+  'checkpoint.pickle-too-many':
+    '{{path}} 的 data.pkl 到第 {{offset}} 位元組已產生超過 {{limit}} 個值。請只儲存權重並分成數個檔案，例如以 save_pretrained。',
+  'checkpoint.bin-not-a-dict':
+    '{{path}} 存的是 {{kind}}，但檢查點應是由名稱對應到張量的 dict。請儲存 model.state_dict()，或以 save_pretrained 儲存模型。',
+  'checkpoint.bin-not-a-tensor':
+    '{{path}} 的項目「{{entry}}」是 {{kind}}，但檢查點應是由名稱對應到張量的 dict。請只儲存 state dict，例如 torch.save(torch.load("FILE", weights_only=True)["model"], "pytorch_model.bin")。',
+  'checkpoint.bin-not-contiguous':
+    '{{path}} 的張量「{{tensor}}」在檔案中不是逐列連續存放：它是以另一個張量的檢視儲存的。請以 tensor.contiguous() 儲存，或以 save_pretrained 儲存模型。',
+  'checkpoint.bin-no-storage': '{{path}} 沒有存放張量「{{tensor}}」位元組的項目「{{entry}}」。請重新下載該檔案。',
+  'checkpoint.bin-storage-size':
+    '{{path}} 的項目「{{entry}}」有 {{size}} 位元組，與張量「{{tensor}}」所需的 {{elements}} 個元素不符。請重新下載該檔案。',
+  'checkpoint.bin-beyond-storage':
+    '{{path}} 的張量「{{tensor}}」從儲存區的第 {{offset}} 個元素起需要 {{bytes}} 位元組，但儲存區只有 {{size}} 位元組。請重新下載該檔案。',
   'pack.not-on-grid':
     '{{path}} 中的層 {{layer}}，第 {{row}} 列含有其縮放值與零點無法產生的權重。執行資料夾已損壞或遭到更動：請重新壓縮。',
   'pack.shape': '{{path}} 的張量「{{tensor}}」為 {{actual}}，但此格式要求 {{expected}}。請重新寫出或下載該檔案。',
@@ -217,6 +261,18 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
 
   'plan.memory':
     '{{stage}} 階段約需 {{needed}} MiB 記憶體，目前可用 {{free}} MiB。請關閉其他程式，或改用記憶體較大的機器。',
+  'memory.layer':
+    '{{layer}} 的 Hessian 與分解因子需 {{own}} MiB；連同當時的其他資料，{{stage}} 階段需要 {{needed}} MiB，而記憶體上限為 {{budget}} MiB。請提高上限（--memory），或改用記憶體較大的機器。',
+  'memory.weights':
+    '壓縮 {{layer}} 時，其權重需 {{own}} MiB；連同當時的其他資料，{{stage}} 階段需要 {{needed}} MiB，而記憶體上限為 {{budget}} MiB。請提高上限（--memory），或改用記憶體較大的機器。',
+  'memory.block':
+    '一個區塊的權重與前向計算需 {{own}} MiB；連同當時的其他資料，{{stage}} 階段需要 {{needed}} MiB，而記憶體上限為 {{budget}} MiB。請提高上限（--memory），或縮短序列。',
+  'memory.vocabulary':
+    '詞彙矩陣與 logits 需 {{own}} MiB；連同當時的其他資料，{{stage}} 階段需要 {{needed}} MiB，而記憶體上限為 {{budget}} MiB。請提高上限（--memory），或不做評估。',
+  'memory.text':
+    '整份斷詞的文字在處理期間需 {{own}} MiB；連同當時的其他資料，共需 {{needed}} MiB，而記憶體上限為 {{budget}} MiB。請提高上限（--memory），或將文字分成較小的檔案。',
+  'memory.process':
+    '程式本身與 token 編號需 {{own}} MiB；連同其他資料，{{stage}} 階段需要 {{needed}} MiB，而記憶體上限為 {{budget}} MiB。請提高上限（--memory）。',
   'plan.busy': '其他程式正在使用處理器，時間是在此情況下測得的。請待其結束後重新規劃。',
   'plan.disk': '這次執行在 {{path}} 約需 {{needed}} MiB，目前可用 {{free}} MiB。請清出空間，或指定其他 --out。',
 

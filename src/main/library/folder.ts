@@ -39,8 +39,14 @@ export async function modelFolders(folder: string): Promise<string[]> {
   return inside.length > 0 ? inside.sort() : [folder];
 }
 
+const modelFiles = [
+  'config.json',
+  'model.safetensors',
+  'model.safetensors.index.json',
+  'pytorch_model.bin',
+  'pytorch_model.bin.index.json',
+];
+
 function looksLikeModel(folder: string): boolean {
-  return ['config.json', 'model.safetensors', 'model.safetensors.index.json'].some((name) =>
-    existsSync(join(folder, name)),
-  );
+  return modelFiles.some((name) => existsSync(join(folder, name)));
 }

@@ -42,7 +42,7 @@ export async function compressBlock(task: BlockTask): Promise<LayerResult[]> {
     }
     return layers;
   } finally {
-    input?.close();
+    await input?.close();
   }
 }
 
@@ -144,7 +144,7 @@ async function propagate(
   input: Activations,
   path: string,
 ): Promise<void> {
-  const { model, session, sequences, seqlen, batch, signal, clock, progress, operations } = calibration;
+  const { model, session, seqlen, batch, signal, clock, progress, operations } = calibration;
   const weights = new Map(
     (await translated(() => native.Checkpoint.openFile(shard).tensors())).map((tensor) => [tensor.name, tensor]),
   );
@@ -153,19 +153,16 @@ async function propagate(
     openBlock(model, block, { ...session, seqlen, weights, taps: false, output: true }),
   );
   try {
-    for (let first = 0; first < sequences; first += batch) {
+    for await (const { first, count, x } of input.batches(batch)) {
       signal.throwIfAborted();
-      const count = Math.min(batch, sequences - first);
-      const result = await clock.time('propagate', () => graph.run(input.read(first, count)));
+      const result = await clock.time('propagate', () => graph.run(x));
       if (!result.output) throw new Error('the block gave no output');
-      output.write(first, result.output);
+      await output.write(first, result.output);
       progress.add(operations.forward * count, count * seqlen);
     }
-    await clock.time('propagate', () => {
-      output.flush();
-    });
+    await clock.time('propagate', () => output.flush());
   } finally {
-    output.close();
+    await output.close();
     await graph.close();
   }
 }

@@ -60,7 +60,7 @@ async function embedInputs(run: Run, calibration: Calibration): Promise<void> {
   try {
     await embedSequences(calibration, activations);
   } finally {
-    activations.close();
+    await activations.close();
   }
 }
 

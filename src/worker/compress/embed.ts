@@ -11,8 +11,9 @@ export async function embedSequences(calibration: Calibration, output: Activatio
       signal.throwIfAborted();
       const count = Math.min(batch, sequences - first);
       const ids = tokens.subarray(first * seqlen, (first + count) * seqlen);
-      output.write(first, await clock.time('forward', () => graph.run(ids)));
+      await output.write(first, await clock.time('forward', () => graph.run(ids)));
     }
+    await output.settle();
   } finally {
     await graph.close();
   }

@@ -72,7 +72,7 @@ async function measure(run: Run, m: number): Promise<Statistics> {
       progress.reach((forward + gram + factor + energy) * (block + 1));
     }
   } finally {
-    activations.remove();
+    await activations.remove();
   }
   return statistics;
 }

@@ -11,7 +11,7 @@ import { layerOf, need } from './names.ts';
  * @returns tap name -> Gram of [cols, cols] over sequences * seqlen rows
  */
 export async function collectGrams(
-  { model, session, sequences, seqlen, batch, signal, clock, progress, operations }: Calibration,
+  { model, session, seqlen, batch, signal, clock, progress, operations }: Calibration,
   block: number,
   input: Activations,
   output: Activations | null,
@@ -21,11 +21,10 @@ export async function collectGrams(
     openBlock(model, block, { ...session, seqlen, taps: true, output: output !== null }),
   );
   try {
-    for (let first = 0; first < sequences; first += batch) {
+    for await (const { first, count, x: inputs } of input.batches(batch)) {
       signal.throwIfAborted();
-      const count = Math.min(batch, sequences - first);
-      const result = await clock.time('forward', () => graph.run(input.read(first, count)));
-      if (output !== null && result.output) output.write(first, result.output);
+      const result = await clock.time('forward', () => graph.run(inputs));
+      if (output !== null && result.output) await output.write(first, result.output);
       progress.add(operations.forward * count, count * seqlen);
       for (const [tap, x] of result.taps) {
         const rows = count * seqlen;
@@ -37,6 +36,7 @@ export async function collectGrams(
       }
       progress.add(operations.gram * count);
     }
+    await output?.settle();
   } finally {
     await graph.close();
   }

@@ -2,15 +2,12 @@ import { copyFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { fileError } from '../../contract/file-errors.ts';
+import { companions } from '../model/companions.ts';
 import type { Model } from '../model/open.ts';
 import { native, translated } from '../native.ts';
 import type { RunDirectory } from '../run/directory.ts';
 import { writeJson } from '../../contract/disk.ts';
 import { need } from './names.ts';
-
-/** Files of a checkpoint that are not weights and belong to the model: config, tokenizer, generation, licence. */
-export const companions =
-  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|preprocessor_config)\.json$|^merges\.txt$|^tokenizer\.model$|^chat_template\.(jinja|json)$|^LICEN[CS]E/i;
 
 /** Shard 0 holds what is outside of the blocks, shard i + 1 block i; Hugging Face's names count from one. */
 export function shardName({ family }: Model, index: number): string {

@@ -54,16 +54,15 @@ function denseLogits(model: Model): LogitsModel {
       return {
         async *slices(window) {
           if (activations === null) throw new Error('logits before anything went through the blocks');
-          const x = activations.read(window, 1);
+          const x = await activations.read(window, 1);
           const slice = HEAD_TOKENS * model.family.hidden;
           for (let start = 0; start < x.length; start += slice) yield await head.run(x.subarray(start, start + slice));
         },
         close: () => head.close(),
       };
     },
-    close() {
-      activations?.remove();
-      return Promise.resolve();
+    async close() {
+      await activations?.remove();
     },
   };
 }

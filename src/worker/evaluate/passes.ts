@@ -45,10 +45,13 @@ async function embedAll(
 ): Promise<void> {
   const embed = await openEmbed(model, options);
   try {
-    for (const [start, count] of batches(activations)) {
+    const { sequences, seqlen } = activations.shape;
+    const batch = batchSequences(seqlen);
+    for (let first = 0; first < sequences; first += batch) {
       step();
-      activations.write(start, await embed.run(ids.subarray(start * options.seqlen, (start + count) * options.seqlen)));
+      await activations.write(first, await embed.run(ids.subarray(first * seqlen, (first + batch) * seqlen)));
     }
+    await activations.settle();
   } finally {
     await embed.close();
   }
@@ -72,20 +75,15 @@ async function blockAll(
     output: true,
   });
   try {
-    for (const [start, count] of batches(activations)) {
+    for await (const { first, x } of activations.batches(batchSequences(seqlen))) {
       step();
-      const { output } = await block.run(activations.read(start, count));
-      if (output) activations.write(start, output);
+      const { output } = await block.run(x);
+      if (output) await activations.write(first, output);
     }
+    await activations.settle();
   } finally {
     await block.close();
   }
-}
-
-/** First window and number of windows of each run. */
-export function* batches({ shape: { sequences, seqlen } }: Activations): Generator<[start: number, count: number]> {
-  const batch = batchSequences(seqlen);
-  for (let start = 0; start < sequences; start += batch) yield [start, Math.min(batch, sequences - start)];
 }
 
 /** To be called before each run and after the last: tells how far it is, and stops where the signal says so. */

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { TamisError } from '../../contract/errors.ts';
 import { Activations } from '../run/activations.ts';
 import { batchSequences, openHead, vocabularyRanges, type Weights } from '../runtime/forward.ts';
-import { batches, counter, nextTokens, passSteps, throughBlocks, windowMeans, type PassOptions } from './passes.ts';
+import { counter, nextTokens, passSteps, throughBlocks, windowMeans, type PassOptions } from './passes.ts';
 
 export interface EvaluationSet {
   readonly name: string;
@@ -119,7 +119,7 @@ async function windowLosses(
     step();
     return losses;
   } finally {
-    activations.remove();
+    await activations.remove();
   }
 }
 
@@ -137,13 +137,11 @@ async function headAll(
   for (const range of vocabularyRanges(model)) {
     const head = await openHead(model, range, options);
     try {
-      for (const [start, count] of batches(activations)) {
+      for await (const { first: window, x } of activations.batches(batchSequences(options.seqlen))) {
         step();
-        const first = start * options.seqlen;
-        const { logSum, target } = await head.run(
-          activations.read(start, count),
-          targets.subarray(first, first + count * options.seqlen),
-        );
+        const first = window * options.seqlen;
+        const own = targets.subarray(first, first + x.length / model.family.hidden);
+        const { logSum, target } = await head.run(x, own);
         for (const [i, partial] of logSum.entries()) {
           const id = targets[first + i] ?? 0;
           logSums[first + i] = logAddExp(logSums[first + i] ?? 0, partial);

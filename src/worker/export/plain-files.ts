@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { TamisError } from '../../contract/errors.ts';
 import { fileError } from '../../contract/file-errors.ts';
-import { companions } from '../compress/shards.ts';
+import { companions } from '../model/companions.ts';
 import type { ExportFile, Writing } from './format.ts';
 
 /** A file with this text. */

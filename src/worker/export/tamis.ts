@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { exportFiles } from '../../contract/export-snippets.ts';
 import { exportManifestSchema } from '../../contract/exports.ts';
 import { parseJson } from '../../contract/json.ts';
-import { companions } from '../compress/shards.ts';
+import { companions } from '../model/companions.ts';
 import { controlled, native, translated, type ArchiveWriter, type TensorInfo } from '../native.ts';
 import { archiveBound, type BoundedSection, type Matrix } from './archive-bound.ts';
 import type { FinishedRun } from './finished-run.ts';

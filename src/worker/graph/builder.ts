@@ -61,7 +61,7 @@ const dataTypes: Readonly<Record<string, DataType>> = {
 const inputTypes = { float32: DataType.FLOAT, int32: DataType.INT32, int64: DataType.INT64 } as const;
 
 /**
- * Builds one ONNX graph. Weights stay where they are: the graph points into the checkpoint's .safetensors files and widens them
+ * Builds one ONNX graph. Weights stay where they are: the graph points into the checkpoint's files and widens them
  * to float32. What no output needs is left out of the graph, with its weights.
  */
 export class GraphBuilder {

@@ -3,9 +3,10 @@ import path from 'node:path';
 
 import { TamisError } from '../../contract/errors.ts';
 import { readError } from '../../contract/file-errors.ts';
-import { allLayers, type FamilyModel } from '../families/family.ts';
+import { allLayers, type FamilyModel, type Source } from '../families/family.ts';
 import { openFamily } from '../families/index.ts';
 import { native, translated, type Checkpoint, type TensorInfo } from '../native.ts';
+import { refuseDanglingCompanions } from './companions.ts';
 
 /** A checkpoint opened for work: nothing of its weights is in memory. */
 export interface Model {
@@ -24,15 +25,39 @@ export async function openModel(folder: string): Promise<Model> {
   const config = readConfigFile(folder);
   const checkpoint = await translated(() => native.Checkpoint.open(folder));
   const all = new Map(checkpoint.tensors().map((info) => [info.name, info]));
-  const family = openFamily({ folder, config, tensors: all });
-  const tensors = new Map([...all].filter(([name]) => !family.ignored?.test(name)));
+  const { family, source } = openOnce({ folder, config, tensors: all });
+  const tensors = new Map([...source.tensors].filter(([name]) => !family.ignored?.test(name)));
   return { folder, config, checkpoint, tensors, family, dtype: layerDtype(family, tensors) };
 }
 
-/** Errors: checkpoint.not-a-folder, checkpoint.no-config, config.not-json. */
+/** What families call a head that is not the embedding. */
+const heads = ['lm_head.weight', 'embed_out.weight'];
+
+/**
+ * Opens the family with a tied head once: PyTorch's files can hold it as a second name of the embedding's bytes, which no output has
+ * to hold twice. Where the config does not tie the two, both names stay.
+ */
+function openOnce(source: Source): { family: FamilyModel; source: Source } {
+  const head = heads.map((name) => source.tensors.get(name)).find((info) => info !== undefined);
+  const isHead = (info: TensorInfo): boolean => info.name === head?.name;
+  const isTwin = (info: TensorInfo): boolean =>
+    info.file === head?.file && info.offset === head.offset && info.bytes === head.bytes;
+  if (![...source.tensors.values()].some((info) => isTwin(info) && !isHead(info)))
+    return { family: openFamily(source), source };
+  const once = { ...source, tensors: new Map([...source.tensors].filter(([, info]) => !isHead(info))) };
+  try {
+    return { family: openFamily(once), source: once };
+  } catch (error) {
+    if (!(error instanceof TamisError) || error.code !== 'checkpoint.tensor-missing') throw error;
+    return { family: openFamily(source), source };
+  }
+}
+
+/** Errors: checkpoint.not-a-folder, checkpoint.dangling-link, checkpoint.no-config, config.not-json. */
 export function readConfigFile(folder: string): Record<string, unknown> {
   if (!fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory())
     throw new TamisError('checkpoint.not-a-folder', { path: folder });
+  refuseDanglingCompanions(folder);
   const file = path.join(folder, 'config.json');
   if (!fs.existsSync(file)) throw new TamisError('checkpoint.no-config', { path: folder });
   const text = readText(file);

@@ -132,7 +132,7 @@ async function measure(
       ...(await forwardRates(model, shape, session, seqlens, scratch)),
       ...(await solverRates(model, shape, scratch, solving, signal)),
       ...(await checkpointRates(model, signal)),
-      ...activationRates(scratch),
+      ...(await activationRates(scratch)),
     };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
@@ -312,20 +312,20 @@ async function hashStart(path: string): Promise<number> {
 }
 
 /** Writing up to the disk, and reading. */
-function activationRates(scratch: string): Pick<Rates, 'read' | 'write'> {
+async function activationRates(scratch: string): Promise<Pick<Rates, 'read' | 'write'>> {
   const shape = { sequences: 8, seqlen: 1024, hidden: SAMPLE_BYTES / 4 / 8 / 1024 };
   const activations = Activations.create(join(scratch, 'activations.f32'), shape);
   try {
     const x = noise(SAMPLE_BYTES / 4);
     const start = performance.now();
-    activations.write(0, x);
-    activations.flush();
+    await activations.write(0, x);
+    await activations.flush();
     const written = performance.now();
-    activations.read(0, shape.sequences);
+    await activations.read(0, shape.sequences);
     const bytesAMillisecond = (milliseconds: number): number => (1000 * SAMPLE_BYTES) / milliseconds;
     return { write: bytesAMillisecond(written - start), read: bytesAMillisecond(performance.now() - written) };
   } finally {
-    activations.remove();
+    await activations.remove();
   }
 }
 

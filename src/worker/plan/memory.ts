@@ -3,11 +3,17 @@ import { groupsOf } from '../../contract/quantization.ts';
 import type { Quantization } from '../../contract/recipe.ts';
 import { batchSequences } from '../runtime/forward.ts';
 import { sum, tapWidths, type LayerShape } from './costs.ts';
-import type { ModelShape } from './shape.ts';
+import type { ModelShape, NamedLayer } from './shape.ts';
 import type { Sequences, Workload } from './workload.ts';
 
 /** Bytes at one moment, by what holds them. */
 export type Held = Readonly<Partial<Record<Holder, number>>>;
+
+export interface Moment {
+  readonly held: Held;
+  /** The layer whose Hessian, factor or weights are held, the widest where it is those of several; null without one. */
+  readonly layer: string | null;
+}
 
 const FLOAT = 4;
 /** Node, V8, onnxruntime and the addon, with nothing loaded: measured. */
@@ -18,6 +24,8 @@ const GARBAGE_BYTES = 64 * 2 ** 20;
 const TEXT_FACTOR = 40;
 /** What onnxruntime packs weights into is a little larger than they are. */
 const PACKED = 1.05;
+/** The C library's allocator gives arrays larger than this back to the system at once, and keeps what is freed of others. */
+const KEPT_BYTES = 32 * 2 ** 20;
 /** Tokens of a slice of the head. */
 const HEAD_TOKENS = 256;
 /** Of a slice: logits, their softmax, and what the softmax works in. */
@@ -31,29 +39,32 @@ const HISTOGRAM_BYTES = 2 ** 15 * 16;
  * The moment of a stage at which it holds most. Anonymous memory: the weights' pages of the checkpoint, which the system can drop, do
  * not count. For forward passes on another device than the CPU it is the process's memory all the same, and an upper bound.
  */
-export function stageMemory(shape: ModelShape, work: Workload, stage: PlannedStage): Held {
+export function stageMemory(shape: ModelShape, work: Workload, stage: PlannedStage): Moment {
   const base = { process: PROCESS_BYTES, tokens: tokenBytes(work) };
-  const moments = momentsOf(shape, work, stage).map((held): Held => ({ ...base, ...held }));
-  return moments.reduce<Held>((most, held) => (total(held) > total(most) ? held : most), base);
+  const moments = momentsOf(shape, work, stage).map(({ held, layer }) => ({ held: { ...base, ...held }, layer }));
+  return moments.reduce<Moment>((most, moment) => (total(moment.held) > total(most.held) ? moment : most), {
+    held: base,
+    layer: null,
+  });
 }
 
 export function total(held: Held): number {
   return sum(Object.values(held));
 }
 
-function momentsOf(shape: ModelShape, work: Workload, stage: PlannedStage): Held[] {
+function momentsOf(shape: ModelShape, work: Workload, stage: PlannedStage): Moment[] {
   switch (stage) {
     case 'calibration':
-      return work.texts.map((bytes) => ({ text: TEXT_FACTOR * bytes }));
+      return work.texts.map((bytes) => atAll({ text: TEXT_FACTOR * bytes }));
     case 'fingerprint':
-      return [{ garbage: GARBAGE_BYTES }];
+      return [atAll({ garbage: GARBAGE_BYTES })];
     case 'evaluate-dense':
     case 'evaluate-compressed':
       return work.evaluation
         ? [
             ...blockMoments(shape, work.evaluation, { taps: false, output: true }),
             ...headMoments(shape, work.evaluation),
-          ]
+          ].map(atAll)
         : [];
     case 'estimate':
       if (work.estimate === 'spectra') return shape.layers.map(spectrumMoment);
@@ -62,9 +73,15 @@ function momentsOf(shape: ModelShape, work: Workload, stage: PlannedStage): Held
       return work.calibration && work.method !== 'magnitude'
         ? compressMoments(shape, work.calibration, work)
         : shape.layers.map((layer) => ({
-            layer: layer.rows * layer.cols * shape.weightBytes + gridBytes(layer, work.quantization),
+            held: { layer: elements(layer) * shape.weightBytes + gridBytes(layer, work.quantization) },
+            layer: layer.name,
           }));
   }
+}
+
+/** A moment that is about no layer. */
+function atAll(held: Held): Moment {
+  return { held, layer: null };
 }
 
 interface Results {
@@ -73,7 +90,7 @@ interface Results {
 }
 
 /** A block while its graph is opened, and in a run. */
-function blockMoments(shape: ModelShape, sequences: Sequences, results: Results): Held[] {
+function blockMoments(shape: ModelShape, sequences: Sequences, results: Results): [opening: Held, running: Held] {
   const weights = PACKED * blockWeights(shape, results);
   const opening = shape.weightBytes < FLOAT ? FLOAT * Math.max(...shape.layers.map(elements)) : 0;
   return [
@@ -90,12 +107,18 @@ function blockWeights({ layers, otherElements }: ModelShape, { output }: Results
 }
 
 /**
- * The input; the results twice, as onnxruntime-node copies them into arrays of its own beside those it is given; and the intermediates
- * twice, as the C library's allocator keeps about as much as it was given back.
+ * The input and the one that is read ahead, and the output that is being written; the arrays of the results; and what onnxruntime
+ * holds at its most: all results before they are copied into those, or those so far and a group of layers.
  */
 function runBytes(shape: ModelShape, sequences: Sequences, results: Results): number {
   const tokens = runTokens(sequences);
-  return FLOAT * tokens * shape.hidden + 2 * (resultBytes(shape, tokens, results) + intermediateBytes(shape, tokens));
+  const transfers = (results.output ? 3 : 2) * FLOAT * tokens * shape.hidden;
+  const all = resultBytes(shape, tokens, results);
+  const groups = firstLayers(shape).map(({ tap }, index) => {
+    const taps = results.taps ? FLOAT * tokens * sum(tapWidths(shape.layers).slice(0, index + 1)) : 0;
+    return taps + groupBytes(shape, tokens, tap);
+  });
+  return transfers + all + Math.max(all, ...groups);
 }
 
 function runTokens({ sequences, seqlen }: Sequences): number {
@@ -106,16 +129,16 @@ function resultBytes({ layers, hidden }: ModelShape, tokens: number, { taps, out
   return FLOAT * tokens * ((taps ? sum(tapWidths(layers)) : 0) + (output ? hidden : 0));
 }
 
-/**
- * A run's intermediates at their most: the results of the layers that read one tap, the widest of them once more as its activation
- * function makes it, and the block's own width twice.
- */
-function intermediateBytes({ layers, hidden }: ModelShape, tokens: number): number {
-  const results = layers.map(({ tap }) => {
-    const rows = layers.filter((layer) => layer.tap === tap).map((layer) => layer.rows);
-    return sum(rows) + Math.max(...rows);
-  });
-  return FLOAT * tokens * (Math.max(...results) + 2 * hidden);
+/** The layers that read one tap: their results, a single one also as its bias or activation function makes it, and what is added to later. */
+function groupBytes({ layers, hidden }: ModelShape, tokens: number, tap: string): number {
+  const held = (width: number): number => withKept(FLOAT * tokens * width);
+  const results = layers.filter((layer) => layer.tap === tap).map(({ rows }) => held(rows));
+  return Math.max(sum(results), 2 * Math.max(...results)) + held(hidden);
+}
+
+/** An array that is freed and made again: of small ones the allocator keeps as much as it was given back. */
+function withKept(bytes: number): number {
+  return bytes > KEPT_BYTES ? bytes : 2 * bytes;
 }
 
 /** The head while its graph is opened, and in a run. */
@@ -133,51 +156,66 @@ function headMoments({ vocabularyRows, width, hidden, weightBytes }: ModelShape,
 }
 
 /** All of a block's sequences, its factors one after another, then the statistics with all factors at hand. */
-function estimateMoments(shape: ModelShape, sequences: Sequences, blocks: number): Held[] {
+function estimateMoments(shape: ModelShape, sequences: Sequences, blocks: number): Moment[] {
   const results = { taps: true, output: blocks > 1 };
   const widths = tapWidths(shape.layers);
   const left = { garbage: GARBAGE_BYTES };
-  const factoring = widths.map((_, k) => ({
-    grams: gramBytes(widths.slice(k)),
-    factors: factorBytes(widths.slice(0, k + 1)),
-    ...left,
+  const factoring = firstLayers(shape).map(({ name }, k) => ({
+    held: { grams: gramBytes(widths.slice(k)), factors: factorBytes(widths.slice(0, k + 1)), ...left },
+    layer: name,
   }));
-  const measuring = shape.layers.map(({ rows, cols }) => ({
-    factors: factorBytes(widths),
-    layer: sweepBytes({ rows, cols }) + Math.ceil(rows / 256) * HISTOGRAM_BYTES,
-    ...left,
+  const measuring = shape.layers.map(({ name, rows, cols }) => ({
+    held: {
+      factors: factorBytes(widths),
+      layer: sweepBytes({ rows, cols }) + Math.ceil(rows / 256) * HISTOGRAM_BYTES,
+      ...left,
+    },
+    layer: name,
   }));
   return [...collecting(shape, sequences, results), ...factoring, ...measuring];
 }
 
 /** All of a block's sequences, then one factor at a time with its layers, then the sequences through the block as stored. */
-function compressMoments(shape: ModelShape, sequences: Sequences, { blocks, method, quantization }: Workload): Held[] {
+function compressMoments(
+  shape: ModelShape,
+  sequences: Sequences,
+  { blocks, method, quantization }: Workload,
+): Moment[] {
   const results = { taps: true, output: false };
   const widths = tapWidths(shape.layers);
   const left = { garbage: GARBAGE_BYTES };
-  const factoring = widths.map((cols, k) => ({
-    grams: gramBytes(widths.slice(k)),
-    factors: factorBytes([cols]),
-    ...left,
+  const factoring = firstLayers(shape).map(({ name, cols }, k) => ({
+    held: { grams: gramBytes(widths.slice(k)), factors: factorBytes([cols]), ...left },
+    layer: name,
   }));
-  const taps = [...new Set(shape.layers.map(({ tap }) => tap))];
+  const taps = firstLayers(shape).map(({ tap }) => tap);
   const pruning = shape.layers.map((layer) => ({
-    grams: gramBytes(widths.slice(1 + taps.indexOf(layer.tap))),
-    factors: factorBytes([layer.cols]),
-    layer:
-      sweepBytes(layer) +
-      elements(layer) * shape.weightBytes * (method === 'wanda' ? 2 : 1) +
-      gridBytes(layer, quantization),
-    ...left,
+    held: {
+      grams: gramBytes(widths.slice(1 + taps.indexOf(layer.tap))),
+      factors: factorBytes([layer.cols]),
+      layer:
+        sweepBytes(layer) +
+        elements(layer) * shape.weightBytes * (method === 'wanda' ? 2 : 1) +
+        gridBytes(layer, quantization),
+      ...left,
+    },
+    layer: layer.name,
   }));
-  const passing = blocks > 1 ? blockMoments(shape, sequences, { taps: false, output: true }) : [];
+  const passing = blocks > 1 ? blockMoments(shape, sequences, { taps: false, output: true }).map(atAll) : [];
   return [...collecting(shape, sequences, results), ...factoring, ...pruning, ...passing];
 }
 
-/** The sequences go through a block and its Gram matrices grow. */
-function collecting(shape: ModelShape, sequences: Sequences, results: Results): Held[] {
+/** The sequences go through a block, and its Gram matrices are there from the first of them on. */
+function collecting(shape: ModelShape, sequences: Sequences, results: Results): Moment[] {
   const grams = gramBytes(tapWidths(shape.layers));
-  return blockMoments(shape, sequences, results).map((held) => ({ ...held, grams }));
+  const { name } = firstLayers(shape).reduce((a, b) => (b.cols > a.cols ? b : a));
+  const [opening, running] = blockMoments(shape, sequences, results);
+  return [atAll(opening), { held: { ...running, grams }, layer: name }];
+}
+
+/** Of each tap the first layer that reads it, in the order in which they are computed. */
+function firstLayers({ layers }: ModelShape): NamedLayer[] {
+  return layers.filter(({ tap }, index) => layers.findIndex((other) => other.tap === tap) === index);
 }
 
 /** Token ids; of an evaluation they are joined and shifted, and each has its sum of exponentials and its target's logit. */
@@ -207,9 +245,9 @@ function gridBytes({ rows, cols }: LayerShape, quantization: Quantization | null
 }
 
 /** The weight twice, the product with its transpose as one triangle and as a whole, and as much again for its reduction, in float64. */
-function spectrumMoment({ rows, cols }: LayerShape): Held {
+function spectrumMoment({ name, rows, cols }: NamedLayer): Moment {
   const n = Math.min(rows, cols);
-  return { layer: 2 * FLOAT * rows * cols, grams: gramBytes([n]) + 16 * n * n };
+  return { held: { layer: 2 * FLOAT * rows * cols, grams: gramBytes([n]) + 16 * n * n }, layer: name };
 }
 
 function elements({ rows, cols }: Pick<LayerShape, 'rows' | 'cols'>): number {

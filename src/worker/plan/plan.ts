@@ -12,6 +12,7 @@ import { openModel, type Model } from '../model/open.ts';
 import { resolveRecipe, sourcesOf, unevenGroups } from '../prepare.ts';
 import { schedule } from '../schedule/schedule.ts';
 import { sum } from './costs.ts';
+import { memoryBudget, refusalOf } from './budget.ts';
 import { isBusy, measuredRates } from './measure.ts';
 import { stageMemory, total } from './memory.ts';
 import { stageSeconds } from './seconds.ts';
@@ -41,7 +42,7 @@ export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promis
   const solving = { method: resolved.method, quantization: resolved.quantization };
   const rates = await measuredRates(model, { device, threads }, seqlens, solving, signal);
   const stages = stagesOf(workload).map((stage): StagePlan => {
-    const memory = stageMemory(shape, workload, stage);
+    const memory = stageMemory(shape, workload, stage).held;
     return {
       stage,
       operations: stageOperations(shape, workload, stage),
@@ -50,7 +51,8 @@ export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promis
       peakMemoryBytes: total(memory),
     };
   });
-  const memory = peakOf(stages);
+  const budget = memoryBudget(resolved);
+  const memory = { ...peakOf(stages), budgetBytes: budget };
   const disk = {
     ...diskBytes(shape, workload, layers),
     freeBytes: out === undefined ? null : await freeBytes(resolve(out)),
@@ -76,6 +78,7 @@ export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promis
       denseBytes: shape.bytes,
       nonZeroBytes: packedModel({ ...shape, layers, quantization: resolved.quantization }).bytes,
     },
+    refusal: refusalOf(shape, workload, budget),
     warnings: [...unevenGroups(resolved, model), ...warningsOf(memory, disk, out)],
   };
 }
@@ -151,7 +154,7 @@ async function calibrationOf(
   };
 }
 
-function peakOf(stages: readonly StagePlan[]): Plan['memory'] {
+function peakOf(stages: readonly StagePlan[]): Omit<Plan['memory'], 'budgetBytes'> {
   const highest = stages.reduce((a, b) => (b.peakMemoryBytes > a.peakMemoryBytes ? b : a));
   const [largest, largestBytes] = (Object.entries(highest.memory) as [Holder, number][]).reduce((a, b) =>
     b[1] > a[1] ? b : a,

@@ -2,6 +2,10 @@ import { weightShape, type FamilyModel } from '../families/family.ts';
 import { vocabularyRanges, type Weights } from '../runtime/forward.ts';
 import { sum, type LayerShape } from './costs.ts';
 
+export interface NamedLayer extends LayerShape {
+  readonly name: string;
+}
+
 /** What the costs of a model depend on. All blocks have the shapes of the first. */
 export interface ModelShape {
   readonly blocks: number;
@@ -17,8 +21,8 @@ export interface ModelShape {
   readonly bytes: number;
   /** Bytes of one weight of a layer as it is stored. */
   readonly weightBytes: number;
-  /** The prunable layers of a block, in the order in which they are computed. */
-  readonly layers: readonly LayerShape[];
+  /** The prunable layers of the first block, in the order in which they are computed. */
+  readonly layers: readonly NamedLayer[];
   /** Elements of a block's other tensors: biases and norms. */
   readonly otherElements: number;
 }
@@ -27,7 +31,8 @@ export function shapeOf(model: Weights): ModelShape {
   const { family, tensors } = model;
   const ranges = vocabularyRanges(model);
   const all = [...tensors.values()].map(({ shape, bytes }) => ({ elements: product(shape), bytes }));
-  const layers = family.layers(0).map((layer): LayerShape & { bytes: number } => ({
+  const layers = family.layers(0).map((layer): NamedLayer & { bytes: number } => ({
+    name: layer.name,
     ...weightShape(layer, tensors),
     tap: layer.tap,
     bytes: tensors.get(`${layer.name}.weight`)?.bytes ?? 0,
@@ -44,7 +49,7 @@ export function shapeOf(model: Weights): ModelShape {
     parameters: sum(all.map(({ elements }) => elements)),
     bytes: sum(all.map(({ bytes }) => bytes)),
     weightBytes: sum(layers.map(({ bytes }) => bytes)) / weights,
-    layers: layers.map(({ rows, cols, tap }) => ({ rows, cols, tap })),
+    layers: layers.map(({ name, rows, cols, tap }) => ({ name, rows, cols, tap })),
     otherElements: block - weights,
   };
 }

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 
 import { TamisError } from '../../contract/errors.ts';
+import { fileError, readError } from '../../contract/file-errors.ts';
 
 export interface ActivationShape {
   readonly sequences: number;
@@ -8,12 +9,25 @@ export interface ActivationShape {
   readonly hidden: number;
 }
 
-/** float32 [sequences, seqlen, hidden] in a file, so that they never have to fit in memory. */
+/** Sequences of one run of a graph. */
+export interface Batch {
+  readonly first: number;
+  readonly count: number;
+  /** [count * seqlen, hidden]. */
+  readonly x: Float32Array<ArrayBuffer>;
+}
+
+/**
+ * float32 [sequences, seqlen, hidden] in a file, so that they never have to fit in memory. The next batch is read, and the last
+ * results are written, while the caller works: what goes wrong then is thrown by the next call.
+ */
 export class Activations {
   readonly path: string;
   readonly shape: ActivationShape;
   readonly #fd: number;
-  #buffer = new Float32Array(0);
+  /** A copy of what is being written. */
+  #copy = new Float32Array(0);
+  #written: Promise<void> = Promise.resolve();
 
   private constructor(path: string, shape: ActivationShape, fd: number) {
     this.path = path;
@@ -23,87 +37,144 @@ export class Activations {
 
   /** A new file of zeros; one that is there already is written over. */
   static create(path: string, shape: ActivationShape): Activations {
-    const fd = writing(path, () => fs.openSync(path, 'w+'));
-    writing(path, () => fs.ftruncateSync(fd, bytesOf(shape)));
-    return new Activations(path, shape, fd);
+    try {
+      const fd = fs.openSync(path, 'w+');
+      fs.ftruncateSync(fd, bytesOf(shape));
+      return new Activations(path, shape, fd);
+    } catch (error) {
+      throw fileError(error, path);
+    }
   }
 
   /** A file written before; refused where its size is not that of `shape`. */
   static open(path: string, shape: ActivationShape): Activations {
-    const fd = reading(path, () => fs.openSync(path, 'r+'));
-    const bytes = reading(path, () => fs.fstatSync(fd).size);
-    if (bytes === bytesOf(shape)) return new Activations(path, shape, fd);
-    fs.closeSync(fd);
-    throw new TamisError('file.wrong-size', { path, bytes, expected: bytesOf(shape) });
+    const activations = new Activations(path, shape, openToRead(path));
+    if (fs.fstatSync(activations.#fd).size === bytesOf(shape)) return activations;
+    const error = activations.#wrongSize();
+    fs.closeSync(activations.#fd);
+    throw error;
   }
 
-  /** `count` sequences from sequence `start` on: [count * seqlen, hidden]. The array is the class's own until the next read. */
-  read(start: number, count: number): Float32Array<ArrayBuffer> {
-    const length = count * this.#sequence;
-    if (this.#buffer.length < length) this.#buffer = new Float32Array(length);
-    const x = this.#buffer.subarray(0, length);
-    reading(this.path, () => {
-      for (let done = 0; done < x.byteLength;) {
-        const read = fs.readSync(this.#fd, x, done, x.byteLength - done, start * this.#sequence * 4 + done);
-        if (read === 0) throw new Error('unexpected end of file');
-        done += read;
+  /** All sequences in order, `size` at a time, each batch read while the caller works on the one before; `x` holds until the next. */
+  async *batches(size: number): AsyncGenerator<Batch, void> {
+    await this.#written;
+    const { sequences } = this.shape;
+    const buffers = [0, 1].map(() => new Float32Array(Math.min(size, sequences) * this.#sequence)) as [Floats, Floats];
+    const ahead = async (first: number): Promise<Batch> => {
+      const count = Math.min(size, sequences - first);
+      const x = buffers[(first / size) % 2 === 0 ? 0 : 1].subarray(0, count * this.#sequence);
+      await this.#transfer('read', first, x);
+      return { first, count, x };
+    };
+    let next = held(ahead(0));
+    try {
+      for (let first = size; first < sequences; first += size) {
+        const batch = await next;
+        next = held(ahead(first));
+        yield batch;
       }
-    });
+      yield await next;
+    } finally {
+      // The file must not be closed under it.
+      await next.catch(() => undefined);
+      for (const { buffer } of buffers) buffer.transfer(0);
+    }
+  }
+
+  /** `count` sequences from sequence `start` on: [count * seqlen, hidden]. */
+  async read(start: number, count: number): Promise<Floats> {
+    await this.#written;
+    const x = new Float32Array(count * this.#sequence);
+    await this.#transfer('read', start, x);
     return x;
   }
 
-  /** Writes whole sequences from sequence `start` on. */
-  write(start: number, x: Float32Array): void {
-    const bytes = new Uint8Array(x.buffer, x.byteOffset, x.byteLength);
-    writing(this.path, () => {
-      for (let done = 0; done < bytes.length;) {
-        done += fs.writeSync(this.#fd, bytes, done, bytes.length - done, start * this.#sequence * 4 + done);
-      }
-    });
+  /** Takes whole sequences, to be written from sequence `start` on; `x` may change when this returns. */
+  async write(start: number, x: Float32Array): Promise<void> {
+    await this.#written;
+    if (this.#copy.length < x.length) this.#copy = new Float32Array(x.length);
+    const copy = this.#copy.subarray(0, x.length);
+    copy.set(x);
+    this.#written = held(this.#transfer('write', start, copy));
   }
 
-  /** Returns when the data is on the disk. */
-  flush(): void {
-    writing(this.path, () => fs.fsyncSync(this.#fd));
+  /** Returns when all that was taken is written. */
+  async settle(): Promise<void> {
+    await this.#written;
   }
 
-  close(): void {
+  /** Returns when it is on the disk. */
+  async flush(): Promise<void> {
+    await this.#written;
+    try {
+      fs.fsyncSync(this.#fd);
+    } catch (error) {
+      throw fileError(error, this.path);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#written.catch(() => undefined);
+    this.#copy.buffer.transfer(0);
     fs.closeSync(this.#fd);
   }
 
   /** Closes and deletes the file. */
-  remove(): void {
-    this.close();
+  async remove(): Promise<void> {
+    await this.close();
     fs.rmSync(this.path, { force: true });
+  }
+
+  #wrongSize(): TamisError {
+    const bytes = fs.fstatSync(this.#fd).size;
+    return new TamisError('file.wrong-size', { path: this.path, bytes, expected: bytesOf(this.shape) });
   }
 
   get #sequence(): number {
     return this.shape.seqlen * this.shape.hidden;
   }
+
+  /** All of `x`, in as many calls as the system needs for it. */
+  async #transfer(name: 'read' | 'write', start: number, x: Floats): Promise<void> {
+    const bytes = new Uint8Array(x.buffer, x.byteOffset, x.byteLength);
+    const at = start * this.#sequence * 4;
+    try {
+      for (let done = 0; done < bytes.length;) {
+        const moved = await moveBytes(name, this.#fd, bytes.subarray(done), at + done);
+        if (moved === 0) throw this.#wrongSize();
+        done += moved;
+      }
+    } catch (error) {
+      throw name === 'read' ? readError(error, this.path) : fileError(error, this.path);
+    }
+  }
+}
+
+type Floats = Float32Array<ArrayBuffer>;
+
+/** One call of the system: bytes moved between a place in the file and `bytes`. */
+function moveBytes(name: 'read' | 'write', fd: number, bytes: Uint8Array, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const done = (error: Error | null, moved: number): void => (error ? reject(error) : resolve(moved));
+    if (name === 'read') fs.read(fd, bytes, 0, bytes.length, position, done);
+    else fs.write(fd, bytes, 0, bytes.length, position, done);
+  });
+}
+
+/** A promise that may fail before anybody waits for it. */
+function held<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
+}
+
+function openToRead(path: string): number {
+  try {
+    return fs.openSync(path, 'r+');
+  } catch (error) {
+    throw readError(error, path);
+  }
 }
 
 function bytesOf({ sequences, seqlen, hidden }: ActivationShape): number {
   return sequences * seqlen * hidden * 4;
-}
-
-function reading<T>(path: string, task: () => T): T {
-  try {
-    return task();
-  } catch (error) {
-    throw new TamisError('file.not-readable', { path, reason: reasonOf(error) }, { cause: error });
-  }
-}
-
-function writing<T>(path: string, task: () => T): T {
-  try {
-    return task();
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOSPC')
-      throw new TamisError('file.no-space', { path }, { cause: error });
-    throw new TamisError('file.not-writable', { path, reason: reasonOf(error) }, { cause: error });
-  }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

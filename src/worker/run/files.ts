@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 
 import { TamisError } from '../../contract/errors.ts';
 import { readError } from '../../contract/file-errors.ts';
@@ -7,15 +7,24 @@ import { readError } from '../../contract/file-errors.ts';
 /** SHA-256 of a file's bytes, hex; `onBytes` hears of each chunk. */
 export async function hashFile(path: string, signal: AbortSignal, onBytes: (bytes: number) => void): Promise<string> {
   const hash = createHash('sha256');
+  // One buffer for all of it: a stream makes a new one for each chunk, and those pile up until the collector looks for them.
+  const chunk = new Uint8Array(4 << 20);
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: 4 << 20, signal })) {
-      hash.update(chunk as Buffer);
-      onBytes((chunk as Buffer).length);
+    const file = await open(path);
+    try {
+      for (;;) {
+        if (signal.aborted) throw new TamisError('cancelled');
+        const { bytesRead } = await file.read(chunk);
+        if (bytesRead === 0) return hash.digest('hex');
+        hash.update(chunk.subarray(0, bytesRead));
+        onBytes(bytesRead);
+      }
+    } finally {
+      await file.close();
     }
   } catch (error) {
-    throw signal.aborted ? new TamisError('cancelled') : readError(error, path);
+    throw readError(error, path);
   }
-  return hash.digest('hex');
 }
 
 export function hashText(text: string): string {

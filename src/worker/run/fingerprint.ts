@@ -70,9 +70,10 @@ export async function weightBytes(model: Model): Promise<number> {
   return sizes.reduce((a, b) => a + b, 0);
 }
 
-/** Of the recipe's fields in the schema's order, whatever order they were written in. */
+/** Of the recipe's fields in the schema's order, whatever order they were written in; the memory it may hold changes no bits. */
 export function recipeHash(recipe: Recipe): string {
-  return hashText(JSON.stringify(recipeSchema.parse(recipe)));
+  const { memory: _memory, ...hashed } = recipeSchema.parse(recipe);
+  return hashText(JSON.stringify(hashed));
 }
 
 /** One short string for the whole. */

@@ -24,7 +24,7 @@ export function batchSequences(seqlen: number): number {
 }
 
 export interface Embed {
-  /** ids [n * seqlen] -> [n * seqlen, hidden]. */
+  /** ids [n * seqlen] -> [n * seqlen, hidden]; the array is its own until the next run. */
   run(ids: Int32Array): Promise<Float32Array>;
   close(): Promise<void>;
 }
@@ -35,13 +35,17 @@ export async function openEmbed(model: Weights, options: { threads: number; seql
   const g = new GraphBuilder(model.tensors);
   g.output('output', family.embed(g, g.input('ids', 'int32', ['tokens']), windows(g, options.seqlen)));
   const session = await Session.open(g.build(), { device: 'cpu', threads: options.threads });
+  const buffers = new Buffers(new Map([['output', family.hidden]]));
   return {
     async run(ids) {
-      const output = new Float32Array(ids.length * family.hidden);
+      const output = buffers.views(ids.length).get('output') ?? new Float32Array(0);
       await session.run({ ids: new Tensor('int32', ids, [ids.length]) }, { output: rows(output, ids.length) });
       return output;
     },
-    close: () => session.close(),
+    async close() {
+      await session.close();
+      buffers.free();
+    },
   };
 }
 

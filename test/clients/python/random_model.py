@@ -27,11 +27,12 @@ SIZES = dict(
     eos_token_id=2,
     pad_token_id=1,
 )
+# A Gemma whose head is its embedding, which it scales up, gives each token itself again as long as it has learned nothing.
 FAMILIES = {
     "mistral": (MistralConfig, dict(sliding_window=40)),
     "qwen3": (Qwen3Config, dict(tie_word_embeddings=True)),
-    "gemma2": (Gemma2Config, dict(sliding_window=40, query_pre_attn_scalar=128, attn_logit_softcapping=3.0, final_logit_softcapping=5.0)),
-    "gemma3": (Gemma3TextConfig, dict(sliding_window=40, query_pre_attn_scalar=128, sliding_window_pattern=3)),
+    "gemma2": (Gemma2Config, dict(tie_word_embeddings=False, sliding_window=40, query_pre_attn_scalar=128, attn_logit_softcapping=3.0, final_logit_softcapping=5.0)),
+    "gemma3": (Gemma3TextConfig, dict(tie_word_embeddings=False, sliding_window=40, query_pre_attn_scalar=128, sliding_window_pattern=3)),
 }
 
 

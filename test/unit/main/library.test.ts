@@ -120,6 +120,18 @@ describe('the list', () => {
     expect(kinds()).toEqual(['demo-model ready', 'a ready', 'b ready']);
   });
 
+  test('a folder of PyTorch weights is a model', async () => {
+    cpSync(join(import.meta.dirname, '../../fixtures/bin/opt-sharded'), join(folder, 'zoo/torch'), { recursive: true });
+    mkdirSync(join(folder, 'zoo/weights'));
+    cpSync(
+      join(folder, 'zoo/torch/pytorch_model.bin.index.json'),
+      join(folder, 'zoo/weights/pytorch_model.bin.index.json'),
+    );
+    await library.add([join(folder, 'zoo')]);
+    await library.settled();
+    expect(kinds()).toEqual(['demo-model ready', 'torch ready', 'weights refused']);
+  });
+
   test('what is no model is listed as refused, with the reason, and not read again', async () => {
     mkdirSync(join(folder, 'empty'));
     const broken = model('broken');

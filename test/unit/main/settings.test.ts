@@ -10,6 +10,7 @@ const defaults = {
   language: 'system',
   theme: 'system',
   threads: null,
+  memory: null,
   device: 'auto',
   runsFolder: null,
   modelsFolder: null,

@@ -348,11 +348,11 @@ fn folders() {
             path: display(folder.path())
         }
     );
-    let bin = folder.write("pytorch_model.bin", "PK");
+    let bin = folder.write("pytorch_model.bin", "PK and some more");
     assert_eq!(
         open(&folder),
-        Error::PytorchOnly {
-            path: display(folder.path())
+        Error::BinNotAnArchive {
+            path: inside("pytorch_model.bin")
         }
     );
     assert_eq!(

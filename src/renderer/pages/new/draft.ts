@@ -58,6 +58,8 @@ export interface Draft {
   readonly seed: Amount;
   readonly device: Device;
   readonly threads: Amount;
+  /** GiB. */
+  readonly memory: Amount;
   readonly blocks: Amount;
 }
 
@@ -106,6 +108,7 @@ export function draftOf(recipe: Recipe): Draft {
     seed: recipe.seed,
     device,
     threads: recipe.threads ?? '',
+    memory: gibibytesOf(recipe.memory),
     blocks: recipe.blocks ?? '',
   };
 }
@@ -115,10 +118,16 @@ export function percentOf(share: number): number {
   return Number((100 * share).toPrecision(15));
 }
 
+/** What stands in a field of GiB. */
+function gibibytesOf(bytes: number | null): Amount {
+  return bytes === null ? '' : bytes / 2 ** 30;
+}
+
 /** The fields as a preset has them; the demo model comes with its texts, in the size of the command line's demo. */
 export function presetDraft(preset: PresetId, model: string, { demo, settings }: Boot): Draft {
   const draft = draftOf(presetRecipe(preset, model));
-  const own = { ...draft, device: settings.device, threads: settings.threads ?? '' };
+  const { device, threads, memory } = settings;
+  const own = { ...draft, device, threads: threads ?? '', memory: gibibytesOf(memory) };
   if (model !== demo.model) return own;
   return {
     ...own,

@@ -39,5 +39,6 @@ export const fieldLabels = {
   seed: 'field.seed',
   device: 'field.device',
   threads: 'field.threads',
+  memory: 'field.memory-budget',
   blocks: 'field.blocks',
 } as const satisfies Readonly<Record<FieldName, LabelKey>>;

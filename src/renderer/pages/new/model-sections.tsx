@@ -86,6 +86,7 @@ export function MachineSection(): ReactElement {
           )}
         </Field>
         <AmountField name="threads" placeholder={t('new.all-threads', { threads })} />
+        <AmountField name="memory" placeholder={t('new.free-memory')} />
         <AmountField name="seed" />
         <AmountField name="blocks" placeholder={t('new.all')} hint={t('new.blocks-text')} />
       </div>

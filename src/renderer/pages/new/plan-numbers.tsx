@@ -43,7 +43,7 @@ function Needs({ plan, trial }: { plan: Plan; trial: Trial | null }): ReactEleme
       <Figure
         name={t('field.memory')}
         value={bytes(peakOf(plan, trial))}
-        note={`${how}${t('plan.of-free', { free: bytes(memory.freeBytes) })}`}
+        note={`${how}${t('plan.of-budget', { budget: bytes(memory.budgetBytes), free: bytes(memory.freeBytes) })}`}
         isTooMuch={!fitsMemory(plan, trial)}
       />
       <Figure

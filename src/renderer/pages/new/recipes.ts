@@ -63,6 +63,7 @@ function settingsOf(draft: Draft, targets: readonly number[]): Record<string, un
     seed: numberOf(draft.seed),
     device: draft.device,
     threads: numberOf(draft.threads),
+    memory: bytesOf(numberOf(draft.memory)),
     blocks: numberOf(draft.blocks),
   };
   if (draft.pattern === 'nm') return [{ ...common, nm: { n: numberOf(draft.n), m: numberOf(draft.m) } }];
@@ -106,6 +107,10 @@ function schedulerOf(draft: Draft, kind: SchedulerKind): Record<string, unknown>
 /** null where nothing is written, NaN where it is no number. */
 function numberOf(amount: Amount): number | null {
   return String(amount).trim() === '' ? null : Number(amount);
+}
+
+function bytesOf(gibibytes: number | null): number | null {
+  return gibibytes === null ? null : Math.round(gibibytes * 2 ** 30);
 }
 
 function shareOf(percent: number): number;
@@ -180,6 +185,7 @@ const places: Readonly<Record<string, FieldName>> = {
   'evaluation.seqlen': 'evaluationSeqlen',
   seed: 'seed',
   threads: 'threads',
+  memory: 'memory',
   blocks: 'blocks',
   'scheduler.groups': 'groups',
   'scheduler.power': 'power',

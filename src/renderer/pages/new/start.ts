@@ -22,6 +22,7 @@ export function useReason(
   if (wrong.length > 0) return wrong.join(' ');
   if (error) return describe(error, locale);
   if (plan === null || !isCurrent) return null;
+  if (plan.refusal) return message(plan.refusal.code, plan.refusal.params, locale);
   const sentences = [
     ...(fitsMemory(plan, trial)
       ? []
@@ -47,7 +48,7 @@ export function peakOf({ memory }: Plan, trial: Trial | null): number {
 }
 
 export function fitsMemory(plan: Plan, trial: Trial | null): boolean {
-  return peakOf(plan, trial) <= plan.memory.freeBytes;
+  return peakOf(plan, trial) <= plan.memory.freeBytes && plan.refusal === null;
 }
 
 export function fitsDisk({ disk }: Plan): boolean {

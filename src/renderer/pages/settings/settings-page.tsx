@@ -73,7 +73,7 @@ function Choice({ label, children }: { label: string; children: ReactNode }): Re
 function RunsSection(): ReactElement {
   const t = useLabel();
   const set = useSet();
-  const { device, threads } = useSettings();
+  const { device, threads, memory } = useSettings();
   const { threads: all } = useBoot();
   return (
     <Section title={t('settings.new-runs')} text={t('settings.new-runs-text')}>
@@ -94,6 +94,16 @@ function RunsSection(): ReactElement {
           allowDecimal={false}
           clampBehavior="strict"
           onChange={(value) => set({ threads: typeof value === 'number' ? value : null })}
+        />
+        <NumberInput
+          label={t('field.memory-budget')}
+          placeholder={t('new.free-memory')}
+          value={memory === null ? '' : memory / 2 ** 30}
+          min={0.25}
+          clampBehavior="blur"
+          onChange={(value) =>
+            set({ memory: typeof value === 'number' && value > 0 ? Math.round(value * 2 ** 30) : null })
+          }
         />
       </div>
     </Section>

@@ -9,10 +9,10 @@ import * as addon from '#native';
 
 import { testFolder } from '../fixtures/safetensors.ts';
 
-const folder = testFolder('make-opt');
+const folder = testFolder('make-model');
 afterAll(folder.remove);
 
-const script = fileURLToPath(new URL('../../scripts/make-opt.mjs', import.meta.url));
+const script = fileURLToPath(new URL('../../scripts/make-model.mjs', import.meta.url));
 
 /** Runs the script; the folder it made, or its one line of complaint. */
 function make(name: string, flags: string): { path: string; complaint: string } {

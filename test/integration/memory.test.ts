@@ -1,0 +1,71 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { planSchema } from '../../src/contract/plan.ts';
+import { readReportOf, refusal, sha256, succeed, tamis, tinyFolder, type Tiny } from './helpers.ts';
+
+let tiny: Tiny;
+beforeAll(() => {
+  // fc2 reads 3072 columns: its Hessian takes 36 MiB as a triangle in float64, its factor as much as a square in float32.
+  tiny = tinyFolder('memory', { blocks: 2, ffn: 3072 });
+});
+afterAll(() => {
+  tiny.remove();
+});
+
+const layer = 'model.decoder.layers.0.fc2';
+
+/** 256 tokens a run of a block, so that it is small beside the Hessians. */
+const few = ['--sequences', '8', '--windows', '8', '--sparsity', '0.5', '--scheduler', 'uniform'];
+
+function compressInto(out: string, ...flags: string[]): string[] {
+  return ['compress', tiny.model, '--out', out, ...tiny.data, ...few, ...flags];
+}
+
+test('a layer that does not fit is named before the run starts, with what it needs', async () => {
+  const out = tiny.file('refused');
+  const sentence = refusal(await tamis(compressInto(out, '--memory', '220MiB'), tiny));
+  expect(sentence).toMatch(
+    new RegExp(
+      `^The Hessian and factor of ${layer} take 72 MiB: with what else is held then, the stage compress needs \\d+ MiB, and the memory budget is 220 MiB\\. Give it more`,
+    ),
+  );
+  expect(Number(/needs (\d+) MiB/.exec(sentence)?.[1])).toBeGreaterThan(220);
+  expect(existsSync(out)).toBe(false);
+});
+
+test('plan says the same, under its numbers, with exit code 1', async () => {
+  const args = compressInto('unused').toSpliced(2, 2).with(0, 'plan');
+  const refused = await tamis([...args, '--memory', '220MiB'], tiny);
+  expect(refusal(refused)).toContain(layer);
+  expect(refused.stdout).toMatch(/^Memory: .* in compress, .* the budget is 220\.0 MiB/m);
+  const json = planSchema.parse(JSON.parse((await tamis([...args, '--memory', '220MiB', '--json'], tiny)).stdout));
+  expect(json.refusal).toMatchObject({ code: 'memory.layer', params: { layer, own: 72, budget: 220 } });
+  const fitting = planSchema.parse(JSON.parse((await succeed([...args, '--memory', '8GiB', '--json'], tiny)).stdout));
+  expect(fitting.refusal).toBeNull();
+  expect(fitting.memory.budgetBytes).toBe(8 * 2 ** 30);
+});
+
+test('whatever the budget, the bits are the same, and another one does not hinder resuming', async () => {
+  const [tight, ample] = [tiny.file('tight'), tiny.file('ample')];
+  await succeed(compressInto(tight, '--memory', '1GiB'), tiny);
+  await succeed(compressInto(ample, '--memory', '16GiB'), { cache: `${tiny.cache}-other` });
+  const weights = readdirSync(tight).filter((name) => name.endsWith('.safetensors'));
+  expect(weights).toHaveLength(3);
+  for (const name of weights) expect(sha256(join(ample, name))).toBe(sha256(join(tight, name)));
+  const [one, other] = [readReportOf(tight), readReportOf(ample)];
+  expect(other.perplexity).toEqual(one.perplexity);
+  expect(other.fingerprint).toBe(one.fingerprint);
+
+  expect(refusal(await tamis(['resume', tight, '--memory', '220MiB'], tiny))).toContain(layer);
+  await succeed(['resume', tight, '--memory', '2GiB'], tiny);
+  expect(readReportOf(tight).fingerprint).toBe(one.fingerprint);
+});
+
+test('what is no size is refused', async () => {
+  const { code, stderr } = await tamis(compressInto(tiny.file('none'), '--memory', '16 elephants'), tiny);
+  expect(code).toBe(2);
+  expect(stderr).toContain('Give it as a size, e.g. 16GiB or 800MB.');
+});
