@@ -35,6 +35,7 @@ test.for([
     const model = write(join(folder, `tiny-${family}`), { dtype: 'F16', tokenizer: true });
     await choose(app, model);
     await page.getByRole('button', { name: 'Add a model' }).click();
+    await page.getByRole('button', { name: 'Choose a folder …' }).click();
     await page.getByRole('link', { name: `Compress ${basename(model)}` }).click();
 
     const { calibration, evaluation, ...recipe } = await tinyRecipe(page, { model });
