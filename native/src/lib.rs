@@ -748,6 +748,12 @@ impl CompressedLayer {
     }
 }
 
+/// Hands the memory back to the system that the C library keeps of what was freed.
+#[napi]
+pub fn release_freed_memory() {
+    memory::release_freed();
+}
+
 /// Watches the anonymous resident memory of this process, from its making on.
 #[napi]
 pub struct MemorySampler {

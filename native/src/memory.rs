@@ -66,9 +66,50 @@ fn anonymous_bytes() -> u64 {
     kilobytes.unwrap_or(0) * 1024
 }
 
+/// Hands the pages back to the system that glibc's allocator keeps of what was freed; elsewhere nothing is kept, or nothing to be done.
+pub fn release_freed() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: it takes no pointer, and any thread may call it at any time.
+    unsafe {
+        malloc_trim(0);
+    }
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+unsafe extern "C" {
+    fn malloc_trim(pad: usize) -> std::ffi::c_int;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    fn hands_back_what_the_c_library_keeps() {
+        unsafe extern "C" {
+            fn malloc(size: usize) -> *mut u8;
+            fn free(pointer: *mut u8);
+        }
+        const SIZE: usize = 64 << 10;
+        // SAFETY: each block is written within its size and freed once.
+        let blocks: Vec<*mut u8> = (0..2000)
+            .map(|_| unsafe {
+                let block = malloc(SIZE);
+                assert!(!block.is_null());
+                block.write_bytes(1, SIZE);
+                block
+            })
+            .collect();
+        // The last one stays, so that the heap cannot shrink from its end.
+        for block in &blocks[..1999] {
+            unsafe { free(*block) };
+        }
+        let before = anonymous_bytes();
+        release_freed();
+        assert!(before - anonymous_bytes() > 100 << 20);
+        unsafe { free(blocks[1999]) };
+    }
 
     #[test]
     #[cfg(target_os = "linux")]
