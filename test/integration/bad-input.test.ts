@@ -81,7 +81,7 @@ describe('a model that is none', () => {
   test('not a folder', async () => {
     const path = tiny.file('no-such-folder');
     expect(await refused(path, ...tiny.data)).toBe(
-      `${path} is not a folder. Give the folder that holds config.json and the .safetensors files.`,
+      `${path} is not a folder. Give the folder that holds config.json and the weights.`,
     );
     expect(await refused(join(tiny.model, 'config.json'), ...tiny.data)).toContain('config.json is not a folder.');
   });
@@ -156,12 +156,14 @@ describe('weights that are broken', () => {
     );
   });
 
-  test('no weights, and PyTorch weights only', async () => {
+  test('no weights, and PyTorch weights that are none', async () => {
     const folder = tinyModel({});
     rmSync(join(folder, 'model.safetensors'));
-    expect(await refused(folder, ...tiny.data)).toContain(`${folder} has neither model.safetensors nor`);
+    expect(await refused(folder, ...tiny.data)).toContain(`${folder} has no weights: neither model.safetensors nor`);
     writeFileSync(join(folder, 'pytorch_model.bin'), 'PK');
-    expect(await refused(folder, ...tiny.data)).toContain('Convert them to safetensors');
+    expect(await refused(folder, ...tiny.data)).toContain(
+      'pytorch_model.bin has only 2 bytes, too few for a file of weights',
+    );
   });
 
   test('a header longer than the file', async () => {
