@@ -141,6 +141,16 @@ describe('kmeans on any layers', () => {
     expect(sparsities[layers[0]?.name ?? '']).toBe(Math.max(...values(sparsities)));
   });
 
+  it('leaves a layer of zeros out of the mean of its type', () => {
+    const [first] = layers;
+    const zero = { ...statistics, [first?.name ?? '']: { estimate: 0, energy: 0 } };
+    const others = layers.filter(({ name }) => name !== first?.name);
+    const [withZero, without] = [layers, others].map((of) => estimatesOf('relative-by-type', of, zero));
+    expect(withZero?.slice(1)).toEqual(without);
+    expect(withZero?.[0]).toBe(withZero?.[layers.findLastIndex(({ type }) => type === first?.type)]);
+    expect(estimatesOf('relative-by-type', layers.slice(0, 1), zero)).toEqual([0]);
+  });
+
   it('refuses a target that the bounds do not reach', () => {
     expect(() => kmeansSchedule(layers, statistics, { ...paper, max: 0.6 }, 0.7)).toThrow('schedule.out-of-reach');
     expect(() => kmeansSchedule(layers, statistics, { ...paper, min: 0.8 }, 0.7)).toThrow('schedule.out-of-reach');

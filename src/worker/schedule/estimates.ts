@@ -12,7 +12,8 @@ export interface LayerStatistics {
 /**
  * The estimate that layers are ordered by, in the order of `layers` (method.md, section 6).
  * `raw`: the mean of W²/U_jj², the paper's. `relative`: the layer's whole estimated loss, Σ W²/U_jj², divided by its output energy
- * tr(W H Wᵀ). `relative-by-type`: the mean of the relative estimates over all layers of a type.
+ * tr(W H Wᵀ). `relative-by-type`: the geometric mean of the relative estimates over all layers of a type, so that their
+ * logarithms are averaged.
  */
 export function estimatesOf(
   kind: EstimateKind,
@@ -30,13 +31,17 @@ export function estimatesOf(
   return kind === 'relative-by-type' ? meansByType(layers, estimates) : estimates;
 }
 
+/** An estimate of 0 (a layer of zeros) does not count; 0 of a type that has no other. */
 function meansByType(layers: readonly LayerSize[], values: readonly number[]): number[] {
   const types = new Map<string, number[]>();
-  layers.forEach(({ type }, i) => types.set(type, [...(types.get(type) ?? []), values[i] ?? NaN]));
-  return layers.map(({ type }) => {
-    const members = types.get(type) ?? [];
-    return members.reduce((sum, value) => sum + value, 0) / members.length;
-  });
+  for (const [i, { type }] of layers.entries()) types.set(type, [...(types.get(type) ?? []), values[i] ?? NaN]);
+  const means = new Map([...types].map(([type, members]) => [type, geometricMean(members.filter((x) => x !== 0))]));
+  return layers.map(({ type }) => means.get(type) ?? NaN);
+}
+
+function geometricMean(values: readonly number[]): number {
+  if (values.length === 0) return 0;
+  return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
 }
 
 /** log10 of each estimate; an estimate of 0 (a layer of zeros) counts as the smallest other one. */
