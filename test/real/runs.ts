@@ -20,8 +20,9 @@ export const DENSE_WITHIN = 0.001;
 export interface RealRun {
   readonly sparsity: number;
   readonly bits?: 4;
-  /** With `--sparsity` and `--bits`, the flags of `tamis compress`. */
   readonly scheduler?: readonly string[];
+  /** Beside those of `tamis compress` that the others stand for. */
+  readonly flags?: readonly string[];
   /** How far its perplexity may be from the reference's, as a share of it; the reference has made these runs only. */
   readonly within?: number;
 }
@@ -40,6 +41,8 @@ export const runs = {
   'alpha-70': { sparsity: 0.7, scheduler: ['alpha'] },
   'atp-70': { sparsity: 0.7, scheduler: ['atp'] },
   int4: { sparsity: 0, bits: 4 },
+  'int4-act-order': { sparsity: 0, bits: 4, flags: ['--act-order', '--static-groups'] },
+  'int4-nearest': { sparsity: 0, bits: 4, flags: ['--method', 'magnitude'] },
   'uniform-70-int4': { sparsity: 0.7, bits: 4, scheduler: uniform },
   'relative-by-type-70-int4': { sparsity: 0.7, bits: 4, scheduler: byType },
 } as const satisfies Record<string, RealRun>;
@@ -48,10 +51,11 @@ export type RunName = keyof typeof runs;
 export const runNames = Object.keys(runs) as RunName[];
 
 export function flagsOf(name: RunName): string[] {
-  const { sparsity, bits, scheduler }: RealRun = runs[name];
+  const { sparsity, bits, scheduler, flags = [] }: RealRun = runs[name];
   return [
     ...['--sparsity', String(sparsity)],
     ...(scheduler === undefined ? [] : ['--scheduler', ...scheduler]),
     ...(bits === undefined ? [] : ['--bits', String(bits)]),
+    ...flags,
   ];
 }
