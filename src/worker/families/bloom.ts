@@ -5,7 +5,16 @@ import type { GraphBuilder, Rows, Value } from '../graph/builder.ts';
 import { activate, add, embedding, layerNorm, linear, type Attention } from '../graph/operations.ts';
 import type { Tokens } from '../graph/tokens.ts';
 import { readConfig } from './config.ts';
-import { layersAt, requireTensor, tensorsAt, type FamilyModel, type Layer, type Source } from './family.ts';
+import {
+  headTensor,
+  layerNormTensors,
+  layersAt,
+  requireTensor,
+  tensorsAt,
+  type FamilyModel,
+  type Layer,
+  type Source,
+} from './family.ts';
 import { splitByHead } from './fused.ts';
 
 /** Of the models that were published, where config.json does not say. */
@@ -51,10 +60,7 @@ export function openBloom(source: Source): FamilyModel {
   const { hidden, heads } = config;
   if (hidden % heads !== 0) throw new TamisError('config.heads', { hidden, heads });
   const prefix = source.tensors.has('word_embeddings.weight') ? '' : 'transformer.';
-  const headWeight =
-    source.tensors.has('lm_head.weight') || !config.tie_word_embeddings
-      ? 'lm_head.weight'
-      : `${prefix}word_embeddings.weight`;
+  const headWeight = headTensor(source, `${prefix}word_embeddings.weight`, config.tie_word_embeddings);
   for (const [name, shape] of expectedTensors(config, prefix, headWeight)) requireTensor(source, name, shape);
   return new Bloom(source, config, prefix, headWeight);
 }
@@ -173,8 +179,8 @@ function expectedTensors(
   return [
     [`${prefix}word_embeddings.weight`, [vocab, hidden]],
     [headWeight, [vocab, hidden]],
-    ...expectedNorm(`${prefix}word_embeddings_layernorm`, hidden),
-    ...expectedNorm(`${prefix}ln_f`, hidden),
+    ...layerNormTensors(`${prefix}word_embeddings_layernorm`, hidden),
+    ...layerNormTensors(`${prefix}ln_f`, hidden),
     ...Array.from({ length: blocks }, (_, i) => expectedBlock(`${prefix}h.${i}.`, hidden)).flat(),
   ];
 }
@@ -191,14 +197,7 @@ function expectedBlock(at: string, hidden: number): [string, number[]][] {
       [`${at}${path}.weight`, [rows, cols]],
       [`${at}${path}.bias`, [rows]],
     ]),
-    ...expectedNorm(`${at}input_layernorm`, hidden),
-    ...expectedNorm(`${at}post_attention_layernorm`, hidden),
-  ];
-}
-
-function expectedNorm(name: string, size: number): [string, number[]][] {
-  return [
-    [`${name}.weight`, [size]],
-    [`${name}.bias`, [size]],
+    ...layerNormTensors(`${at}input_layernorm`, hidden),
+    ...layerNormTensors(`${at}post_attention_layernorm`, hidden),
   ];
 }

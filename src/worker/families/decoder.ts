@@ -18,7 +18,7 @@ import {
 } from '../graph/operations.ts';
 import type { Rotary, Tokens } from '../graph/tokens.ts';
 import { readConfig } from './config.ts';
-import { layersAt, requireTensor, tensorsAt, type FamilyModel, type Layer, type Source } from './family.ts';
+import { headTensor, layersAt, requireTensor, tensorsAt, type FamilyModel, type Layer, type Source } from './family.ts';
 import { rotaryOf, type Rope } from './rope.ts';
 
 // What LLaMA and those that came after it have in common: RMS norms, rotary positions, grouped queries, a gated MLP, and the names of
@@ -127,8 +127,7 @@ class Decoder implements FamilyModel {
     this.#tensors = tensors;
     this.#traits = traits;
     this.#prefix = tensors.has('embed_tokens.weight') ? '' : 'model.';
-    this.#headWeight =
-      tensors.has('lm_head.weight') || !traits.tied ? 'lm_head.weight' : `${this.#prefix}embed_tokens.weight`;
+    this.#headWeight = headTensor({ tensors }, `${this.#prefix}embed_tokens.weight`, traits.tied);
   }
 
   layers(block: number): readonly Layer[] {

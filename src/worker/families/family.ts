@@ -58,6 +58,19 @@ export function requireTensor(source: Source, name: string, shape: readonly numb
   }
 }
 
+/** The tensor that gives the logits: a head of its own, or the embedding where there is none and the config ties the two. */
+export function headTensor({ tensors }: Pick<Source, 'tensors'>, embedding: string, isTied: boolean): string {
+  return tensors.has('lm_head.weight') || !isTied ? 'lm_head.weight' : embedding;
+}
+
+/** Weight and bias of a layer norm over `size` entries, with their shapes. */
+export function layerNormTensors(name: string, size: number): [string, number[]][] {
+  return [
+    [`${name}.weight`, [size]],
+    [`${name}.bias`, [size]],
+  ];
+}
+
 /** Where a layer lies in its block, and what it reads. */
 export interface LayerType {
   readonly path: string;

@@ -13,7 +13,15 @@ import {
 } from '../graph/operations.ts';
 import type { Rotary, Tokens } from '../graph/tokens.ts';
 import { activationOf, readConfig } from './config.ts';
-import { layersAt, requireTensor, tensorsAt, type FamilyModel, type Layer, type Source } from './family.ts';
+import {
+  layerNormTensors,
+  layersAt,
+  requireTensor,
+  tensorsAt,
+  type FamilyModel,
+  type Layer,
+  type Source,
+} from './family.ts';
 import { splitByHead } from './fused.ts';
 import { ropeOf, ropeSchema, rotaryOf, type Rope } from './rope.ts';
 
@@ -183,7 +191,7 @@ function expectedTensors(config: Config, prefix: string, headWeight: string): [s
   return [
     [`${prefix}embed_in.weight`, [vocab, hidden]],
     [headWeight, [vocab, hidden]],
-    ...expectedNorm(`${prefix}final_layer_norm`, hidden),
+    ...layerNormTensors(`${prefix}final_layer_norm`, hidden),
     ...Array.from({ length: config.num_hidden_layers }, (_, i) =>
       expectedBlock(config, `${prefix}layers.${i}.`),
     ).flat(),
@@ -205,14 +213,7 @@ function expectedBlock(config: Config, at: string): [string, number[]][] {
   });
   return [
     ...layers,
-    ...expectedNorm(`${at}input_layernorm`, hidden),
-    ...expectedNorm(`${at}post_attention_layernorm`, hidden),
-  ];
-}
-
-function expectedNorm(name: string, size: number): [string, number[]][] {
-  return [
-    [`${name}.weight`, [size]],
-    [`${name}.bias`, [size]],
+    ...layerNormTensors(`${at}input_layernorm`, hidden),
+    ...layerNormTensors(`${at}post_attention_layernorm`, hidden),
   ];
 }

@@ -14,7 +14,16 @@ import {
 } from '../graph/operations.ts';
 import type { QueriesKeysValues, Tokens } from '../graph/tokens.ts';
 import { activationOf, readConfig } from './config.ts';
-import { layersAt, requireTensor, tensorsAt, type FamilyModel, type Layer, type Source } from './family.ts';
+import {
+  headTensor,
+  layerNormTensors,
+  layersAt,
+  requireTensor,
+  tensorsAt,
+  type FamilyModel,
+  type Layer,
+  type Source,
+} from './family.ts';
 
 /** Defaults as in transformers' GPT2Config, with the other names that it takes for its fields. */
 const configSchema = z
@@ -67,8 +76,7 @@ export function openGpt2(source: Source): FamilyModel {
   const { hidden, heads } = config;
   if (hidden % heads !== 0) throw new TamisError('config.heads', { hidden, heads });
   const prefix = source.tensors.has('wte.weight') ? '' : 'transformer.';
-  const headWeight =
-    source.tensors.has('lm_head.weight') || !config.tie_word_embeddings ? 'lm_head.weight' : `${prefix}wte.weight`;
+  const headWeight = headTensor(source, `${prefix}wte.weight`, config.tie_word_embeddings);
   for (const [name, shape] of expectedTensors(config, prefix, headWeight)) requireTensor(source, name, shape);
   return new Gpt2(source, config, prefix, headWeight);
 }
@@ -181,7 +189,7 @@ function expectedTensors(config: Config, prefix: string, headWeight: string): [s
     [`${prefix}wte.weight`, [vocab, hidden]],
     [`${prefix}wpe.weight`, [positions, hidden]],
     [headWeight, [vocab, hidden]],
-    ...expectedNorm(`${prefix}ln_f`, hidden),
+    ...layerNormTensors(`${prefix}ln_f`, hidden),
     ...Array.from({ length: blocks }, (_, i) => expectedBlock(config, `${prefix}h.${i}.`)).flat(),
   ];
 }
@@ -198,14 +206,7 @@ function expectedBlock({ hidden, inner }: Config, at: string): [string, number[]
       [`${at}${path}.weight`, [cols, rows]],
       [`${at}${path}.bias`, [rows]],
     ]),
-    ...expectedNorm(`${at}ln_1`, hidden),
-    ...expectedNorm(`${at}ln_2`, hidden),
-  ];
-}
-
-function expectedNorm(name: string, size: number): [string, number[]][] {
-  return [
-    [`${name}.weight`, [size]],
-    [`${name}.bias`, [size]],
+    ...layerNormTensors(`${at}ln_1`, hidden),
+    ...layerNormTensors(`${at}ln_2`, hidden),
   ];
 }

@@ -13,7 +13,16 @@ import {
 } from '../graph/operations.ts';
 import type { Tokens } from '../graph/tokens.ts';
 import { activationOf, readConfig } from './config.ts';
-import { layersAt, requireTensor, tensorsAt, type FamilyModel, type Layer, type Source } from './family.ts';
+import {
+  headTensor,
+  layerNormTensors,
+  layersAt,
+  requireTensor,
+  tensorsAt,
+  type FamilyModel,
+  type Layer,
+  type Source,
+} from './family.ts';
 
 /** Defaults as in transformers' OPTConfig. */
 const configSchema = z.object({
@@ -52,10 +61,7 @@ const layerTypes = [
 export function openOpt(source: Source): FamilyModel {
   const config = readOptConfig(source);
   const prefix = source.tensors.has('decoder.embed_tokens.weight') ? 'decoder.' : 'model.decoder.';
-  const headWeight =
-    source.tensors.has('lm_head.weight') || !config.tie_word_embeddings
-      ? 'lm_head.weight'
-      : `${prefix}embed_tokens.weight`;
+  const headWeight = headTensor(source, `${prefix}embed_tokens.weight`, config.tie_word_embeddings);
   for (const [name, shape] of expectedTensors(config, prefix, headWeight)) requireTensor(source, name, shape);
   const model = new Opt(source, config, prefix, headWeight);
   return model;
@@ -223,9 +229,5 @@ function expectedBlock(config: Config, at: string): [string, number[]][] {
 }
 
 function expectedNorm(config: Config, name: string): [string, number[]][] {
-  if (!config.layer_norm_elementwise_affine) return [];
-  return [
-    [`${name}.weight`, [config.hidden_size]],
-    [`${name}.bias`, [config.hidden_size]],
-  ];
+  return config.layer_norm_elementwise_affine ? layerNormTensors(name, config.hidden_size) : [];
 }
