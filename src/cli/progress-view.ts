@@ -5,6 +5,7 @@ import type { RunEvent, Stage } from '../contract/events.ts';
 import type { ExportStage } from '../contract/exports.ts';
 import type { PullProgress, PullStage } from '../contract/hub.ts';
 import { message, type ErrorCode, type Locale } from '../contract/messages/index.ts';
+import { candidateName } from '../contract/words.ts';
 import { duration, bytes as size } from '../contract/format.ts';
 
 const PLAIN_INTERVAL_MS = 10_000;
@@ -14,6 +15,7 @@ const stageNames: Readonly<Record<Stage, string>> = {
   calibration: 'Read the texts',
   'evaluate-dense': 'Perplexity of the dense model',
   estimate: 'Estimate the layers',
+  choose: 'Try the schedules',
   schedule: 'Schedule',
   compress: 'Compress',
   'evaluate-compressed': 'Perplexity of the compressed model',
@@ -133,12 +135,19 @@ function lineOf(event: Exclude<RunEvent, { type: 'progress' }>, locale: Locale):
       const { dataset, seqlen, perplexity } = event.result;
       return `Perplexity ${event.which}: ${perplexity.toFixed(3)} (${dataset}, seqlen ${seqlen})`;
     }
+    case 'choice': {
+      const { candidates, chosen } = event.choice;
+      const tried = candidates.map((each) => `${candidateName(each)} ${each.perplexity.toFixed(3)}`);
+      const taken = candidates[chosen];
+      return `Perplexity of the schedules tried: ${tried.join(', ')}; taken: ${taken ? candidateName(taken) : ''}`;
+    }
     case 'warning':
       return `Warning: ${message(event.code as ErrorCode, event.params, locale)}`;
     case 'finished':
       return `Finished in ${duration(event.seconds)}`;
     case 'layers':
     case 'estimate':
+    case 'sensitivity':
     case 'schedule':
     case 'layer':
     case 'failed':

@@ -59,7 +59,7 @@ export interface RecipeFlags extends EvaluationFlags {
   blocks?: number;
 }
 
-const schedulers = ['kmeans', 'uniform', 'owl', 'alpha', 'atp', 'file'];
+const schedulers = ['auto', 'uniform', 'allocate', 'kmeans', 'owl', 'alpha', 'atp', 'file'];
 
 export function number(text: string): number {
   const value = Number(text);
@@ -127,7 +127,7 @@ export function addRecipeOptions(command: Command): Command {
     .option('--sparsity <share>', 'wanted mean sparsity, 0 to 1 (default: 0.7)', number)
     .option('--nm <n:m>', 'prune n of every m weights in a row, e.g. 2:4, in place of --sparsity', pattern)
     .addOption(
-      new Option('--scheduler <kind>', 'how the sparsity is spread over the layers (default: kmeans)').choices(
+      new Option('--scheduler <kind>', 'how the sparsity is spread over the layers (default: auto)').choices(
         schedulers,
       ),
     )
@@ -152,7 +152,11 @@ export function addRecipeOptions(command: Command): Command {
       'kmeans, mapping power: a group keeps a share proportional to estimate^p (default: 0.2)',
       number,
     )
-    .option('--range <r>', 'kmeans, mapping linear: from the least to the most pruned layer (default: 0.1)', number)
+    .option(
+      '--range <r>',
+      'allocate: how far a layer may be from the target; kmeans, mapping linear: from the least to the most pruned layer (default: 0.1)',
+      number,
+    )
     .option('--min-sparsity <share>', 'kmeans: no layer is pruned less (default: 0)', number)
     .option('--max-sparsity <share>', 'kmeans: no layer is pruned more (default: 0.95)', number)
     .option('--lambda <l>', 'owl: half of the range of sparsities (default: 0.08)', number)

@@ -1,12 +1,13 @@
 import { z } from 'zod';
 
-import { centroidSchema, layerResultSchema, perplexitySchema } from './report.ts';
+import { centroidSchema, choiceSchema, layerResultSchema, perplexitySchema } from './report.ts';
 
 export const stages = [
   'fingerprint',
   'calibration',
   'evaluate-dense',
   'estimate',
+  'choose',
   'schedule',
   'compress',
   'evaluate-compressed',
@@ -42,6 +43,8 @@ export const eventSchema = z.discriminatedUnion('type', [
     layers: z.array(layerResultSchema.pick({ name: true, block: true, type: true, rows: true, cols: true })),
   }),
   z.strictObject({ type: z.literal('estimate'), layer: z.string(), estimate: z.number() }),
+  z.strictObject({ type: z.literal('sensitivity'), layer: z.string(), sensitivity: z.number() }),
+  z.strictObject({ type: z.literal('choice'), choice: choiceSchema }),
   z.strictObject({
     type: z.literal('schedule'),
     sparsities: z.record(z.string(), z.number()),
@@ -49,6 +52,8 @@ export const eventSchema = z.discriminatedUnion('type', [
     centroids: z.array(centroidSchema),
     /** Estimated pruning loss by layer, where the scheduler measured it. */
     estimates: z.record(z.string(), z.number()),
+    /** Measured sensitivity by layer, where the scheduler goes by it. */
+    sensitivities: z.record(z.string(), z.number()).default({}),
   }),
   z.strictObject({ type: z.literal('layer'), layer: layerResultSchema }),
   z.strictObject({ type: z.literal('block'), block: z.int(), blocks: z.int(), seconds: z.number() }),

@@ -25,7 +25,7 @@ export type RunState = z.infer<typeof runStateSchema>;
 /** States from which a run can go on from its last finished block. */
 export const resumable: readonly RunState[] = ['paused', 'failed', 'cancelled', 'killed', 'out-of-memory', 'lost'];
 
-export const schedulerKinds = ['uniform', 'kmeans', 'owl', 'alpha', 'atp', 'file'] as const;
+export const schedulerKinds = ['auto', 'uniform', 'allocate', 'kmeans', 'owl', 'alpha', 'atp', 'file'] as const;
 
 /** A run as the history lists it. What a run has not come to yet is null. */
 export const runRowSchema = z.strictObject({

@@ -9,6 +9,7 @@ export const plannedStages = [
   'fingerprint',
   'evaluate-dense',
   'estimate',
+  'choose',
   'compress',
   'evaluate-compressed',
 ] as const;

@@ -14,12 +14,12 @@ type Preset = Pick<RecipeInput, 'method' | 'sparsity' | 'scheduler' | 'nm' | 'qu
 
 /** What a preset sets; everything else is the recipe's default. */
 export const presets: Readonly<Record<PresetId, Preset>> = {
-  'scheduled-70': { method: 'sparsegpt', sparsity: 0.7, scheduler: { kind: 'kmeans' } },
-  'scheduled-80': { method: 'sparsegpt', sparsity: 0.8, scheduler: { kind: 'kmeans' } },
+  'scheduled-70': { method: 'sparsegpt', sparsity: 0.7, scheduler: { kind: 'auto' } },
+  'scheduled-80': { method: 'sparsegpt', sparsity: 0.8, scheduler: { kind: 'auto' } },
   'scheduled-70-int4': {
     method: 'sparsegpt',
     sparsity: 0.7,
-    scheduler: { kind: 'kmeans' },
+    scheduler: { kind: 'auto' },
     quantization: { bits: 4, symmetric: true },
   },
   int4: { method: 'sparsegpt', sparsity: 0, scheduler: { kind: 'uniform' }, quantization: { bits: 4 } },

@@ -50,8 +50,11 @@ function target({ nm, sparsity }: Recipe): string[] {
 function schedulerOptions(scheduler: Scheduler): string[] {
   const kind = option('--scheduler', scheduler.kind);
   switch (scheduler.kind) {
+    case 'auto':
     case 'uniform':
       return kind;
+    case 'allocate':
+      return [...kind, ...unless(scheduler.range === 0.1, '--range', scheduler.range)];
     case 'kmeans':
       return [
         ...kind,

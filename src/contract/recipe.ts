@@ -5,7 +5,7 @@ import { TamisError } from './errors.ts';
 const fraction = z.number().min(0).max(1);
 
 export const methods = ['sparsegpt', 'wanda', 'magnitude'] as const;
-export const estimateKinds = ['raw', 'relative', 'relative-by-type'] as const;
+export const estimateKinds = ['raw', 'relative', 'relative-by-type', 'measured'] as const;
 export const devices = ['auto', 'cpu', 'cuda', 'webgpu', 'dml'] as const;
 
 /**
@@ -13,7 +13,11 @@ export const devices = ['auto', 'cpu', 'cuda', 'webgpu', 'dml'] as const;
  * Fields left out take the defaults of the model's family when the run starts (`resolveScheduler`).
  */
 export const schedulerSchema = z.discriminatedUnion('kind', [
+  /** Uniform, or `allocate`: what does better in a trial on a subsample. */
+  z.strictObject({ kind: z.literal('auto') }),
   z.strictObject({ kind: z.literal('uniform') }),
+  /** The least sum of measured sensitivities that the target allows, no layer further from the target than `range`. */
+  z.strictObject({ kind: z.literal('allocate'), range: z.number().positive().max(1).default(0.1) }),
   z.strictObject({
     kind: z.literal('kmeans'),
     /** Which estimate of a layer's pruning loss the layers are ordered by. */
@@ -140,7 +144,7 @@ export type Method = Recipe['method'];
 export type Device = Recipe['device'];
 export type EstimateKind = (typeof estimateKinds)[number];
 
-/** Checks a recipe and fills in its defaults: 70 %, scheduled. A pattern or a file of sparsities leaves no room for a target, and 0 % nothing to schedule. */
+/** Checks a recipe and fills in its defaults: 70 %, by what does better in a trial. A pattern or a file of sparsities leaves no room for a target, and 0 % nothing to schedule. */
 export function parseRecipe(value: unknown): Recipe {
   const parsed = recipeInputSchema.safeParse(value);
   if (!parsed.success) {
@@ -148,12 +152,7 @@ export function parseRecipe(value: unknown): Recipe {
     const field = issue?.path.join('.') ?? '';
     throw new TamisError('recipe.invalid', { field: field === '' ? 'the top' : field, reason: issue?.message ?? '' });
   }
-  const {
-    nm,
-    sparsity: target,
-    scheduler = nm || target === 0 ? { kind: 'uniform' } : schedulerSchema.parse({ kind: 'kmeans' }),
-    ...rest
-  } = parsed.data;
+  const { nm, sparsity: target, scheduler = { kind: nm || target === 0 ? 'uniform' : 'auto' }, ...rest } = parsed.data;
   const hasTarget = target !== undefined && target !== null;
   if (nm && hasTarget) throw new TamisError('recipe.target-with-nm');
   if (nm && scheduler.kind !== 'uniform')

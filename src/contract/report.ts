@@ -25,6 +25,8 @@ export const layerResultSchema = z.strictObject({
   cols: z.int(),
   /** mean of W²/U_jj² over the dense layer; null where no estimate pass was made. */
   estimate: z.number().nullable(),
+  /** Mean KL divergence of the dense model from itself with this layer alone pruned at 70 %, nats a token; null where it was not measured. */
+  sensitivity: z.number().nullable().default(null),
   /** K-means group, 0 = the smallest centroid; null without groups. */
   group: z.int().nullable(),
   /** As scheduled. */
@@ -45,6 +47,26 @@ export const centroidSchema = z.strictObject({
   layers: z.int(),
 });
 export type Centroid = z.infer<typeof centroidSchema>;
+
+/** A schedule that a subsample was compressed with, and its perplexity on the sequences held back. */
+export const candidateSchema = z.strictObject({
+  scheduler: z.enum(['uniform', 'allocate']),
+  /** Of `allocate`; null of `uniform`. */
+  range: z.number().nullable(),
+  perplexity: z.number(),
+});
+export type Candidate = z.infer<typeof candidateSchema>;
+
+export const choiceSchema = z.strictObject({
+  /** Calibration sequences that the candidates were compressed with, and those held back that they were measured on. */
+  sequences: z.int(),
+  heldBack: z.int(),
+  seqlen: z.int(),
+  candidates: z.array(candidateSchema),
+  /** Place in `candidates` of the one that the run was compressed with. */
+  chosen: z.int(),
+});
+export type Choice = z.infer<typeof choiceSchema>;
 
 export const reportSchema = z.strictObject({
   version: z.literal(1),
@@ -81,6 +103,8 @@ export const reportSchema = z.strictObject({
   /** Which estimate the schedule was made from; null where the scheduler uses none. */
   estimate: z.string().nullable(),
   centroids: z.array(centroidSchema),
+  /** How `auto` chose; null of other schedulers. */
+  choice: choiceSchema.nullable().default(null),
   layers: z.array(layerResultSchema),
   /** Seconds by stage, summed over interruptions. */
   seconds: z.record(z.string(), z.number()),

@@ -1,6 +1,6 @@
 import type { MessageParams } from './errors.ts';
 import { stages as allStages, type RunEvent, type Stage, type TimedEvent } from './events.ts';
-import type { Centroid, LayerResult, Perplexity } from './report.ts';
+import type { Centroid, Choice, LayerResult, Perplexity } from './report.ts';
 
 /** `kept`: done by an earlier start of the run. `stopped`: begun, and the run ended before it did. */
 export type StageState = 'waiting' | 'running' | 'finished' | 'kept' | 'stopped';
@@ -17,7 +17,7 @@ export interface StageView {
 /** A layer as far as the run has come with it; what is not known yet is null. */
 export type LayerView = Pick<
   LayerResult,
-  'name' | 'block' | 'type' | 'rows' | 'cols' | 'estimate' | 'group' | 'bits' | 'error'
+  'name' | 'block' | 'type' | 'rows' | 'cols' | 'estimate' | 'sensitivity' | 'group' | 'bits' | 'error'
 > & {
   readonly targetSparsity: number | null;
   readonly sparsity: number | null;
@@ -40,6 +40,8 @@ export interface RunView {
   /** Place of each layer in `layers`. */
   readonly places: ReadonlyMap<string, number>;
   readonly centroids: readonly Centroid[];
+  /** How `auto` chose; null before, and of other schedulers. */
+  readonly choice: Choice | null;
   readonly perplexities: readonly PerplexityView[];
   readonly warnings: readonly { readonly code: string; readonly params: MessageParams }[];
   /** Why the last start of the run ended early. */
@@ -58,6 +60,7 @@ export const emptyView: RunView = {
   layers: [],
   places: new Map(),
   centroids: [],
+  choice: null,
   perplexities: [],
   warnings: [],
   failure: null,
@@ -86,6 +89,10 @@ function applyEvent(before: RunView, { at, event }: TimedEvent): RunView {
       return { ...view, ...announceLayers(before, event.layers) };
     case 'estimate':
       return { ...view, layers: changeLayer(before, event.layer, { estimate: event.estimate }) };
+    case 'sensitivity':
+      return { ...view, layers: changeLayer(before, event.layer, { sensitivity: event.sensitivity }) };
+    case 'choice':
+      return { ...view, choice: event.choice };
     case 'schedule':
       return { ...view, centroids: event.centroids, layers: applySchedule(before, event) };
     case 'layer':
@@ -140,7 +147,15 @@ type Layers = Pick<RunView, 'layers' | 'places'>;
 
 /** A run that is resumed announces its layers again: what was measured before is kept. */
 function announceLayers(view: RunView, announced: EventOf<'layers'>['layers']): Layers {
-  const unknown = { estimate: null, group: null, targetSparsity: null, sparsity: null, bits: null, error: null };
+  const unknown = {
+    estimate: null,
+    sensitivity: null,
+    group: null,
+    targetSparsity: null,
+    sparsity: null,
+    bits: null,
+    error: null,
+  };
   return placed(announced.map((layer) => layerOf(view, layer.name) ?? { ...layer, ...unknown }));
 }
 
@@ -167,12 +182,16 @@ function changeLayer({ layers, places }: Layers, name: string, change: Partial<L
   return layers.with(place, { ...layer, ...change });
 }
 
-function applySchedule({ layers }: Layers, { sparsities, groups, estimates }: EventOf<'schedule'>): LayerView[] {
+function applySchedule(
+  { layers }: Layers,
+  { sparsities, groups, estimates, sensitivities }: EventOf<'schedule'>,
+): LayerView[] {
   return layers.map((layer) => ({
     ...layer,
     targetSparsity: sparsities[layer.name] ?? layer.targetSparsity,
     group: groups[layer.name] ?? layer.group,
     estimate: estimates[layer.name] ?? layer.estimate,
+    sensitivity: sensitivities[layer.name] ?? layer.sensitivity,
   }));
 }
 

@@ -1,7 +1,7 @@
 import { percent } from './format.ts';
 import type { Label } from './messages/labels.ts';
 import type { Corpus, Method, Recipe, Scheduler } from './recipe.ts';
-import type { Centroid, Report } from './report.ts';
+import type { Candidate, Centroid, Report } from './report.ts';
 
 export const methodNames: Readonly<Record<Method, string>> = {
   sparsegpt: 'SparseGPT',
@@ -16,8 +16,12 @@ export function patternWords({ nm }: Recipe, t: Label): string {
 /** What the scheduler did, with the settings that the recipe names. `groups`: null while they are not known. */
 export function schedulerWords(scheduler: Scheduler, groups: number | null, t: Label): string {
   switch (scheduler.kind) {
+    case 'auto':
+      return t('text.scheduler.auto');
     case 'uniform':
       return t('text.scheduler.uniform');
+    case 'allocate':
+      return t('text.scheduler.allocate', { range: percent(scheduler.range, 0) });
     case 'owl':
       return t('text.scheduler.owl', { lambda: scheduler.lambda, m: scheduler.m });
     case 'alpha':
@@ -36,6 +40,11 @@ export function schedulerWords(scheduler: Scheduler, groups: number | null, t: L
         max: percent(scheduler.max, 0),
       });
   }
+}
+
+/** A schedule that `auto` tried: `allocate ±10`. */
+export function candidateName({ scheduler, range }: Pick<Candidate, 'scheduler' | 'range'>): string {
+  return range === null ? scheduler : `${scheduler} ±${percent(range, 0)}`;
 }
 
 function groupsWords(groups: number | undefined, t: Label): string {
@@ -116,7 +125,7 @@ export function recipeWords(
 }
 
 function estimateWords(estimate: string, t: Label): string {
-  if (estimate === 'raw' || estimate === 'relative' || estimate === 'relative-by-type')
+  if (estimate === 'raw' || estimate === 'relative' || estimate === 'relative-by-type' || estimate === 'measured')
     return t(`text.estimate.${estimate}`);
   return estimate;
 }

@@ -7,6 +7,7 @@ import type { RunEvent } from '../contract/events.ts';
 import type { Recipe } from '../contract/recipe.ts';
 import { perplexitySchema, type Perplexity, type Report } from '../contract/report.ts';
 import { compressBlocks } from './compress/blocks.ts';
+import { chooseSchedule } from './compress/choose.ts';
 import { estimateLayers } from './compress/estimate.ts';
 import { layersOf, scheduleLayers } from './compress/schedule-layers.ts';
 import { evaluateCompressed, evaluateDense } from './evaluate/datasets.ts';
@@ -99,13 +100,14 @@ async function runStages(directory: RunDirectory, inputs: Inputs, told: Told): P
   const run: Run = { directory, ...inputs, fingerprint, ...told };
   const dense = await evaluation(run, 'evaluate-dense', () => evaluateDense(run));
   const statistics = await estimateLayers(run);
-  const schedule = await scheduleLayers(run, statistics?.value ?? null);
+  const choice = await chooseSchedule(run, statistics?.value ?? null);
+  const schedule = await scheduleLayers(run, statistics?.value ?? null, choice?.value ?? null);
   const blocks = await compressBlocks(run, schedule.value);
   const compressed = await evaluation(run, 'evaluate-compressed', async () =>
     evaluateCompressed(run, await openModel(directory.path)),
   );
   const report = await timed(told.emit, 'report', {}, async () => {
-    const built = await buildReport(run, { dense, statistics, schedule, blocks, compressed });
+    const built = await buildReport(run, { dense, statistics, choice, schedule, blocks, compressed });
     await writeReport(directory, built);
     return built;
   });

@@ -6,19 +6,19 @@ import type { Dataset, Recipe } from '../contract/recipe.ts';
 import { calibrationTokens, type CalibrationTokens, type Sources } from './calibration/sample.ts';
 import { openTokenizer, type Tokenizer } from './calibration/tokenizer.ts';
 import { evaluationTokens, type EvaluationTokens } from './evaluate/dataset.ts';
-import { needsStatistics } from './compress/estimate.ts';
 import { weightShape } from './families/family.ts';
 import { assertSchedule, layersOf, readSparsities } from './compress/schedule-layers.ts';
 import { openModel, type Model } from './model/open.ts';
 import { assertFits, memoryBudget } from './plan/budget.ts';
 import { shapeOf } from './plan/shape.ts';
-import { estimateOf, type Workload } from './plan/workload.ts';
+import { schedulingOf, type Workload } from './plan/workload.ts';
 import type { Report } from '../contract/report.ts';
 import type { Inputs } from './run/inputs.ts';
 import { timed, type Told } from './run/told.ts';
 import { chooseDevice } from './runtime/devices.ts';
 import { openTensorFile, setThreads } from './native.ts';
 import type { SessionOptions } from './runtime/session.ts';
+import { HELD_BACK, needsSensitivities, needsStatistics } from './schedule/needs.ts';
 import { resolveScheduler } from './schedule/schedule.ts';
 
 /** The papers' sequence length; models with a shorter limit take theirs. */
@@ -36,7 +36,8 @@ export async function resolveRecipe(recipe: Recipe, model: Model): Promise<Recip
     ...recipe,
     device: await chooseDevice(recipe.device, threads),
     threads,
-    scheduler: resolveScheduler(recipe.scheduler, defaultScheduler),
+    scheduler:
+      recipe.scheduler.kind === 'auto' ? recipe.scheduler : resolveScheduler(recipe.scheduler, defaultScheduler),
     calibration: {
       ...recipe.calibration,
       seqlen: seqlenOf('calibration.seqlen', recipe.calibration.seqlen, maxSeqlen),
@@ -120,7 +121,7 @@ function workloadOf({ recipe, blocks, calibration, datasets }: Inputs): Workload
   return {
     method: recipe.method,
     quantization: recipe.quantization,
-    estimate: estimateOf(recipe),
+    ...schedulingOf(recipe, calibration, (calibration?.heldBack.length ?? 0) / (calibration?.seqlen ?? 1)),
     blocks,
     calibration,
     evaluation: windows > 0 ? { sequences: windows, seqlen } : null,
@@ -173,7 +174,14 @@ async function sample(
   const length = seqlenOf('calibration.seqlen', seqlen, maxSeqlen);
   const sampled = await calibrationTokens(
     corpus,
-    { sequences, seqlen: length, seed: recipe.seed, vocab, signal },
+    {
+      sequences,
+      heldBack: needsSensitivities(recipe) ? HELD_BACK : 0,
+      seqlen: length,
+      seed: recipe.seed,
+      vocab,
+      signal,
+    },
     sources,
   );
   for (const { code, params } of sampled.warnings) emit({ type: 'warning', code, params: { ...params } });

@@ -185,6 +185,8 @@ export const en = {
     'The calibration data holds {{tokens}} tokens, fewer than one sequence of {{seqlen}}. Give more text, or a smaller calibration.seqlen.',
   'calibration.seqlen':
     '{{path}} holds sequences of {{found}} tokens, but calibration.seqlen is {{seqlen}}. Set calibration.seqlen to {{found}}.',
+  'calibration.nothing-held-back':
+    'The calibration data holds no sequences beyond the {{sequences}} that the run is calibrated on: sensitivities and schedules are measured on the last {{last}} of those. Give more data, or take fewer sequences.',
   'calibration.fewer-sequences':
     '{{path}} holds {{found}} calibration sequences, not the {{wanted}} that were asked for: all of them are used.',
   'calibration.concatenated':

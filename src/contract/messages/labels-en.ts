@@ -117,6 +117,9 @@ export const labelsEn = {
   'text.unstructured': 'unstructured',
   'text.nm': '{{n}} of every {{m}} pruned',
   'text.no-target': "fixed by the pattern or the scheduler's file",
+  'text.scheduler.auto': 'auto: uniform or allocate, whichever does better in a trial',
+  'text.scheduler.allocate':
+    'allocate: the least sum of measured sensitivities, every layer within {{range}} points of the target',
   'text.scheduler.uniform': 'uniform: every layer at the target',
   'text.scheduler.kmeans': 'kmeans: {{groups}}, {{mapping}}, every sparsity from {{min}} to {{max}} %',
   'text.groups': 'groups: {{groups}}',
@@ -132,6 +135,7 @@ export const labelsEn = {
   'text.scheduler.file': 'file: sparsities from {{path}}',
   'text.estimate.raw': 'raw: mean of W² / U² of a layer',
   'text.estimate.relative': 'relative: raw, divided by the energy of the layer’s output',
+  'text.estimate.measured': 'measured: sensitivity of the model to pruning the layer, a weight',
   'text.estimate.relative-by-type': 'relative-by-type: relative, averaged over the layers of a type',
   'text.calibration': '{{sequences}} sequences of {{seqlen}} tokens from {{paths}}',
   'text.seqlen-default': "2048 (or the model's limit)",

@@ -153,6 +153,8 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
     '校準資料只有 {{tokens}} 個 token，不足一段 {{seqlen}} 個 token 的序列。請提供更多文字，或調小 calibration.seqlen。',
   'calibration.seqlen':
     '{{path}} 的序列長度為 {{found}} 個 token，但 calibration.seqlen 為 {{seqlen}}。請將 calibration.seqlen 設為 {{found}}。',
+  'calibration.nothing-held-back':
+    '校準資料除了本次執行所用的 {{sequences}} 段序列之外沒有其他序列：敏感度與排程將在其中最後 {{last}} 段上測量。請提供更多資料，或減少序列數。',
   'calibration.fewer-sequences': '{{path}} 只有 {{found}} 段校準序列，少於要求的 {{wanted}} 段：將全部使用。',
   'calibration.concatenated':
     '{{documents}} 篇校準文件中只有 {{long}} 篇達到 {{seqlen}} 個 token，不足以分出 {{sequences}} 段序列：已將所有文件接在一起。',

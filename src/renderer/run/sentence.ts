@@ -4,6 +4,7 @@ import { duration, perplexity, percent, significant } from '../../contract/forma
 import { en } from '../../contract/messages/en.ts';
 import { message, type ErrorCode, type Locale } from '../../contract/messages/index.ts';
 import type { Label } from '../../contract/messages/labels.ts';
+import { candidateName } from '../../contract/words.ts';
 
 /** The sentence of a code that a run told; one of another version is shown as it came. */
 export function sentenceOf({ code, params }: { code: string; params: MessageParams }, locale: Locale): string {
@@ -29,6 +30,18 @@ export function eventSentence(event: Exclude<RunEvent, { type: 'progress' }>, t:
       return t('log.layers', { layers: event.layers.length });
     case 'estimate':
       return t('log.estimate', { layer: event.layer, value: significant(event.estimate, 3) });
+    case 'sensitivity':
+      return t('log.sensitivity', { layer: event.layer, value: significant(event.sensitivity, 3) });
+    case 'choice': {
+      const { candidates, chosen, sequences } = event.choice;
+      const written = candidates.map((each) => `${candidateName(each)} ${perplexity(each.perplexity)}`);
+      const taken = candidates[chosen];
+      return t('log.choice', {
+        sequences,
+        candidates: written.join(t('text.comma')),
+        chosen: taken === undefined ? '' : candidateName(taken),
+      });
+    }
     case 'schedule':
       return t('log.schedule', { layers: Object.keys(event.sparsities).length, groups: event.centroids.length });
     case 'layer': {

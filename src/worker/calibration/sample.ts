@@ -19,11 +19,15 @@ export interface CalibrationTokens {
   readonly tokens: Int32Array;
   readonly sequences: number;
   readonly seqlen: number;
+  /** int32 [at most `heldBack`, seqlen]: sequences that share no token with those above, as long as the corpus has such. */
+  readonly heldBack: Int32Array;
   readonly warnings: readonly Warning[];
 }
 
 export interface SampleOptions {
   readonly sequences: number;
+  /** So many more are wanted that the run is not calibrated on, to measure on. */
+  readonly heldBack: number;
   /** Tokens a sequence. */
   readonly seqlen: number;
   /** 0 … 2³² - 1 */
@@ -53,11 +57,12 @@ export async function calibrationTokens(
 }
 
 /**
- * The first `sequences` sequences of a token file: its rows where `tokens` is [n, seqlen], consecutive cuts where it is [n].
+ * The first `sequences` sequences of a token file: its rows where `tokens` is [n, seqlen], consecutive cuts where it is [n]. Held
+ * back are those after them; where there are none, the last ones serve for both, with a warning.
  * @throws calibration.seqlen where the rows have another length
  */
 export function readSequences(path: string, options: SampleOptions, open: OpenTensorFile): CalibrationTokens {
-  const { sequences: wanted, seqlen, vocab } = options;
+  const { sequences: wanted, heldBack, seqlen, vocab } = options;
   const { shape, ids } = readTokenFile(path, open, { vocab, dimensions: [1, 2] });
   const rowLength = shape[1] ?? seqlen;
   if (rowLength !== seqlen) throw new TamisError('calibration.seqlen', { path, found: rowLength, seqlen });
@@ -66,41 +71,88 @@ export function readSequences(path: string, options: SampleOptions, open: OpenTe
   const sequences = Math.min(wanted, found);
   const warnings: Warning[] =
     sequences < wanted ? [{ code: 'calibration.fewer-sequences', params: { path, found, wanted } }] : [];
-  return { tokens: ids.slice(0, sequences * seqlen), sequences, seqlen, warnings };
+  const tokens = ids.slice(0, sequences * seqlen);
+  const others = ids.slice(sequences * seqlen, Math.min(found, sequences + heldBack) * seqlen);
+  if (heldBack === 0 || others.length > 0) return { tokens, sequences, seqlen, heldBack: others, warnings };
+  const last = tokens.slice(-heldBack * seqlen);
+  const none: Warning = {
+    code: 'calibration.nothing-held-back',
+    params: { sequences, last: last.length / seqlen },
+  };
+  return { tokens, sequences, seqlen, heldBack: last, warnings: [...warnings, none] };
 }
 
 /**
  * `sequences` windows of `seqlen` tokens, each at a random place of a random document with at least `seqlen` tokens. Where those
  * documents hold fewer than `sequences` windows side by side, windows of all documents concatenated instead, with a warning.
+ * Windows held back overlap no other; where no such place is found, the last windows serve for both, with a warning.
  */
 export async function sampleTexts(
   texts: Texts,
   tokenizer: Tokenizer,
   options: SampleOptions,
 ): Promise<CalibrationTokens> {
-  const { sequences, seqlen, seed } = options;
+  const { sequences, heldBack, seqlen, seed } = options;
   const rng = xoroshiro128plus(seed);
   const long = await windowsOfLongDocuments(new Documents(texts, tokenizer, options, ''), rng, options);
   const warnings: Warning[] = [];
-  let windows = long.windows;
+  let sampled: Sampled = long;
   if (!long.enough) {
     warnings.push({
       code: 'calibration.concatenated',
       params: { long: long.documents, documents: texts.documents, seqlen, sequences },
     });
-    windows = await windowsOfConcatenation(new Documents(texts, tokenizer, options, '\n\n'), rng, options);
+    sampled = await windowsOfConcatenation(new Documents(texts, tokenizer, options, '\n\n'), rng, options);
   }
-  const tokens = new Int32Array(sequences * seqlen);
-  windows.forEach((window, i) => tokens.set(window, i * seqlen));
-  return { tokens, sequences, seqlen, warnings };
+  let apart = await windowsApart(sampled, options);
+  if (heldBack > 0 && apart.length === 0) {
+    apart = sampled.windows.slice(-heldBack);
+    warnings.push({ code: 'calibration.nothing-held-back', params: { sequences, last: apart.length } });
+  }
+  return { tokens: joined(sampled.windows), sequences, seqlen, heldBack: joined(apart), warnings };
 }
 
-interface LongWindows {
-  readonly windows: readonly Int32Array[];
+/** Tokens and where they are from: a place in a document, or in all of them one after another. */
+interface Window {
+  readonly tokens: Int32Array;
+  readonly document: number;
+  readonly start: number;
+}
+
+interface Sampled {
+  readonly windows: readonly Window[];
+  /** One more window, from anywhere; null where the document drawn is too short for one. */
+  readonly draw: () => Promise<Window | null>;
+}
+
+interface LongWindows extends Sampled {
   /** Whether the documents that are long enough hold enough windows. */
   readonly enough: boolean;
   /** How many documents are long enough; of those looked at. */
   readonly documents: number;
+}
+
+/** So many windows are drawn for each one that is to overlap no other. */
+const TRIES = 50;
+
+/** At most `heldBack` further windows that share no token with those sampled, nor with each other. */
+async function windowsApart({ windows, draw }: Sampled, { heldBack, seqlen }: SampleOptions): Promise<Window[]> {
+  const apart: Window[] = [];
+  for (let tries = TRIES * heldBack; tries > 0 && apart.length < heldBack; tries--) {
+    const drawn = await draw();
+    if (drawn === null) continue;
+    const overlaps = ({ document, start }: Window): boolean =>
+      document === drawn.document && Math.abs(start - drawn.start) < seqlen;
+    if (!windows.some(overlaps) && !apart.some(overlaps)) apart.push(drawn);
+  }
+  return apart;
+}
+
+function joined(windows: readonly Window[]): Int32Array {
+  const seqlen = windows[0]?.tokens.length ?? 0;
+  const tokens = new Int32Array(windows.length * seqlen);
+  windows.forEach((window, i) => tokens.set(window.tokens, i * seqlen));
+  return tokens;
 }
 
 async function windowsOfLongDocuments(
@@ -112,18 +164,24 @@ async function windowsOfLongDocuments(
   const candidates = Uint32Array.from({ length: documents.count }, (_, index) => index);
   let left = candidates.length;
   const sideBySide = new Map<number, number>();
-  const windows: Int32Array[] = [];
-  while (windows.length < sequences && left > 0) {
+  const draw = async (): Promise<Window | null> => {
+    if (left === 0) return null;
     const at = uniformInt(rng, 0, left - 1);
-    const index = candidates[at] ?? 0;
-    const tokens = await documents.tokens(index);
+    const document = candidates[at] ?? 0;
+    const tokens = await documents.tokens(document);
     if (tokens.length < seqlen) {
       left -= 1;
       candidates[at] = candidates[left] ?? 0;
-    } else {
-      sideBySide.set(index, Math.floor(tokens.length / seqlen));
-      windows.push(randomWindow(tokens, seqlen, rng));
+      return null;
     }
+    sideBySide.set(document, Math.floor(tokens.length / seqlen));
+    const start = uniformInt(rng, 0, tokens.length - seqlen);
+    return { tokens: tokens.slice(start, start + seqlen), document, start };
+  };
+  const windows: Window[] = [];
+  while (windows.length < sequences && left > 0) {
+    const drawn = await draw();
+    if (drawn !== null) windows.push(drawn);
   }
   // Most corpora are settled by the documents drawn; only where those are few or small are the others looked at.
   let held = sum(sideBySide.values());
@@ -135,27 +193,29 @@ async function windowsOfLongDocuments(
     held += here;
   }
   const allLong = sideBySide.size === documents.count;
-  return { windows, enough: allLong || held >= sequences, documents: sideBySide.size };
+  return { windows, draw, enough: allLong || held >= sequences, documents: sideBySide.size };
 }
 
 async function windowsOfConcatenation(
   documents: Documents,
   rng: RandomGenerator,
   options: SampleOptions,
-): Promise<Int32Array[]> {
+): Promise<Sampled> {
   const { sequences, seqlen } = options;
   /** Where each document ends in the concatenation. */
   const ends = new Float64Array(documents.count);
   let total = 0;
   for (let index = 0; index < documents.count; index++) ends[index] = total += (await documents.tokens(index)).length;
   if (total < seqlen) throw new TamisError('calibration.too-short', { tokens: total, seqlen });
-  const windows: Int32Array[] = [];
-  for (let i = 0; i < sequences; i++) {
+  const draw = async (): Promise<Window> => {
     const start = uniformInt(rng, 0, total - seqlen);
     const first = ends.findIndex((end) => end > start);
-    windows.push(await window(documents, first, start - (ends[first - 1] ?? 0), seqlen));
-  }
-  return windows;
+    const tokens = await window(documents, first, start - (ends[first - 1] ?? 0), seqlen);
+    return { tokens, document: 0, start };
+  };
+  const windows: Window[] = [];
+  for (let i = 0; i < sequences; i++) windows.push(await draw());
+  return { windows, draw };
 }
 
 /** `seqlen` tokens from the place `offset` of a document on, going on into the documents after it. */
@@ -170,11 +230,6 @@ async function window(documents: Documents, first: number, offset: number, seqle
     from = 0;
   }
   return tokens;
-}
-
-function randomWindow(tokens: Int32Array, seqlen: number, rng: RandomGenerator): Int32Array {
-  const start = uniformInt(rng, 0, tokens.length - seqlen);
-  return tokens.slice(start, start + seqlen);
 }
 
 /** Documents tokenized when they are asked for; those tokenized last are kept, up to 64 MiB of ids. */

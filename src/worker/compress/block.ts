@@ -9,7 +9,7 @@ import { activationShape, type Calibration } from './calibration.ts';
 import { collectGrams, takeFactor } from './grams.ts';
 import { quantizationOptions, withQuantizationFile } from './quantization-file.ts';
 import type { LayerPlan } from './schedule-layers.ts';
-import { shardName } from './shards.ts';
+import { shardName, tensorsOfShard } from './shards.ts';
 import { need } from './names.ts';
 
 export interface BlockTask {
@@ -125,6 +125,7 @@ async function compressLayer(task: BlockTask, layer: Layer, factor: Factor | nul
     rows: compressed.rows,
     cols: compressed.cols,
     estimate: plan.estimate,
+    sensitivity: plan.sensitivity,
     group: plan.group,
     targetSparsity: plan.sparsity,
     sparsity: compressed.zeros / (compressed.rows * compressed.cols),
@@ -145,9 +146,7 @@ async function propagate(
   path: string,
 ): Promise<void> {
   const { model, session, seqlen, batch, signal, clock, progress, operations } = calibration;
-  const weights = new Map(
-    (await translated(() => native.Checkpoint.openFile(shard).tensors())).map((tensor) => [tensor.name, tensor]),
-  );
+  const weights = await tensorsOfShard(shard);
   const output = Activations.create(path, activationShape(calibration));
   const graph = await clock.time('propagate', () =>
     openBlock(model, block, { ...session, seqlen, weights, taps: false, output: true }),

@@ -18,8 +18,7 @@ export type BlockStep = Step<LayerResult[]>;
 export async function compressBlocks(run: Run, schedule: Schedule): Promise<BlockStep[]> {
   const steps: BlockStep[] = [];
   await timed(run.emit, 'compress', {}, async () => {
-    const { forward, gram, factor, solve } = passOperations(run);
-    const work = run.recipe.method === 'magnitude' ? 1 : 2 * forward + gram + factor + solve;
+    const work = blockWork(run);
     const progress = new Progress('compress', work * run.blocks, run.emit);
     for (let block = 0; block < run.blocks; block++) {
       progress.block = block;
@@ -36,6 +35,12 @@ export async function compressBlocks(run: Run, schedule: Schedule): Promise<Bloc
     );
   });
   return steps;
+}
+
+/** Work of one block, in the unit of a calibration's progress; 1 where it passes no sequences. */
+export function blockWork(run: Run): number {
+  const { forward, gram, factor, solve } = passOperations(run);
+  return run.recipe.method === 'magnitude' ? 1 : 2 * forward + gram + factor + solve;
 }
 
 /** One block, unless it is finished; its record in `state/` is what makes it so. */
@@ -55,7 +60,8 @@ async function finishBlock(run: Run, schedule: Schedule, block: number, progress
   });
 }
 
-async function embedInputs(run: Run, calibration: Calibration): Promise<void> {
+/** The inputs of block 0. */
+export async function embedInputs(run: Run, calibration: Calibration): Promise<void> {
   const activations = Activations.create(run.directory.file('state', activationsFile(0)), activationShape(calibration));
   try {
     await embedSequences(calibration, activations);

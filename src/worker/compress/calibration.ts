@@ -46,7 +46,7 @@ export function calibrationOf(run: Run, clock: Clock, progress: Progress): Calib
     clock,
     progress,
     emit,
-    operations: sequenceOperations(run),
+    operations: sequenceOperations(model, seqlen),
   };
 }
 
@@ -57,14 +57,15 @@ export function activationShape({ sequences, seqlen, model }: Calibration): Acti
 
 /** Operations of all sequences in one block, by kind. */
 export function passOperations(run: Run): BlockOperations {
-  const one = sequenceOperations(run);
+  const one = sequenceOperations(run.model, run.calibration?.seqlen ?? 0);
   const sequences = run.calibration?.sequences ?? 0;
   return { ...one, forward: one.forward * sequences, gram: one.gram * sequences };
 }
 
-function sequenceOperations({ model, calibration }: Run): BlockOperations {
+/** Of one sequence in one block. */
+export function sequenceOperations(model: Model, seqlen: number): BlockOperations {
   const layers = model.family.layers(0).map((layer) => ({ ...weightShape(layer, model.tensors), tap: layer.tap }));
-  return blockOperations(layers, calibration?.seqlen ?? 0);
+  return blockOperations(layers, seqlen);
 }
 
 function calibrationTokens({ calibration }: Run): NonNullable<Run['calibration']> {

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 
-import type { Recipe } from '../../contract/recipe.ts';
 import { allLayers, weightName } from '../families/family.ts';
 import { controlled, native, type Factor, type Gram } from '../native.ts';
 import { Activations } from '../run/activations.ts';
@@ -8,10 +7,12 @@ import { remembered } from '../run/cache.ts';
 import { Clock } from '../run/clock.ts';
 import { Progress } from '../run/progress.ts';
 import { stage, type Run, type Step } from '../run/run.ts';
+import { needsSensitivities, needsStatistics, SENSITIVITY_SPARSITY, sensitivitySample } from '../schedule/needs.ts';
 import { activationShape, calibrationOf, passOperations, type Calibration } from './calibration.ts';
 import { embedSequences } from './embed.ts';
 import { collectGrams, takeFactor } from './grams.ts';
 import { need } from './names.ts';
+import { branchWork, heldBackOf, sensitivityCalibration, SensitivityPass } from './sensitivity.ts';
 
 const layerStatisticsSchema = z.strictObject({
   /** mean of W²/U_jj² (method.md, section 5) */
@@ -22,6 +23,8 @@ const layerStatisticsSchema = z.strictObject({
   curve: z.array(z.number()).length(21),
 });
 
+const sensitivitiesSchema = z.record(z.string(), z.number());
+
 /** What one calibration pass over the dense model tells of its layers. */
 export const statisticsSchema = z.strictObject({
   layers: z.record(z.string(), layerStatisticsSchema),
@@ -29,16 +32,13 @@ export const statisticsSchema = z.strictObject({
   outliers: z.array(z.number()),
   /** Exponents of the layers' spectra, where AlphaPruning was chosen. */
   alphas: z.record(z.string(), z.number()),
+  /** Nats a token, by layer; empty where the scheduler does not go by them. */
+  sensitivities: sensitivitiesSchema.default({}),
 });
 export type Statistics = z.infer<typeof statisticsSchema>;
 
 /** OWL counts entries above this many times the mean where the recipe does not choose. */
 const OWL_M = 5;
-
-/** The schedulers that look at a calibration pass over the dense model before the run. */
-export function needsStatistics({ scheduler }: Recipe): boolean {
-  return scheduler.kind === 'kmeans' || scheduler.kind === 'owl';
-}
 
 /** The measurements the run's scheduler needs; null if it needs none. A second target or scheduler of the same model and data finds them kept. */
 export async function estimateLayers(run: Run): Promise<Step<Statistics> | null> {
@@ -50,17 +50,33 @@ export async function estimateLayers(run: Run): Promise<Step<Statistics> | null>
   const { model, calibration, engine } = fingerprint;
   const key = { model, calibration, engine, blocks, m, percdamp: recipe.percdamp };
   return await stage(run, 'estimate', statisticsSchema, async () => {
-    const { value } = await remembered('statistics', key, statisticsSchema, () => measure(run, m));
-    return value;
+    let statistics: Statistics | null = null;
+    let sensitivities: Statistics['sensitivities'] = {};
+    if (needsSensitivities(recipe)) {
+      const { heldBack } = fingerprint;
+      const sampled = { ...key, heldBack, ...sensitivitySample(heldBackOf(run)), sparsity: SENSITIVITY_SPARSITY };
+      ({ value: sensitivities } = await remembered('sensitivities', sampled, sensitivitiesSchema, async () => {
+        statistics = await measure(run, m, true);
+        return statistics.sensitivities;
+      }));
+    }
+    const { value } = await remembered('statistics', key, statisticsSchema, async () => ({
+      ...(statistics ?? (await measure(run, m, false))),
+      sensitivities: {},
+    }));
+    return { ...value, sensitivities };
   });
 }
 
-/** One pass of the calibration sequences over the dense model, block by block. */
-async function measure(run: Run, m: number): Promise<Statistics> {
+/** One pass of the calibration sequences over the dense model, block by block; with it, if wanted, the measurement of the sensitivities. */
+async function measure(run: Run, m: number, withSensitivities: boolean): Promise<Statistics> {
   const { forward, gram, factor, energy } = passOperations(run);
-  const progress = new Progress('estimate', (forward + gram + factor + energy) * run.blocks, run.emit);
+  const work = forward + gram + factor + energy;
+  const further = withSensitivities ? branchWork(run) : 0;
+  const progress = new Progress('estimate', work * run.blocks + further, run.emit);
   const calibration = calibrationOf(run, new Clock({}), progress);
-  const statistics: Statistics = { layers: {}, outliers: [], alphas: {} };
+  const statistics: Statistics = { layers: {}, outliers: [], alphas: {}, sensitivities: {} };
+  const branches = withSensitivities ? await SensitivityPass.open(run, sensitivityCalibration(run, calibration)) : null;
   const path = run.directory.file('state', 'estimate.f32');
   const activations = Activations.create(path, activationShape(calibration));
   try {
@@ -68,22 +84,42 @@ async function measure(run: Run, m: number): Promise<Statistics> {
     for (let block = 0; block < run.blocks; block++) {
       progress.block = block;
       const grams = await collectGrams(calibration, block, activations, block + 1 < run.blocks ? activations : null);
-      await measureBlock(run, calibration, block, grams, statistics, m);
-      progress.reach((forward + gram + factor + energy) * (block + 1));
+      await measureBlock({ run, calibration, block, grams, m, branches }, statistics);
+      await branches?.advance(block);
+      if (!branches) progress.reach(work * (block + 1));
     }
+    progress.block = null;
+    if (branches) statistics.sensitivities = await measureBranches(run, branches);
   } finally {
     await activations.remove();
+    await branches?.close();
   }
   return statistics;
 }
 
+/** The branches through the blocks that are not compressed, and the sensitivities at the end. */
+async function measureBranches(
+  { blocks, model, emit }: Run,
+  branches: SensitivityPass,
+): Promise<Statistics['sensitivities']> {
+  for (let block = blocks; block < model.family.blocks; block++) await branches.advance(block);
+  const sensitivities = await branches.sensitivities();
+  for (const [layer, sensitivity] of Object.entries(sensitivities)) emit({ type: 'sensitivity', layer, sensitivity });
+  return sensitivities;
+}
+
+interface MeasuredBlock {
+  readonly run: Run;
+  readonly calibration: Calibration;
+  readonly block: number;
+  readonly grams: Map<string, Gram>;
+  readonly m: number;
+  readonly branches: SensitivityPass | null;
+}
+
 async function measureBlock(
-  { model, signal, emit }: Run,
-  calibration: Calibration,
-  block: number,
-  grams: Map<string, Gram>,
+  { run: { model, signal, emit }, calibration, block, grams, m, branches }: MeasuredBlock,
   statistics: Statistics,
-  m: number,
 ): Promise<void> {
   const factors = new Map<string, Factor>();
   for (const tap of [...grams.keys()]) factors.set(tap, await takeFactor(calibration, grams, block, tap, 'natural'));
@@ -95,6 +131,7 @@ async function measureBlock(
     );
     statistics.layers[name] = measured;
     emit({ type: 'estimate', layer: name, estimate: measured.estimate });
+    await branches?.addLayer(layer, block, need(factors, tap));
   }
   const weights = layers.map(weightName);
   const inputs = layers.map(({ tap }) => need(factors, tap));
@@ -115,5 +152,5 @@ async function measureSpectra({ model, blocks, signal, emit }: Run): Promise<Sta
     );
     progress.add(1);
   }
-  return { layers: {}, outliers: [], alphas };
+  return { layers: {}, outliers: [], alphas, sensitivities: {} };
 }

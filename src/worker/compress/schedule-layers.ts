@@ -6,12 +6,12 @@ import { TamisError } from '../../contract/errors.ts';
 import { readError } from '../../contract/file-errors.ts';
 import { parseJson } from '../../contract/json.ts';
 import { estimateKinds, type Recipe } from '../../contract/recipe.ts';
-import { centroidSchema, type LayerResult } from '../../contract/report.ts';
+import { centroidSchema, type Candidate, type Choice, type LayerResult } from '../../contract/report.ts';
 import { allLayers, weightShape } from '../families/family.ts';
 import type { Model } from '../model/open.ts';
 import { stage, type Run, type Step } from '../run/run.ts';
 import { resolveScheduler, schedule, type Measured } from '../schedule/schedule.ts';
-import type { LayerSize } from '../schedule/types.ts';
+import type { ExplicitScheduler, LayerSize } from '../schedule/types.ts';
 import type { Statistics } from './estimate.ts';
 
 type LayerShape = Pick<LayerResult, 'name' | 'block' | 'type' | 'rows' | 'cols'>;
@@ -21,32 +21,63 @@ export const scheduleSchema = z.strictObject({
   groups: z.record(z.string(), z.int()),
   centroids: z.array(centroidSchema),
   estimate: z.enum(estimateKinds).nullable(),
-  /** Estimates of the layers, where there were any, for the report. */
+  /** Estimates and sensitivities of the layers, where there were any, for the report. */
   estimates: z.record(z.string(), z.number()),
+  sensitivities: z.record(z.string(), z.number()),
 });
 export type Schedule = z.infer<typeof scheduleSchema>;
 
 /** Spreads the target over the layers as the recipe's scheduler says; `run.emit` hears of the result. */
-export async function scheduleLayers(run: Run, statistics: Statistics | null): Promise<Step<Schedule>> {
-  const { recipe, model } = run;
+export async function scheduleLayers(
+  run: Run,
+  statistics: Statistics | null,
+  choice: Choice | null,
+): Promise<Step<Schedule>> {
   const done = await stage(run, 'schedule', scheduleSchema, () => {
-    const measured: Measured = statistics
-      ? { statistics: statistics.layers, outliers: statistics.outliers, alphas: statistics.alphas }
-      : { file: run.sparsities };
-    const { sparsities, groups, centroids, estimate } = schedule(
-      resolveScheduler(recipe.scheduler, model.family.defaultScheduler),
-      layerSizes(model, run.blocks),
-      targetOf(recipe),
-      measured,
-    );
-    const estimates = Object.fromEntries(
-      Object.entries(statistics?.layers ?? {}).map(([name, { estimate: value }]) => [name, value]),
-    );
-    return { sparsities: { ...sparsities }, groups: { ...groups }, centroids: [...centroids], estimate, estimates };
+    const { scheduler } = run.recipe;
+    const chosen = choice?.candidates[choice.chosen] ?? null;
+    return scheduleOf(run, statistics, scheduler.kind === 'auto' ? candidateScheduler(chosen) : scheduler);
   });
-  const { sparsities, groups, centroids, estimates } = done.value;
-  run.emit({ type: 'schedule', sparsities, groups, centroids, estimates });
+  const { sparsities, groups, centroids, estimates, sensitivities } = done.value;
+  run.emit({ type: 'schedule', sparsities, groups, centroids, estimates, sensitivities });
   return done;
+}
+
+/** The scheduler of a candidate that `auto` tried. */
+export function candidateScheduler(candidate: Pick<Candidate, 'scheduler' | 'range'> | null): ExplicitScheduler {
+  if (candidate === null) throw new Error('auto has not chosen');
+  const { scheduler, range } = candidate;
+  return scheduler === 'uniform' || range === null ? { kind: 'uniform' } : { kind: 'allocate', range };
+}
+
+/** What a scheduler makes of the run's target. */
+export function scheduleOf(run: Run, statistics: Statistics | null, scheduler: ExplicitScheduler): Schedule {
+  const { recipe, model, blocks } = run;
+  const measured: Measured = statistics
+    ? {
+        statistics: statistics.layers,
+        outliers: statistics.outliers,
+        alphas: statistics.alphas,
+        sensitivities: statistics.sensitivities,
+      }
+    : { file: run.sparsities };
+  const { sparsities, groups, centroids, estimate } = schedule(
+    resolveScheduler(scheduler, model.family.defaultScheduler),
+    layerSizes(model, blocks),
+    targetOf(recipe),
+    measured,
+  );
+  const estimates = Object.fromEntries(
+    Object.entries(statistics?.layers ?? {}).map(([name, { estimate: value }]) => [name, value]),
+  );
+  return {
+    sparsities: { ...sparsities },
+    groups: { ...groups },
+    centroids: [...centroids],
+    estimate,
+    estimates,
+    sensitivities: statistics?.sensitivities ?? {},
+  };
 }
 
 /** The layers of the first so many blocks, in model order. */
@@ -86,7 +117,7 @@ export function assertSchedule(recipe: Recipe, model: Model, blocks: number, spa
     const { groups = 0, min, max } = scheduler;
     if (groups > layers.length) throw new TamisError('schedule.groups', { groups, layers: layers.length });
     if (target < min || target > max) throw new TamisError('schedule.out-of-reach', { target, least: min, most: max });
-  } else if (scheduler.kind !== 'owl' && scheduler.kind !== 'alpha') {
+  } else if (scheduler.kind === 'uniform' || scheduler.kind === 'atp' || scheduler.kind === 'file') {
     schedule(scheduler, layers, target, { file: sparsities });
   }
 }
@@ -96,18 +127,20 @@ export interface LayerPlan {
   readonly sparsity: number;
   readonly group: number | null;
   readonly estimate: number | null;
+  readonly sensitivity: number | null;
 }
 
 export function planLayers(
   run: Run,
-  { sparsities, groups, estimates }: Schedule,
+  { sparsities, groups, estimates, sensitivities }: Schedule,
   block: number,
 ): Map<string, LayerPlan> {
   return new Map(
     run.model.family.layers(block).map(({ name }) => {
       const sparsity = sparsities[name];
       if (sparsity === undefined) throw new Error(`no sparsity for ${name}`);
-      return [name, { sparsity, group: groups[name] ?? null, estimate: estimates[name] ?? null }];
+      const group = groups[name] ?? null;
+      return [name, { sparsity, group, estimate: estimates[name] ?? null, sensitivity: sensitivities[name] ?? null }];
     }),
   );
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileError } from '../../contract/file-errors.ts';
 import { companions } from '../model/companions.ts';
 import type { Model } from '../model/open.ts';
-import { native, translated } from '../native.ts';
+import { native, translated, type TensorInfo } from '../native.ts';
 import type { RunDirectory } from '../run/directory.ts';
 import { writeJson } from '../../contract/disk.ts';
 import { need } from './names.ts';
@@ -20,6 +20,12 @@ function shardTensors(model: Model): string[][] {
   const blocks = Array.from({ length: model.family.blocks }, (_, block) => [...model.family.blockTensors(block)]);
   const inBlocks = new Set(blocks.flat());
   return [[...model.tensors.keys()].filter((name) => !inBlocks.has(name)), ...blocks];
+}
+
+/** The tensors of a shard that was written, by name: they can take the place of the checkpoint's. */
+export async function tensorsOfShard(path: string): Promise<Map<string, TensorInfo>> {
+  const tensors = await translated(() => native.Checkpoint.openFile(path).tensors());
+  return new Map(tensors.map((tensor) => [tensor.name, tensor]));
 }
 
 /** Writes a shard of the checkpoint's tensors as they are, bytes copied out of the map. */

@@ -36,7 +36,8 @@ export async function throughBlocks(
   for (let block = 0; block < model.family.blocks; block++) await blockAll(model, block, activations, options, step);
 }
 
-async function embedAll(
+/** All windows through the embeddings. */
+export async function embedAll(
   model: Weights,
   ids: Int32Array,
   activations: Activations,
@@ -57,7 +58,8 @@ async function embedAll(
   }
 }
 
-async function blockAll(
+/** All windows through one block, in place. */
+export async function blockAll(
   model: Weights,
   index: number,
   activations: Activations,

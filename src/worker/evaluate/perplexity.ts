@@ -123,12 +123,15 @@ async function windowLosses(
   }
 }
 
-/** The head goes over all windows once for each range of the vocabulary; a token's log-sums are added up. */
-async function headAll(
+/**
+ * Mean negative log-likelihood of every window from what the last block gave: [windows], float64 nats. The head goes over all windows
+ * once for each range of the vocabulary; a token's log-sums are added up.
+ */
+export async function headAll(
   model: Weights,
   ids: Int32Array,
   activations: Activations,
-  options: EvaluationOptions,
+  options: PassOptions,
   step: () => void,
 ): Promise<Float64Array> {
   const targets = nextTokens(ids);

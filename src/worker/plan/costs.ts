@@ -62,6 +62,29 @@ export function headOperations(vocab: number, width: number, seqlen: number): nu
   return 2 * vocab * width * seqlen;
 }
 
+interface ModelSize {
+  /** Of one block. */
+  readonly layers: readonly LayerShape[];
+  readonly blocks: number;
+  readonly vocab: number;
+  /** Of the head's input. */
+  readonly width: number;
+}
+
+/** The dense model and, for each layer, the model with that layer pruned: from its block on through the rest, then the head. */
+export function branchOperations(
+  { layers, blocks: all, vocab, width }: ModelSize,
+  blocks: number,
+  { sequences, seqlen }: { readonly sequences: number; readonly seqlen: number },
+): { forward: number; head: number } {
+  // Through block b go the dense one, those of the layers before it, and those of its own layers.
+  const passes = sum(Array.from({ length: all }, (_, block) => 1 + layers.length * Math.min(block + 1, blocks)));
+  return {
+    forward: sequences * passes * blockOperations(layers, seqlen).forward,
+    head: sequences * (1 + layers.length * blocks) * headOperations(vocab, width, seqlen),
+  };
+}
+
 /** All eigenvalues of the smaller of W Wᵀ and Wᵀ W: that product's triangle, and its reduction to a tridiagonal matrix, 4/3 n³. */
 export function spectrumOperations({ rows, cols }: Pick<LayerShape, 'rows' | 'cols'>): number {
   const n = Math.min(rows, cols);

@@ -69,6 +69,8 @@ function momentsOf(shape: ModelShape, work: Workload, stage: PlannedStage): Mome
     case 'estimate':
       if (work.estimate === 'spectra') return shape.layers.map(spectrumMoment);
       return work.calibration ? estimateMoments(shape, work.calibration, work.blocks) : [];
+    case 'choose':
+      return work.choice ? compressMoments(shape, work.choice.calibration, work) : [];
     case 'compress':
       return work.calibration && work.method !== 'magnitude'
         ? compressMoments(shape, work.calibration, work)

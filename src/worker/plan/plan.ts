@@ -10,6 +10,7 @@ import { packedModel, type PackedLayer } from '../../contract/size.ts';
 import { assertSchedule, layerSizes, layersOf, readSparsities } from '../compress/schedule-layers.ts';
 import { openModel, type Model } from '../model/open.ts';
 import { resolveRecipe, sourcesOf, unevenGroups } from '../prepare.ts';
+import { HELD_BACK, needsStatistics } from '../schedule/needs.ts';
 import { schedule } from '../schedule/schedule.ts';
 import { sum } from './costs.ts';
 import { memoryBudget, refusalOf } from './budget.ts';
@@ -19,7 +20,7 @@ import { stageSeconds } from './seconds.ts';
 import { shapeOf } from './shape.ts';
 import { diskBytes } from './storage.ts';
 import { corpusSize, type CorpusSize } from './texts.ts';
-import { estimateOf, stageOperations, stagesOf, type Sequences, type Workload } from './workload.ts';
+import { schedulingOf, stageOperations, stagesOf, type Sequences, type Workload } from './workload.ts';
 
 export interface PlanOptions {
   /** Where the run would write; its file system's free space is compared with what is needed. */
@@ -101,14 +102,13 @@ async function workloadOf(
   for (const { name, corpus } of recipe.evaluation.datasets)
     datasets.push({ name, size: await corpusSize(corpus, sources) });
   const evaluation = datasets.map(({ name, size }) => windowsOf(name, size, recipe.evaluation));
-  const estimate = estimateOf(recipe);
   const calibration =
-    recipe.method === 'magnitude' && estimate !== 'pass' ? null : await calibrationOf(recipe, sources);
+    recipe.method === 'magnitude' && !needsStatistics(recipe) ? null : await calibrationOf(recipe, sources);
   const windows = sum(evaluation.map((dataset) => dataset.windows));
   const workload: Workload = {
     method: recipe.method,
     quantization: recipe.quantization,
-    estimate,
+    ...schedulingOf(recipe, calibration?.sequences ?? null, HELD_BACK),
     blocks: recipe.blocks ?? model.family.blocks,
     calibration: calibration?.sequences ?? null,
     evaluation: windows > 0 ? { sequences: windows, seqlen: recipe.evaluation.seqlen ?? 0 } : null,

@@ -2,7 +2,7 @@ import type { PlannedStage } from '../../contract/plan.ts';
 import { factorOperations, gramOperations, sum, sweepOperations, tapWidths } from './costs.ts';
 import { cappedWidth, layerKey, type Rates } from './measure.ts';
 import type { ModelShape } from './shape.ts';
-import { stageOperations, type Sequences, type Workload } from './workload.ts';
+import { stageOperations, type Choosing, type Sequences, type Workload } from './workload.ts';
 
 /** Seconds of a stage at the rates measured here. */
 export function stageSeconds(shape: ModelShape, work: Workload, stage: PlannedStage, rates: Rates): number {
@@ -16,6 +16,8 @@ export function stageSeconds(shape: ModelShape, work: Workload, stage: PlannedSt
       return work.evaluation ? evaluationSeconds(shape, work, work.evaluation, rates) : 0;
     case 'estimate':
       return estimateSeconds(shape, work, rates);
+    case 'choose':
+      return work.choice ? choiceSeconds(shape, work, work.choice, rates) : 0;
     case 'compress':
       return compressSeconds(shape, work, rates);
   }
@@ -45,6 +47,17 @@ function estimateSeconds(shape: ModelShape, work: Workload, rates: Rates): numbe
     blocks * (factorSeconds(shape, calibration, rates) + statistics + blockBytes(shape) / rates.open) +
     (2 * blocks * activationBytes(shape, calibration)) / rates.read
   );
+}
+
+/** Every candidate is compressed and measured. */
+function choiceSeconds(
+  shape: ModelShape,
+  work: Workload,
+  { candidates, calibration, heldBack }: Choosing,
+  rates: Rates,
+): number {
+  const compressed = compressSeconds(shape, { ...work, calibration }, rates);
+  return candidates * (compressed + evaluationSeconds(shape, { ...work, evaluation: heldBack }, heldBack, rates));
 }
 
 /** The shards are written in any case; a block's inputs are read twice and its outputs written down to the disk. */

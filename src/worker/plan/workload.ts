@@ -1,7 +1,13 @@
 import type { Recipe } from '../../contract/recipe.ts';
 import type { OperationKind, PlannedStage } from '../../contract/plan.ts';
-import { needsStatistics } from '../compress/estimate.ts';
-import { blockOperations, headOperations, spectrumOperations, sum } from './costs.ts';
+import {
+  candidates,
+  CHOICE_SEQUENCES,
+  needsSensitivities,
+  needsStatistics,
+  sensitivitySample,
+} from '../schedule/needs.ts';
+import { blockOperations, branchOperations, headOperations, spectrumOperations, sum } from './costs.ts';
 import type { ModelShape } from './shape.ts';
 
 /** What a recipe does to a model, in numbers. */
@@ -10,6 +16,10 @@ export interface Workload {
   readonly quantization: Recipe['quantization'];
   /** What the scheduler has to measure first: a calibration pass over the dense model, the weights' spectra, or nothing. */
   readonly estimate: 'pass' | 'spectra' | null;
+  /** What the layers' sensitivities are measured on, in the estimate pass; null where the scheduler does not go by them. */
+  readonly sensitivity: Sequences | null;
+  /** What `auto` compresses a subsample with, and measures it on; null of other schedulers. */
+  readonly choice: Choosing | null;
   /** Blocks to compress. */
   readonly blocks: number;
   /** null where neither method nor scheduler looks at data. */
@@ -21,6 +31,12 @@ export interface Workload {
   readonly tokenizingSeconds: number;
 }
 
+export interface Choosing {
+  readonly candidates: number;
+  readonly calibration: Sequences;
+  readonly heldBack: Sequences;
+}
+
 export interface Sequences {
   readonly sequences: number;
   readonly seqlen: number;
@@ -28,18 +44,41 @@ export interface Sequences {
 
 export type Operations = Readonly<Partial<Record<OperationKind, number>>>;
 
-export function estimateOf(recipe: Recipe): Workload['estimate'] {
+function estimateOf(recipe: Recipe): Workload['estimate'] {
   if (recipe.scheduler.kind === 'alpha') return 'spectra';
   return needsStatistics(recipe) ? 'pass' : null;
 }
 
+/** What a scheduler measures before the run, on calibration sequences and on so many held back. */
+export function schedulingOf(
+  recipe: Recipe,
+  calibration: Sequences | null,
+  heldBack: number,
+): Pick<Workload, 'estimate' | 'sensitivity' | 'choice'> {
+  const estimate = estimateOf(recipe);
+  if (calibration === null || !needsSensitivities(recipe)) return { estimate, sensitivity: null, choice: null };
+  const { sequences, seqlen } = calibration;
+  const choice = {
+    candidates: candidates.length,
+    calibration: { sequences: Math.min(CHOICE_SEQUENCES, sequences), seqlen },
+    heldBack: { sequences: heldBack, seqlen },
+  };
+  return {
+    estimate,
+    sensitivity: sensitivitySample({ sequences: heldBack, seqlen }),
+    choice: recipe.scheduler.kind === 'auto' ? choice : null,
+  };
+}
+
 /** The stages that a workload goes through, in order. */
-export function stagesOf({ estimate, evaluation }: Workload): PlannedStage[] {
+export function stagesOf(work: Workload): PlannedStage[] {
+  const { estimate, evaluation } = work;
   return [
     'calibration',
     'fingerprint',
     ...(evaluation ? (['evaluate-dense'] as const) : []),
     ...(estimate ? (['estimate'] as const) : []),
+    ...(work.choice ? (['choose'] as const) : []),
     'compress',
     ...(evaluation ? (['evaluate-compressed'] as const) : []),
   ];
@@ -56,6 +95,8 @@ export function stageOperations(shape: ModelShape, work: Workload, stage: Planne
       return evaluationOperations(shape, work);
     case 'estimate':
       return work.estimate === 'spectra' ? spectraOperations(shape, work) : estimateOperations(shape, work);
+    case 'choose':
+      return choiceOperations(shape, work);
     case 'compress':
       return compressOperations(shape, work);
   }
@@ -71,20 +112,33 @@ function evaluationOperations({ layers, blocks, vocab, width }: ModelShape, { ev
 }
 
 /** One pass: every block but the last gives its output too. */
-function estimateOperations({ layers }: ModelShape, { calibration, blocks }: Workload): Operations {
+function estimateOperations(shape: ModelShape, { calibration, sensitivity, blocks }: Workload): Operations {
+  const { layers } = shape;
   if (!calibration) return {};
   const { sequences, seqlen } = calibration;
   const block = blockOperations(layers, seqlen);
+  const branches = sensitivity ? branchOperations(shape, blocks, sensitivity) : { forward: 0, head: 0 };
   return {
-    forward: sequences * ((blocks - 1) * block.forward + block.taps),
+    forward: sequences * ((blocks - 1) * block.forward + block.taps) + branches.forward,
     gram: sequences * blocks * block.gram,
     factor: blocks * block.factor,
     statistics: blocks * block.energy,
+    ...(sensitivity && { head: branches.head, solve: blocks * (block.solve + block.energy) }),
   };
 }
 
 function spectraOperations({ layers }: ModelShape, { blocks }: Workload): Operations {
   return { spectrum: blocks * sum(layers.map(spectrumOperations)) };
+}
+
+/** Each candidate: a compression with the subsample, and the sequences held back through all blocks and the head. */
+function choiceOperations(shape: ModelShape, work: Workload): Operations {
+  if (!work.choice) return {};
+  const { candidates, calibration, heldBack } = work.choice;
+  const compress = compressOperations(shape, { ...work, calibration });
+  const evaluate = evaluationOperations(shape, { ...work, evaluation: heldBack });
+  const kinds = [...new Set([...Object.keys(compress), ...Object.keys(evaluate)])] as OperationKind[];
+  return Object.fromEntries(kinds.map((kind) => [kind, candidates * ((compress[kind] ?? 0) + (evaluate[kind] ?? 0))]));
 }
 
 /** Every block up to its last tap; then, but for the last one, all of it again as it was stored. */

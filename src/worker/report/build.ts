@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { cpus, release, type } from 'node:os';
 import { basename } from 'node:path';
 
-import type { LayerResult, Perplexity, Report } from '../../contract/report.ts';
+import type { Choice, LayerResult, Perplexity, Report } from '../../contract/report.ts';
 import type { BlockStep } from '../compress/blocks.ts';
 import type { Statistics } from '../compress/estimate.ts';
 import type { Schedule } from '../compress/schedule-layers.ts';
@@ -15,6 +15,7 @@ import { engineVersions } from '../run/versions.ts';
 export interface Results {
   readonly dense: Step<Perplexity[]>;
   readonly statistics: Step<Statistics> | null;
+  readonly choice: Step<Choice> | null;
   readonly schedule: Step<Schedule>;
   readonly blocks: readonly BlockStep[];
   readonly compressed: Step<Perplexity[]>;
@@ -24,9 +25,14 @@ export interface Results {
 export async function buildReport(run: Run, results: Results): Promise<Report> {
   const { recipe, model, directory, fingerprint } = run;
   const layers = results.blocks.flatMap((block) => block.value);
-  const costs = [results.dense, results.statistics, results.schedule, ...results.blocks, results.compressed].flatMap(
-    (step) => (step ? [step.cost] : []),
-  );
+  const costs = [
+    results.dense,
+    results.statistics,
+    results.choice,
+    results.schedule,
+    ...results.blocks,
+    results.compressed,
+  ].flatMap((step) => (step ? [step.cost] : []));
   const versions = engineVersions();
   return {
     version: 1,
@@ -52,6 +58,7 @@ export async function buildReport(run: Run, results: Results): Promise<Report> {
     },
     estimate: results.schedule.value.estimate,
     centroids: results.schedule.value.centroids,
+    choice: results.choice?.value ?? null,
     layers,
     seconds: addSeconds(costs),
     peakMemoryBytes: Math.max(...costs.map((cost) => cost.peakMemoryBytes)),

@@ -55,10 +55,12 @@ export class Activations {
     throw error;
   }
 
-  /** All sequences in order, `size` at a time, each batch read while the caller works on the one before; `x` holds until the next. */
-  async *batches(size: number): AsyncGenerator<Batch, void> {
+  /**
+   * The first `sequences` sequences in order, `size` at a time, each batch read while the caller works on the one before; `x` holds
+   * until the next.
+   */
+  async *batches(size: number, sequences = this.shape.sequences): AsyncGenerator<Batch, void> {
     await this.#written;
-    const { sequences } = this.shape;
     const buffers = [0, 1].map(() => new Float32Array(Math.min(size, sequences) * this.#sequence)) as [Floats, Floats];
     const ahead = async (first: number): Promise<Batch> => {
       const count = Math.min(size, sequences - first);

@@ -16,7 +16,8 @@ import { makeFolder, readJson, writeJson } from '../../contract/disk.ts';
 export const quantizationFolder = 'quantization';
 
 /** What a kill leaves of files that were being written beside their names, and of measurements under way. */
-const leftover = /\.(json|md|csv|html)\.\d+$|\.safetensors\.partial$|^(estimate|evaluation)\.f32$/;
+const leftover =
+  /\.(json|md|csv|html)\.\d+$|\.safetensors\.partial$|^(estimate|sensitivity|evaluation)\.f32$|^sensitivity\.safetensors$|^choose$/;
 
 /**
  * A run's folder, which is also the folder of the model that comes out (docs/formats.md lists its files).
@@ -53,6 +54,13 @@ export class RunDirectory {
     directory.#removeLeftovers();
     directory.#mendEvents();
     return directory;
+  }
+
+  /** A folder in `state/` in the shape of a run's, for work that is thrown away: `remove` it. */
+  within(name: string): RunDirectory {
+    const folder = this.file('state', name);
+    makeFolder(join(folder, 'state'));
+    return new RunDirectory(folder, { release: () => undefined });
   }
 
   file(...parts: string[]): string {
@@ -98,7 +106,9 @@ export class RunDirectory {
   #removeLeftovers(): void {
     for (const folder of [this.path, this.file('state'), this.file(quantizationFolder)]) {
       if (!existsSync(folder)) continue;
-      for (const name of readdirSync(folder)) if (leftover.test(name)) rmSync(join(folder, name));
+      for (const name of readdirSync(folder)) {
+        if (leftover.test(name)) rmSync(join(folder, name), { recursive: true });
+      }
     }
   }
 

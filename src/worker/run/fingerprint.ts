@@ -23,6 +23,8 @@ export const fingerprintSchema = z.strictObject({
   model: z.string(),
   /** Token ids of the calibration sequences; null without calibration. */
   calibration: z.string().nullable(),
+  /** Token ids of the sequences held back from the calibration; null where nothing is measured on any. */
+  heldBack: z.string().nullable(),
   /** Token ids of each evaluated dataset. */
   evaluation: z.record(z.string(), z.string()),
   /** Versions, kernels of this processor, device and threads. */
@@ -52,6 +54,7 @@ export async function takeFingerprint(inputs: Inputs, { signal, emit }: Told): P
     sparsities: sparsities === null ? null : hashText(JSON.stringify(sparsities)),
     model: hash,
     calibration: calibration ? hashTokens(calibration.tokens) : null,
+    heldBack: calibration && calibration.heldBack.length > 0 ? hashTokens(calibration.heldBack) : null,
     evaluation: Object.fromEntries(datasets.map(({ name, tokens }) => [name, hashTokens(tokens)])),
     engine: hashText(JSON.stringify([session, engineVersions()])),
   };
@@ -86,6 +89,7 @@ export function assertSame(was: Fingerprint, is: Fingerprint, path: string): voi
   for (const part of ['recipe', 'sparsities', 'model', 'calibration', 'engine'] as const) {
     if (was[part] !== is[part]) throw new TamisError(`run.changed-${part}`, { path });
   }
+  if (was.heldBack !== is.heldBack) throw new TamisError('run.changed-calibration', { path });
   if (JSON.stringify(was.evaluation) !== JSON.stringify(is.evaluation))
     throw new TamisError('run.changed-evaluation', { path });
 }

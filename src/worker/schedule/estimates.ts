@@ -7,19 +7,29 @@ export interface LayerStatistics {
   readonly estimate: number;
   /** tr(W H Wᵀ) */
   readonly energy: number;
+  /** Loss of the least salient fraction s = 0, 0.05 … 1, divided by the number of weights. */
+  readonly curve: readonly number[];
 }
 
 /**
  * The estimate that layers are ordered by, in the order of `layers` (method.md, section 6).
  * `raw`: the mean of W²/U_jj², the paper's. `relative`: the layer's whole estimated loss, Σ W²/U_jj², divided by its output energy
  * tr(W H Wᵀ). `relative-by-type`: the geometric mean of the relative estimates over all layers of a type, so that their
- * logarithms are averaged.
+ * logarithms are averaged. `measured`: the layer's sensitivity divided by its number of weights.
  */
 export function estimatesOf(
   kind: EstimateKind,
   layers: readonly LayerSize[],
   statistics: Readonly<Record<string, LayerStatistics>>,
+  sensitivities: Readonly<Record<string, number>> = {},
 ): number[] {
+  if (kind === 'measured') {
+    return layers.map(({ name, weights }) => {
+      const sensitivity = sensitivities[name];
+      if (sensitivity === undefined) throw new RangeError(`no sensitivity of layer ${name}`);
+      return sensitivity / weights;
+    });
+  }
   const relative = kind !== 'raw';
   const estimates = layers.map(({ name, weights }) => {
     const measured = statistics[name];

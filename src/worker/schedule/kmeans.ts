@@ -8,6 +8,7 @@ import type { KmeansScheduler, LayerSize, Schedule } from './types.ts';
  * The paper's scheduler (arXiv 2409.20094) with our mapping (method.md, section 6): layers are grouped by log10 of their estimate,
  * and the larger a group's centroid, the less of it is pruned. With 0 groups every layer goes by its own estimate.
  * @param target wanted mean sparsity over all weights
+ * @param sensitivities by layer name, for measured estimates
  * @throws schedule.out-of-reach
  */
 export function kmeansSchedule(
@@ -15,8 +16,9 @@ export function kmeansSchedule(
   statistics: Readonly<Record<string, LayerStatistics>>,
   options: KmeansScheduler,
   target: number,
+  sensitivities: Readonly<Record<string, number>> = {},
 ): Schedule {
-  const logs = logarithms(estimatesOf(options.estimate, layers, statistics));
+  const logs = logarithms(estimatesOf(options.estimate, layers, statistics, sensitivities));
   const clusters = options.groups === 0 ? null : cluster(logs, options.groups);
   const position = clusters === null ? logs : clusters.groups.map((group) => clusters.centroids[group] ?? NaN);
   const sparsities = mappings[options.mapping](layers, position, options, target);

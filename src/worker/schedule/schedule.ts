@@ -1,14 +1,16 @@
-import type { Scheduler } from '../../contract/recipe.ts';
+import { allocateSchedule } from './allocate.ts';
 import { alphaSchedule, atpSchedule, owlSchedule, uniformSchedule } from './blocks.ts';
 import type { LayerStatistics } from './estimates.ts';
 import { fileSchedule } from './file.ts';
 import { kmeansSchedule } from './kmeans.ts';
-import type { DefaultScheduler, LayerSize, ResolvedScheduler, Schedule } from './types.ts';
+import type { DefaultScheduler, ExplicitScheduler, LayerSize, ResolvedScheduler, Schedule } from './types.ts';
 
 /** What the schedulers go by; each needs its own member, or none. */
 export interface Measured {
-  /** By layer name: for `kmeans`. */
+  /** By layer name: for `kmeans` and `allocate`. */
   readonly statistics?: Readonly<Record<string, LayerStatistics>>;
+  /** By layer name, nats a token: for `allocate`, and `kmeans` by measured estimates. */
+  readonly sensitivities?: Readonly<Record<string, number>>;
   /** D of each block: for `owl`. */
   readonly outliers?: readonly number[];
   /** By layer name: for `alpha`. */
@@ -17,15 +19,18 @@ export interface Measured {
   readonly file?: unknown;
 }
 
+/** For what is measured of the model itself, whatever its family (docs/scheduling.md). */
+const measuredDefaults = { estimate: 'measured', groups: 4, mapping: 'power' } as const;
+
 const familyDefaults = {
   paper: { estimate: 'raw', groups: 3, mapping: 'power' },
   'relative-by-type': { estimate: 'relative-by-type', groups: 0, mapping: 'linear' },
 } as const;
 
 /** Fills in what a recipe leaves to the model's family (method.md, section 6). */
-export function resolveScheduler(scheduler: Scheduler, family: DefaultScheduler): ResolvedScheduler {
+export function resolveScheduler(scheduler: ExplicitScheduler, family: DefaultScheduler): ResolvedScheduler {
   if (scheduler.kind !== 'kmeans') return scheduler;
-  const { estimate, groups, mapping } = familyDefaults[family];
+  const { estimate, groups, mapping } = scheduler.estimate === 'measured' ? measuredDefaults : familyDefaults[family];
   return {
     kind: 'kmeans',
     estimate: scheduler.estimate ?? estimate,
@@ -53,7 +58,21 @@ export function schedule(
     case 'uniform':
       return uniformSchedule(layers, target);
     case 'kmeans':
-      return kmeansSchedule(layers, present(measured.statistics, 'statistics'), scheduler, target);
+      return kmeansSchedule(
+        layers,
+        present(measured.statistics, 'statistics'),
+        scheduler,
+        target,
+        measured.sensitivities,
+      );
+    case 'allocate':
+      return allocateSchedule(
+        layers,
+        present(measured.statistics, 'statistics'),
+        present(measured.sensitivities, 'sensitivities'),
+        scheduler,
+        target,
+      );
     case 'owl':
       return owlSchedule(layers, present(measured.outliers, 'outliers'), scheduler.lambda, target);
     case 'alpha':

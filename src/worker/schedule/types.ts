@@ -25,8 +25,11 @@ export interface Schedule {
 type Kmeans = Extract<Scheduler, { kind: 'kmeans' }>;
 export type KmeansScheduler = { readonly [Field in keyof Kmeans]-?: Exclude<Kmeans[Field], undefined> };
 
+/** One that makes a schedule; `auto` chooses among such. */
+export type ExplicitScheduler = Exclude<Scheduler, { kind: 'auto' }>;
+
 /** A scheduler with no field left to a default. */
-export type ResolvedScheduler = Exclude<Scheduler, { kind: 'kmeans' }> | KmeansScheduler;
+export type ResolvedScheduler = Exclude<ExplicitScheduler, { kind: 'kmeans' }> | KmeansScheduler;
 
 /** What a family starts from where the recipe says nothing (method.md, section 6). */
 export type DefaultScheduler = 'paper' | 'relative-by-type';

@@ -33,6 +33,7 @@ export interface Draft {
   readonly mapping: 'power' | 'linear' | null;
   readonly power: Amount;
   readonly range: Amount;
+  readonly allocateRange: Amount;
   readonly min: Amount;
   readonly max: Amount;
   readonly lambda: Amount;
@@ -84,6 +85,7 @@ export function draftOf(recipe: Recipe): Draft {
     mapping: ('mapping' in kmeans ? kmeans.mapping : undefined) ?? null,
     power: ('power' in kmeans ? kmeans.power : undefined) ?? '',
     range: 'range' in kmeans && kmeans.range !== undefined ? percentOf(kmeans.range) : '',
+    allocateRange: percentOf(scheduler.kind === 'allocate' ? scheduler.range : 0.1),
     min: percentOf(kmeans.min),
     max: percentOf(kmeans.max),
     lambda: owl.lambda,

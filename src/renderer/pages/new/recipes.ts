@@ -83,8 +83,11 @@ function quantizationOf(draft: Draft): RecipeInput['quantization'] {
 
 function schedulerOf(draft: Draft, kind: SchedulerKind): Record<string, unknown> {
   switch (kind) {
+    case 'auto':
     case 'uniform':
       return { kind };
+    case 'allocate':
+      return { kind, ...given({ range: shareOf(numberOf(draft.allocateRange)) }) };
     case 'kmeans':
       return {
         kind,
@@ -159,7 +162,7 @@ function wrongQuantization({ method, pattern, actOrder, exceptions }: Draft): Fi
 function needsCalibration({ method, pattern, schedulers }: Draft): boolean {
   return (
     method !== 'magnitude' ||
-    (pattern === 'unstructured' && schedulers.some((kind) => kind === 'kmeans' || kind === 'owl'))
+    (pattern === 'unstructured' && schedulers.some((kind) => ['auto', 'allocate', 'kmeans', 'owl'].includes(kind)))
   );
 }
 

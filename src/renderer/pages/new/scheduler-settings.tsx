@@ -12,7 +12,9 @@ import { AmountField, Field, useForm } from './form.tsx';
 export function SchedulerSettings({ kind }: { kind: SchedulerKind }): ReactElement | null {
   const t = useLabel();
   const settings: Readonly<Record<SchedulerKind, ReactNode>> = {
+    auto: null,
     uniform: null,
+    allocate: <AmountField name="allocateRange" />,
     kmeans: <KmeansSettings />,
     owl: (
       <>

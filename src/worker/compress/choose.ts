@@ -1,0 +1,115 @@
+import type { Candidate, Choice } from '../../contract/report.ts';
+import { choiceSchema } from '../../contract/report.ts';
+import { blockAll, embedAll, type PassOptions } from '../evaluate/passes.ts';
+import { headAll } from '../evaluate/perplexity.ts';
+import { Activations } from '../run/activations.ts';
+import { remembered } from '../run/cache.ts';
+import { Clock } from '../run/clock.ts';
+import { Progress } from '../run/progress.ts';
+import { stage, type Run, type Step } from '../run/run.ts';
+import { candidates, CHOICE_SEQUENCES } from '../schedule/needs.ts';
+import { activationsFile, compressBlock } from './block.ts';
+import { blockWork, embedInputs } from './blocks.ts';
+import { calibrationOf } from './calibration.ts';
+import type { Statistics } from './estimate.ts';
+import { candidateScheduler, planLayers, scheduleOf, type Schedule } from './schedule-layers.ts';
+import { shardName, tensorsOfShard } from './shards.ts';
+
+/**
+ * The guard of `auto`: a subsample is compressed by every candidate, and the one with the lowest perplexity on the sequences held
+ * back is taken. null where the recipe names its scheduler.
+ */
+export async function chooseSchedule(run: Run, statistics: Statistics | null): Promise<Step<Choice> | null> {
+  const { recipe, fingerprint, blocks } = run;
+  if (recipe.scheduler.kind !== 'auto') return null;
+  const { method, sparsity, quantization, percdamp } = recipe;
+  const { model, calibration, heldBack, engine } = fingerprint;
+  const key = { model, calibration, heldBack, engine, blocks, method, sparsity, quantization, percdamp, candidates };
+  const done = await stage(run, 'choose', choiceSchema, async () => {
+    const { value } = await remembered('choices', key, choiceSchema, () => tryCandidates(run, statistics));
+    return value;
+  });
+  run.emit({ type: 'choice', choice: done.value });
+  return done;
+}
+
+async function tryCandidates(run: Run, statistics: Statistics | null): Promise<Choice> {
+  const subsample = subsampled(run);
+  const work = blockWork(subsample);
+  const progress = new Progress('choose', work * run.blocks * candidates.length, run.emit);
+  const tried: Candidate[] = [];
+  for (const [index, candidate] of candidates.entries()) {
+    const schedule = scheduleOf(run, statistics, candidateScheduler(candidate));
+    const directory = run.directory.within('choose');
+    try {
+      const perplexity = await tryOne({ ...subsample, directory }, schedule, progress, (block) =>
+        progress.reach(work * (index * run.blocks + block + 1)),
+      );
+      tried.push({ ...candidate, perplexity });
+    } finally {
+      run.directory.remove('state', 'choose');
+    }
+  }
+  const best = Math.min(...tried.map(({ perplexity }) => perplexity));
+  const { sequences = 0, seqlen = 0, heldBack } = subsample.calibration ?? {};
+  return {
+    sequences,
+    heldBack: (heldBack?.length ?? 0) / seqlen,
+    seqlen,
+    candidates: tried,
+    chosen: tried.findIndex(({ perplexity }) => perplexity === best),
+  };
+}
+
+/** The run with the first calibration sequences only; of what it tells, progress and warnings are passed on. */
+function subsampled(run: Run): Run {
+  const { calibration, emit } = run;
+  if (calibration === null) throw new Error('auto needs calibration sequences');
+  const sequences = Math.min(CHOICE_SEQUENCES, calibration.sequences);
+  return {
+    ...run,
+    calibration: { ...calibration, sequences, tokens: calibration.tokens.subarray(0, sequences * calibration.seqlen) },
+    emit: (event) => {
+      if (event.type === 'progress' || event.type === 'warning') emit(event);
+    },
+  };
+}
+
+/** Perplexity of the sequences held back, each block pruned and thrown away when they are through it. */
+async function tryOne(
+  run: Run,
+  schedule: Schedule,
+  progress: Progress,
+  onBlock: (block: number) => void,
+): Promise<number> {
+  const { model, directory, session, signal } = run;
+  const clock = new Clock({});
+  const calibration = run.recipe.method === 'magnitude' ? null : calibrationOf(run, clock, progress);
+  const { heldBack: ids = new Int32Array(0), seqlen = 1 } = run.calibration ?? {};
+  const step = (): void => signal.throwIfAborted();
+  const shape = { sequences: ids.length / seqlen, seqlen, hidden: model.family.hidden };
+  const held = Activations.create(directory.file('state', 'held-back.f32'), shape);
+  const options: PassOptions = { ...session, seqlen, signal };
+  try {
+    if (calibration) await embedInputs(run, calibration);
+    await embedAll(model, ids, held, options, step);
+    for (let block = 0; block < model.family.blocks; block++) {
+      progress.block = block;
+      if (block >= run.blocks) {
+        await blockAll(model, block, held, options, step);
+        continue;
+      }
+      await compressBlock({ run, block, calibration, clock, plans: planLayers(run, schedule, block) });
+      const shard = directory.file(shardName(model, block + 1));
+      const weights = await tensorsOfShard(shard);
+      await blockAll(model, block, held, { ...options, weights: () => weights }, step);
+      directory.remove(shardName(model, block + 1));
+      directory.remove('state', activationsFile(block));
+      onBlock(block);
+    }
+    const losses = await headAll(model, ids, held, options, step);
+    return Math.exp(losses.reduce((a, b) => a + b, 0) / losses.length);
+  } finally {
+    await held.remove();
+  }
+}

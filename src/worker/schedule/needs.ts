@@ -1,0 +1,43 @@
+import type { Recipe } from '../../contract/recipe.ts';
+import type { Candidate } from '../../contract/report.ts';
+
+/** The sparsity at which the sensitivities are measured (docs/scheduling.md). */
+export const SENSITIVITY_SPARSITY = 0.7;
+/** Sequences held back from the calibration, that sensitivities and candidates are measured on. */
+export const HELD_BACK = 16;
+/** Calibration sequences that the candidates of `auto` are compressed with. */
+export const CHOICE_SEQUENCES = 16;
+
+/** What `auto` tries, in the order of preference among equals. */
+export const candidates = [
+  { scheduler: 'uniform', range: null },
+  { scheduler: 'allocate', range: 0.1 },
+  { scheduler: 'allocate', range: 0.2 },
+] as const satisfies readonly Pick<Candidate, 'scheduler' | 'range'>[];
+
+type Scheduling = Pick<Recipe, 'scheduler'>;
+
+/** The schedulers that look at a calibration pass over the dense model before the run. */
+export function needsStatistics({ scheduler }: Scheduling): boolean {
+  return scheduler.kind === 'kmeans' || scheduler.kind === 'owl' || needsSensitivities({ scheduler });
+}
+
+/** The schedulers that go by how much the model minds an error in each layer. */
+export function needsSensitivities({ scheduler }: Scheduling): boolean {
+  return (
+    scheduler.kind === 'auto' ||
+    scheduler.kind === 'allocate' ||
+    (scheduler.kind === 'kmeans' && scheduler.estimate === 'measured')
+  );
+}
+
+interface Sample {
+  readonly sequences: number;
+  /** Tokens of each. */
+  readonly seqlen: number;
+}
+
+/** Of the sequences held back, what sensitivities are measured on: so many, and of each so many tokens from its beginning. */
+export function sensitivitySample({ sequences, seqlen }: Sample): Sample {
+  return { sequences: Math.min(16, sequences), seqlen: Math.min(128, seqlen) };
+}
