@@ -262,6 +262,7 @@ describe('layers.csv', () => {
       'rows',
       'cols',
       'estimate',
+      'sensitivity',
       'group',
       'targetSparsity',
       'sparsity',
@@ -279,13 +280,13 @@ describe('layers.csv', () => {
 
   test('leaves unknown values empty', () => {
     const [, first] = parseCsv(layersCsv(nmReport()));
-    expect(first?.slice(5, 7)).toEqual(['', '']);
+    expect(first?.slice(5, 8)).toEqual(['', '', '']);
   });
 
   test('keeps hostile names in their cell and out of a spreadsheet’s formulas', () => {
     const rows = parseCsv(layersCsv(hostile)).slice(1);
     expect(rows.map((row) => row[0])).toEqual(hostile.layers.map((layer) => `'${layer.name}`));
-    expect(new Set(rows.map((row) => row.length))).toEqual(new Set([11]));
+    expect(new Set(rows.map((row) => row.length))).toEqual(new Set([12]));
   });
 });
 
