@@ -156,6 +156,32 @@ describe('kmeans on any layers', () => {
     expect(estimatesOf('relative-by-type', layers.slice(0, 1), zero)).toEqual([0]);
   });
 
+  it('goes by sensitivities a weight as it would by estimates, whatever else was measured', () => {
+    const sensitivities = Object.fromEntries(layers.map(({ name }, i) => [name, 10 ** -(i % 7) * (1 + i)]));
+    const shares = layers.map(({ name, weights }) => (sensitivities[name] ?? NaN) / weights);
+    expect(estimatesOf('measured', layers, statistics, sensitivities)).toEqual(shares);
+    const asEstimates = Object.fromEntries(
+      layers.map(({ name }, i) => [name, { estimate: shares[i] ?? NaN, energy: 1, curve }]),
+    );
+    for (const mapping of ['power', 'linear'] as const) {
+      const chosen = { ...paper, groups: 4, mapping };
+      const measured = kmeansSchedule(layers, statistics, { ...chosen, estimate: 'measured' }, 0.7, sensitivities);
+      expect(measured).toEqual({ ...kmeansSchedule(layers, asEstimates, chosen, 0.7), estimate: 'measured' });
+      expect(measured.centroids).toHaveLength(4);
+    }
+  });
+
+  it('treats a layer that the model does not mind like the least sensitive', () => {
+    const sensitivities = Object.fromEntries(layers.map(({ name }, i) => [name, i === 5 ? 0 : 1 + i]));
+    const chosen = { ...paper, estimate: 'measured', groups: 0 } as const;
+    const given = values(kmeansSchedule(layers, statistics, chosen, 0.7, sensitivities).sparsities);
+    expect(given[5]).toBe(Math.max(...given));
+  });
+
+  it('misses a sensitivity that was not measured', () => {
+    expect(() => estimatesOf('measured', layers, statistics, {})).toThrow(layers[0]?.name);
+  });
+
   it('refuses a target that the bounds do not reach', () => {
     expect(() => kmeansSchedule(layers, statistics, { ...paper, max: 0.6 }, 0.7)).toThrow('schedule.out-of-reach');
     expect(() => kmeansSchedule(layers, statistics, { ...paper, min: 0.8 }, 0.7)).toThrow('schedule.out-of-reach');
@@ -220,6 +246,14 @@ describe('resolveScheduler', () => {
       groups: 0,
       mapping: 'linear',
     });
+  });
+
+  it('takes four groups by a power for what is measured of the model, whatever its family', () => {
+    const measured = parsed({ kind: 'kmeans', estimate: 'measured' });
+    for (const family of ['paper', 'relative-by-type'] as const)
+      expect(resolveScheduler(measured, family)).toEqual({ ...paper, estimate: 'measured', groups: 4 });
+    const linear = parsed({ kind: 'kmeans', estimate: 'measured', groups: 0, mapping: 'linear' });
+    expect(resolveScheduler(linear, 'paper')).toMatchObject({ estimate: 'measured', groups: 0, mapping: 'linear' });
   });
 
   it('leaves what the recipe says', () => {
