@@ -63,6 +63,25 @@ export async function succeed(args: readonly string[], options: SpawnOptions): P
   return ended;
 }
 
+const killAtModule = fileURLToPath(new URL('../fixtures/kill-at.mjs', import.meta.url));
+
+export interface Kill {
+  readonly moment: string;
+  readonly when: 'before' | 'after' | 'torn' | 'stop';
+  readonly nth?: number;
+}
+
+/** How a process is started that is to end, or to stop, at a moment. */
+export function killAt(kill: Kill): Pick<SpawnOptions, 'preload' | 'env'> {
+  return { preload: [killAtModule], env: { KILL_AT: JSON.stringify(kill) } };
+}
+
+/** A command that is killed at a moment, which must come. */
+export async function killed(args: readonly string[], cache: string, kill: Kill): Promise<void> {
+  const ended = await tamis(args, { cache, ...killAt(kill) });
+  expect(ended.signal, `${JSON.stringify(kill)} never came: ${ended.stderr}`).toBe('SIGKILL');
+}
+
 /** The one sentence of a refusal: the last line of standard error, and no other of its kind, no stack, nothing left unfilled. */
 export function refusal({ code, stderr }: Ended): string {
   const lines = stderr.trimEnd().split('\n');

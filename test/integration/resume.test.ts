@@ -6,9 +6,20 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { eventSchema } from '../../src/contract/events.ts';
 import { writeTokens } from '../fixtures/tiny-opt.ts';
-import { bitsOf, cpu, refusal, succeed, tamis, tinyFolder, type Ended, type Tiny } from './helpers.ts';
+import {
+  bitsOf,
+  cpu,
+  killAt,
+  killed,
+  refusal,
+  succeed,
+  tamis,
+  tinyFolder,
+  type Ended,
+  type Kill,
+  type Tiny,
+} from './helpers.ts';
 
-const killAt = fileURLToPath(new URL('../fixtures/kill-at.mjs', import.meta.url));
 const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
 
 let tiny: Tiny;
@@ -25,21 +36,10 @@ afterAll(() => {
   tiny.remove();
 });
 
-interface Kill {
-  moment: string;
-  when: 'before' | 'after' | 'torn' | 'stop';
-  nth?: number;
-}
-
 /** A place for a run with a cache of its own, so that nothing is found there that the run did not measure. */
 function place(): { out: string; cache: string } {
   const folder = mkdtempSync(tiny.file('run-'));
   return { out: join(folder, 'out'), cache: join(folder, 'cache') };
-}
-
-async function killed(args: readonly string[], cache: string, kill: Kill): Promise<void> {
-  const ended = await tamis(args, { cache, preload: [killAt], env: { KILL_AT: JSON.stringify(kill) } });
-  expect(ended.signal, `${JSON.stringify(kill)} never came: ${ended.stderr}`).toBe('SIGKILL');
 }
 
 function compressInto(out: string): string[] {
@@ -185,8 +185,7 @@ describe('cancelling', () => {
     let going: NodeJS.Timeout | undefined;
     const ended = await tamis(args, {
       cache,
-      preload: [killAt],
-      env: { KILL_AT: JSON.stringify(kill) },
+      ...killAt(kill),
       onStderr: (stderr, send) => {
         if (going !== undefined || !stderr.includes('stopped by the test')) return;
         send(signal);

@@ -11,15 +11,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { eventSchema } from '../../src/contract/events.ts';
 import { layerNames, writeTinyOpt, writeTokens } from '../fixtures/tiny-opt.ts';
-import { bitsOf, refusal, succeed, tamis, tinyFolder, type Ended, type Tiny } from './helpers.ts';
-
-const killAt = fileURLToPath(new URL('../fixtures/kill-at.mjs', import.meta.url));
+import { bitsOf, killAt, killed, refusal, succeed, tamis, tinyFolder, type Ended, type Tiny } from './helpers.ts';
 
 let tiny: Tiny;
 /** A finished run, and one that was killed after its first block. */
@@ -32,12 +29,7 @@ beforeAll(async () => {
   whole = tiny.file('whole');
   half = tiny.file('half');
   await succeed(compressInto(whole), tiny);
-  const killed = await tamis(compressInto(half), {
-    ...tiny,
-    preload: [killAt],
-    env: { KILL_AT: JSON.stringify({ moment: 'rename state/block-0000.json', when: 'after' }) },
-  });
-  expect(killed.signal).toBe('SIGKILL');
+  await killed(compressInto(half), tiny.cache, { moment: 'rename state/block-0000.json', when: 'after' });
 });
 afterAll(() => {
   tiny.remove();
@@ -218,8 +210,7 @@ describe('two processes', () => {
     let second: Promise<Ended> | null = null as Promise<Ended> | null;
     const first = await tamis(compressInto(out), {
       ...tiny,
-      preload: [killAt],
-      env: { KILL_AT: JSON.stringify({ moment: 'rename state/block-0000.json', when: 'stop' }) },
+      ...killAt({ moment: 'rename state/block-0000.json', when: 'stop' }),
       onStderr: (stderr, kill) => {
         if (second === null && stderr.includes('stopped by the test')) {
           second = tamis(['resume', out], tiny).finally(() => {
