@@ -11,6 +11,7 @@ use crate::error::{Result, internal};
 use crate::vectorized;
 
 /// The Kullback-Leibler divergences of several models from one reference over the same tokens.
+#[derive(Default)]
 pub struct Divergences {
     /// The token that followed each.
     targets: Vec<i32>,

@@ -78,6 +78,12 @@ impl Divergences {
             agreements: Float64ArraySlice::copy_from(env, found.agreements)?,
         })
     }
+
+    /// Frees the sums now, not when JavaScript's garbage is collected; they are of no tokens and no models afterwards.
+    #[napi]
+    pub fn release(&mut self) {
+        self.inner = Arc::default();
+    }
 }
 
 /// The sums, unless a task is adding to them: waiting for it in the pool could stop the thread that it needs.

@@ -104,6 +104,14 @@ describe('divergence', () => {
     await refused(() => Promise.resolve(sums.result(0)));
   });
 
+  test('released sums are of no model', async () => {
+    const sums = new native.Divergences(targets, 1);
+    await sums.addReference(0, 0, vocab, a, control);
+    sums.release();
+    await refused(() => sums.add(0, b, control));
+    await refused(() => sums.addReference(0, 0, vocab, a, control));
+  });
+
   test('a cancelled control stops it', async () => {
     const cancelled = new native.Control();
     cancelled.cancel();

@@ -95,16 +95,20 @@ async function divergenceOf(
     await model.prepare(ids, own, options, step);
   }
   const sums = new native.Divergences(nextTokens(ids), 1);
-  for (const range of ranges) {
-    await withHeads({ a, b }, range, options, async (heads) => {
-      for (let window = 0; window < windows; window++) {
-        step();
-        await addWindow(heads, { window, seqlen, range }, sums, options.signal);
-      }
-    });
+  try {
+    for (const range of ranges) {
+      await withHeads({ a, b }, range, options, async (heads) => {
+        for (let window = 0; window < windows; window++) {
+          step();
+          await addWindow(heads, { window, seqlen, range }, sums, options.signal);
+        }
+      });
+    }
+    step();
+    return await translated(() => sums.result(0));
+  } finally {
+    sums.release();
   }
-  step();
-  return await translated(() => sums.result(0));
 }
 
 /** Those of the model whose ranges are the smaller, unless one of the two can only give all of its vocabulary. */
