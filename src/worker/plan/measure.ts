@@ -300,13 +300,17 @@ async function factorRates(
 async function divergenceRate(signal: AbortSignal): Promise<number> {
   const sums = new native.Divergences(new Int32Array(HEAD_TOKENS), 1);
   const logits = noise(HEAD_TOKENS * COMPARED_VOCABULARY);
-  const seconds = await best(() =>
-    controlled(signal, async (control) => {
-      await sums.addReference(0, 0, COMPARED_VOCABULARY, logits, control);
-      await sums.add(0, logits, control);
-    }),
-  );
-  return (2 * logits.length) / seconds;
+  try {
+    const seconds = await best(() =>
+      controlled(signal, async (control) => {
+        await sums.addReference(0, 0, COMPARED_VOCABULARY, logits, control);
+        await sums.add(0, logits, control);
+      }),
+    );
+    return (2 * logits.length) / seconds;
+  } finally {
+    sums.release();
+  }
 }
 
 async function spectrumRate(dtype: Model['dtype'], scratch: string, signal: AbortSignal): Promise<number> {
