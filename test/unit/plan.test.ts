@@ -82,6 +82,7 @@ describe('a plan', () => {
       'fingerprint',
       'evaluate-dense',
       'estimate',
+      'choose',
       'compress',
       'evaluate-compressed',
     ]);
@@ -100,9 +101,13 @@ describe('a plan', () => {
     const tensors = statSync(demoFile).size - 8 - header;
     expect(size.denseBytes).toBe(tensors);
     expect(disk.outputBytes).toBe(tensors);
-    // Inputs and outputs of a block: [4, 256, 256] float32 each, more than the evaluation's [3, 256, 256].
-    expect(disk.activationBytes).toBe(2 * 4 * 256 * 256 * 4);
-    expect(disk.totalBytes).toBe(disk.outputBytes + disk.activationBytes);
+    // Of two sequences, which the file has more, 128 tokens each: the dense model and 48 layers; the sequences; the largest layer.
+    expect(disk.activationBytes).toBe(2 * 128 * 256 * 4 * (1 + 48) + 4 * 256 * 256 * 4 + 2 * 1024 * 256);
+    // Inputs and outputs of a block, [4, 256, 256] float32 each, more than the evaluation's [3, 256, 256].
+    expect(disk.totalBytes).toBe(disk.outputBytes + 2 * 4 * 256 * 256 * 4);
+    const uniform = await plan(recipe({ scheduler: { kind: 'uniform' } }), { signal });
+    expect(uniform.disk.activationBytes).toBe(2 * 4 * 256 * 256 * 4);
+    expect(uniform.disk.totalBytes).toBe(disk.totalBytes);
     // Of 8 blocks' 12 * 256² weights in 16 bits, 30 % stay, and each has a bit in the mask.
     const weights = 8 * 12 * 256 * 256;
     expect(size.nonZeroBytes).toBeCloseTo(tensors - 2 * weights + 0.3 * 2 * weights + weights / 8, -1);
