@@ -121,13 +121,8 @@ const full: Record<string, RecipeInput> = {
     threads: 2,
     blocks: 1,
   },
-  auto: { model: '/m', sparsity: 0.7, scheduler: { kind: 'auto' }, calibration: { corpus: texts('/c') } },
-  allocate: {
-    model: '/m',
-    sparsity: 0.7,
-    scheduler: { kind: 'allocate', range: 0.07 },
-    calibration: { corpus: texts('/c') },
-  },
+  auto: { model: '/m', scheduler: { kind: 'auto' }, calibration: { corpus: texts('/c') } },
+  allocate: { model: '/m', scheduler: { kind: 'allocate', range: 0.17 }, calibration: { corpus: texts('/c') } },
   measured: {
     model: '/m',
     scheduler: { kind: 'kmeans', estimate: 'measured' },

@@ -138,6 +138,8 @@ const work: Workload = {
   method: 'sparsegpt',
   quantization: null,
   estimate: 'pass',
+  sensitivity: null,
+  choice: null,
   blocks: 12,
   calibration: { sequences: 128, seqlen: 2048 },
   evaluation: { sequences: 10, seqlen: 2048 },

@@ -38,6 +38,8 @@ const work: Workload = {
   method: 'sparsegpt',
   quantization: null,
   estimate: 'pass',
+  sensitivity: null,
+  choice: null,
   blocks: 2,
   calibration: { sequences: 16, seqlen: 512 },
   evaluation: null,

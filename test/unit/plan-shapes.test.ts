@@ -22,6 +22,8 @@ const work: Workload = {
   method: 'sparsegpt',
   quantization: null,
   estimate: 'pass',
+  sensitivity: null,
+  choice: null,
   blocks: 0,
   calibration: { sequences: 128, seqlen: 2048 },
   evaluation: { sequences: 141, seqlen: 2048 },

@@ -46,6 +46,7 @@ function recipe(changes: Partial<RecipeInput> = {}): ReturnType<typeof parseReci
   return parseRecipe({
     model: demo,
     device: 'cpu',
+    ...(!changes.nm && changes.sparsity !== 0 && { scheduler: { kind: 'kmeans' } }),
     calibration: {
       corpus: { kind: 'tokens', path: join(folder, 'calibration.safetensors') },
       sequences: 4,

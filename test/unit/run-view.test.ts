@@ -129,6 +129,7 @@ describe('a run that was killed, resumed, cancelled and resumed', () => {
       calibration: 'finished',
       'evaluate-dense': 'kept',
       estimate: 'kept',
+      choose: 'waiting',
       schedule: 'kept',
       compress: 'finished',
       'evaluate-compressed': 'finished',

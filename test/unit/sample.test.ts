@@ -55,6 +55,7 @@ function document(index: number, length: number): string {
 
 const options: SampleOptions = {
   sequences: 16,
+  heldBack: 0,
   seqlen: 8,
   seed: 0,
   vocab: 1_000_000,
@@ -203,7 +204,13 @@ describe('token files', () => {
 
   it('gives the first rows of [n, seqlen]', () => {
     const sample = readSequences('c.safetensors', wanted, open([5, 4], upTo(20)));
-    expect(sample).toEqual({ tokens: Int32Array.from(upTo(12)), sequences: 3, seqlen: 4, warnings: [] });
+    expect(sample).toEqual({
+      tokens: Int32Array.from(upTo(12)),
+      sequences: 3,
+      seqlen: 4,
+      heldBack: new Int32Array(0),
+      warnings: [],
+    });
   });
   it('cuts [n] up', () => {
     expect(rows(readSequences('c.safetensors', wanted, open([15], upTo(15))))).toEqual([
