@@ -64,6 +64,8 @@ test('the plan follows the fields; what differs from the preset is marked, and g
 test('two blocks tried replace the estimates, and leave nothing behind', async ({ start, folder }) => {
   const { page } = await start();
   await openNewRun(page);
+  await page.getByRole('checkbox', { name: /^kmeans/ }).check();
+  await page.getByRole('checkbox', { name: /^auto/ }).uncheck();
   await field(page, 'Sequences').fill('8');
   await field(page, 'Calibration seqlen').fill('64');
   await field(page, 'Windows of each').fill('4');
