@@ -67,6 +67,8 @@ export const labelsEn = {
   'field.quantization': 'Quantization',
   'field.seed': 'Seed',
   'field.sparsity': 'Sparsity',
+  'field.goal': 'Goal',
+  'field.size-archive': 'Packed archive, measured',
   'field.sparsity-target': 'Sparsity, target',
   'field.sparsity-actual': 'Sparsity, actual',
   'field.time': 'Time',
@@ -116,6 +118,9 @@ export const labelsEn = {
   'text.partial': 'Only {{done}} of {{blocks}} blocks were compressed.',
   'text.unstructured': 'unstructured',
   'text.nm': '{{n}} of every {{m}} pruned',
+  'text.goal.size': 'a packed archive of at most {{size}} MB, within 1 % of it',
+  'text.goal.perplexity': 'perplexity {{perplexity}}, within 1 %, on {{dataset}}',
+  'text.target-open': 'found from the sensitivities',
   'text.no-target': "fixed by the pattern or the scheduler's file",
   'text.scheduler.auto': 'auto: uniform or allocate, whichever does better in a trial',
   'text.scheduler.allocate':

@@ -17,7 +17,7 @@ export const quantizationFolder = 'quantization';
 
 /** What a kill leaves of files that were being written beside their names, and of measurements under way. */
 const leftover =
-  /\.(json|md|csv|html)\.\d+$|\.safetensors\.partial$|^(estimate|sensitivity|evaluation)\.f32$|^sensitivity\.safetensors$|^choose$/;
+  /\.(json|md|csv|html)\.\d+$|\.safetensors\.partial$|^(estimate|sensitivity|evaluation)\.f32$|^sensitivity\.safetensors$|^choose$|^packed(\.partial)?$/;
 
 /**
  * A run's folder, which is also the folder of the model that comes out (docs/formats.md lists its files).
