@@ -3,6 +3,8 @@
 
 pub mod checkpoint;
 pub mod control;
+pub mod divergence;
+pub mod divergence_surface;
 pub mod error;
 pub mod linalg;
 pub mod lock;

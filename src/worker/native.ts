@@ -8,6 +8,8 @@ export type {
   Checkpoint,
   CompressedLayer,
   DataFile,
+  Divergence,
+  Divergences,
   Factor,
   FileWriter,
   Gram,

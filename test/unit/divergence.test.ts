@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 
-import { DivergenceSums, type Divergence } from '../../src/worker/evaluate/divergence.ts';
+import { native, translated, type Divergence } from '../../src/worker/native.ts';
 import { normal } from '../fixtures/tiny-opt.ts';
 
 const vocab = 37;
 const tokens = 11;
+const control = new native.Control();
 
 /** [tokens, vocab], some of them far from zero, where a sum of exponentials overflows. */
 function logitsOf(seed: number, shift: number): Float32Array {
@@ -22,13 +23,22 @@ function columns(logits: Float32Array, start: number, end: number): Float32Array
   });
 }
 
-function measured(a: Float32Array, b: Float32Array, cuts: readonly number[]): Divergence {
-  const sums = new DivergenceSums(targets);
+/** Of models from `reference`, their logits cut into ranges of the vocabulary that begin at `cuts`. */
+async function measured(
+  reference: Float32Array,
+  models: readonly Float32Array[],
+  cuts: readonly number[],
+): Promise<Divergence[]> {
+  const sums = new native.Divergences(targets, models.length);
   for (const [i, start] of cuts.entries()) {
     const end = cuts[i + 1] ?? vocab;
-    sums.add({ first: 0, start, width: end - start, a: columns(a, start, end), b: columns(b, start, end) });
+    const slice = columns(reference, start, end);
+    await sums.addReference(0, start, end - start, slice, control);
+    // Its memory is the next slice's.
+    slice.fill(NaN);
+    for (const [model, logits] of models.entries()) await sums.add(model, columns(logits, start, end), control);
   }
-  return sums.result();
+  return models.map((_, model) => sums.result(model));
 }
 
 /** Probabilities of a row, all at once. */
@@ -41,42 +51,79 @@ function softmax(logits: Float32Array, token: number): number[] {
 }
 
 describe('divergence', () => {
-  const [a, b] = [logitsOf(1, 300), logitsOf(2, -200)];
+  const [a, b, c] = [logitsOf(1, 300), logitsOf(2, -200), logitsOf(3, 0)];
 
-  test.each([[[0]], [[0, 1]], [[0, 13, 14, 30]]])('in ranges from %j on is that of a whole softmax', (cuts) => {
-    const { divergences, lossesA, lossesB, agreements } = measured(a, b, cuts);
-    for (let token = 0; token < tokens; token++) {
-      const [p, q] = [softmax(a, token), softmax(b, token)];
-      const kl = p.reduce((sum, share, i) => sum + (share === 0 ? 0 : share * Math.log(share / (q[i] ?? 0))), 0);
-      expect(divergences[token]).toBeCloseTo(kl, 10);
-      expect(lossesA[token]).toBeCloseTo(-Math.log(p[targets[token] ?? 0] ?? 0), 10);
-      expect(lossesB[token]).toBeCloseTo(-Math.log(q[targets[token] ?? 0] ?? 0), 10);
-      const best = (shares: number[]): number => shares.indexOf(Math.max(...shares));
-      expect(agreements[token]).toBe(best(p) === best(q) ? 1 : 0);
+  test.each([[[0]], [[0, 1]], [[0, 13, 14, 30]]])('in ranges from %j on is that of a whole softmax', async (cuts) => {
+    const found = await measured(a, [b, c], cuts);
+    for (const [model, { divergences, referenceLosses, losses, agreements }] of found.entries()) {
+      for (let token = 0; token < tokens; token++) {
+        const [p, q] = [softmax(a, token), softmax(model === 0 ? b : c, token)];
+        const kl = p.reduce((sum, share, i) => sum + (share === 0 ? 0 : share * Math.log(share / (q[i] ?? 0))), 0);
+        expect(divergences[token]).toBeCloseTo(kl, 10);
+        expect(referenceLosses[token]).toBeCloseTo(-Math.log(p[targets[token] ?? 0] ?? 0), 10);
+        expect(losses[token]).toBeCloseTo(-Math.log(q[targets[token] ?? 0] ?? 0), 10);
+        const best = (shares: number[]): number => shares.indexOf(Math.max(...shares));
+        expect(agreements[token]).toBe(best(p) === best(q) ? 1 : 0);
+      }
+      expect(Math.min(...divergences)).toBeGreaterThan(0.1);
     }
-    expect(Math.min(...divergences)).toBeGreaterThan(0.1);
   });
 
-  test('of a model from itself is nothing, and both have the same top token', () => {
-    const { divergences, agreements } = measured(a, a.slice(), [0, 20]);
-    expect(Math.max(...divergences.map(Math.abs))).toBeLessThan(1e-12);
-    expect([...agreements]).toEqual(new Array(tokens).fill(1));
+  test('of a model from itself is nothing, and both have the same top token', async () => {
+    const [itself] = await measured(a, [a.slice()], [0, 20]);
+    expect([...(itself?.divergences ?? [])]).toEqual(new Array(tokens).fill(0));
+    expect([...(itself?.agreements ?? [])]).toEqual(new Array(tokens).fill(1));
   });
 
-  test('is not the same from the other side', () => {
-    const [one, other] = [measured(a, b, [0]).divergences, measured(b, a, [0]).divergences];
-    expect(one[0]).not.toBeCloseTo(other[0] ?? NaN, 3);
+  test('is not the same from the other side', async () => {
+    const [[one], [other]] = [await measured(a, [b], [0]), await measured(b, [a], [0])];
+    expect(one?.divergences[0]).not.toBeCloseTo(other?.divergences[0] ?? NaN, 3);
   });
 
-  test('tokens that come in slices go to their places', () => {
-    const sums = new DivergenceSums(targets);
+  test('tokens that come in slices go to their places', async () => {
+    const sums = new native.Divergences(targets, 1);
     for (const [first, end] of [
       [0, 4],
       [4, 11],
     ] as const) {
       const rows = (logits: Float32Array): Float32Array => logits.subarray(first * vocab, end * vocab);
-      sums.add({ first, start: 0, width: vocab, a: rows(a), b: rows(b) });
+      await sums.addReference(first, 0, vocab, rows(a), control);
+      await sums.add(0, rows(b), control);
     }
-    expect(sums.result()).toEqual(measured(a, b, [0]));
+    expect([sums.result(0)]).toEqual(await measured(a, [b], [0]));
+  });
+
+  test('slices that do not fit are refused, one that lies before the first token too', async () => {
+    const sums = new native.Divergences(targets, 1);
+    for (const first of [1, tokens, -1]) await refused(() => sums.addReference(first, 0, vocab, a, control));
+    await refused(() => sums.addReference(0, 0, vocab + 1, a, control));
+    await refused(() => sums.add(0, b, control));
+    await sums.addReference(0, 0, vocab, a, control);
+    await refused(() => sums.add(0, b.subarray(vocab), control));
+    await refused(() => sums.add(1, b, control));
+    await refused(() => Promise.resolve(sums.result(0)));
+  });
+
+  test('released sums are of no model', async () => {
+    const sums = new native.Divergences(targets, 1);
+    await sums.addReference(0, 0, vocab, a, control);
+    sums.release();
+    await refused(() => sums.add(0, b, control));
+    await refused(() => sums.addReference(0, 0, vocab, a, control));
+  });
+
+  test('a cancelled control stops it', async () => {
+    const cancelled = new native.Control();
+    cancelled.cancel();
+    const sums = new native.Divergences(targets, 1);
+    await refused(() => sums.addReference(0, 0, vocab, a, cancelled), 'cancelled');
   });
 });
+
+async function refused(call: () => Promise<unknown>, code = 'internal'): Promise<void> {
+  const error: unknown = await translated(call).then(
+    () => null,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toMatchObject({ code });
+}

@@ -5,13 +5,13 @@ import type { Comparison } from '../../contract/comparison.ts';
 import { TamisError } from '../../contract/errors.ts';
 import { withDenseFolder } from '../export/dense-folder.ts';
 import type { Rows } from '../graph/builder.ts';
+import { controlled, native, translated, type Divergence, type Divergences } from '../native.ts';
 import { seqlenOf } from '../prepare.ts';
 import { Progress } from '../run/progress.ts';
 import type { Told } from '../run/told.ts';
 import { isOnnxFolder } from '../runtime/onnx-model.ts';
 import type { SessionOptions } from '../runtime/session.ts';
 import type { EvaluationTokens } from './dataset.ts';
-import { DivergenceSums, type Divergence } from './divergence.ts';
 import { sessionOf, tokensOfAll, withScratch, type Evaluated } from './evaluate.ts';
 import { openLogitsModel, type LogitsHead, type LogitsModel } from './logits.ts';
 import { counter, nextTokens, windowMeans, type PassOptions } from './passes.ts';
@@ -94,17 +94,21 @@ async function divergenceOf(
     mkdirSync(own);
     await model.prepare(ids, own, options, step);
   }
-  const sums = new DivergenceSums(nextTokens(ids));
-  for (const range of ranges) {
-    await withHeads({ a, b }, range, options, async (heads) => {
-      for (let window = 0; window < windows; window++) {
-        step();
-        await addWindow(heads, { window, seqlen, range }, sums);
-      }
-    });
+  const sums = new native.Divergences(nextTokens(ids), 1);
+  try {
+    for (const range of ranges) {
+      await withHeads({ a, b }, range, options, async (heads) => {
+        for (let window = 0; window < windows; window++) {
+          step();
+          await addWindow(heads, { window, seqlen, range }, sums, options.signal);
+        }
+      });
+    }
+    step();
+    return await translated(() => sums.result(0));
+  } finally {
+    sums.release();
   }
-  step();
-  return sums.result();
 }
 
 /** Those of the model whose ranges are the smaller, unless one of the two can only give all of its vocabulary. */
@@ -143,15 +147,23 @@ interface WindowRange {
   readonly range: Rows;
 }
 
-/** Both models' slices of a window side by side. */
-async function addWindow(heads: Heads, { window, seqlen, range }: WindowRange, sums: DivergenceSums): Promise<void> {
-  const width = range.end - range.start;
+/** Both models' slices of a window side by side, A as the reference. */
+async function addWindow(
+  heads: Heads,
+  { window, seqlen, range: { start, end } }: WindowRange,
+  sums: Divergences,
+  signal: AbortSignal,
+): Promise<void> {
+  const width = end - start;
   const others = heads.b.slices(window);
   let first = window * seqlen;
   for await (const logits of heads.a.slices(window)) {
     const other = await others.next();
-    if (other.done || other.value.length !== logits.length) throw new Error('both models have the same slices');
-    sums.add({ first, start: range.start, width, a: logits, b: other.value });
+    if (other.done) throw new Error('both models have the same slices');
+    await controlled(signal, async (control) => {
+      await sums.addReference(first, start, width, logits, control);
+      await sums.add(0, other.value, control);
+    });
     first += logits.length / width;
   }
 }
@@ -165,7 +177,7 @@ function comparisons(datasets: readonly EvaluationTokens[], sums: Divergence, se
       const own = windowMeans(values.subarray(start * seqlen, end * seqlen), seqlen);
       return own.reduce((a, b) => a + b, 0) / count;
     };
-    const [a, b, divergence] = [mean(sums.lossesA), mean(sums.lossesB), mean(sums.divergences)];
+    const [a, b, divergence] = [mean(sums.referenceLosses), mean(sums.losses), mean(sums.divergences)];
     if (!Number.isFinite(a + b + divergence)) throw new TamisError('evaluation.not-finite', { dataset: name });
     return {
       dataset: name,
