@@ -1,6 +1,6 @@
-import { percent } from './format.ts';
+import { megabytes, percent } from './format.ts';
 import type { Label } from './messages/labels.ts';
-import type { Corpus, Method, Recipe, Scheduler } from './recipe.ts';
+import type { Corpus, Fit, Method, Recipe, Scheduler } from './recipe.ts';
 import type { Candidate, Centroid, Choice, Report } from './report.ts';
 
 export const methodNames: Readonly<Record<Method, string>> = {
@@ -136,7 +136,8 @@ export function recipeWords(
   return [
     [t('field.method'), methodNames[recipe.method]],
     [t('field.pattern'), patternWords(recipe, t)],
-    [t('field.sparsity-target'), recipe.sparsity === null ? t('text.no-target') : `${percent(recipe.sparsity, 1)} %`],
+    ...(recipe.fit === null ? [] : [[t('field.goal'), goalWords(recipe.fit, recipe, t)] as [string, string]]),
+    [t('field.sparsity-target'), targetWords(recipe, t)],
     [t('field.scheduler'), schedulerWords(scheduler, { groups: centroids?.length ?? null, choice }, t)],
     ...(estimate === null ? [] : [[t('field.estimate'), estimateWords(estimate, t)] as [string, string]]),
     [t('field.quantization'), quantizationWords(recipe, t)],
@@ -145,6 +146,18 @@ export function recipeWords(
     [t('field.seed'), String(recipe.seed)],
     [t('field.device'), recipe.device],
   ];
+}
+
+/** What a recipe is to come to. */
+export function goalWords(fit: Fit, { evaluation }: Pick<Recipe, 'evaluation'>, t: Label): string {
+  return fit.kind === 'size'
+    ? t('text.goal.size', { size: megabytes(fit.bytes) })
+    : t('text.goal.perplexity', { perplexity: fit.perplexity, dataset: evaluation.datasets[0]?.name ?? '' });
+}
+
+function targetWords({ sparsity, fit }: Recipe, t: Label): string {
+  if (sparsity !== null) return `${percent(sparsity, fit ? 2 : 1)} %`;
+  return t(fit ? 'text.target-open' : 'text.no-target');
 }
 
 function estimateWords(estimate: string, t: Label): string {

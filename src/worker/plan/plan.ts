@@ -5,17 +5,17 @@ import { TamisError } from '../../contract/errors.ts';
 import type { Holder, Plan, StagePlan } from '../../contract/plan.ts';
 import type { Recipe } from '../../contract/recipe.ts';
 import type { ErrorCode } from '../../contract/messages/index.ts';
-import { layerBits } from '../../contract/quantization.ts';
-import { packedModel, type PackedLayer } from '../../contract/size.ts';
-import { assertSchedule, layerSizes, layersOf, readSparsities } from '../compress/schedule-layers.ts';
+import { packedModel } from '../../contract/size.ts';
+import { assertSchedule, layerSizes, readSparsities } from '../compress/schedule-layers.ts';
 import { openModel, type Model } from '../model/open.ts';
 import { resolveRecipe, sourcesOf, unevenGroups } from '../prepare.ts';
-import { HELD_BACK, needsSensitivities, needsStatistics } from '../schedule/needs.ts';
+import { HELD_BACK, needsSensitivities, needsStatistics, SENSITIVITY_SPARSITY } from '../schedule/needs.ts';
 import { schedule } from '../schedule/schedule.ts';
 import { sum } from './costs.ts';
 import { memoryBudget, refusalOf } from './budget.ts';
 import { isBusy, measuredRates } from './measure.ts';
 import { stageMemory, total } from './memory.ts';
+import { packedLayers } from './packed.ts';
 import { stageSeconds } from './seconds.ts';
 import { shapeOf } from './shape.ts';
 import { diskBytes } from './storage.ts';
@@ -35,7 +35,8 @@ export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promis
   const device = resolved.device === 'auto' ? 'cpu' : resolved.device;
   const threads = resolved.threads ?? 1;
   const shape = shapeOf(model);
-  const layers = await packedLayers(resolved, model, resolved.blocks ?? shape.blocks);
+  const blocks = resolved.blocks ?? shape.blocks;
+  const layers = packedLayers(resolved.quantization, model, blocks, await meanSparsity(resolved, model, blocks));
   const { workload, evaluation } = await workloadOf(resolved, model);
   const { calibration, evaluation: windows, sensitivity } = workload;
   const seqlens = [calibration, windows, sensitivity].flatMap((sequences) => (sequences ? [sequences.seqlen] : []));
@@ -170,20 +171,16 @@ function peakOf(stages: readonly StagePlan[]): Omit<Plan['memory'], 'budgetBytes
   };
 }
 
-/** The layers to be compressed, each with the mean sparsity of all; zeros that come of rounding are not foreseen. */
-async function packedLayers(recipe: Recipe, model: Model, blocks: number): Promise<PackedLayer[]> {
-  const sparsity = await meanSparsity(recipe, model, blocks);
-  const bits = (name: string): number | null => layerBits(recipe.quantization, name);
-  return layersOf(model, blocks).map(({ name, rows, cols }) => ({ rows, cols, sparsity, bits: bits(name) }));
-}
-
-/** Weighted by the layers' sizes: the target, what the pattern fixes, or the mean that a file amounts to. */
+/**
+ * Weighted by the layers' sizes: the target, what the pattern fixes, or the mean that a file amounts to. One that a perplexity is to
+ * decide is taken for 70 %.
+ */
 async function meanSparsity(recipe: Recipe, model: Model, blocks: number): Promise<number> {
   const { nm, sparsity, scheduler } = recipe;
   const file = await readSparsities(recipe);
   assertSchedule(recipe, model, blocks, file);
   if (nm) return nm.n / nm.m;
-  if (scheduler.kind !== 'file') return sparsity ?? 0;
+  if (scheduler.kind !== 'file') return sparsity ?? SENSITIVITY_SPARSITY;
   const layers = layerSizes(model, blocks);
   const { sparsities } = schedule(scheduler, layers, 0, { file });
   const pruned = layers.map(({ name, weights }) => weights * (sparsities[name] ?? 0));

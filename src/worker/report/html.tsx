@@ -3,7 +3,7 @@ import { renderToStaticMarkup } from 'react-dom/server';
 
 import { log10 } from '../../charts/data.ts';
 import { ErrorChart } from '../../charts/error-chart.tsx';
-import { bytes, duration, fixed, percent, perplexity, significant, whole } from '../../contract/format.ts';
+import { bytes, duration, fixed, megabytes, percent, perplexity, significant, whole } from '../../contract/format.ts';
 import { GroupChart } from '../../charts/group-chart.tsx';
 import { LayerMap } from '../../charts/layer-map.tsx';
 import { SensitivityChart } from '../../charts/sensitivity-chart.tsx';
@@ -273,6 +273,9 @@ function summaryRows({ report, t }: PartProps): [string, string][] {
           [t('field.size-packed'), bytes(packed.bytes)],
           [t('field.bits-weight'), fixed(packed.bitsPerWeight, 2)],
         ] satisfies [string, string][])),
+    ...(report.packedBytes === null
+      ? []
+      : ([[t('field.size-archive'), `${megabytes(report.packedBytes)} MB`]] satisfies [string, string][])),
     [t('field.time'), duration(totalSeconds(report))],
     [t('field.memory'), bytes(report.peakMemoryBytes)],
     [t('field.device'), environment.device],

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { MessageParams } from '../../../contract/errors.ts';
 import type { ModelHead } from '../../../contract/library.ts';
 import type { LabelKey } from '../../../contract/messages/labels.ts';
+import { parseByteSize } from '../../../contract/byte-size.ts';
 import { recipeInputSchema, type RecipeInput } from '../../../contract/recipe.ts';
 import { percentOf, type Amount, type Draft, type FieldName, type SchedulerKind } from './draft.ts';
 
@@ -74,9 +75,16 @@ function settingsOf(draft: Draft, targets: readonly number[]): Settings[] {
   if (draft.pattern === 'nm') return [{ ...common, nm: { n: numberOf(draft.n), m: numberOf(draft.m) } }];
   return draft.schedulers.flatMap((kind) => {
     const scheduler = schedulerOf(draft, kind);
+    if (draft.aim !== 'sparsity') return [{ ...common, scheduler, fit: fitOf(draft) }];
     if (kind === 'file') return [{ ...common, scheduler }];
     return targets.map((sparsity) => ({ ...common, sparsity, scheduler }));
   });
+}
+
+function fitOf({ aim, goalSize, goalPerplexity }: Draft): unknown {
+  return aim === 'size'
+    ? { kind: aim, bytes: parseByteSize(goalSize) }
+    : { kind: aim, perplexity: numberOf(goalPerplexity) };
 }
 
 function quantizationOf(draft: Draft): RecipeInput['quantization'] {
@@ -133,7 +141,7 @@ function given(fields: Fields): Fields {
 
 /** What no schema of a single recipe sees. */
 function missing(draft: Draft, targets: readonly number[] | null, runs: number): FieldErrors {
-  const { datasets, schedulers, pattern } = draft;
+  const { datasets, schedulers, pattern, aim } = draft;
   const error = (name: FieldName, key: FieldError['key'], params: MessageParams = {}): FieldErrors => ({
     [name]: { key, params },
   });
@@ -142,8 +150,10 @@ function missing(draft: Draft, targets: readonly number[] | null, runs: number):
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   return {
     ...(draft.model === '' && error('model', 'invalid.no-model')),
-    ...(unstructured && targets === null && error('targets', 'invalid.targets')),
+    ...(unstructured && aim === 'sparsity' && targets === null && error('targets', 'invalid.targets')),
     ...(unstructured && schedulers.length === 0 && error('schedulers', 'invalid.no-scheduler')),
+    ...(unstructured && aim !== 'sparsity' && schedulers.includes('file') && error('schedulers', 'invalid.goal-file')),
+    ...(unstructured && aim === 'perplexity' && datasets.length === 0 && error('datasets', 'invalid.goal-dataset')),
     ...(runs > most && error('targets', 'invalid.too-many', { runs, most })),
     ...(unstructured &&
       schedulers.includes('file') &&
@@ -164,9 +174,10 @@ function wrongQuantization({ method, pattern, actOrder, exceptions }: Draft): Fi
   };
 }
 
-function needsCalibration({ method, pattern, schedulers }: Draft): boolean {
+function needsCalibration({ method, pattern, schedulers, aim }: Draft): boolean {
   return (
     method !== 'magnitude' ||
+    (pattern === 'unstructured' && aim === 'perplexity') ||
     (pattern === 'unstructured' && schedulers.some((kind) => ['auto', 'allocate', 'kmeans', 'owl'].includes(kind)))
   );
 }
@@ -186,6 +197,8 @@ const places: Readonly<Record<string, FieldName>> = {
   'nm.n': 'n',
   'nm.m': 'm',
   percdamp: 'percdamp',
+  'fit.bytes': 'goalSize',
+  'fit.perplexity': 'goalPerplexity',
   'calibration.sequences': 'sequences',
   'calibration.seqlen': 'calibrationSeqlen',
   'evaluation.datasets': 'datasets',
@@ -228,6 +241,7 @@ function errorOf(issue: z.core.$ZodIssue, name: FieldName): FieldError {
   const limit = (value: number | bigint): MessageParams => ({
     limit: inPercent.has(name) ? percentOf(Number(value)) : Number(value),
   });
+  if (name === 'goalSize') return { key: 'invalid.size', params: {} };
   if (issue.code === 'too_small')
     return { key: issue.inclusive === false ? 'invalid.above' : 'invalid.at-least', params: limit(issue.minimum) };
   if (issue.code === 'too_big')
