@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -8,7 +8,7 @@ import type { Choice } from '../../src/contract/report.ts';
 import { openTensorFile } from '../../src/worker/native.ts';
 import { safetensors } from '../fixtures/safetensors.ts';
 import { writeTokens } from '../fixtures/tiny-opt.ts';
-import { bitsOf, killAt, killed, readReportOf, sha256, succeed, tinyFolder, type Tiny } from './helpers.ts';
+import { bitsOf, readReportOf, sha256, succeed, tinyFolder, type Tiny } from './helpers.ts';
 
 let tiny: Tiny;
 let data: string[];
@@ -127,28 +127,5 @@ describe('auto', () => {
     expect(perplexities[chosen]).toBe(Math.min(...perplexities));
     expect(readReportOf(out).sparsity.target).toBeCloseTo(0.7, 9);
     expect(readdirSync(join(out, 'state'))).not.toContain('choose');
-  });
-});
-
-describe('a run that was killed while it measured or tried ends with the bits of one that was not', () => {
-  test.each([
-    // The dense model's two passes are five runs of a graph a batch of 64 sequences, and its head's.
-    ['after', 'write state/sensitivity.f32', 20],
-    ['before', 'rename state/estimate.json', 1],
-    ['after', 'open state/held-back.f32', 1],
-    ['after', 'write state/activations-0001.f32', 1],
-    ['before', 'open state/held-back.f32', 3],
-    ['before', 'rename state/choose.json', 1],
-    ['after', 'rename state/choose.json', 1],
-    ['torn', 'append choice', 1],
-  ] as const)('%s %s %d', async (when, moment, nth) => {
-    const folder = mkdtempSync(tiny.file('run-'));
-    const [out, cache] = [join(folder, 'out'), join(folder, 'cache')];
-    await killed(['compress', tiny.model, '--out', out, ...data, '--scheduler', 'auto'], cache, { when, moment, nth });
-    await succeed(['resume', out], { cache });
-    expect(bitsOf(out)).toEqual(bitsOf(whole));
-    expect(eventsOf(out).at(-1)?.type).toBe('finished');
-    const left = readdirSync(join(out, 'state'));
-    expect(left.filter((name) => !name.endsWith('.json') && name !== 'lock')).toEqual([]);
   });
 });
