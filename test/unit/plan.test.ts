@@ -62,7 +62,10 @@ function recipe(changes: Partial<RecipeInput> = {}): ReturnType<typeof parseReci
 
 describe('a plan', () => {
   it('describes the demo model, and is what its schema says', async () => {
-    const made = await plan(recipe(), { out: join(folder, 'not', 'yet', 'there'), signal });
+    const made = await plan(recipe({ scheduler: { kind: 'auto' } }), {
+      out: join(folder, 'not', 'yet', 'there'),
+      signal,
+    });
     expect(planSchema.parse(made)).toEqual(made);
     expect(made.model).toEqual({
       folder: demo,
@@ -96,7 +99,7 @@ describe('a plan', () => {
   });
 
   it('says how large the results and what lies beside them are', async () => {
-    const { disk, size } = await plan(recipe(), { signal });
+    const { disk, size } = await plan(recipe({ scheduler: { kind: 'auto' } }), { signal });
     const header = Number(readFileSync(demoFile).readBigUInt64LE(0));
     const tensors = statSync(demoFile).size - 8 - header;
     expect(size.denseBytes).toBe(tensors);
@@ -220,10 +223,10 @@ describe('a plan', () => {
   });
 
   it('keeps what it measured', async () => {
-    await plan(recipe(), { signal });
+    await plan(recipe({ scheduler: { kind: 'auto' } }), { signal });
     const rates = join(folder, 'cache', 'rates');
     const kept = readdirSync(rates).map((name) => readFileSync(join(rates, name), 'utf8'));
-    await plan(recipe(), { signal });
+    await plan(recipe({ scheduler: { kind: 'auto' } }), { signal });
     expect(readdirSync(rates).map((name) => readFileSync(join(rates, name), 'utf8'))).toEqual(kept);
     expect(readdirSync(join(folder, 'cache')).filter((name) => name.startsWith('rates-'))).toEqual([]);
   });
