@@ -4,6 +4,7 @@ import { Command } from 'commander';
 
 import { compress } from '../worker/engine.ts';
 import { act, print, printJson } from './act.ts';
+import { compressToFit } from './fit.ts';
 import { addRecipeOptions, recipeFrom, type RecipeFlags } from './recipe-options.ts';
 import { summary } from './summary.ts';
 
@@ -22,7 +23,9 @@ export function compressCommand(): Command {
     .option('--json', 'print report.json on standard output');
   return addRecipeOptions(command).action(async (model: string | undefined, flags: Flags) => {
     await act(async (acting) => {
-      const report = await compress(recipeFrom(model, flags), flags.out, acting);
+      const recipe = recipeFrom(model, flags);
+      const { fit } = recipe;
+      const report = await (fit ? compressToFit(recipe, fit, flags.out, acting) : compress(recipe, flags.out, acting));
       if (flags.json) printJson(report);
       else print(summary(report, resolve(flags.out)));
     });

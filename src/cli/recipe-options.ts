@@ -26,6 +26,8 @@ export interface RecipeFlags extends EvaluationFlags {
   recipe?: string;
   method?: string;
   sparsity?: number;
+  fitSize?: number;
+  fitPerplexity?: number;
   nm?: { n: number; m: number };
   scheduler?: string;
   estimate?: string;
@@ -125,6 +127,19 @@ export function addRecipeOptions(command: Command): Command {
     .option('--recipe <file>', 'take the settings from a recipe (JSON); flags go before it')
     .addOption(new Option('--method <method>', 'how weights are pruned (default: sparsegpt)').choices(methods))
     .option('--sparsity <share>', 'wanted mean sparsity, 0 to 1 (default: 0.7)', number)
+    .option(
+      '--fit-size <size>',
+      'find the sparsity, and fewer bits if need be, whose packed archive comes within 1 % under a size, e.g. 3.2GB, by at most four compressions; --sparsity says where to begin',
+      size,
+    )
+    .addOption(
+      new Option(
+        '--fit-perplexity <p>',
+        'find the sparsity whose perplexity on the first dataset comes within 1 % of this one, by at most four compressions; --sparsity says where to begin',
+      )
+        .argParser(number)
+        .conflicts('fitSize'),
+    )
     .option('--nm <n:m>', 'prune n of every m weights in a row, e.g. 2:4, in place of --sparsity', pattern)
     .addOption(
       new Option('--scheduler <kind>', 'how the sparsity is spread over the layers (default: auto)').choices(
@@ -231,13 +246,23 @@ export function recipeFrom(model: string | undefined, flags: RecipeFlags): Recip
   return parseRecipe(withTarget(recipe, flags));
 }
 
-/** A pattern given as a flag takes the place of the file's target and scheduler, and the other way round. */
-function withTarget(recipe: Json, { nm, sparsity, scheduler }: RecipeFlags): Json {
+/** A pattern, a goal or a target given as a flag takes the place of what the file has of the three, and a pattern of its scheduler. */
+function withTarget(recipe: Json, flags: RecipeFlags): Json {
+  const { nm, sparsity, scheduler } = flags;
+  const fit = fitFrom(flags);
   const result = { ...recipe };
-  if (nm !== undefined && sparsity === undefined) delete result['sparsity'];
+  if (nm !== undefined || fit !== undefined || sparsity !== undefined) {
+    delete result['nm'];
+    delete result['fit'];
+    delete result['sparsity'];
+  }
   if (nm !== undefined && scheduler === undefined) delete result['scheduler'];
-  if (sparsity !== undefined && nm === undefined) delete result['nm'];
-  return { ...result, ...defined({ nm, sparsity }) };
+  return { ...result, ...defined({ nm, fit, sparsity }) };
+}
+
+function fitFrom({ fitSize, fitPerplexity }: RecipeFlags): Json | undefined {
+  if (fitSize !== undefined) return { kind: 'size', bytes: fitSize };
+  return fitPerplexity === undefined ? undefined : { kind: 'perplexity', perplexity: fitPerplexity };
 }
 
 function schedulerFrom(flags: RecipeFlags, inFile: unknown): Json | undefined {

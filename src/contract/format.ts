@@ -46,6 +46,12 @@ export function bytes(count: number): string {
   return `${(count / 1024 ** unit).toFixed(unit === 0 ? 0 : 1)} ${units[unit]}`;
 }
 
+/** Bytes in 10⁶ bytes, as a goal is given, so fine that 1 % is seen; without the unit. */
+export function megabytes(count: number): string {
+  const mega = count / 1e6;
+  return fixed(mega, mega < 10 ? 3 : mega < 100 ? 2 : 1);
+}
+
 /** Seconds as `8.4 s`, `3 min 05 s` or `2 h 14 min`. */
 export function duration(seconds: number): string {
   if (seconds < 59.95) return `${seconds.toFixed(1)} s`;

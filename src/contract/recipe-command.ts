@@ -43,8 +43,12 @@ function unless(isDefault: boolean, flag: string, value: string | number): strin
   return isDefault ? [] : option(flag, value);
 }
 
-function target({ nm, sparsity }: Recipe): string[] {
-  return nm ? option('--nm', `${nm.n}:${nm.m}`) : option('--sparsity', sparsity);
+function target({ nm, fit, sparsity }: Recipe): string[] {
+  const goal =
+    fit?.kind === 'size'
+      ? option('--fit-size', byteSize(fit.bytes))
+      : option('--fit-perplexity', fit === null ? null : fit.perplexity);
+  return nm ? option('--nm', `${nm.n}:${nm.m}`) : [...goal, ...option('--sparsity', sparsity)];
 }
 
 function schedulerOptions(scheduler: Scheduler): string[] {

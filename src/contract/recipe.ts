@@ -85,11 +85,22 @@ export const quantizationSchema = z.strictObject({
 export type Quantization = z.infer<typeof quantizationSchema>;
 export type Bits = Quantization['bits'];
 
+/** What a run is to come to: the engine and those who start further attempts find the sparsity (docs/scheduling.md). */
+export const fitSchema = z.discriminatedUnion('kind', [
+  /** Of the packed archive: at most so many, and within 1 % of it. */
+  z.strictObject({ kind: z.literal('size'), bytes: z.int().positive() }),
+  /** On the first dataset of the evaluation, within 1 %. */
+  z.strictObject({ kind: z.literal('perplexity'), perplexity: z.number().min(1) }),
+]);
+export type Fit = z.infer<typeof fitSchema>;
+
 const settings = {
   version: z.literal(1).default(1),
   /** Folder of the checkpoint. */
   model: z.string().min(1),
   method: z.enum(methods).default('sparsegpt'),
+  /** null = the target is the recipe's own. With a target too, the run is one attempt of several. */
+  fit: fitSchema.nullable().default(null),
   /** n of every m weights in a row pruned; null = unstructured. */
   nm: nmSchema.nullable().default(null),
   /** null = the weights that are kept stay in the checkpoint's dtype. */
@@ -135,7 +146,7 @@ export type RecipeInput = z.input<typeof recipeInputSchema>;
 /** The full settings of a run: with the same model and data they reproduce it to the bit on one machine. */
 export const recipeSchema = z.strictObject({
   ...settings,
-  /** Wanted mean sparsity over all pruned layers; null where the pattern or the scheduler's file fixes it. */
+  /** Wanted mean sparsity over all pruned layers; null where the pattern or the scheduler's file fixes it, or `fit` is to. */
   sparsity,
   scheduler: schedulerSchema,
 });
@@ -159,5 +170,9 @@ export function parseRecipe(value: unknown): Recipe {
     throw new TamisError('recipe.scheduler-with-nm', { scheduler: scheduler.kind });
   if (scheduler.kind === 'file' && hasTarget) throw new TamisError('recipe.target-with-file');
   const fixed = nm !== null || scheduler.kind === 'file';
-  return { ...rest, nm, scheduler, sparsity: fixed ? null : (target ?? 0.7) };
+  const { fit, evaluation } = rest;
+  if (fit && fixed) throw new TamisError(nm ? 'recipe.fit-with-nm' : 'recipe.fit-with-file');
+  if (fit?.kind === 'perplexity' && evaluation.datasets.length === 0)
+    throw new TamisError('recipe.fit-without-evaluation');
+  return { ...rest, nm, scheduler, sparsity: fixed ? null : (target ?? (fit ? null : 0.7)) };
 }

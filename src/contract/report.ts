@@ -87,6 +87,8 @@ export const reportSchema = z.strictObject({
     bytes: z.int(),
     bytesCompressed: z.int(),
   }),
+  /** Of the packed archive, which was written to be measured; null where the recipe has no size to come to. */
+  packedBytes: z.int().nullable().default(null),
   perplexity: z.array(
     z.strictObject({
       dataset: z.string(),

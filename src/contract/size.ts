@@ -45,12 +45,19 @@ export function packedModel({ bytes, weightBytes, layers, quantization }: Packed
   return { bytes: Math.ceil(bytes - weights * weightBytes + packed), bitsPerWeight: (8 * packed) / weights };
 }
 
+type Finished = Pick<Report, 'model' | 'layers' | 'recipe'>;
+
 /** A finished run's model; null where its dtype is not known. */
-export function packedSize({ model, layers, recipe }: Pick<Report, 'model' | 'layers' | 'recipe'>): PackedSize | null {
+export function packedSize(report: Finished): PackedSize | null {
+  const model = compressedModel(report);
+  return model && packedModel(model);
+}
+
+/** What a finished run's model is packed from; null where its dtype is not known. */
+export function compressedModel({ model, layers, recipe }: Finished): PackedModel | null {
   const weightBytes = dtypeBytes.get(model.dtype);
   if (weightBytes === undefined) return null;
-  const { quantization } = recipe;
-  return packedModel({ bytes: model.bytesCompressed, weightBytes, layers, quantization });
+  return { bytes: model.bytesCompressed, weightBytes, layers, quantization: recipe.quantization };
 }
 
 /** Mean bits of the weights that are kept, before scales; null where the dtype is not known or nothing is kept. */
@@ -61,16 +68,49 @@ export function keptBits({ model, layers }: Pick<Report, 'model' | 'layers'>): n
   return sum(layers, (layer) => keptWeights(layer) * (layer.bits ?? 8 * weightBytes)) / kept;
 }
 
-/** A zero point takes as many bits as a code; where groups are scattered, each column has the number of its group. */
+/** What the archive's entropy coder leaves of values, by their dtype, and of codes: about, as measured (docs/scheduling.md). */
+const codedShares = new Map([
+  ['F32', 0.9],
+  ['F16', 0.8],
+  ['BF16', 0.7],
+]);
+const CODED_CODES = 0.9;
+
+/**
+ * What the packed archive of a model about comes to: its masks at their entropy, values and codes at the share that the coder usually
+ * leaves. It falls with the sparsity, but for the first few percent of few bits.
+ */
+export function archiveEstimate({ bytes, weightBytes, layers, quantization }: PackedModel, dtype: string): number {
+  const share = codedShares.get(dtype) ?? 1;
+  const weights = sum(layers, ({ rows, cols }) => rows * cols);
+  const coded = sum(layers, (layer) => {
+    const mask = (layer.rows * layer.cols * entropy(layer.sparsity)) / 8;
+    const { bits } = layer;
+    if (bits === null || quantization === null) return mask + keptWeights(layer) * weightBytes * share;
+    return mask + (keptWeights(layer) * bits * CODED_CODES) / 8 + gridBytes(layer, bits, quantization);
+  });
+  return (bytes - weights * weightBytes) * share + coded;
+}
+
+/** Of a bit that is set with that probability, in bits. */
+function entropy(p: number): number {
+  return p <= 0 || p >= 1 ? 0 : -p * Math.log2(p) - (1 - p) * Math.log2(1 - p);
+}
+
 function packedLayerBytes(layer: PackedLayer, weightBytes: number, quantization: Quantization | null): number {
   const { rows, cols, bits } = layer;
   const weights = rows * cols;
   const kept = keptWeights(layer);
   if (bits === null || quantization === null) return weights / 8 + kept * weightBytes;
-  const groups = rows * groupsOf(quantization, cols);
   const codes = Math.min(weights / 8 + (kept * bits) / 8, (weights * bits) / 8);
+  return codes + gridBytes(layer, bits, quantization);
+}
+
+/** Scales and zero points: one takes as many bits as a code; where groups are scattered, each column has the number of its group. */
+function gridBytes({ rows, cols }: PackedLayer, bits: number, quantization: Quantization): number {
+  const groups = rows * groupsOf(quantization, cols);
   const groupNumbers = hasScatteredGroups(quantization, cols) ? 4 * cols : 0;
-  return codes + 2 * groups + (quantization.symmetric ? 0 : (groups * bits) / 8) + groupNumbers;
+  return 2 * groups + (quantization.symmetric ? 0 : (groups * bits) / 8) + groupNumbers;
 }
 
 function keptWeights({ rows, cols, sparsity }: PackedLayer): number {

@@ -78,6 +78,8 @@ export class Application implements Host {
     this.runs = new Runs(stores.history, place, {
       onEvents: (id, events) => this.tell('run.events', { id, events }),
       onChange: (row) => this.tell('run.changed', { row }),
+      onAttempt: () => this.tell('runs.changed', null),
+      onUnreached: (failure) => this.notice({ id: randomUUID(), kind: 'warning', ...failure }),
       onTrouble: (failure) => this.notice({ id: randomUUID(), kind: 'error', ...failure }),
       onEnded: (row) => notifyEnd(row, this.t, this.#window, (id) => this.showWindow(`/runs/${id}`)),
       onBusy: (busy) => this.#wakeLock.hold(busy),

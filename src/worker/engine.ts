@@ -6,11 +6,13 @@ import { TamisError } from '../contract/errors.ts';
 import type { RunEvent } from '../contract/events.ts';
 import type { Recipe } from '../contract/recipe.ts';
 import { perplexitySchema, type Perplexity, type Report } from '../contract/report.ts';
-import { compressBlocks } from './compress/blocks.ts';
+import { compressBlocks, type BlockStep } from './compress/blocks.ts';
 import { chooseSchedule } from './compress/choose.ts';
 import { estimateLayers } from './compress/estimate.ts';
 import { layersOf, scheduleLayers } from './compress/schedule-layers.ts';
+import { assertInReach, decideTarget } from './compress/target.ts';
 import { evaluateCompressed, evaluateDense } from './evaluate/datasets.ts';
+import { archiveSize } from './export/archive-size.ts';
 import { openModel } from './model/open.ts';
 import { prepare, resolveRecipe } from './prepare.ts';
 import { buildReport } from './report/build.ts';
@@ -18,7 +20,7 @@ import { writeReport } from './report/write.ts';
 import { isFree, RunDirectory } from './run/directory.ts';
 import { assertSame, fingerprintId, fingerprintSchema, takeFingerprint } from './run/fingerprint.ts';
 import type { Inputs } from './run/inputs.ts';
-import { nothingToDo, stage, type Run, type Step } from './run/run.ts';
+import { nothingToDo, stage, step, type Run, type Step } from './run/run.ts';
 import { timed, type Told } from './run/told.ts';
 
 export interface RunOptions {
@@ -97,9 +99,11 @@ async function runStages(directory: RunDirectory, inputs: Inputs, told: Told): P
   told.emit({ type: 'started', fingerprint: fingerprintId(fingerprint), resumed: kept !== null });
   told.emit({ type: 'layers', layers: layersOf(inputs.model, inputs.blocks) });
 
-  const run: Run = { directory, ...inputs, fingerprint, ...told };
-  const dense = await evaluation(run, 'evaluate-dense', () => evaluateDense(run));
-  const statistics = await estimateLayers(run);
+  const begun: Run = { directory, ...inputs, fingerprint, ...told };
+  const dense = await evaluation(begun, 'evaluate-dense', () => evaluateDense(begun));
+  assertInReach(begun, dense.value);
+  const statistics = await estimateLayers(begun);
+  const run = await decideTarget(begun, statistics?.value ?? null, dense.value);
   const choice = await chooseSchedule(run, statistics?.value ?? null);
   const schedule = await scheduleLayers(run, statistics?.value ?? null, choice?.value ?? null);
   const blocks = await compressBlocks(run, schedule.value);
@@ -107,7 +111,8 @@ async function runStages(directory: RunDirectory, inputs: Inputs, told: Told): P
     evaluateCompressed(run, await openModel(directory.path)),
   );
   const report = await timed(told.emit, 'report', {}, async () => {
-    const built = await buildReport(run, { dense, statistics, choice, schedule, blocks, compressed });
+    const packed = run.recipe.fit?.kind === 'size' ? await packedSize(run, blocks) : null;
+    const built = await buildReport(run, { dense, statistics, choice, schedule, blocks, compressed, packed });
     await writeReport(directory, built);
     return built;
   });
@@ -122,4 +127,15 @@ async function evaluation(
 ): Promise<Step<Perplexity[]>> {
   if (run.datasets.length === 0) return nothingToDo([]);
   return await stage(run, name, z.array(perplexitySchema), evaluate);
+}
+
+/** Bytes of the packed archive. */
+async function packedSize(run: Run, blocks: readonly BlockStep[]): Promise<Step<number>> {
+  const { recipe } = run;
+  return await step(run, 'packed', z.int(), async (seconds) => {
+    const start = performance.now();
+    const size = await archiveSize(run, { recipe, layers: blocks.flatMap(({ value }) => value) });
+    seconds['pack'] = (performance.now() - start) / 1000;
+    return size;
+  });
 }

@@ -10,6 +10,7 @@ import { weightShape } from './families/family.ts';
 import { assertSchedule, layersOf, readSparsities } from './compress/schedule-layers.ts';
 import { openModel, type Model } from './model/open.ts';
 import { assertFits, memoryBudget } from './plan/budget.ts';
+import { withSizeTarget } from './plan/packed.ts';
 import { shapeOf } from './plan/shape.ts';
 import { schedulingOf, type Workload } from './plan/workload.ts';
 import type { Report } from '../contract/report.ts';
@@ -33,7 +34,7 @@ export async function resolveRecipe(recipe: Recipe, model: Model): Promise<Recip
   assertPattern(recipe, model);
   assertQuantization(recipe, model);
   return {
-    ...recipe,
+    ...withSizeTarget(recipe, model),
     device: await chooseDevice(recipe.device, threads),
     threads,
     scheduler:

@@ -7,6 +7,7 @@ import type { Recipe } from '../contract/recipe.ts';
 import type { Report } from '../contract/report.ts';
 import { compress } from './engine.ts';
 import { plan } from './plan/plan.ts';
+import { SENSITIVITY_SPARSITY } from './schedule/needs.ts';
 
 /** Blocks and evaluation windows of a trial: enough to time a recipe by, few enough to wait for. */
 const BLOCKS = 2;
@@ -22,6 +23,9 @@ export async function tryRecipe(
   const whole = await plan(recipe, { signal });
   const small: Recipe = {
     ...recipe,
+    // What two blocks come to says nothing of the whole model.
+    fit: null,
+    sparsity: recipe.fit ? (recipe.sparsity ?? SENSITIVITY_SPARSITY) : recipe.sparsity,
     blocks: Math.min(BLOCKS, whole.model.blocksCompressed),
     evaluation: { ...recipe.evaluation, windows: Math.min(WINDOWS, recipe.evaluation.windows ?? WINDOWS) },
   };

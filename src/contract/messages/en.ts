@@ -228,6 +228,26 @@ export const en = {
     "The scheduler {{scheduler}} and nm exclude each other: an n:m pattern fixes every layer's sparsity. Leave one of --scheduler and --nm out.",
   'recipe.target-with-file':
     'sparsity and a file of sparsities exclude each other: the file fixes the mean. Leave one of --sparsity and --scheduler file out.',
+  'recipe.fit-with-nm':
+    'fit and nm exclude each other: an n:m pattern fixes the sparsity. Leave one of --fit-size or --fit-perplexity, and --nm out.',
+  'recipe.fit-with-file':
+    'fit and a file of sparsities exclude each other: the file fixes every sparsity. Leave one of --fit-size or --fit-perplexity, and --scheduler file out.',
+  'recipe.fit-without-evaluation':
+    'A perplexity to come to is one on a dataset, and the recipe evaluates on none. Give --evaluation PATH or --evaluation-tokens FILE; the first dataset counts.',
+  'fit.dense-above':
+    'A perplexity of {{goal}} cannot be reached: that of the dense model is already {{dense}} on {{dataset}}. Give a larger one.',
+  'fit.perplexity-above':
+    'A perplexity of {{goal}} cannot be reached: with only {{sparsity}} % pruned it is already {{value}}. Give a larger one, or more bits.',
+  'fit.perplexity-below':
+    'A perplexity of {{goal}} is not reached: even with {{sparsity}} % pruned it is only {{value}}. Take that model, or give a smaller one.',
+  'fit.size-above':
+    'A size of {{goal}} MB cannot be reached: even with {{sparsity}} % pruned the packed model takes {{value}} MB or more. Give a larger one, or fewer bits.',
+  'fit.size-below':
+    'A size of {{goal}} MB is not reached: even with only {{sparsity}} % pruned the packed model takes no more than {{value}} MB. Give a smaller one, or more bits.',
+  'fit.attempts':
+    'The goal of {{goal}} was not reached in {{attempts}} attempts: the nearest, with {{sparsity}} % pruned, came to {{value}}, {{off}} % off. Begin from there with --sparsity and a new --out, or take that model.',
+  'fit.other-attempt':
+    '{{path}} holds a run of other settings, and an attempt of this command is to go there. Choose another --out, or delete that folder.',
   'recipe.seqlen-too-long':
     '{{field}} is {{seqlen}}, but the model takes at most {{limit}} tokens. Set it to {{limit}} or less.',
   'recipe.too-many-blocks':

@@ -188,6 +188,24 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
     '排程器 {{scheduler}} 與 nm 不能同時使用：n:m 樣式已決定每一層的稀疏度。請移除 --scheduler 或 --nm 其中之一。',
   'recipe.target-with-file':
     'sparsity 與稀疏度檔案不能同時使用：檔案已決定平均值。請移除 --sparsity 或 --scheduler file 其中之一。',
+  'recipe.fit-with-nm':
+    'fit 與 nm 不能並用：n:m 樣式已決定稀疏度。請只保留 --fit-size 或 --fit-perplexity，或只保留 --nm。',
+  'recipe.fit-with-file':
+    'fit 與稀疏度檔案不能並用：檔案已決定每一層的稀疏度。請只保留 --fit-size 或 --fit-perplexity，或只保留 --scheduler file。',
+  'recipe.fit-without-evaluation':
+    '要達到的困惑度須在某個資料集上測量，但設定檔沒有評估資料。請提供 --evaluation PATH 或 --evaluation-tokens FILE，以第一個資料集為準。',
+  'fit.dense-above': '無法達到困惑度 {{goal}}：稠密模型在 {{dataset}} 上已是 {{dense}}。請給較大的值。',
+  'fit.perplexity-above':
+    '無法達到困惑度 {{goal}}：只剪去 {{sparsity}} % 時已是 {{value}}。請給較大的值，或較多的位元。',
+  'fit.perplexity-below':
+    '未能達到困惑度 {{goal}}：即使剪去 {{sparsity}} % 也只有 {{value}}。請採用該模型，或給較小的值。',
+  'fit.size-above':
+    '無法達到大小 {{goal}} MB：即使剪去 {{sparsity}} %，壓縮封裝後仍至少有 {{value}} MB。請給較大的值，或較少的位元。',
+  'fit.size-below':
+    '未能達到大小 {{goal}} MB：只剪去 {{sparsity}} % 時，壓縮封裝後也不超過 {{value}} MB。請給較小的值，或較多的位元。',
+  'fit.attempts':
+    '試了 {{attempts}} 次仍未達到目標 {{goal}}：最接近的一次剪去 {{sparsity}} %，結果為 {{value}}，相差 {{off}} %。可用 --sparsity 與新的 --out 從該處重新開始，或採用該模型。',
+  'fit.other-attempt': '{{path}} 中是設定不同的執行，而此指令的一次嘗試要寫到該處。請選擇其他 --out，或刪除該資料夾。',
   'recipe.seqlen-too-long': '{{field}} 為 {{seqlen}}，但模型最多接受 {{limit}} 個 token。請指定 {{limit}} 或更小的值。',
   'recipe.too-many-blocks':
     'blocks 為 {{blocks}}，但模型只有 {{limit}} 個區塊。請指定 {{limit}} 或更小的值，或不指定。',

@@ -28,6 +28,10 @@ export interface Watchers {
   readonly onChange: (row: RunRow) => void;
   /** A run has ended by itself: finished or not, but not because it was asked to. */
   readonly onEnded: (row: RunRow) => void;
+  /** The next attempt at a run's goal was queued. */
+  readonly onAttempt: (row: RunRow) => void;
+  /** A run's goal is given up. */
+  readonly onUnreached: (failure: Failure) => void;
   /** The history could not be written. */
   readonly onTrouble: (failure: Failure) => void;
   /** Whether any run is going on. */
@@ -146,7 +150,16 @@ export class Runs {
     });
     this.#watchers.onChange(row);
     if (row.state !== 'paused' && row.state !== 'cancelled') this.#watchers.onEnded(row);
+    if (row.state === 'finished')
+      await this.#follow(id).catch((error: unknown) => this.#watchers.onTrouble(failureOf(error)));
     this.pump();
+  }
+
+  /** Queues the next attempt, where the run has a goal that it did not reach. */
+  async #follow(id: string): Promise<void> {
+    const following = await this.#history.following(id);
+    if (following?.kind === 'attempt') this.#watchers.onAttempt(await this.#history.queueAttempt(id, following));
+    if (following?.kind === 'unreachable') this.#watchers.onUnreached(following.failure);
   }
 
   async #record(id: string, end: End, asked: Active['asked']): Promise<RunRow> {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { rmdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { TamisError } from '../../contract/errors.ts';
 import type { Failure } from '../../contract/failure.ts';
@@ -9,7 +9,8 @@ import type { Recipe } from '../../contract/recipe.ts';
 import { makeFolder } from '../../contract/disk.ts';
 import type { EndState } from './card.ts';
 import { readReport, requireRunFolder } from './folder.ts';
-import { folderName, nameOf } from './names.ts';
+import { followingAttempt, type Following } from './attempts.ts';
+import { folderName, LONGEST, nameOf } from './names.ts';
 import { adopt, keepCard, recover, scan, settle, type Scan } from './recovery.ts';
 import { rowOf, type RunHead, type StoredRow } from './rows.ts';
 import type { Filter } from './statements.ts';
@@ -22,6 +23,11 @@ export interface NewRuns {
   readonly recipes: readonly Recipe[];
   /** Folder that each gets a folder in. */
   readonly runsFolder: string;
+}
+
+interface NewRun {
+  readonly name: string;
+  readonly recipe: Recipe;
 }
 
 /**
@@ -70,16 +76,33 @@ export class History {
 
   // What happens to a run
 
-  /** Lists new runs, in order, and makes their folders. */
+  /** Lists new runs, in order, and makes their folders. Those with a goal are a sweep, as its further attempts will be in it. */
   async queue({ name, recipes, runsFolder }: NewRuns): Promise<RunRow[]> {
-    const sweep = recipes.length > 1 ? randomUUID() : null;
+    const isSweep = recipes.length > 1 || recipes.some(({ fit }) => fit !== null);
+    const named = recipes.map((recipe) => ({ recipe, name: nameOf(name, recipe, recipes.length) }));
+    return await this.#enlist(named, isSweep ? randomUUID() : null, runsFolder);
+  }
+
+  /** Lists the next attempt at a finished run's goal, in its sweep and beside its folder. */
+  async queueAttempt(id: string, { name, recipe }: Pick<NewRun, 'name' | 'recipe'>): Promise<RunRow> {
+    const { sweep, path } = this.get(id);
+    const [row] = await this.#enlist([{ name: name.slice(0, LONGEST), recipe }], sweep, dirname(path));
+    if (!row) throw new Error('no row');
+    return row;
+  }
+
+  /** What follows a finished run that has a goal; null where nothing does. */
+  async following(id: string): Promise<Following | null> {
+    return await followingAttempt(this.#store, id);
+  }
+
+  async #enlist(named: readonly NewRun[], sweep: string | null, runsFolder: string): Promise<RunRow[]> {
     const createdAt = new Date().toISOString();
-    const runs = recipes.map((recipe) => {
+    const runs = named.map(({ name, recipe }) => {
       const id = randomUUID();
-      const named = nameOf(name, recipe, recipes.length);
-      const path = join(runsFolder, folderName(named, id));
+      const path = join(runsFolder, folderName(name, id));
       const blank = { notes: '', tags: [], failure: null, finishedAt: null };
-      const head: RunHead = { id, name: named, state: 'queued', path, sweep, createdAt, ...blank };
+      const head: RunHead = { id, name, state: 'queued', path, sweep, createdAt, ...blank };
       return { id, path, recipe, row: rowOf(head, recipe, null) };
     });
     for (const { path } of runs) makeFolder(path);
@@ -157,9 +180,21 @@ export class History {
 
   // After the application's end, whatever ended it
 
-  /** Before anything else is asked: what ran or was queued when the application ended does so no more. */
+  /**
+   * Before anything else is asked: what ran or was queued when the application ended does so no more. An attempt at a goal that turns
+   * out to be finished is followed by the next, which waits like those.
+   */
   async recover(): Promise<void> {
-    this.#interrupted = await recover(this.#store);
+    const interrupted = await recover(this.#store);
+    const attempts: string[] = [];
+    for (const id of interrupted) {
+      const following = this.get(id).state === 'finished' ? await this.following(id) : null;
+      if (following?.kind !== 'attempt') continue;
+      const { id: next } = await this.queueAttempt(id, following);
+      await this.end(next, 'paused', null);
+      attempts.push(next);
+    }
+    this.#interrupted = [...interrupted, ...attempts];
   }
 
   /** Compares the list with the folders; in the background, it may take a while. */

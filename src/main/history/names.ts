@@ -2,7 +2,8 @@ import { basename } from 'node:path';
 
 import type { Recipe } from '../../contract/recipe.ts';
 
-const LONGEST = 200;
+/** Characters of a name. */
+export const LONGEST = 200;
 
 /** A run's name: as typed, with what sets it apart from the others queued with it; or else its model, method, target and bits. */
 export function nameOf(typed: string, recipe: Recipe, queuedTogether: number): string {

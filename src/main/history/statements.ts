@@ -147,6 +147,7 @@ export function prepareStatements(database: Database) {
     runsIn: database.prepare<[RunState], RunRecord>(
       `${record} WHERE state = ? ORDER BY queue_position, created_at, id`,
     ),
+    sweep: database.prepare<[string], RunRecord>(`${record} WHERE sweep = ? ORDER BY created_at, id`),
     folders: database.prepare<[], { id: string; path: string; state: string }>('SELECT id, path, state FROM runs'),
     enqueue: database.prepare<[string]>(`
       UPDATE runs SET queue_position = 1 + (SELECT coalesce(max(queue_position), 0) FROM runs) WHERE id = ?`),

@@ -56,6 +56,11 @@ export class Store {
     return this.#do(() => this.#statements.runsIn.all(state)).map(rowFrom);
   }
 
+  /** Runs of a sweep, oldest first. */
+  sweep(sweep: string): RunRow[] {
+    return this.#do(() => this.#statements.sweep.all(sweep)).map(rowFrom);
+  }
+
   /** Folder and state of every run, by id. */
   folders(): { id: string; path: string; state: string }[] {
     return this.#do(() => this.#statements.folders.all());

@@ -42,30 +42,37 @@ const OWL_M = 5;
 
 /** The measurements the run's scheduler needs; null if it needs none. A second target or scheduler of the same model and data finds them kept. */
 export async function estimateLayers(run: Run): Promise<Step<Statistics> | null> {
+  const { recipe } = run;
+  const isAlpha = recipe.scheduler.kind === 'alpha';
+  if (!isAlpha && !needsStatistics(recipe)) return null;
+  return await stage(run, 'estimate', statisticsSchema, async () => {
+    const measured = needsStatistics(recipe) ? await passStatistics(run) : noStatistics;
+    return isAlpha ? { ...measured, alphas: await measureSpectra(run) } : measured;
+  });
+}
+
+const noStatistics: Statistics = { layers: {}, outliers: [], alphas: {}, sensitivities: {} };
+
+async function passStatistics(run: Run): Promise<Statistics> {
   const { recipe, fingerprint, blocks } = run;
-  if (recipe.scheduler.kind === 'alpha')
-    return await stage(run, 'estimate', statisticsSchema, () => measureSpectra(run));
-  if (!needsStatistics(recipe)) return null;
   const m = recipe.scheduler.kind === 'owl' ? recipe.scheduler.m : OWL_M;
   const { model, calibration, engine } = fingerprint;
   const key = { model, calibration, engine, blocks, m, percdamp: recipe.percdamp };
-  return await stage(run, 'estimate', statisticsSchema, async () => {
-    let statistics: Statistics | null = null;
-    let sensitivities: Statistics['sensitivities'] = {};
-    if (needsSensitivities(recipe)) {
-      const { heldBack } = fingerprint;
-      const sampled = { ...key, heldBack, ...sensitivitySample(heldBackOf(run)), sparsity: SENSITIVITY_SPARSITY };
-      ({ value: sensitivities } = await remembered('sensitivities', sampled, sensitivitiesSchema, async () => {
-        statistics = await measure(run, m, true);
-        return statistics.sensitivities;
-      }));
-    }
-    const { value } = await remembered('statistics', key, statisticsSchema, async () => ({
-      ...(statistics ?? (await measure(run, m, false))),
-      sensitivities: {},
+  let statistics: Statistics | null = null;
+  let sensitivities: Statistics['sensitivities'] = {};
+  if (needsSensitivities(recipe)) {
+    const { heldBack } = fingerprint;
+    const sampled = { ...key, heldBack, ...sensitivitySample(heldBackOf(run)), sparsity: SENSITIVITY_SPARSITY };
+    ({ value: sensitivities } = await remembered('sensitivities', sampled, sensitivitiesSchema, async () => {
+      statistics = await measure(run, m, true);
+      return statistics.sensitivities;
     }));
-    return { ...value, sensitivities };
-  });
+  }
+  const { value } = await remembered('statistics', key, statisticsSchema, async () => ({
+    ...(statistics ?? (await measure(run, m, false))),
+    sensitivities: {},
+  }));
+  return { ...value, sensitivities };
 }
 
 /** One pass of the calibration sequences over the dense model, block by block; with it, if wanted, the measurement of the sensitivities. */
@@ -142,7 +149,7 @@ async function measureBlock(
 }
 
 /** AlphaPruning's exponents: of the weights alone, each one's whole spectrum. */
-async function measureSpectra({ model, blocks, signal, emit }: Run): Promise<Statistics> {
+async function measureSpectra({ model, blocks, signal, emit }: Run): Promise<Statistics['alphas']> {
   const layers = allLayers(model.family, blocks);
   const progress = new Progress('estimate', layers.length, emit);
   const alphas: Record<string, number> = {};
@@ -152,5 +159,5 @@ async function measureSpectra({ model, blocks, signal, emit }: Run): Promise<Sta
     );
     progress.add(1);
   }
-  return { layers: {}, outliers: [], alphas, sensitivities: {} };
+  return alphas;
 }

@@ -10,6 +10,7 @@ import { centroidSchema, type Candidate, type Choice, type LayerResult } from '.
 import { allLayers, weightShape } from '../families/family.ts';
 import type { Model } from '../model/open.ts';
 import { stage, type Run, type Step } from '../run/run.ts';
+import { leavesTarget } from '../schedule/needs.ts';
 import { resolveScheduler, schedule, type Measured } from '../schedule/schedule.ts';
 import type { ExplicitScheduler, LayerSize } from '../schedule/types.ts';
 import type { Statistics } from './estimate.ts';
@@ -108,9 +109,10 @@ export async function readSparsities({ scheduler }: Recipe): Promise<unknown> {
   }
 }
 
-/** Refuses what can be seen to be wrong with a schedule before anything is measured. */
+/** Refuses what can be seen to be wrong with a schedule before anything is measured; without a target there is nothing to see yet. */
 export function assertSchedule(recipe: Recipe, model: Model, blocks: number, sparsities: unknown): void {
   const { scheduler } = recipe;
+  if (leavesTarget(recipe)) return;
   const layers = layerSizes(model, blocks);
   const target = targetOf(recipe);
   if (scheduler.kind === 'kmeans') {

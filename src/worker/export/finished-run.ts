@@ -26,10 +26,10 @@ export interface CodedLayer {
   readonly transposed: boolean;
 }
 
-/** A run whose model is whole, as exports see it. */
-export interface FinishedRun {
+/** A run whose model is whole, whether it has its report or not yet. */
+export interface CompressedRun {
   readonly folder: string;
-  readonly report: Report;
+  readonly report: Pick<Report, 'recipe' | 'layers'>;
   readonly model: Model;
   /** By name, those that are quantized. */
   readonly layers: ReadonlyMap<string, CodedLayer>;
@@ -37,9 +37,19 @@ export interface FinishedRun {
   open(layer: CodedLayer): Promise<QuantizedLayer>;
 }
 
+/** A run as exports see it. */
+export interface FinishedRun extends CompressedRun {
+  readonly report: Report;
+}
+
 /** Errors: run.not-finished, run.not-a-run, and what `openModel` refuses. */
 export async function openRun(folder: string): Promise<FinishedRun> {
   const report = await readReport(folder);
+  return { ...(await openCompressed(folder, report)), report };
+}
+
+/** @param report what is known of the run's layers and settings */
+export async function openCompressed(folder: string, report: CompressedRun['report']): Promise<CompressedRun> {
   const model = await openModel(folder);
   const turned = new Set(allLayers(model.family).flatMap(({ name, transposed }) => (transposed ? [name] : [])));
   const coded = report.layers.flatMap((layer) => codedLayer(report, layer, turned));
@@ -60,7 +70,11 @@ export async function openRun(folder: string): Promise<FinishedRun> {
 }
 
 /** `turned`: names of the layers that the checkpoint holds as [in, out]. */
-function codedLayer({ recipe }: Report, layer: LayerResult, turned: ReadonlySet<string>): CodedLayer[] {
+function codedLayer(
+  { recipe }: CompressedRun['report'],
+  layer: LayerResult,
+  turned: ReadonlySet<string>,
+): CodedLayer[] {
   const { quantization } = recipe;
   const bits = bitWidths.find((width) => width === layer.bits);
   if (quantization === null || bits === undefined) return [];

@@ -9,7 +9,7 @@ import { parseJson } from '../../contract/json.ts';
 import { companions } from '../model/companions.ts';
 import { controlled, native, translated, type ArchiveWriter, type TensorInfo } from '../native.ts';
 import { archiveBound, type BoundedSection, type Matrix } from './archive-bound.ts';
-import type { FinishedRun } from './finished-run.ts';
+import type { CompressedRun } from './finished-run.ts';
 import type { ExportFile, Format, Opened, Writing } from './format.ts';
 import { bytesFile } from './plain-files.ts';
 import { exportManifest, manifestName, weightFiles, type HeldTensor } from './weight-files.ts';
@@ -32,7 +32,8 @@ interface Piece {
   add(archive: ArchiveWriter, signal: AbortSignal): Promise<void>;
 }
 
-async function archiveFile(run: FinishedRun): Promise<ExportFile> {
+/** The archive of a run, before it is written. */
+export async function archiveFile(run: CompressedRun): Promise<ExportFile> {
   const tensors = [...weightFiles(run).values()].flat();
   const pieces = [...(await filePieces(run)), ...tensors.map((tensor) => tensorPiece(run, tensor))];
   const bytes = archiveBound(pieces.map(({ section }) => section));
@@ -48,7 +49,7 @@ async function archiveFile(run: FinishedRun): Promise<ExportFile> {
 }
 
 /** What `unpack` must know, and the model's small files. */
-async function filePieces(run: FinishedRun): Promise<Piece[]> {
+async function filePieces(run: CompressedRun): Promise<Piece[]> {
   const names = (await readdir(run.folder)).filter((name) => companions.test(name)).sort();
   const manifest = Buffer.from(JSON.stringify(exportManifest(run, 'tamis')));
   const files = await Promise.all(names.map(async (name) => [name, await readFile(join(run.folder, name))] as const));
@@ -59,7 +60,7 @@ async function filePieces(run: FinishedRun): Promise<Piece[]> {
   }));
 }
 
-function tensorPiece(run: FinishedRun, { info, isOfLayer }: HeldTensor): Piece {
+function tensorPiece(run: CompressedRun, { info, isOfLayer }: HeldTensor): Piece {
   const { name, dtype, shape, bytes } = info;
   const { checkpoint } = run.model;
   const layer = run.layers.get(name.replace(/\.weight$/, ''));
@@ -87,7 +88,7 @@ function tensorPiece(run: FinishedRun, { info, isOfLayer }: HeldTensor): Piece {
 }
 
 /** A matrix that the archive can code, as far as it is known what of it is not zero; null of other tensors. */
-function matrixOf({ report }: FinishedRun, { name, dtype, shape }: TensorInfo): Matrix | null {
+function matrixOf({ report }: CompressedRun, { name, dtype, shape }: TensorInfo): Matrix | null {
   const [rows = 0, cols = 0] = shape;
   const isCoded = dtype === 'F32' || dtype === 'F16' || dtype === 'BF16';
   if (shape.length !== 2 || cols > MAX_COLS || !isCoded) return null;

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 
 import type { ExportManifest } from '../../contract/exports.ts';
 import type { TensorInfo } from '../native.ts';
-import type { FinishedRun } from './finished-run.ts';
+import type { CompressedRun } from './finished-run.ts';
 import { jsonFile } from './plain-files.ts';
 import type { ExportFile } from './format.ts';
 
@@ -13,7 +13,7 @@ export interface HeldTensor {
 }
 
 /** The tensors of a run's model by the file that holds them, in the files' order. */
-export function weightFiles({ report, model }: FinishedRun): ReadonlyMap<string, readonly HeldTensor[]> {
+export function weightFiles({ report, model }: CompressedRun): ReadonlyMap<string, readonly HeldTensor[]> {
   const layers = new Set(report.layers.map(({ name }) => `${name}.weight`));
   const files = new Map<string, HeldTensor[]>();
   const inOrder = [...model.tensors.values()].sort((a, b) => a.offset - b.offset);
@@ -28,7 +28,7 @@ export const manifestName = 'tamis.json';
 
 /** What `tamis unpack` must know of an export; `left`: tensors that the format does not hold. */
 export function manifestFile(
-  run: FinishedRun,
+  run: CompressedRun,
   format: ExportManifest['format'],
   left: ReadonlySet<string> = new Set(),
 ): ExportFile {
@@ -36,7 +36,7 @@ export function manifestFile(
 }
 
 export function exportManifest(
-  run: FinishedRun,
+  run: CompressedRun,
   format: ExportManifest['format'],
   left: ReadonlySet<string> = new Set(),
 ): ExportManifest {

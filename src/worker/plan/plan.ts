@@ -5,17 +5,17 @@ import { TamisError } from '../../contract/errors.ts';
 import type { Holder, Plan, StagePlan } from '../../contract/plan.ts';
 import type { Recipe } from '../../contract/recipe.ts';
 import type { ErrorCode } from '../../contract/messages/index.ts';
-import { layerBits } from '../../contract/quantization.ts';
-import { packedModel, type PackedLayer } from '../../contract/size.ts';
-import { assertSchedule, layerSizes, layersOf, readSparsities } from '../compress/schedule-layers.ts';
+import { packedModel } from '../../contract/size.ts';
+import { assertSchedule, layerSizes, readSparsities } from '../compress/schedule-layers.ts';
 import { openModel, type Model } from '../model/open.ts';
 import { resolveRecipe, sourcesOf, unevenGroups } from '../prepare.ts';
-import { HELD_BACK, needsStatistics } from '../schedule/needs.ts';
+import { HELD_BACK, needsSensitivities, needsStatistics, SENSITIVITY_SPARSITY } from '../schedule/needs.ts';
 import { schedule } from '../schedule/schedule.ts';
 import { sum } from './costs.ts';
 import { memoryBudget, refusalOf } from './budget.ts';
 import { isBusy, measuredRates } from './measure.ts';
 import { stageMemory, total } from './memory.ts';
+import { packedLayers } from './packed.ts';
 import { stageSeconds } from './seconds.ts';
 import { shapeOf } from './shape.ts';
 import { diskBytes } from './storage.ts';
@@ -35,11 +35,11 @@ export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promis
   const device = resolved.device === 'auto' ? 'cpu' : resolved.device;
   const threads = resolved.threads ?? 1;
   const shape = shapeOf(model);
-  const layers = await packedLayers(resolved, model, resolved.blocks ?? shape.blocks);
+  const blocks = resolved.blocks ?? shape.blocks;
+  const layers = packedLayers(resolved.quantization, model, blocks, await meanSparsity(resolved, model, blocks));
   const { workload, evaluation } = await workloadOf(resolved, model);
-  const seqlens = [workload.calibration, workload.evaluation].flatMap((sequences) =>
-    sequences ? [sequences.seqlen] : [],
-  );
+  const { calibration, evaluation: windows, sensitivity } = workload;
+  const seqlens = [calibration, windows, sensitivity].flatMap((sequences) => (sequences ? [sequences.seqlen] : []));
   const solving = { method: resolved.method, quantization: resolved.quantization };
   const rates = await measuredRates(model, { device, threads }, seqlens, solving, signal);
   const stages = stagesOf(workload).map((stage): StagePlan => {
@@ -68,7 +68,7 @@ export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promis
     method: resolved.method,
     device,
     threads,
-    calibration: workload.calibration,
+    calibration,
     evaluation,
     stages,
     operations: sum(stages.flatMap(({ operations }) => Object.values(operations))),
@@ -108,7 +108,7 @@ async function workloadOf(
   const workload: Workload = {
     method: recipe.method,
     quantization: recipe.quantization,
-    ...schedulingOf(recipe, calibration?.sequences ?? null, HELD_BACK),
+    ...schedulingOf(recipe, calibration?.sequences ?? null, calibration?.heldBack ?? 0),
     blocks: recipe.blocks ?? model.family.blocks,
     calibration: calibration?.sequences ?? null,
     evaluation: windows > 0 ? { sequences: windows, seqlen: recipe.evaluation.seqlen ?? 0 } : null,
@@ -131,26 +131,29 @@ function windowsOf(
 
 interface PlannedCalibration {
   readonly sequences: Sequences;
+  /** Sequences to measure on: others where the corpus has more, else the last of these. */
+  readonly heldBack: number;
   /** Of the text tokenized at once. */
   readonly bytes: number;
   readonly seconds: number;
 }
 
 /** Documents are drawn until there are enough sequences: as many texts of a file's mean size as sequences, at most all. */
-async function calibrationOf(
-  { calibration: { corpus, sequences, seqlen } }: Recipe,
-  sources: ReturnType<typeof sourcesOf>,
-): Promise<PlannedCalibration> {
+async function calibrationOf(recipe: Recipe, sources: ReturnType<typeof sourcesOf>): Promise<PlannedCalibration> {
+  const { corpus, sequences, seqlen } = recipe.calibration;
   if (corpus === null) throw new TamisError('recipe.no-calibration');
   const { tokens, bytes, files, estimated, secondsPerByte } = await corpusSize(corpus, sources);
   const length = seqlen ?? 0;
   const held = Math.floor(tokens / length);
   if (held === 0) throw new TamisError('calibration.too-short', { tokens, seqlen: length });
   const document = files === 0 ? 0 : bytes / files;
+  const own = estimated ? sequences : Math.min(sequences, held);
+  const heldBack = needsSensitivities(recipe) ? Math.min(HELD_BACK, held > own ? held - own : own) : 0;
   return {
-    sequences: { sequences: estimated ? sequences : Math.min(sequences, held), seqlen: length },
+    sequences: { sequences: own, seqlen: length },
+    heldBack,
     bytes: document,
-    seconds: Math.min(bytes, sequences * document) * secondsPerByte,
+    seconds: Math.min(bytes, (own + heldBack) * document) * secondsPerByte,
   };
 }
 
@@ -168,20 +171,16 @@ function peakOf(stages: readonly StagePlan[]): Omit<Plan['memory'], 'budgetBytes
   };
 }
 
-/** The layers to be compressed, each with the mean sparsity of all; zeros that come of rounding are not foreseen. */
-async function packedLayers(recipe: Recipe, model: Model, blocks: number): Promise<PackedLayer[]> {
-  const sparsity = await meanSparsity(recipe, model, blocks);
-  const bits = (name: string): number | null => layerBits(recipe.quantization, name);
-  return layersOf(model, blocks).map(({ name, rows, cols }) => ({ rows, cols, sparsity, bits: bits(name) }));
-}
-
-/** Weighted by the layers' sizes: the target, what the pattern fixes, or the mean that a file amounts to. */
+/**
+ * Weighted by the layers' sizes: the target, what the pattern fixes, or the mean that a file amounts to. One that a perplexity is to
+ * decide is taken for 70 %.
+ */
 async function meanSparsity(recipe: Recipe, model: Model, blocks: number): Promise<number> {
   const { nm, sparsity, scheduler } = recipe;
   const file = await readSparsities(recipe);
   assertSchedule(recipe, model, blocks, file);
   if (nm) return nm.n / nm.m;
-  if (scheduler.kind !== 'file') return sparsity ?? 0;
+  if (scheduler.kind !== 'file') return sparsity ?? SENSITIVITY_SPARSITY;
   const layers = layerSizes(model, blocks);
   const { sparsities } = schedule(scheduler, layers, 0, { file });
   const pruned = layers.map(({ name, weights }) => weights * (sparsities[name] ?? 0));

@@ -45,8 +45,8 @@ export interface Sequences {
 export type Operations = Readonly<Partial<Record<OperationKind, number>>>;
 
 function estimateOf(recipe: Recipe): Workload['estimate'] {
-  if (recipe.scheduler.kind === 'alpha') return 'spectra';
-  return needsStatistics(recipe) ? 'pass' : null;
+  if (needsStatistics(recipe)) return 'pass';
+  return recipe.scheduler.kind === 'alpha' ? 'spectra' : null;
 }
 
 /** What a scheduler measures before the run, on calibration sequences and on so many held back. */

@@ -19,6 +19,8 @@ export interface Results {
   readonly schedule: Step<Schedule>;
   readonly blocks: readonly BlockStep[];
   readonly compressed: Step<Perplexity[]>;
+  /** Of the packed archive; null where nobody wants to know. */
+  readonly packed: Step<number> | null;
 }
 
 /** The report of a run whose stages are all finished. */
@@ -32,6 +34,7 @@ export async function buildReport(run: Run, results: Results): Promise<Report> {
     results.schedule,
     ...results.blocks,
     results.compressed,
+    results.packed,
   ].flatMap((step) => (step ? [step.cost] : []));
   const versions = engineVersions();
   return {
@@ -51,6 +54,7 @@ export async function buildReport(run: Run, results: Results): Promise<Report> {
       bytes: await weightBytes(model),
       bytesCompressed: await weightBytes(await openModel(directory.path)),
     },
+    packedBytes: results.packed?.value ?? null,
     perplexity: pair(results.dense.value, results.compressed.value),
     sparsity: {
       target: weighted(layers, (layer) => layer.targetSparsity),

@@ -15,20 +15,28 @@ export const candidates = [
   { scheduler: 'allocate', range: 0.2 },
 ] as const satisfies readonly Pick<Candidate, 'scheduler' | 'range'>[];
 
-type Scheduling = Pick<Recipe, 'scheduler'>;
+type Scheduling = Pick<Recipe, 'scheduler' | 'fit' | 'sparsity'>;
 
-/** The schedulers that look at a calibration pass over the dense model before the run. */
-export function needsStatistics({ scheduler }: Scheduling): boolean {
-  return scheduler.kind === 'kmeans' || scheduler.kind === 'owl' || needsSensitivities({ scheduler });
+/** What looks at a calibration pass over the dense model before the run. */
+export function needsStatistics(recipe: Scheduling): boolean {
+  const { kind } = recipe.scheduler;
+  return kind === 'kmeans' || kind === 'owl' || needsSensitivities(recipe);
 }
 
-/** The schedulers that go by how much the model minds an error in each layer. */
-export function needsSensitivities({ scheduler }: Scheduling): boolean {
+/** What goes by how much the model minds an error in each layer: some schedulers, and whoever decides the target of a perplexity. */
+export function needsSensitivities(recipe: Scheduling): boolean {
+  const { scheduler } = recipe;
   return (
     scheduler.kind === 'auto' ||
     scheduler.kind === 'allocate' ||
-    (scheduler.kind === 'kmeans' && scheduler.estimate === 'measured')
+    (scheduler.kind === 'kmeans' && scheduler.estimate === 'measured') ||
+    leavesTarget(recipe)
   );
+}
+
+/** Whether the target is decided in the run, by the perplexity that it is to come to. */
+export function leavesTarget({ fit, sparsity }: Pick<Recipe, 'fit' | 'sparsity'>): boolean {
+  return fit?.kind === 'perplexity' && sparsity === null;
 }
 
 interface Sample {

@@ -1,3 +1,4 @@
+import { byteSize } from '../../../contract/byte-size.ts';
 import type { Boot } from '../../../contract/bridge.ts';
 import { schedulerKinds } from '../../../contract/history.ts';
 import { presetRecipe, type PresetId } from '../../../contract/presets.ts';
@@ -8,6 +9,7 @@ import {
   type Dataset,
   type Device,
   type EstimateKind,
+  type Fit,
   type Method,
   type Quantization,
   type Recipe,
@@ -25,6 +27,11 @@ export interface Draft {
   readonly pattern: 'unstructured' | 'nm';
   readonly n: Amount;
   readonly m: Amount;
+  /** What is given: the target itself, or what it is to be found by. */
+  readonly aim: 'sparsity' | Fit['kind'];
+  /** `3.2GB`. */
+  readonly goalSize: string;
+  readonly goalPerplexity: Amount;
   /** A list: `70, 75, 80`. */
   readonly targets: string;
   readonly schedulers: readonly SchedulerKind[];
@@ -68,7 +75,7 @@ export type FieldName = keyof Draft;
 
 /** The fields of a recipe; of schedulers and quantization that it does not have, their defaults. */
 export function draftOf(recipe: Recipe): Draft {
-  const { model, method, nm, sparsity, scheduler, percdamp, calibration, evaluation, device } = recipe;
+  const { model, method, nm, fit, sparsity, scheduler, percdamp, calibration, evaluation, device } = recipe;
   const quantization = recipe.quantization ?? quantizationSchema.parse({ bits: 4 });
   const kmeans = scheduler.kind === 'kmeans' ? scheduler : ({ min: 0, max: 0.95 } as const);
   const owl = scheduler.kind === 'owl' ? scheduler : { lambda: 0.08, m: 5 };
@@ -78,6 +85,9 @@ export function draftOf(recipe: Recipe): Draft {
     pattern: nm ? 'nm' : 'unstructured',
     n: nm?.n ?? 2,
     m: nm?.m ?? 4,
+    aim: fit?.kind ?? 'sparsity',
+    goalSize: fit?.kind === 'size' ? goalSize(fit.bytes) : '',
+    goalPerplexity: fit?.kind === 'perplexity' ? fit.perplexity : '',
     targets: String(percentOf(sparsity ?? 0.7)),
     schedulers: [scheduler.kind],
     estimate: ('estimate' in kmeans ? kmeans.estimate : undefined) ?? null,
@@ -118,6 +128,11 @@ export function draftOf(recipe: Recipe): Draft {
 /** Without the rounding of the product: 0.07 as 7, not 7.000000000000001. */
 export function percentOf(share: number): number {
   return Number((100 * share).toPrecision(15));
+}
+
+/** As it is read again, in 10⁹ or 10⁶ bytes where they say it exactly enough. */
+function goalSize(bytes: number): string {
+  return bytes % 1e6 === 0 ? `${bytes / 1e9}GB` : byteSize(bytes);
 }
 
 /** What stands in a field of GiB. */
@@ -167,6 +182,9 @@ const presetFields = [
   'pattern',
   'n',
   'm',
+  'aim',
+  'goalSize',
+  'goalPerplexity',
   'targets',
   'schedulers',
   'bits',

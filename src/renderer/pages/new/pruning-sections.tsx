@@ -51,19 +51,50 @@ export function PruningSection(): ReactElement {
             <AmountField name="m" />
           </>
         ) : (
-          <Field name="targets" hint={t('new.targets-text')}>
-            {(tied) => (
-              <TextInput
-                {...tied}
-                value={draft.targets}
-                onChange={(event) => set('targets', event.currentTarget.value)}
-              />
-            )}
-          </Field>
+          <AimFields />
         )}
         <AmountField name="percdamp" step={0.01} hint={t('new.damping-text')} />
       </div>
     </Section>
+  );
+}
+
+/** The target, or what it is to be found by. */
+function AimFields(): ReactElement {
+  const t = useLabel();
+  const { draft, set } = useForm();
+  const { aim } = draft;
+  return (
+    <>
+      <Field name="aim" group>
+        {() => (
+          <SegmentedControl
+            size="xs"
+            fullWidth
+            aria-label={t('new.aim')}
+            data={[
+              { value: 'sparsity', label: t('new.aim.sparsity') },
+              { value: 'size', label: t('new.aim.size') },
+              { value: 'perplexity', label: t('new.aim.perplexity') },
+            ]}
+            value={aim}
+            onChange={(value) => set('aim', value)}
+          />
+        )}
+      </Field>
+      {aim === 'perplexity' && <AmountField name="goalPerplexity" hint={t('new.goal-perplexity-text')} />}
+      {aim === 'size' && <TextField name="goalSize" hint={t('new.goal-size-text')} />}
+      {aim === 'sparsity' && <TextField name="targets" hint={t('new.targets-text')} />}
+    </>
+  );
+}
+
+function TextField({ name, hint }: { name: 'targets' | 'goalSize'; hint: string }): ReactElement {
+  const { draft, set } = useForm();
+  return (
+    <Field name={name} hint={hint}>
+      {(tied) => <TextInput {...tied} value={draft[name]} onChange={(event) => set(name, event.currentTarget.value)} />}
+    </Field>
   );
 }
 
@@ -89,6 +120,7 @@ export function SchedulerSection(): ReactElement {
                   key={kind}
                   size="xs"
                   label={t(`new.scheduler.${kind}`)}
+                  description={t(`new.scheduler-about.${kind}`)}
                   checked={draft.schedulers.includes(kind)}
                   onChange={(event) =>
                     set('schedulers', withScheduler(draft, kind, event.currentTarget.checked ? 'in' : 'out'))

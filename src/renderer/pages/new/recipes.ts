@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { MessageParams } from '../../../contract/errors.ts';
 import type { ModelHead } from '../../../contract/library.ts';
 import type { LabelKey } from '../../../contract/messages/labels.ts';
+import { parseByteSize } from '../../../contract/byte-size.ts';
 import { recipeInputSchema, type RecipeInput } from '../../../contract/recipe.ts';
 import { percentOf, type Amount, type Draft, type FieldName, type SchedulerKind } from './draft.ts';
 
@@ -26,9 +27,10 @@ const most = 100;
 export function recipesOf(draft: Draft, head: ModelHead | null): Recipes {
   const targets = targetsOf(draft);
   const drafts = settingsOf(draft, targets ?? [0.7]);
-  const parsed = drafts.map((settings) => recipeInputSchema.safeParse(settings));
+  const parsed = drafts.map((settings) => ({ settings, ...recipeInputSchema.safeParse(settings) }));
+  const issues = parsed.flatMap(({ settings, error }) => (error?.issues ?? []).map((issue) => ({ settings, issue })));
   const errors: FieldErrors = {
-    ...errorsOf(parsed.flatMap(({ error }) => error?.issues ?? [])),
+    ...errorsOf(issues),
     ...missing(draft, targets, drafts.length),
     ...beyondModel(draft, head),
   };
@@ -44,7 +46,11 @@ function targetsOf({ targets }: Draft): readonly number[] | null {
   return [...new Set(numbers)].map((percent) => shareOf(percent));
 }
 
-function settingsOf(draft: Draft, targets: readonly number[]): Record<string, unknown>[] {
+/** A recipe as it stands in the fields, right or wrong. */
+type Fields = Readonly<Record<string, unknown>>;
+type Settings = Fields & { readonly scheduler?: Fields & { readonly kind: SchedulerKind } };
+
+function settingsOf(draft: Draft, targets: readonly number[]): Settings[] {
   const common = {
     model: draft.model,
     method: draft.method,
@@ -69,9 +75,16 @@ function settingsOf(draft: Draft, targets: readonly number[]): Record<string, un
   if (draft.pattern === 'nm') return [{ ...common, nm: { n: numberOf(draft.n), m: numberOf(draft.m) } }];
   return draft.schedulers.flatMap((kind) => {
     const scheduler = schedulerOf(draft, kind);
+    if (draft.aim !== 'sparsity') return [{ ...common, scheduler, fit: fitOf(draft) }];
     if (kind === 'file') return [{ ...common, scheduler }];
     return targets.map((sparsity) => ({ ...common, sparsity, scheduler }));
   });
+}
+
+function fitOf({ aim, goalSize, goalPerplexity }: Draft): unknown {
+  return aim === 'size'
+    ? { kind: aim, bytes: parseByteSize(goalSize) }
+    : { kind: aim, perplexity: numberOf(goalPerplexity) };
 }
 
 function quantizationOf(draft: Draft): RecipeInput['quantization'] {
@@ -81,7 +94,7 @@ function quantizationOf(draft: Draft): RecipeInput['quantization'] {
     : { bits, groupSize, symmetric, actOrder, staticGroups, range: codeRange, exceptions: [...exceptions] };
 }
 
-function schedulerOf(draft: Draft, kind: SchedulerKind): Record<string, unknown> {
+function schedulerOf(draft: Draft, kind: SchedulerKind): NonNullable<Settings['scheduler']> {
   switch (kind) {
     case 'auto':
     case 'uniform':
@@ -122,13 +135,13 @@ function shareOf(percent: number | null): number | null {
   return percent === null ? null : Number((percent / 100).toPrecision(15));
 }
 
-function given(fields: Record<string, unknown>): Record<string, unknown> {
+function given(fields: Fields): Fields {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
 }
 
 /** What no schema of a single recipe sees. */
 function missing(draft: Draft, targets: readonly number[] | null, runs: number): FieldErrors {
-  const { datasets, schedulers, pattern } = draft;
+  const { datasets, schedulers, pattern, aim } = draft;
   const error = (name: FieldName, key: FieldError['key'], params: MessageParams = {}): FieldErrors => ({
     [name]: { key, params },
   });
@@ -137,8 +150,10 @@ function missing(draft: Draft, targets: readonly number[] | null, runs: number):
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   return {
     ...(draft.model === '' && error('model', 'invalid.no-model')),
-    ...(unstructured && targets === null && error('targets', 'invalid.targets')),
+    ...(unstructured && aim === 'sparsity' && targets === null && error('targets', 'invalid.targets')),
     ...(unstructured && schedulers.length === 0 && error('schedulers', 'invalid.no-scheduler')),
+    ...(unstructured && aim !== 'sparsity' && schedulers.includes('file') && error('schedulers', 'invalid.goal-file')),
+    ...(unstructured && aim === 'perplexity' && datasets.length === 0 && error('datasets', 'invalid.goal-dataset')),
     ...(runs > most && error('targets', 'invalid.too-many', { runs, most })),
     ...(unstructured &&
       schedulers.includes('file') &&
@@ -159,9 +174,10 @@ function wrongQuantization({ method, pattern, actOrder, exceptions }: Draft): Fi
   };
 }
 
-function needsCalibration({ method, pattern, schedulers }: Draft): boolean {
+function needsCalibration({ method, pattern, schedulers, aim }: Draft): boolean {
   return (
     method !== 'magnitude' ||
+    (pattern === 'unstructured' && aim === 'perplexity') ||
     (pattern === 'unstructured' && schedulers.some((kind) => ['auto', 'allocate', 'kmeans', 'owl'].includes(kind)))
   );
 }
@@ -175,12 +191,14 @@ function beyondModel(draft: Draft, head: ModelHead | null): FieldErrors {
   );
 }
 
-/** Where a field of a recipe stands on the page. */
+/** Where a field of a recipe, or of a kind of scheduler, stands on the page. */
 const places: Readonly<Record<string, FieldName>> = {
   nm: 'n',
   'nm.n': 'n',
   'nm.m': 'm',
   percdamp: 'percdamp',
+  'fit.bytes': 'goalSize',
+  'fit.perplexity': 'goalPerplexity',
   'calibration.sequences': 'sequences',
   'calibration.seqlen': 'calibrationSeqlen',
   'evaluation.datasets': 'datasets',
@@ -190,23 +208,30 @@ const places: Readonly<Record<string, FieldName>> = {
   threads: 'threads',
   memory: 'memory',
   blocks: 'blocks',
-  'scheduler.groups': 'groups',
-  'scheduler.power': 'power',
-  'scheduler.range': 'range',
-  'scheduler.min': 'min',
-  'scheduler.max': 'max',
-  'scheduler.lambda': 'lambda',
-  'scheduler.m': 'owlM',
-  'scheduler.epsilon': 'epsilon',
-  'scheduler.beta': 'beta',
+  'allocate.range': 'allocateRange',
+  'kmeans.groups': 'groups',
+  'kmeans.power': 'power',
+  'kmeans.range': 'range',
+  'kmeans.min': 'min',
+  'kmeans.max': 'max',
+  'owl.lambda': 'lambda',
+  'owl.m': 'owlM',
+  'alpha.epsilon': 'epsilon',
+  'atp.beta': 'beta',
 };
 
-const inPercent: ReadonlySet<FieldName> = new Set(['range', 'min', 'max']);
+const inPercent: ReadonlySet<FieldName> = new Set(['range', 'allocateRange', 'min', 'max']);
 
-function errorsOf(issues: readonly z.core.$ZodIssue[]): FieldErrors {
+interface Issue {
+  readonly settings: Settings;
+  readonly issue: z.core.$ZodIssue;
+}
+
+function errorsOf(issues: readonly Issue[]): FieldErrors {
   return Object.fromEntries(
-    issues.flatMap((issue) => {
-      const name = places[issue.path.join('.')];
+    issues.flatMap(({ settings: { scheduler }, issue }) => {
+      const [first, ...rest] = issue.path;
+      const name = places[[first === 'scheduler' ? scheduler?.kind : first, ...rest].join('.')];
       return name === undefined ? [] : [[name, errorOf(issue, name)]];
     }),
   );
@@ -216,6 +241,7 @@ function errorOf(issue: z.core.$ZodIssue, name: FieldName): FieldError {
   const limit = (value: number | bigint): MessageParams => ({
     limit: inPercent.has(name) ? percentOf(Number(value)) : Number(value),
   });
+  if (name === 'goalSize') return { key: 'invalid.size', params: {} };
   if (issue.code === 'too_small')
     return { key: issue.inclusive === false ? 'invalid.above' : 'invalid.at-least', params: limit(issue.minimum) };
   if (issue.code === 'too_big')

@@ -1,4 +1,5 @@
 import type { Trial } from '../../../contract/bridge.ts';
+import { megabytes } from '../../../contract/format.ts';
 import { describe, message } from '../../../contract/messages/index.ts';
 import type { Plan } from '../../../contract/plan.ts';
 import type { RecipeInput } from '../../../contract/recipe.ts';
@@ -60,8 +61,9 @@ function inMebibytes(needed: number, free: number): { needed: number; free: numb
 }
 
 /** What sets a run apart from the others of a sweep: `kmeans 70 %`. */
-export function nameOfRecipe({ scheduler, sparsity, nm }: RecipeInput): string {
+export function nameOfRecipe({ scheduler, sparsity, nm, fit }: RecipeInput): string {
   if (nm) return `${nm.n}:${nm.m}`;
+  if (fit) return `${scheduler?.kind ?? ''} ${fit.kind === 'size' ? `${megabytes(fit.bytes)} MB` : fit.perplexity}`;
   const target = sparsity === undefined || sparsity === null ? '' : ` ${percentOf(sparsity)} %`;
   return `${scheduler?.kind ?? ''}${target}`;
 }

@@ -1,7 +1,7 @@
 import { Paper, Title } from '@mantine/core';
 import type { ReactElement } from 'react';
 
-import { bytes, duration, fixed, percent } from '../../../contract/format.ts';
+import { bytes, duration, fixed, megabytes, percent } from '../../../contract/format.ts';
 import type { Report } from '../../../contract/report.ts';
 import { packedSize } from '../../../contract/size.ts';
 import { storageWords, totalSeconds } from '../../../contract/words.ts';
@@ -41,6 +41,9 @@ export function ResultCard({ report }: { report: Report }): ReactElement {
                 { name: t('run.size-packed'), text: bytes(packed.bytes) },
                 { name: t('field.bits-weight'), text: fixed(packed.bitsPerWeight, 2) },
               ]),
+          ...(report.packedBytes === null
+            ? []
+            : [{ name: t('field.size-archive'), text: `${megabytes(report.packedBytes)} MB` }]),
           { name: t('field.time'), text: duration(totalSeconds(report)) },
           { name: t('field.memory'), text: bytes(peakMemoryBytes), figure: 'peakMemoryBytes' },
         ]}

@@ -1,0 +1,100 @@
+import { existsSync, renameSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+import { readJson } from '../contract/disk.ts';
+import { TamisError } from '../contract/errors.ts';
+import { errorOf } from '../contract/failure.ts';
+import { attemptOf, goalOf, judgeReports, MOST_ATTEMPTS, withTrial } from '../contract/fit.ts';
+import { fixed, megabytes, percent, perplexity } from '../contract/format.ts';
+import { recipeSchema, type Fit, type Recipe } from '../contract/recipe.ts';
+import { reportSchema, type Report } from '../contract/report.ts';
+import { compress, resume } from '../worker/engine.ts';
+import { openModel } from '../worker/model/open.ts';
+import { resolveRecipe } from '../worker/prepare.ts';
+import { isFree } from '../worker/run/directory.ts';
+import type { Acting } from './act.ts';
+import { table } from './table.ts';
+
+/**
+ * Compresses until the goal is reached, by at most four attempts in `OUT.1`, `OUT.2` …; the one that reaches it is renamed to `OUT`, the
+ * others stay. Attempts that an earlier start of the same command left are taken as they are, an unfinished one is gone on with.
+ *
+ * Errors: run.exists, fit.*, and those of a run.
+ */
+export async function compressToFit(recipe: Recipe, fit: Fit, to: string, acting: Acting): Promise<Report> {
+  const out = resolve(to);
+  if (existsSync(out)) throw new TamisError('run.exists', { path: out });
+  const first = await resolveRecipe(recipe, await openModel(recipe.model));
+  const reports: Report[] = [];
+  let next = first;
+  for (;;) {
+    const folder = folderOf(out, reports.length);
+    tell(`Attempt ${reports.length + 1} of at most ${MOST_ATTEMPTS}, ${targetText(next)}: ${folder}`);
+    const report = await attempt(next, folder, acting);
+    reports.push(report);
+    tell(`Attempt ${reports.length}: ${foundText(fit, report)}`);
+    const verdict = judgeReports(fit, reports);
+    if (verdict.kind === 'next') {
+      next = withTrial(first, verdict);
+      continue;
+    }
+    tell(attemptsTable(fit, reports, out));
+    if (verdict.kind === 'unreachable') throw errorOf(verdict.failure);
+    renameSync(folderOf(out, verdict.attempt), out);
+    return reports[verdict.attempt] ?? report;
+  }
+}
+
+function folderOf(out: string, attempt: number): string {
+  return `${out}.${attempt + 1}`;
+}
+
+async function attempt(recipe: Recipe, folder: string, acting: Acting): Promise<Report> {
+  if (isFree(folder)) return await compress(recipe, folder, acting);
+  const found = await readJson(join(folder, 'recipe.json'), recipeSchema);
+  if (found === null || !isSame(found, recipe)) throw new TamisError('fit.other-attempt', { path: folder });
+  const report = await readJson(join(folder, 'report.json'), reportSchema);
+  return report ?? (await resume(folder, { ...acting, memory: recipe.memory ?? undefined }));
+}
+
+/** Whether two recipes give the same bits. */
+function isSame(one: Recipe, other: Recipe): boolean {
+  const [a, b] = [one, other].map((recipe) => JSON.stringify(recipeSchema.parse({ ...recipe, memory: null })));
+  return a === b;
+}
+
+function targetText({ sparsity, quantization }: Recipe): string {
+  const target = sparsity === null ? 'sparsity by the sensitivities' : `sparsity ${percent(sparsity, 2)} %`;
+  return quantization === null ? target : `${target}, ${quantization.bits} bits`;
+}
+
+function foundText(fit: Fit, report: Report): string {
+  const { sparsity, value } = attemptOf(report);
+  const found = fit.kind === 'size' ? `packed ${megabytes(value)} MB` : `perplexity ${perplexity(value)}`;
+  return `sparsity ${percent(sparsity, 2)} %, ${found}, ${offText(fit, value)} from the goal`;
+}
+
+function offText(fit: Fit, value: number): string {
+  const off = 100 * (value / goalOf(fit) - 1);
+  return `${off > 0 ? '+' : ''}${fixed(off, 2)} %`;
+}
+
+function attemptsTable(fit: Fit, reports: readonly Report[], out: string): string {
+  const rows = reports.map((report, index) => {
+    const { sparsity, value } = attemptOf(report);
+    return [
+      folderOf(out, index),
+      `${percent(sparsity, 2)} %`,
+      report.recipe.quantization === null ? '' : String(report.recipe.quantization.bits),
+      report.packedBytes === null ? '' : `${megabytes(report.packedBytes)} MB`,
+      ...report.perplexity.slice(0, 1).map(({ compressed }) => perplexity(compressed)),
+      offText(fit, value),
+    ];
+  });
+  const measured = (reports[0]?.perplexity.length ?? 0) > 0 ? ['perplexity'] : [];
+  return table(['Attempt', 'sparsity', 'bits', 'packed', ...measured, 'from the goal'], rows);
+}
+
+function tell(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
