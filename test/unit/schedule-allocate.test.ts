@@ -70,8 +70,7 @@ function byExchange(model: readonly Layer[], range: number, target: number): num
   const [least, most] = [Math.max(0, target - range), Math.min(0.99, target + range)];
   const costs = model.map((layer) => costOf(layer).cost);
   const sparsities = model.map(() => target);
-  const change = (i: number, by: number): number =>
-    (costs[i]?.((sparsities[i] ?? NaN) + by) ?? NaN) - (costs[i]?.(sparsities[i] ?? NaN) ?? NaN);
+  const at = (i: number, by = 0): number => costs[i]?.((sparsities[i] ?? NaN) + by) ?? NaN;
   const fits = (i: number, by: number): boolean => {
     const s = (sparsities[i] ?? NaN) + by;
     return s >= least && s <= most;
@@ -84,7 +83,9 @@ function byExchange(model: readonly Layer[], range: number, target: number): num
           const step = amount * Math.min(from.weights, to.weights);
           const [less, more] = [-step / from.weights, step / to.weights];
           if (i === j || !fits(i, less) || !fits(j, more)) continue;
-          if (change(i, less) + change(j, more) >= -1e-13) continue;
+          // What rounding could feign is no gain: it would go on for ever.
+          const [before, after] = [at(i) + at(j), at(i, less) + at(j, more)];
+          if (after >= before - 1e-12 * (before + after) - 1e-13) continue;
           sparsities[i] = (sparsities[i] ?? NaN) + less;
           sparsities[j] = (sparsities[j] ?? NaN) + more;
           moved = true;
@@ -95,7 +96,7 @@ function byExchange(model: readonly Layer[], range: number, target: number): num
   return sparsities;
 }
 
-const value = fc.double({ min: 0, max: 1, noNaN: true });
+const value = fc.integer({ min: 0, max: 1000 }).map((thousandths) => thousandths / 1000);
 /** Ascending steps, some of them alike and some nothing, summed up. */
 const curves = fc
   .array(fc.oneof(value, fc.constantFrom(0, 0.5)), { minLength: 20, maxLength: 20 })
@@ -120,7 +121,7 @@ describe('allocate on any layers', () => {
         expect(ours).toBeLessThanOrEqual(theirs * (1 + 1e-9) + 1e-12);
         expect(ours).toBeGreaterThanOrEqual(theirs * (1 - 1e-3) - 1e-5);
       }),
-      { numRuns: 100, seed: 1 },
+      { numRuns: 100 },
     );
   });
 
@@ -138,7 +139,7 @@ describe('allocate on any layers', () => {
         const scale = Math.max(...at.map(({ price }) => price));
         expect(Math.max(...mayFall, 0)).toBeLessThanOrEqual(Math.min(...mayGrow, Infinity) + 1e-9 * scale);
       }),
-      { numRuns: 500, seed: 1 },
+      { numRuns: 500 },
     );
   });
 });
