@@ -204,7 +204,7 @@ describe('a size', () => {
     for (const coded of shares)
       for (const [bits, wanted] of [
         [8, 0.94],
-        [4, 0.96],
+        [4, 0.94],
         [3, 0.94],
       ] as const) {
         const at = (s: number, tried: Bits | null): number => archive(of(tried), s, coded);
