@@ -1,7 +1,10 @@
 import type { LayerResult } from '../contract/report.ts';
 
 /** What a chart needs of a layer; a value that is not known yet is null, so that a run can be drawn while it goes. */
-export type ChartLayer = Pick<LayerResult, 'name' | 'block' | 'type' | 'estimate' | 'group' | 'bits' | 'error'> & {
+export type ChartLayer = Pick<
+  LayerResult,
+  'name' | 'block' | 'type' | 'rows' | 'cols' | 'estimate' | 'sensitivity' | 'group' | 'bits' | 'error'
+> & {
   readonly sparsity: number | null;
 };
 

@@ -1,6 +1,7 @@
 import { scaleLinear, type ScaleLinear, type ScaleLogarithmic } from 'd3-scale';
 import { memo, type ReactElement, type ReactNode } from 'react';
 
+import { fixed } from '../contract/format.ts';
 import type { Locale } from '../contract/messages/index.ts';
 import { byBlock, type ChartLayer } from './data.ts';
 import type { SeriesStyle } from './palette.ts';
@@ -93,6 +94,14 @@ export interface Tick {
 
 export function ticksAt(scale: ValueScale, values: readonly number[], format: (value: number) => string): Tick[] {
   return values.map((value) => ({ at: scale(value), text: format(value) }));
+}
+
+/** About `count` even steps of an axis, with the decimals that tell them apart. */
+export function linearTicks(scale: ScaleLinear<number, number>, count: number): Tick[] {
+  const values = scale.ticks(count);
+  const [first = 0, second = first + 1] = values;
+  const decimals = Math.max(0, -Math.floor(Math.log10(Math.abs(second - first)) + 1e-9));
+  return ticksAt(scale, values, (value) => fixed(value, decimals));
 }
 
 interface AxisProps {

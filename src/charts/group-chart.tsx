@@ -4,24 +4,22 @@ import { memo, type ReactElement } from 'react';
 import type { Locale } from '../contract/messages/index.ts';
 import { labels } from '../contract/messages/labels.ts';
 import type { Centroid } from '../contract/report.ts';
+import { CentroidLines, distinguishable } from './centroids.tsx';
 import { extent, log10, type ChartLayer } from './data.ts';
-import { fixed, percent, significant } from '../contract/format.ts';
+import { percent, significant } from '../contract/format.ts';
 import {
   LayerAxis,
   layerX,
   type LayerMarkProps,
   Legend,
+  linearTicks,
   Mark,
   markArea,
   Picture,
   plot,
-  ticksAt,
   ValueAxis,
 } from './frame.tsx';
 import { seriesStyle } from './palette.ts';
-
-/** So many groups can still be told apart and named; beyond that all layers are drawn alike, without centroids. */
-const maxGroups = 12;
 
 /** log10 of each layer's estimated pruning loss, layers in order, marked by group; a line at each group's centroid. */
 export function GroupChart(props: {
@@ -31,7 +29,7 @@ export function GroupChart(props: {
 }): ReactElement {
   const { layers, locale } = props;
   const t = labels(locale);
-  const centroids = props.centroids.length <= maxGroups ? props.centroids : [];
+  const centroids = distinguishable(props.centroids);
   const [low, high] = extent([...layers.map((layer) => log10(layer.estimate)), ...centroids.map((c) => c.log10)]) ?? [
     0, 1,
   ];
@@ -44,30 +42,9 @@ export function GroupChart(props: {
       height={plot.height}
       label={t('chart.group.label', { layers: layers.length, groups: props.centroids.length })}
     >
-      <ValueAxis ticks={ticksAt(y, y.ticks(6), (tick) => fixed(tick, 1))} title={t('axis.log-estimate')} />
+      <ValueAxis ticks={linearTicks(y, 6)} title={t('axis.log-estimate')} />
       <LayerAxis layers={layers} title={t('axis.blocks')} />
-      {centroids.map((centroid) => (
-        <line
-          key={centroid.group}
-          data-centroid={centroid.group}
-          x1={plot.left}
-          x2={plot.right}
-          y1={y(centroid.log10)}
-          y2={y(centroid.log10)}
-          stroke={seriesStyle(centroid.group).fill}
-          strokeWidth={1.5}
-          strokeDasharray={seriesStyle(centroid.group).dash}
-        >
-          <title>
-            {t('chart.centroid', {
-              group: centroid.group,
-              log10: fixed(centroid.log10, 2),
-              sparsity: percent(centroid.sparsity, 1),
-              layers: centroid.layers,
-            })}
-          </title>
-        </line>
-      ))}
+      <CentroidLines centroids={centroids} y={y} of="estimate" locale={locale} />
       {layers.map((layer, i) => {
         if (layer.estimate === null) return null;
         const value = log10(layer.estimate);

@@ -9,7 +9,7 @@ import { fixed, percent, significant } from '../contract/format.ts';
 import { Picture } from './frame.tsx';
 import { sequential, seriesStyle } from './palette.ts';
 
-export type LayerMapValue = 'sparsity' | 'bits' | 'error' | 'estimate' | 'group';
+export type LayerMapValue = 'sparsity' | 'bits' | 'error' | 'estimate' | 'sensitivity' | 'group';
 
 interface Shade {
   readonly fill: string;
@@ -34,7 +34,7 @@ const legendHeight = 46;
 /** Rows lower than this have no numbers: nobody can read them, and to lay out hundreds takes long. */
 const lowRow = 14;
 
-/** Ends of the colour scale of estimates and errors, log10. */
+/** Ends of the colour scale of estimates, sensitivities and errors, log10. */
 export type LayerMapRange = readonly [low: number, high: number];
 
 /** The ends that maps of these layers share, side by side; null for values whose scale is always the same. */

@@ -2,13 +2,13 @@ import { scaleLinear, scaleLog } from 'd3-scale';
 import { curveStepAfter, line } from 'd3-shape';
 import { memo, type ReactElement } from 'react';
 
-import { bytes, fixed, percent, perplexity } from '../contract/format.ts';
+import { bytes, percent, perplexity } from '../contract/format.ts';
 import type { Locale } from '../contract/messages/index.ts';
 import { labels } from '../contract/messages/labels.ts';
 import type { Measure } from '../contract/measure.ts';
 import { paretoFront } from '../contract/pareto.ts';
 import { extent, log10 } from './data.ts';
-import { BottomAxis, Legend, Picture, plot, ticksAt, ValueAxis } from './frame.tsx';
+import { BottomAxis, Legend, linearTicks, Picture, plot, ticksAt, ValueAxis } from './frame.tsx';
 import { around, ticksAround } from './log-axis.ts';
 import { seriesStyle, type SeriesStyle } from './palette.ts';
 
@@ -54,10 +54,7 @@ export function ParetoChart(props: {
         ticks={ticksAt(y, ticksAround(y), (tick) => perplexity(tick).replace(/\.00$/, ''))}
         title={t('axis.perplexity')}
       />
-      <BottomAxis
-        ticks={ticksAt(x, x.ticks(6), (tick) => fixed(tick, decimalsOf(x.ticks(6))))}
-        title={t('axis.size', { unit: unitName })}
-      />
+      <BottomAxis ticks={linearTicks(x, 6)} title={t('axis.size', { unit: unitName })} />
       <text x={(plot.left + plot.right) / 2} y={plot.height + 4} textAnchor="middle">
         {t('chart.measure', { ...measure })}
       </text>
@@ -114,9 +111,4 @@ function byteUnit(count: number): { unit: number; name: string } {
   const names = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   const power = Math.min(names.length - 1, Math.floor(Math.log2(count) / 10));
   return { unit: 1024 ** power, name: names[power] ?? 'B' };
-}
-
-/** Decimals that tell these ticks apart. */
-function decimalsOf([first = 0, second = first + 1]: readonly number[]): number {
-  return Math.max(0, -Math.floor(Math.log10(Math.abs(second - first)) + 1e-9));
 }

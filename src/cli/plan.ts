@@ -85,9 +85,9 @@ function describeNeeds({ memory, disk, size }: Plan): string[] {
   const free = disk.freeBytes === null ? '' : `; ${bytes(disk.freeBytes)} free`;
   return [
     `Memory: ${bytes(memory.peakBytes)} in ${memory.stage}, the most of it (${bytes(memory.largestBytes)}) for ${holders[memory.largest]}; the budget is ${bytes(memory.budgetBytes)}, ${bytes(memory.freeBytes)} are free`,
-    `Disk:   ${bytes(disk.outputBytes)} for the model and ${bytes(disk.activationBytes)} for activations meanwhile, together ${bytes(disk.totalBytes)}${free}`,
+    `Disk:   ${bytes(disk.outputBytes)} for the model and ${bytes(disk.activationBytes)} for activations meanwhile, at most ${bytes(disk.totalBytes)} at once${free}`,
     `Size:   ${bytes(size.denseBytes)} as dense files, as before; packed, with a bit mask in place of the zeros, ${bytes(size.nonZeroBytes)}`,
-    'Times are from a short measurement of this machine. Perplexities and estimates that an earlier run of the same model and data left are not measured again.',
+    'Times are from a short measurement of this machine. What an earlier run of the same model and data left (perplexities, estimates, sensitivities, trials) is not measured again.',
   ];
 }
 

@@ -44,7 +44,9 @@ export function compareTable(reports: readonly Report[], locale: Locale = 'en'):
     field('field.model', ({ model }) => model.name),
     field('field.method', ({ recipe }) => methodNames[recipe.method]),
     field('field.pattern', ({ recipe }) => patternWords(recipe, t)),
-    field('field.scheduler', ({ recipe, centroids }) => schedulerWords(recipe.scheduler, centroids.length, t)),
+    field('field.scheduler', ({ recipe, centroids, choice }) =>
+      schedulerWords(recipe.scheduler, { groups: centroids.length, choice }, t),
+    ),
     field('field.estimate', ({ estimate }) => estimate),
     field('field.sparsity-target', ({ sparsity }) => sparsity.target, share),
     field('field.sparsity-actual', ({ sparsity }) => sparsity.actual, share),

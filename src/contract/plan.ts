@@ -70,7 +70,7 @@ export const planSchema = z.strictObject({
   ),
   stages: z.array(stagePlanSchema),
   operations: count,
-  /** Of all stages: a run finds the dense perplexity and the estimates of an earlier one kept, and takes less. */
+  /** Of all stages: a run finds what an earlier one measured of the same model and data kept, and takes less. */
   seconds: count,
   memory: z.strictObject({
     peakBytes: count,
@@ -85,8 +85,9 @@ export const planSchema = z.strictObject({
   disk: z.strictObject({
     /** The folder that comes out. */
     outputBytes: count,
-    /** Inputs and outputs of a block for all sequences, while a stage needs them; removed afterwards. */
+    /** Activations for all sequences, and blocks and layers that are tried, while a stage needs them; removed afterwards. */
     activationBytes: count,
+    /** At the highest moment: what is needed before anything comes out does not add to it. */
     totalBytes: count,
     /** On the file system of `--out`; null where none was given. */
     freeBytes: count.nullable(),

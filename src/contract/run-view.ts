@@ -138,6 +138,12 @@ function stopRunning(all: readonly StageView[], at: string): readonly StageView[
   );
 }
 
+/** The stages without those that the run has gone past: its recipe has no need of them. */
+export function stagesOfRun(all: readonly StageView[]): readonly StageView[] {
+  const furthest = all.findLastIndex(({ state }) => state !== 'waiting');
+  return all.filter(({ state }, i) => i > furthest || state !== 'waiting');
+}
+
 /** From one ISO 8601 time to another; 0 if the clock was set back meanwhile. */
 function secondsBetween(from: string, to: string): number {
   return Math.max(0, Date.parse(to) - Date.parse(from)) / 1000;

@@ -1,7 +1,7 @@
 import { megabytes, percent } from './format.ts';
 import type { Label } from './messages/labels.ts';
 import type { Corpus, Fit, Method, Recipe, Scheduler } from './recipe.ts';
-import type { Candidate, Centroid, Report } from './report.ts';
+import type { Candidate, Centroid, Choice, Report } from './report.ts';
 
 export const methodNames: Readonly<Record<Method, string>> = {
   sparsegpt: 'SparseGPT',
@@ -13,11 +13,23 @@ export function patternWords({ nm }: Recipe, t: Label): string {
   return nm === null ? t('text.unstructured') : t('text.nm', nm);
 }
 
-/** What the scheduler did, with the settings that the recipe names. `groups`: null while they are not known. */
-export function schedulerWords(scheduler: Scheduler, groups: number | null, t: Label): string {
+/** What is known of a schedule beyond the recipe's settings; null while it is not. */
+interface Scheduled {
+  /** Number of groups. */
+  readonly groups: number | null;
+  readonly choice: Choice | null;
+}
+
+/** What the scheduler did, with the settings that the recipe names. */
+export function schedulerWords(scheduler: Scheduler, { groups, choice }: Scheduled, t: Label): string {
   switch (scheduler.kind) {
-    case 'auto':
-      return t('text.scheduler.auto');
+    case 'auto': {
+      const taken = takenOf(choice);
+      if (taken === null) return t('text.scheduler.auto');
+      const { range } = taken;
+      const explicit: Scheduler = range === null ? { kind: 'uniform' } : { kind: 'allocate', range };
+      return t('text.scheduler.auto-taken', { taken: schedulerWords(explicit, { groups, choice: null }, t) });
+    }
     case 'uniform':
       return t('text.scheduler.uniform');
     case 'allocate':
@@ -45,6 +57,16 @@ export function schedulerWords(scheduler: Scheduler, groups: number | null, t: L
 /** A schedule that `auto` tried: `allocate ±10`. */
 export function candidateName({ scheduler, range }: Pick<Candidate, 'scheduler' | 'range'>): string {
   return range === null ? scheduler : `${scheduler} ±${percent(range, 0)}`;
+}
+
+function takenOf(choice: Choice | null): Candidate | null {
+  return choice?.candidates[choice.chosen] ?? null;
+}
+
+/** The scheduler in a word; of `auto` with what it took: `auto (allocate ±10)`. */
+export function schedulerName({ recipe, choice }: Pick<Report, 'recipe' | 'choice'>): string {
+  const taken = takenOf(choice);
+  return taken === null ? recipe.scheduler.kind : `${recipe.scheduler.kind} (${candidateName(taken)})`;
 }
 
 function groupsWords(groups: number | undefined, t: Label): string {
@@ -92,8 +114,9 @@ export function recipeWords(
   {
     recipe,
     centroids,
+    choice,
     estimate,
-  }: Pick<Report, 'recipe' | 'estimate'> & { readonly centroids: readonly Centroid[] | null },
+  }: Pick<Report, 'recipe' | 'choice' | 'estimate'> & { readonly centroids: readonly Centroid[] | null },
   t: Label,
   path: (path: string) => string,
 ): [string, string][] {
@@ -115,7 +138,7 @@ export function recipeWords(
     [t('field.pattern'), patternWords(recipe, t)],
     ...(recipe.fit === null ? [] : [[t('field.goal'), goalWords(recipe.fit, recipe, t)] as [string, string]]),
     [t('field.sparsity-target'), targetWords(recipe, t)],
-    [t('field.scheduler'), schedulerWords(scheduler, centroids?.length ?? null, t)],
+    [t('field.scheduler'), schedulerWords(scheduler, { groups: centroids?.length ?? null, choice }, t)],
     ...(estimate === null ? [] : [[t('field.estimate'), estimateWords(estimate, t)] as [string, string]]),
     [t('field.quantization'), quantizationWords(recipe, t)],
     [t('field.calibration'), data],

@@ -29,6 +29,7 @@ interface Run {
   readonly formats: readonly ExportFormat[];
 }
 
+const uniform = ['--scheduler', 'uniform'];
 const grouped = ['--group-size', '128'];
 const symmetric = [...grouped, '--symmetric'];
 const gptqs = ['gptq', 'gptq_v2'] as const;
@@ -37,7 +38,7 @@ const gptqs = ['gptq', 'gptq_v2'] as const;
 export const runs = {
   'opt, 70 %, 4 bits': {
     model: demo,
-    flags: ['--sparsity', '0.7', '--bits', '4', ...symmetric],
+    flags: [...uniform, '--sparsity', '0.7', '--bits', '4', ...symmetric],
     formats: ['dense', ...gptqs, 'compressed-tensors', 'onnx'],
   },
   'opt, 4 bits with zero points': {
@@ -47,7 +48,7 @@ export const runs = {
   },
   'opt, 50 %, 4 bits a channel': {
     model: demo,
-    flags: ['--sparsity', '0.5', '--bits', '4', '--group-size', 'channel'],
+    flags: [...uniform, '--sparsity', '0.5', '--bits', '4', '--group-size', 'channel'],
     formats: ['gptq_v2', 'compressed-tensors', 'onnx'],
   },
   'opt, 8 bits in groups of 32': {
@@ -72,12 +73,12 @@ export const runs = {
   },
   'opt, act-order in static groups': {
     model: demo,
-    flags: ['--sparsity', '0.5', '--bits', '4', ...symmetric, '--act-order', '--static-groups'],
+    flags: [...uniform, '--sparsity', '0.5', '--bits', '4', ...symmetric, '--act-order', '--static-groups'],
     formats: ['gptq', 'compressed-tensors', 'onnx'],
   },
   'llama, 50 %, 4 bits': {
     model: llama,
-    flags: ['--sparsity', '0.5', '--bits', '4', ...symmetric],
+    flags: [...uniform, '--sparsity', '0.5', '--bits', '4', ...symmetric],
     formats: ['dense', 'gptq', 'compressed-tensors', 'onnx', 'gguf'],
   },
   'llama, 4 bits with zero points': {
@@ -87,7 +88,7 @@ export const runs = {
   },
   'llama, 50 %, 8 bits': {
     model: llama,
-    flags: ['--sparsity', '0.5', '--bits', '8', ...symmetric],
+    flags: [...uniform, '--sparsity', '0.5', '--bits', '8', ...symmetric],
     formats: ['gptq', 'compressed-tensors', 'onnx', 'gguf'],
   },
   'mistral, 4 bits': {
@@ -97,7 +98,7 @@ export const runs = {
   },
   'qwen3, 50 %, 4 bits': {
     model: random('qwen3'),
-    flags: ['--sparsity', '0.5', '--bits', '4', ...symmetric],
+    flags: [...uniform, '--sparsity', '0.5', '--bits', '4', ...symmetric],
     formats: ['dense', 'gptq', 'compressed-tensors', 'onnx'],
   },
   'gemma2, 4 bits': {
@@ -107,17 +108,17 @@ export const runs = {
   },
   'gemma3, 50 %, 4 bits': {
     model: random('gemma3'),
-    flags: ['--sparsity', '0.5', '--bits', '4', ...symmetric],
+    flags: [...uniform, '--sparsity', '0.5', '--bits', '4', ...symmetric],
     formats: ['dense', 'gptq', 'compressed-tensors', 'onnx'],
   },
   'bloom, 50 %, 4 bits': {
     model: bloom,
-    flags: ['--sparsity', '0.5', '--bits', '4', ...symmetric],
+    flags: [...uniform, '--sparsity', '0.5', '--bits', '4', ...symmetric],
     formats: ['dense', 'gptq', 'compressed-tensors', 'onnx', 'gguf'],
   },
   'gpt2, 50 %, 4 bits': {
     model: gpt2,
-    flags: ['--sparsity', '0.5', '--bits', '4', ...symmetric],
+    flags: [...uniform, '--sparsity', '0.5', '--bits', '4', ...symmetric],
     formats: ['dense', 'gptq', 'gptq_v2', 'onnx'],
   },
 } as const satisfies Record<string, Run>;

@@ -39,8 +39,8 @@ const models: Readonly<Record<string, (text: string) => boolean>> = {
 const names = Object.keys(models);
 
 const runs = {
-  pruned: ['--sparsity', '0.5'],
-  quantized: ['--sparsity', '0.5', '--bits', '4', '--group-size', '32', '--symmetric'],
+  pruned: ['--scheduler', 'uniform', '--sparsity', '0.5'],
+  quantized: ['--scheduler', 'uniform', '--sparsity', '0.5', '--bits', '4', '--group-size', '32', '--symmetric'],
 } as const;
 type Run = keyof typeof runs;
 

@@ -108,7 +108,7 @@ test(
     const [row] = rows;
     if (!row) throw new Error('the history is empty');
     const report = readReportOf(row.path);
-    expect(report.recipe.scheduler.kind).toBe('kmeans');
+    expect(report.recipe.scheduler.kind).toBe('auto');
     expect(report.sparsity.actual).toBeCloseTo(0.7, 2);
     // The numbers of `npm run demo` on this model and these texts.
     expect(report.perplexity[0]?.dense).toBeCloseTo(77.64, 1);

@@ -90,6 +90,7 @@ function scheduled(): RunEvent {
     groups: by((layer) => layer.group ?? 0),
     centroids: report.centroids,
     estimates: by((layer) => layer.estimate ?? 0),
+    sensitivities: {},
   };
 }
 

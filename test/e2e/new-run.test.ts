@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import type { Page } from 'playwright';
+import type { Locator, Page } from 'playwright';
 import { expect } from 'vitest';
 
 import { parseRecipe } from '../../src/contract/recipe.ts';
@@ -29,6 +29,19 @@ test('the plan follows the fields; what differs from the preset is marked, and g
   await expect.poll(async () => await packedBits(page)).toBe(at70);
   expect(await field(page, 'Seed').inputValue()).toBe('7');
 
+  // What each scheduler does and costs, and the stages of those that are chosen.
+  const stages = page.getByRole('table', { name: 'By stage' });
+  const checkbox = (kind: RegExp): Locator => page.getByRole('checkbox', { name: kind });
+  await stages.getByText('Try the schedules').waitFor();
+  expect(await page.getByText('three compressions with 16 sequences').count()).toBe(1);
+  await checkbox(/^allocate/).check();
+  await checkbox(/^auto/).uncheck();
+  await stages.getByText('Try the schedules').waitFor({ state: 'detached' });
+  await field(page, 'Most from the target, points').fill('0');
+  await page.getByText('Most from the target, points: Give more than 0.').waitFor();
+  await checkbox(/^auto/).check();
+  await checkbox(/^allocate/).uncheck();
+
   await field(page, 'Damping').fill('0');
   await page.getByText('Damping: Give more than 0.').waitFor();
   const startButton = page.getByRole('button', { name: 'Start', exact: true });
@@ -51,6 +64,8 @@ test('the plan follows the fields; what differs from the preset is marked, and g
 test('two blocks tried replace the estimates, and leave nothing behind', async ({ start, folder }) => {
   const { page } = await start();
   await openNewRun(page);
+  await page.getByRole('checkbox', { name: /^kmeans/ }).check();
+  await page.getByRole('checkbox', { name: /^auto/ }).uncheck();
   await field(page, 'Sequences').fill('8');
   await field(page, 'Calibration seqlen').fill('64');
   await field(page, 'Windows of each').fill('4');
@@ -111,7 +126,7 @@ test('a recipe is saved, loaded and copied as a command', async ({ start, folder
   const { page, app } = await start();
   await openNewRun(page);
   await page.getByRole('checkbox', { name: /^owl/ }).check();
-  await page.getByRole('checkbox', { name: /^kmeans/ }).uncheck();
+  await page.getByRole('checkbox', { name: /^auto/ }).uncheck();
   await field(page, 'λ: half of the range of sparsities').fill('0.05');
   await page.locator('[data-field=bits]').getByText('4', { exact: true }).click();
   await page.getByRole('button', { name: 'Add an exception' }).click();

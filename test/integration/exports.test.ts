@@ -64,7 +64,7 @@ const cases: Readonly<Record<string, Case>> = {
   },
   'LLaMA quantized alone': {
     model: (folder) => writeTinyLlama(folder, { dtype: 'F16' }),
-    recipe: { sparsity: 0, scheduler: { kind: 'uniform' }, quantization: { bits: 4, groupSize: 32 } },
+    recipe: { sparsity: 0, quantization: { bits: 4, groupSize: 32 } },
     fits: ['dense', 'gptq', 'gptq_v2', 'compressed-tensors', 'onnx', 'gguf', 'tamis'],
   },
   'LLaMA pruned alone': {
@@ -120,6 +120,7 @@ beforeAll(async () => {
       evaluation: { datasets: [dataset] },
       device: 'cpu',
       threads: 1,
+      scheduler: { kind: 'uniform' },
       ...recipe,
     });
     await compress(whole, runOf(name), { signal: never.signal, onEvent: () => undefined });

@@ -153,7 +153,7 @@ describe('methods', () => {
 
   test.each(['F16', 'BF16'] as const)('a sharded checkpoint in %s comes out in it', async (dtype) => {
     const model = writeTinyOpt(tiny.file(dtype), { dtype, sharded: true });
-    const { report, tensors } = await compressed(model);
+    const { report, tensors } = await compressed(model, '--scheduler', 'uniform');
     expect(report.model.dtype).toBe(dtype);
     const before = readTensors(model);
     expect([...tensors.keys()].sort()).toEqual([...before.keys()].sort());
@@ -168,7 +168,7 @@ describe('methods', () => {
   });
 
   test('--blocks 1 leaves the other blocks as they are', async () => {
-    const run = await compressed(tiny.model, '--blocks', '1', '--sparsity', '0.7');
+    const run = await compressed(tiny.model, '--scheduler', 'kmeans', '--blocks', '1', '--sparsity', '0.7');
     await expectConsistent(run, layerNames(1));
     expect(run.report.model).toMatchObject({ blocks: 3, blocksCompressed: 1 });
   });
@@ -277,9 +277,12 @@ describe('runs', () => {
   test.each(['1', '2'])('two of the same recipe give the same bits, on %s threads', async (threads) => {
     const [one, other] = [tiny.file(`one-${threads}`), tiny.file(`other-${threads}`)];
     for (const out of [one, other]) {
-      await succeed(['compress', tiny.model, '--out', out, ...tiny.data, '--threads', threads], {
-        cache: `${out}-cache`,
-      });
+      await succeed(
+        ['compress', tiny.model, '--out', out, ...tiny.data, '--scheduler', 'kmeans', '--threads', threads],
+        {
+          cache: `${out}-cache`,
+        },
+      );
     }
     expect(bitsOf(other)).toEqual(bitsOf(one));
   });
@@ -317,7 +320,9 @@ describe('runs', () => {
   test('a second target finds estimates and dense perplexity kept', async () => {
     const cache = tiny.file('kept');
     const [one, other] = [tiny.file('target-1'), tiny.file('target-2')];
-    await succeed(['compress', tiny.model, '--out', one, ...tiny.data, '--sparsity', '0.7'], { cache });
+    await succeed(['compress', tiny.model, '--out', one, ...tiny.data, '--scheduler', 'kmeans', '--sparsity', '0.7'], {
+      cache,
+    });
     await succeed(['compress', tiny.model, '--out', other, ...tiny.data, '--sparsity', '0.8', '--groups', '2'], {
       cache,
     });
@@ -335,7 +340,9 @@ describe('runs', () => {
       for (const file of readdirSync(join(cache, kind))) truncateSync(join(cache, kind, file), 30);
     }
     const out = tiny.file('measured-again');
-    await succeed(['compress', tiny.model, '--out', out, ...tiny.data, '--sparsity', '0.7'], { cache });
+    await succeed(['compress', tiny.model, '--out', out, ...tiny.data, '--scheduler', 'kmeans', '--sparsity', '0.7'], {
+      cache,
+    });
     expect(bitsOf(out)).toEqual(bitsOf(tiny.file('target-1')));
   });
 
@@ -349,7 +356,7 @@ describe('runs', () => {
   }
 
   test('leave events, report, table and page that agree', async () => {
-    const { out, report } = await compressed(tiny.model);
+    const { out, report } = await compressed(tiny.model, '--scheduler', 'kmeans');
     const types = eventsOf(out).map(({ type }) => type);
     expect(types.filter((type) => type === 'layer')).toHaveLength(18);
     expect(types.filter((type) => type === 'block')).toHaveLength(3);

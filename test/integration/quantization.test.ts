@@ -166,7 +166,7 @@ describe('what a quantized run stores', () => {
   });
 
   test('nothing beside the shards where nothing is quantized', async () => {
-    const result = await run(tiny.model, '--bits', '4', '--exception', '*=none');
+    const result = await run(tiny.model, '--scheduler', 'uniform', '--bits', '4', '--exception', '*=none');
     expect(quantized(result)).toEqual([]);
     expect(result.scales.size).toBe(0);
   });

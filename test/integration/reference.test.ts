@@ -72,7 +72,7 @@ describe('the demo model with the token ids of the reference', { timeout: 600_00
   test.each([
     ['int3-g128', ['--sparsity', '0', '--bits', '3']],
     ['uniform-50-int4-g128', ['--scheduler', 'uniform', '--sparsity', '0.5', '--bits', '4']],
-    ['scheduled-70-int4-g128-sym', ['--sparsity', '0.7', '--bits', '4', '--symmetric']],
+    ['scheduled-70-int4-g128-sym', ['--scheduler', 'kmeans', '--sparsity', '0.7', '--bits', '4', '--symmetric']],
   ])("%s: perplexity at most a hundredth above the reference's", async (name, flags) => {
     const expected = results.runs[name];
     if (!expected) throw new Error(`results.json has no run ${name}`);
@@ -87,8 +87,8 @@ describe('the demo model with the token ids of the reference', { timeout: 600_00
   });
 
   test.each([
-    ['scheduled-70', ['--sparsity', '0.7']],
-    ['scheduled-80', ['--sparsity', '0.8']],
+    ['scheduled-70', ['--scheduler', 'kmeans', '--sparsity', '0.7']],
+    ['scheduled-80', ['--scheduler', 'kmeans', '--sparsity', '0.8']],
     ['uniform-50', ['--scheduler', 'uniform', '--sparsity', '0.5']],
     ['uniform-70', ['--scheduler', 'uniform', '--sparsity', '0.7']],
     ['uniform-80', ['--scheduler', 'uniform', '--sparsity', '0.8']],

@@ -18,7 +18,7 @@ let bits: ReturnType<typeof bitsOf>;
 beforeAll(async () => {
   tiny = tinyFolder('resume');
   const out = tiny.file('whole');
-  await succeed(['compress', tiny.model, '--out', out, ...tiny.data], tiny);
+  await succeed(compressInto(out), tiny);
   bits = bitsOf(out);
 });
 afterAll(() => {
@@ -43,7 +43,7 @@ async function killed(args: readonly string[], cache: string, kill: Kill): Promi
 }
 
 function compressInto(out: string): string[] {
-  return ['compress', tiny.model, '--out', out, ...tiny.data];
+  return ['compress', tiny.model, '--out', out, ...tiny.data, '--scheduler', 'kmeans'];
 }
 
 /** Every line of the log is a whole event, and the last one says that the run finished. */

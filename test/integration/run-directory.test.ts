@@ -31,8 +31,8 @@ beforeAll(async () => {
   tiny = tinyFolder('run-directory');
   whole = tiny.file('whole');
   half = tiny.file('half');
-  await succeed(['compress', tiny.model, '--out', whole, ...tiny.data], tiny);
-  const killed = await tamis(['compress', tiny.model, '--out', half, ...tiny.data], {
+  await succeed(compressInto(whole), tiny);
+  const killed = await tamis(compressInto(half), {
     ...tiny,
     preload: [killAt],
     env: { KILL_AT: JSON.stringify({ moment: 'rename state/block-0000.json', when: 'after' }) },
@@ -42,6 +42,10 @@ beforeAll(async () => {
 afterAll(() => {
   tiny.remove();
 });
+
+function compressInto(out: string): string[] {
+  return ['compress', tiny.model, '--out', out, ...tiny.data, '--scheduler', 'kmeans'];
+}
 
 /** A copy of the half-done run, changed in some way, then resumed. */
 async function resumed(change: (folder: string) => void): Promise<Ended & { folder: string }> {
@@ -212,7 +216,7 @@ describe('two processes', () => {
   test('the second one is refused while the first one works', async () => {
     const out = tiny.file('locked');
     let second: Promise<Ended> | null = null as Promise<Ended> | null;
-    const first = await tamis(['compress', tiny.model, '--out', out, ...tiny.data], {
+    const first = await tamis(compressInto(out), {
       ...tiny,
       preload: [killAt],
       env: { KILL_AT: JSON.stringify({ moment: 'rename state/block-0000.json', when: 'stop' }) },
@@ -246,7 +250,7 @@ describe('a disk without space', () => {
       if (!mount(folder, size)) skip('no tmpfs can be mounted here: it needs root');
       try {
         const out = join(folder, 'out');
-        const ended = await tamis(['compress', tiny.model, '--out', out, ...tiny.data], tiny);
+        const ended = await tamis(compressInto(out), tiny);
         expect(refusal(ended)).toMatch(
           /^There is no space left for \S+\/out\S*\. Free some space; a run that was begun goes on with: tamis resume DIR$/,
         );

@@ -28,12 +28,13 @@ beforeAll(async () => {
   const calibration = writeTokens(join(root, 'calibration.safetensors'), [20, 16], 2, 90);
   const evaluation = writeTokens(join(root, 'evaluation.safetensors'), [200], 3, 90);
   const data = ['--calibration-tokens', calibration, '--evaluation-tokens', evaluation, '--sequences', '20', ...cpu];
+  const flags = ['--scheduler', 'uniform', '--sparsity', '0.5', '--bits', '4'];
   for (const [out, model] of [
     [twin, 'models/opt-pre-norm'],
     [single, 'bin/opt'],
     [sharded, 'bin/opt-sharded'],
   ] as const)
-    await succeed(['compress', snapshot(model), '--out', out, '--sparsity', '0.5', '--bits', '4', ...data], options);
+    await succeed(['compress', snapshot(model), '--out', out, ...flags, ...data], options);
 }, 120_000);
 afterAll(remove);
 

@@ -19,13 +19,15 @@ import { LayerMap, layerMapRange, type LayerMapValue } from '../../src/charts/la
 import { sequential, seriesStyle } from '../../src/charts/palette.ts';
 import { ParetoChart, type ParetoPoint } from '../../src/charts/pareto-chart.tsx';
 import { PerplexityChart, type PerplexityMark } from '../../src/charts/perplexity-chart.tsx';
+import { SensitivityChart } from '../../src/charts/sensitivity-chart.tsx';
 import { SparsityChart } from '../../src/charts/sparsity-chart.tsx';
-import { llamaTypes, sampleReport } from '../fixtures/report.ts';
+import { autoReport, llamaTypes, sampleReport } from '../fixtures/report.ts';
 
 const small = sampleReport();
 const large = sampleReport(96, llamaTypes);
 const single = sampleReport(1);
-const maps: LayerMapValue[] = ['sparsity', 'bits', 'error', 'estimate', 'group'];
+const measured = autoReport();
+const maps: LayerMapValue[] = ['sparsity', 'bits', 'error', 'estimate', 'sensitivity', 'group'];
 const draw = (chart: ReactElement): string => renderToStaticMarkup(chart);
 const count = (svg: string, what: string | RegExp): number => svg.split(what).length - 1;
 
@@ -48,24 +50,42 @@ function marks(svg: string): Mark[] {
   }));
 }
 
-/** The labels of the upright axis as the reader sees them: the number written at each height. */
-function axis(svg: string): { y: number; value: number }[] {
+/** A label of an axis as the reader sees it: a place along the axis, and the number written there. */
+interface AxisLabel {
+  at: number;
+  value: number;
+}
+
+function axis(svg: string): AxisLabel[] {
   return [...svg.matchAll(/<text x="52" y="([\d.]+)" dy="0.35em" text-anchor="end">([^<]+)<\/text>/g)].map(
     ([, y, text = '']) => {
       const power = /^10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)$/.exec(text)?.[1];
       const digits = power?.replace('⁻', '-').replace(/[⁰¹²³⁴⁵⁶⁷⁸⁹]/g, (digit) => String('⁰¹²³⁴⁵⁶⁷⁸⁹'.indexOf(digit)));
       const exponent = digits === undefined ? null : Number(digits);
-      return { y: Number(y), value: exponent !== null ? 10 ** exponent : Number(text.replace('−', '-')) };
+      return { at: Number(y), value: exponent !== null ? 10 ** exponent : Number(text.replace('−', '-')) };
     },
   );
 }
 
-/** The value that a reader measures at a height, from the first and last label of the axis. */
+/** The labels of the level axis: `y` is that of all of them. */
+function level(svg: string, y: number): AxisLabel[] {
+  const pattern = new RegExp(`<text x="([\\d.]+)" y="${y}" text-anchor="middle">(−?[\\d.]+)<`, 'g');
+  return [...svg.matchAll(pattern)].map(([, at, text = '']) => ({
+    at: Number(at),
+    value: Number(text.replace('−', '-')),
+  }));
+}
+
+/** The value that a reader measures at a height. */
 function readOff(svg: string, y: number, scale: 'linear' | 'log'): number {
-  const labels = axis(svg);
+  return between(axis(svg), y, scale);
+}
+
+/** The value at a place of an axis, from its first and last label. */
+function between(labels: readonly AxisLabel[], place: number, scale: 'linear' | 'log'): number {
   const [a, b] = [labels[0], labels[labels.length - 1]];
   if (!a || !b || labels.length < 2) throw new Error('an axis with fewer than two labels');
-  const share = (y - a.y) / (b.y - a.y);
+  const share = (place - a.at) / (b.at - a.at);
   return scale === 'linear' ? a.value + share * (b.value - a.value) : a.value * (b.value / a.value) ** share;
 }
 
@@ -231,23 +251,15 @@ describe('charts of runs', () => {
     { key: 'b', name: 'run <b>', perplexity: 431.2, series: 1, isMain: false },
     { key: 'c', name: 'run c', perplexity: 1234567, series: 1, isMain: false },
   ];
-  /** Labels of the level axis: `y` is that of all of them. */
-  const level = (svg: string, y: number): { at: number; value: number }[] =>
-    [...svg.matchAll(new RegExp(`<text x="([\\d.]+)" y="${y}" text-anchor="middle">([\\d.]+)<`, 'g'))].map(
-      ([, at, text]) => ({ at: Number(at), value: Number(text) }),
-    );
-
   test.each([2, 3])('the perplexity chart puts %i marks at their value on a log axis, in order', (count) => {
     const shown = marks.slice(0, count);
     const svg = draw(<PerplexityChart measure={measure} marks={shown} locale="en" />);
     const rows = svg.split('data-perplexity="').slice(1);
     expect(rows.map((row) => row.split('"')[0])).toEqual(shown.map((mark) => mark.key));
     const axisLabels = level(svg, 8 + 22 * count + 15);
-    const [a, b] = [axisLabels[0], axisLabels.at(-1)];
-    if (!a || !b || a === b) throw new Error('no axis');
     rows.forEach((row, i) => {
       const x = Number(/<path [^>]*transform="translate\(([\d.]+) 0\)"/.exec(row)?.[1]);
-      const value = a.value * (b.value / a.value) ** ((x - a.at) / (b.at - a.at));
+      const value = between(axisLabels, x, 'log');
       expect(value / (shown[i]?.perplexity ?? NaN)).toBeCloseTo(1, 2);
       expect(row).toContain(`>${shown[i]?.perplexity.toFixed(2)}</text>`);
     });
@@ -274,13 +286,10 @@ describe('charts of runs', () => {
   test('the scatter puts every run at its size and perplexity', () => {
     const svg = chart(points);
     const sizes = level(svg, 231);
-    const [a, b] = [sizes[0], sizes.at(-1)];
-    if (!a || !b) throw new Error('no axis');
     const drawn = runMarks(svg);
     expect(drawn.map((mark) => mark.id)).toEqual(['a', 'b', 'c', 'd', 'e']);
     drawn.forEach(({ x, y }, i) => {
-      const size = a.value + ((x - a.at) / (b.at - a.at)) * (b.value - a.value);
-      expect(size).toBeCloseTo((points[i]?.nonZeroBytes ?? NaN) / 2 ** 20, 1);
+      expect(between(sizes, x, 'linear')).toBeCloseTo((points[i]?.nonZeroBytes ?? NaN) / 2 ** 20, 1);
       expect(readOff(svg, y, 'log') / (points[i]?.perplexity ?? NaN)).toBeCloseTo(1, 1);
     });
     expect(svg).toContain('packed weights, MiB');
@@ -406,6 +415,78 @@ describe('charts over the layers', () => {
   });
 });
 
+describe('estimates against sensitivities', () => {
+  const chart = (layers: readonly ChartLayer[], centroids = measured.centroids): string =>
+    draw(<SensitivityChart layers={layers} centroids={centroids} locale="en" />);
+
+  test('every layer is at its log10 estimate and log10 sensitivity a weight, a shape a type', () => {
+    for (const { layers } of [measured, autoReport(48, llamaTypes)]) {
+      const svg = chart(layers);
+      const drawn = marks(svg);
+      expect(drawn.map(({ layer }) => layer)).toEqual(layers.map(({ name }) => name));
+      drawn.forEach(({ x, y }, i) => {
+        const { estimate, sensitivity, rows = 0, cols = 0 } = layers[i] ?? {};
+        expect(between(level(svg, 231), x, 'linear')).toBeCloseTo(Math.log10(estimate ?? NaN), 2);
+        expect(readOff(svg, y, 'linear')).toBeCloseTo(Math.log10((sensitivity ?? NaN) / (rows * cols)), 2);
+      });
+      const types = new Set(layers.map(({ type }) => type));
+      const looks = drawn.map(({ shape }, i) => `${layers[i]?.type} ${shape}`);
+      expect(new Set(looks).size).toBe(types.size);
+      expect(new Set(drawn.map(({ shape, fill }) => shape + fill)).size).toBe(types.size);
+    }
+  });
+
+  test('a title names the layer and both values, the axes what they show', () => {
+    const layers = measured.layers.map((layer) => ({ ...layer, estimate: 0.25, sensitivity: 0.0131072 }));
+    const svg = chart(layers);
+    expect(svg).toContain(
+      `<title>${layers[0]?.name}\nestimate 0.250\nsensitivity 0.0131 nats a token, 2.00·10⁻⁷ a weight</title>`,
+    );
+    expect(svg).toContain('>log₁₀ estimate</text>');
+    expect(svg).toContain('>log₁₀ sensitivity a weight</text>');
+  });
+
+  test('a value of zero is hollow at the edge, and a layer of which one is not known is left out', () => {
+    const change = new Map<number, Partial<ChartLayer>>([
+      [3, { estimate: 0 }],
+      [7, { sensitivity: 0 }],
+      [11, { sensitivity: null }],
+      [12, { estimate: null }],
+    ]);
+    const layers = measured.layers.map((layer, i) => ({ ...layer, ...change.get(i) }));
+    const svg = chart(layers);
+    const drawn = marks(svg);
+    expect(drawn).toHaveLength(46);
+    const hollow = drawn.filter(({ fill }) => fill === 'none');
+    expect(hollow.map(({ layer }) => layer)).toEqual([layers[3]?.name, layers[7]?.name]);
+    expect(hollow[0]?.x).toBe(Math.min(...drawn.map(({ x }) => x)));
+    expect(hollow[1]?.y).toBe(Math.max(...drawn.map(({ y }) => y)));
+    expect(count(svg, 'a value is 0')).toBe(2);
+  });
+
+  test('groups of sensitivities have a line at their centroid', () => {
+    const centroids = [-7.4, -6.2].map((log10, group) => ({ group, log10, sparsity: 0.7, layers: 24 }));
+    const svg = chart(measured.layers, centroids);
+    for (const { group, log10 } of centroids) {
+      const y = Number(new RegExp(`data-centroid="${group}"[^>]* y1="([\\d.]+)"`).exec(svg)?.[1]);
+      expect(readOff(svg, y, 'linear')).toBeCloseTo(log10, 2);
+    }
+    expect(svg).toContain('centroid of group 1: log₁₀ sensitivity a weight −6.20, sparsity 70.0 %, layers: 24');
+  });
+
+  test('the layer map writes log10 of the sensitivity in each cell', () => {
+    const svg = draw(<LayerMap layers={measured.layers} colourBy="sensitivity" locale="en" />);
+    for (const { name, sensitivity } of measured.layers) {
+      const cell = svg.split(`data-layer="${name}"`)[1]?.split('</g>')[0] ?? '';
+      expect(cell).toContain(
+        `>${Math.log10(sensitivity ?? NaN)
+          .toFixed(2)
+          .replace('-', '−')}</text>`,
+      );
+    }
+  });
+});
+
 describe('every chart', () => {
   const unknown: ChartLayer[] = small.layers.map((layer) => ({
     ...layer,
@@ -419,9 +500,16 @@ describe('every chart', () => {
     sparsity: 0.5,
     error: 0.1,
     estimate: 0.1,
+    sensitivity: 0.1,
     group: 0,
   }));
-  const zero: ChartLayer[] = small.layers.map((layer) => ({ ...layer, sparsity: 0, error: 0, estimate: 0 }));
+  const zero: ChartLayer[] = small.layers.map((layer) => ({
+    ...layer,
+    sparsity: 0,
+    error: 0,
+    estimate: 0,
+    sensitivity: 0,
+  }));
   const cases: [string, readonly ChartLayer[]][] = [
     ['no layer', []],
     ['one layer', small.layers.slice(0, 1)],
@@ -429,12 +517,14 @@ describe('every chart', () => {
     ['all alike', alike],
     ['all zero', zero],
     ['96 blocks of 7', large.layers],
+    ['sensitivities', measured.layers],
   ];
   const charts = (layers: readonly ChartLayer[], locale: 'en' | 'zh-TW'): ReactElement[] => [
     ...maps.map((colourBy) => <LayerMap layers={layers} colourBy={colourBy} locale={locale} />),
     <GroupChart layers={layers} centroids={[]} locale={locale} />,
     <SparsityChart runs={[{ name: 'run', layers }]} target={null} locale={locale} />,
     <ErrorChart layers={layers} locale={locale} />,
+    <SensitivityChart layers={layers} centroids={[]} locale={locale} />,
   ];
 
   test.each(cases)('draws %s: finite numbers, every mark with a title, a name for screen readers', (_, layers) => {
@@ -450,7 +540,7 @@ describe('every chart', () => {
   test('names its axes with their units', () => {
     const axes = [/log₁₀ estimate/, /sparsity, %/, /relative output error/];
     charts(small.layers, 'en')
-      .slice(maps.length)
+      .slice(maps.length, -1)
       .forEach((chart, i) => {
         expect(draw(chart)).toMatch(axes[i] ?? /never/);
         expect(draw(chart)).toContain('layers in order, marked at their block');

@@ -62,7 +62,7 @@ describe('what the fields start from', () => {
       parseRecipe({
         model: '/tamis/demo-model',
         sparsity: 0.7,
-        scheduler: { kind: 'kmeans' },
+        scheduler: { kind: 'auto' },
         calibration: { corpus: texts('/tamis/calibration'), sequences: 128, seqlen: 256 },
         evaluation: {
           datasets: [{ name: 'demo', corpus: texts('/tamis/evaluation') }],
@@ -120,6 +120,13 @@ const full: Record<string, RecipeInput> = {
     device: 'webgpu',
     threads: 2,
     blocks: 1,
+  },
+  auto: { model: '/m', scheduler: { kind: 'auto' }, calibration: { corpus: texts('/c') } },
+  allocate: { model: '/m', scheduler: { kind: 'allocate', range: 0.17 }, calibration: { corpus: texts('/c') } },
+  measured: {
+    model: '/m',
+    scheduler: { kind: 'kmeans', estimate: 'measured' },
+    calibration: { corpus: texts('/c') },
   },
   owl: {
     model: '/m',
@@ -206,9 +213,16 @@ describe('what is wrong stands at its field', () => {
       { windows: 0, seed: -1 },
       { windows: 'invalid.at-least', seed: 'invalid.at-least' },
     ],
+    [{ calibration: null, method: 'magnitude', schedulers: ['allocate'] }, { calibration: 'invalid.no-calibration' }],
     [
-      { max: 101, groups: 65 },
+      { schedulers: ['kmeans'], max: 101, groups: 65 },
       { max: 'invalid.at-most', groups: 'invalid.at-most' },
+    ],
+    [{ schedulers: ['allocate'], allocateRange: 0, range: 101 }, { allocateRange: 'invalid.above' }],
+    [{ schedulers: ['kmeans'], allocateRange: 0, range: 101 }, { range: 'invalid.at-most' }],
+    [
+      { schedulers: ['allocate', 'kmeans'], allocateRange: 'x', range: 101 },
+      { allocateRange: 'invalid.number', range: 'invalid.at-most' },
     ],
     [{ schedulers: ['owl'], groups: 65, owlM: 0 }, { owlM: 'invalid.above' }],
     [{ pattern: 'nm', n: 4, m: 4 }, { n: 'invalid.n-of-m' }],
@@ -245,7 +259,9 @@ describe('what is wrong stands at its field', () => {
   });
 
   test('limits are in the unit of the field', () => {
-    expect(recipesOf({ ...demo, max: 101 }, head).errors.max?.params).toEqual({ limit: 100 });
+    expect(recipesOf({ ...demo, schedulers: ['kmeans'], max: 101 }, head).errors.max?.params).toEqual({ limit: 100 });
+    const tooFar = recipesOf({ ...demo, schedulers: ['allocate'], allocateRange: 101 }, head);
+    expect(tooFar.errors.allocateRange?.params).toEqual({ limit: 100 });
     expect(recipesOf({ ...demo, blocks: 13 }, head).errors.blocks?.params).toEqual({ limit: 12 });
   });
 

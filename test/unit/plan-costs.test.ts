@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { TensorInfo } from '../../src/worker/native.ts';
 import { openOpt } from '../../src/worker/families/opt.ts';
 import { blockOperations, headOperations, spectrumOperations, type LayerShape } from '../../src/worker/plan/costs.ts';
+import type { Rates } from '../../src/worker/plan/measure.ts';
+import { stageSeconds } from '../../src/worker/plan/seconds.ts';
 import { shapeOf } from '../../src/worker/plan/shape.ts';
 import { stageOperations, stagesOf, type Workload } from '../../src/worker/plan/workload.ts';
 
@@ -138,11 +140,42 @@ const work: Workload = {
   method: 'sparsegpt',
   quantization: null,
   estimate: 'pass',
+  sensitivity: null,
+  choice: null,
   blocks: 12,
   calibration: { sequences: 128, seqlen: 2048 },
   evaluation: { sequences: 10, seqlen: 2048 },
   texts: [],
   tokenizingSeconds: 0,
+};
+
+const measured: Workload = { ...work, sensitivity: { sequences: 16, seqlen: 128 } };
+const tried: Workload = {
+  ...measured,
+  choice: {
+    candidates: 3,
+    calibration: { sequences: 16, seqlen: 2048 },
+    heldBack: { sequences: 14, seqlen: 2048 },
+  },
+};
+
+const none = { '768x768': Infinity, '2048x768': Infinity, '768x3072': Infinity };
+/** Of a machine that takes no time. */
+const instant: Rates = {
+  forward: { 128: Infinity, 2048: Infinity },
+  head: Infinity,
+  gram: { 768: Infinity, 3072: Infinity },
+  factor: { 768: Infinity, 3072: Infinity },
+  statistics: none,
+  solve: none,
+  sweep: none,
+  spectrum: Infinity,
+  divergence: Infinity,
+  open: Infinity,
+  hash: Infinity,
+  scan: Infinity,
+  read: Infinity,
+  write: Infinity,
 };
 
 describe('operations of the stages', () => {
@@ -191,6 +224,88 @@ describe('operations of the stages', () => {
       gram: 128 * 12 * block.gram,
       factor: 12 * block.factor,
       solve: 12 * 2 * block.solve,
+    });
+  });
+
+  /** Blocks that each branch goes through, one after another: the dense one all twelve, those of a block's six layers from it on. */
+  const passes = loop(12, () => 1) + loop(12, (first) => 6 * (12 - first));
+
+  it('count, where sensitivities are measured, a branch for each layer', () => {
+    const short = blockOperations(optLayers(768), 128);
+    const plain = stageOperations(shape, work, 'estimate');
+    expect(stageOperations(shape, measured, 'estimate')).toEqual({
+      ...plain,
+      forward: (plain.forward ?? 0) + 16 * passes * short.forward,
+      head: 16 * (1 + 12 * 6) * 2 * 50272 * 768 * 128,
+      solve: 12 * 2 * block.solve,
+    });
+    const twoBlocks = stageOperations(shape, { ...measured, blocks: 2 }, 'estimate');
+    const passesOfTwo = 12 + 6 * 12 + 6 * 11;
+    expect(twoBlocks.forward).toBe(128 * (block.forward + block.taps) + 16 * passesOfTwo * short.forward);
+    expect(twoBlocks.head).toBe(16 * (1 + 2 * 6) * 2 * 50272 * 768 * 128);
+  });
+
+  it('count, where schedules are tried, a compression of the subsample and a pass of what is held back for each', () => {
+    expect(stagesOf(tried)).toEqual([
+      'calibration',
+      'fingerprint',
+      'evaluate-dense',
+      'estimate',
+      'choose',
+      'compress',
+      'evaluate-compressed',
+    ]);
+    expect(stageOperations(shape, tried, 'choose')).toEqual({
+      forward: 3 * (16 * (12 * block.taps + 11 * block.forward) + 14 * 12 * block.forward),
+      head: 3 * 14 * 2 * 50272 * 768 * 2048,
+      gram: 3 * 16 * 12 * block.gram,
+      factor: 3 * 12 * block.factor,
+      solve: 3 * 12 * 2 * block.solve,
+    });
+    expect(stageOperations(shape, { ...tried, method: 'magnitude' }, 'choose')).toEqual({
+      forward: 3 * 14 * 12 * block.forward,
+      head: 3 * 14 * 2 * 50272 * 768 * 2048,
+    });
+  });
+
+  describe('take seconds', () => {
+    const layers = 12 * (4 * 768 ** 2 + 2 * 768 * 3072);
+    const vocabulary = 50272 * 768;
+    /** Of a stage when nothing takes time but what `slow` says. */
+    const seconds = (stage: 'estimate' | 'choose', workload: Workload, slow: Partial<Rates>): number =>
+      stageSeconds(shape, workload, stage, { ...instant, ...slow });
+    /** More than without branches. */
+    const branches = (slow: Partial<Rates>): number =>
+      seconds('estimate', measured, slow) - seconds('estimate', work, slow);
+
+    it('for the branches: at the rates of what they do', () => {
+      const short = blockOperations(optLayers(768), 128);
+      expect(branches({ forward: { 128: 1e9, 2048: Infinity } })).toBeCloseTo((16 * passes * short.forward) / 1e9, 6);
+      expect(branches({ forward: { 128: Infinity, 2048: 1e9 } })).toBe(0);
+      expect(branches({ head: 1e9 })).toBeCloseTo((16 * 73 * 2 * vocabulary * 128) / 1e9, 6);
+      expect(branches({ divergence: 1e9 })).toBeCloseTo((16 * 128 * 73 * 50272) / 1e9, 6);
+      const sweeps = 12 * 2 * (4 * 768 ** 3 + 3072 * 768 ** 2);
+      expect(branches({ sweep: { ...none, '768x768': 1e9, '2048x768': 1e9 } })).toBeCloseTo(sweeps / 1e9, 6);
+      expect(branches({ solve: { '768x768': 1, '2048x768': 1, '768x3072': 1 } })).toBe(0);
+    });
+
+    it('for the branches: for blocks opened, one for each layer and one for the rest, for layers written and activations', () => {
+      expect(branches({ open: 1e9 })).toBeCloseTo((2 * (layers / 12) * (12 + 12 * 6) + 2 * vocabulary) / 1e9, 6);
+      expect(branches({ write: 1e9 })).toBeCloseTo((2 * layers) / 1e9, 6);
+      const sequences = 4 * 16 * 128 * 768;
+      // Embedded, in and out of each pass, then to the head for each range of the vocabulary, which are no larger than a block.
+      const ranges = Math.ceil(vocabulary / (layers / 12));
+      expect(branches({ read: 1e9 })).toBeCloseTo(((1 + 2 * passes + 73 * ranges) * sequences) / 1e9, 6);
+    });
+
+    it('for the trial: of blocks alone, not of what is outside of them', () => {
+      const both = 3 * (16 * (12 * block.taps + 11 * block.forward) + 14 * 12 * block.forward);
+      expect(seconds('choose', tried, { forward: { 2048: 1e9 } })).toBeCloseTo(both / 1e9, 5);
+      const activations = 4 * 16 * 2048 * 768;
+      expect(seconds('choose', tried, { write: 1e9 })).toBeCloseTo((3 * (2 * layers + 12 * activations)) / 1e9, 6);
+      // Each block for the taps, for the next block's inputs, and for what is held back.
+      expect(seconds('choose', tried, { open: 1e9 })).toBeCloseTo((3 * (3 * 2 * layers + 2 * vocabulary)) / 1e9, 6);
+      expect(seconds('choose', work, { forward: { 2048: 1 } })).toBe(0);
     });
   });
 

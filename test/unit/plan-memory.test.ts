@@ -38,6 +38,8 @@ const work: Workload = {
   method: 'sparsegpt',
   quantization: null,
   estimate: 'pass',
+  sensitivity: null,
+  choice: null,
   blocks: 2,
   calibration: { sequences: 16, seqlen: 512 },
   evaluation: null,
@@ -92,6 +94,42 @@ describe('the memory of a stage', () => {
     expect(layerOf({ ...nearest, quantization }) - layerOf(nearest)).toBe(4096 * 32 * 13);
     const channel = { ...quantization, groupSize: null };
     expect(layerOf({ ...nearest, quantization: channel }) - layerOf(nearest)).toBe(4096 * 13);
+  });
+
+  const short: Workload = { ...work, calibration: { sequences: 1, seqlen: 128 } };
+
+  it('is, while a block runs with one layer pruned, that of the block, of its run without taps and of all its factors', () => {
+    const measured: Workload = { ...short, sensitivity: { sequences: 16, seqlen: 128 } };
+    const { held, layer } = stageMemory(opt(1024), measured, 'estimate');
+    expect(held['block-weights']).toBeCloseTo(1.05 * (48 * MiB + 13 * 4096), 0);
+    // Two inputs and the output that is written; the output; what fc1 and its activation function give, and what is added to later.
+    expect(held['block-run']).toBe((3 + 1 + 2 * (4 + 4 + 1)) * 8 * MiB);
+    expect(held.factors).toBe(4 * (3 * 1024 ** 2 + 4096 ** 2));
+    expect(held.grams).toBeUndefined();
+    expect(layer).toBe('fc2');
+  });
+
+  it('is, of a large vocabulary, that of the logits that are compared', () => {
+    const shape = { ...opt(64), vocab: 2 ** 17, vocabularyRows: 2 ** 16, vocabularyPasses: 2 };
+    const measured: Workload = { ...short, sensitivity: { sequences: 16, seqlen: 128 } };
+    const held = stageMemory(shape, measured, 'estimate').held;
+    // A branch's, twice, and the reference's in float32, the reference's exponentials in float64; the slice's input.
+    const slice = 256 * ((3 * 4 + 8) * 2 ** 16 + 4 * 64);
+    // Of 2048 tokens, of the dense model and of each of twelve layers.
+    expect(held.logits).toBe(slice + 32 * 2048 * (1 + 12));
+    expect(held.vocabulary).toBe(1.05 * 4 * 2 ** 16 * 64);
+  });
+
+  it('is, of a trial, that of a compression, or of the passes of what is held back', () => {
+    const [few, many] = [
+      { sequences: 1, seqlen: 128 },
+      { sequences: 16, seqlen: 512 },
+    ];
+    const trial = (calibration: typeof few, heldBack: typeof few): ReturnType<typeof stageMemory> =>
+      stageMemory(opt(1024), { ...work, choice: { candidates: 3, calibration, heldBack } }, 'choose');
+    expect(trial(many, few)).toEqual(stageMemory(opt(1024), work, 'compress'));
+    const held = stageMemory(opt(1024), { ...work, evaluation: many }, 'evaluate-dense').held;
+    expect({ ...trial(few, many).held, tokens: 0 }).toEqual({ ...held, tokens: 0 });
   });
 
   it('is that of one stored layer where nothing is calibrated', () => {

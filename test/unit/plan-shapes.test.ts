@@ -22,6 +22,8 @@ const work: Workload = {
   method: 'sparsegpt',
   quantization: null,
   estimate: 'pass',
+  sensitivity: null,
+  choice: null,
   blocks: 0,
   calibration: { sequences: 128, seqlen: 2048 },
   evaluation: { sequences: 141, seqlen: 2048 },
@@ -33,6 +35,8 @@ const work: Workload = {
 interface ByHand {
   readonly name: string;
   readonly blocks: number;
+  /** Of a block. */
+  readonly layers: number;
   readonly parameters: number;
   /** Weights of a block's layers, and of those that are not behind the last tap. */
   readonly weights: number;
@@ -50,6 +54,7 @@ interface ByHand {
 const opt66b: ByHand = {
   name: 'opt-66b',
   blocks: 64,
+  layers: 6,
   // Embeddings of 50272 tokens and 2048 + 2 positions; a block: q, k, v, out 9216 x 9216, fc1 and fc2, their biases, two norms.
   parameters:
     (50272 + 2050) * 9216 + 64 * (4 * 9216 ** 2 + 2 * 36864 * 9216 + 4 * 9216 + 36864 + 9216 + 2 * 2 * 9216) + 2 * 9216,
@@ -66,6 +71,7 @@ const opt66b: ByHand = {
 const bloom176b: ByHand = {
   name: 'bloom-176b',
   blocks: 70,
+  layers: 4,
   // Embeddings and their norm; a block: query_key_value 43008 x 14336, dense, 57344 wide MLP, biases, two norms; a norm.
   parameters:
     250880 * 14336 +
@@ -104,6 +110,25 @@ describe.each([opt66b, bloom176b])('the plan of the shape $name', (model) => {
     // Of 128 sequences the inputs and the outputs of a block, float32: more than the evaluation's 141 windows once.
     expect(activationBytes).toBe(2 * 128 * 2048 * hidden * 4);
     expect(totalBytes).toBe(2 * model.parameters + 2 * 128 * 2048 * hidden * 4);
+  });
+
+  test('disk of what is measured before: a branch for each layer', () => {
+    const sensitivity = { sequences: 16, seqlen: 128 };
+    const width = 2048 * hidden * 4;
+    const choice = {
+      candidates: 3,
+      calibration: { sequences: 16, seqlen: 2048 },
+      heldBack: { sequences: 16, seqlen: 2048 },
+    };
+    const { activationBytes, totalBytes } = diskBytes(shape, { ...planned, sensitivity, choice }, []);
+    // 16 sequences of 128 tokens are as much as one of 2048. The layer that is pruned last is as large as any.
+    const branches = (1 + blocks * model.layers) * width + 2 * ffn * hidden;
+    expect(activationBytes).toBe(128 * width + branches);
+    // None of it is left when the model comes out.
+    expect(totalBytes).toBe(2 * model.parameters + 2 * 128 * width);
+    const oneBlock: Workload = { ...planned, estimate: null, evaluation: null, sensitivity: null, choice, blocks: 1 };
+    const tried = diskBytes(shape, { ...oneBlock, calibration: { sequences: 1, seqlen: 2048 } }, []);
+    expect(tried.activationBytes).toBe((16 + 16) * width + 2 * (weights + model.biases + 4 * hidden));
   });
 
   test('operations', () => {
@@ -150,20 +175,27 @@ describe.each([opt66b, bloom176b])('the plan of the shape $name', (model) => {
     const width = 4 * 2048 * hidden;
     const run = (2 + (3 + 4) + 3 + (4 + 4 + 1)) * width;
     const ids = (4 * 128 + 28 * 141) * 2048;
-    const highest = (stage: 'estimate' | 'compress'): number => {
-      const { held, layer } = stageMemory(shape, planned, stage);
+    const highest = (stage: 'estimate' | 'compress', workload: Workload): number => {
+      const { held, layer } = stageMemory(shape, workload, stage);
       expect(layer).toBe(model.largest);
       // The process itself is measured, and no matter of the model.
       return total(held) - (held.process ?? 0) - (held.garbage ?? 0);
     };
     const compress = Math.max(packed(beforeLast) + grams + run, triangle(ffn) + 4 * ffn ** 2);
-    expect(highest('compress') / (ids + compress)).toBeCloseTo(1, 9);
+    expect(highest('compress', planned) / (ids + compress)).toBeCloseTo(1, 9);
     // An estimate goes through whole blocks and keeps the factors of the other taps.
     const outputs = 2 * width;
     const estimate = Math.max(
       packed(weights) + grams + run + outputs,
       triangle(ffn) + 4 * (ffn ** 2 + 3 * hidden ** 2),
     );
-    expect(highest('estimate') / (ids + estimate)).toBeCloseTo(1, 9);
+    expect(highest('estimate', planned) / (ids + estimate)).toBeCloseTo(1, 9);
+    // With sensitivities a block is opened, its largest layer in float32 besides, with all factors there.
+    const factors = 4 * (ffn ** 2 + 3 * hidden ** 2);
+    const branch = packed(weights) + 4 * ffn * hidden + factors;
+    const measured = { ...planned, sensitivity: { sequences: 16, seqlen: 128 } };
+    expect(highest('estimate', measured) / (ids + Math.max(estimate, branch))).toBeCloseTo(1, 9);
+    // That is hardly more than the block's run with its taps and Gram matrices.
+    expect(branch / estimate).toBeLessThan(1.03);
   });
 });

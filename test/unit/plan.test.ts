@@ -46,6 +46,7 @@ function recipe(changes: Partial<RecipeInput> = {}): ReturnType<typeof parseReci
   return parseRecipe({
     model: demo,
     device: 'cpu',
+    ...(!changes.nm && changes.sparsity !== 0 && { scheduler: { kind: 'kmeans' } }),
     calibration: {
       corpus: { kind: 'tokens', path: join(folder, 'calibration.safetensors') },
       sequences: 4,
@@ -61,7 +62,10 @@ function recipe(changes: Partial<RecipeInput> = {}): ReturnType<typeof parseReci
 
 describe('a plan', () => {
   it('describes the demo model, and is what its schema says', async () => {
-    const made = await plan(recipe(), { out: join(folder, 'not', 'yet', 'there'), signal });
+    const made = await plan(recipe({ scheduler: { kind: 'auto' } }), {
+      out: join(folder, 'not', 'yet', 'there'),
+      signal,
+    });
     expect(planSchema.parse(made)).toEqual(made);
     expect(made.model).toEqual({
       folder: demo,
@@ -81,6 +85,7 @@ describe('a plan', () => {
       'fingerprint',
       'evaluate-dense',
       'estimate',
+      'choose',
       'compress',
       'evaluate-compressed',
     ]);
@@ -94,14 +99,18 @@ describe('a plan', () => {
   });
 
   it('says how large the results and what lies beside them are', async () => {
-    const { disk, size } = await plan(recipe(), { signal });
+    const { disk, size } = await plan(recipe({ scheduler: { kind: 'auto' } }), { signal });
     const header = Number(readFileSync(demoFile).readBigUInt64LE(0));
     const tensors = statSync(demoFile).size - 8 - header;
     expect(size.denseBytes).toBe(tensors);
     expect(disk.outputBytes).toBe(tensors);
-    // Inputs and outputs of a block: [4, 256, 256] float32 each, more than the evaluation's [3, 256, 256].
-    expect(disk.activationBytes).toBe(2 * 4 * 256 * 256 * 4);
-    expect(disk.totalBytes).toBe(disk.outputBytes + disk.activationBytes);
+    // Of two sequences, which the file has more, 128 tokens each: the dense model and 48 layers; the sequences; the largest layer.
+    expect(disk.activationBytes).toBe(2 * 128 * 256 * 4 * (1 + 48) + 4 * 256 * 256 * 4 + 2 * 1024 * 256);
+    // Inputs and outputs of a block, [4, 256, 256] float32 each, more than the evaluation's [3, 256, 256].
+    expect(disk.totalBytes).toBe(disk.outputBytes + 2 * 4 * 256 * 256 * 4);
+    const uniform = await plan(recipe({ scheduler: { kind: 'uniform' } }), { signal });
+    expect(uniform.disk.activationBytes).toBe(2 * 4 * 256 * 256 * 4);
+    expect(uniform.disk.totalBytes).toBe(disk.totalBytes);
     // Of 8 blocks' 12 * 256² weights in 16 bits, 30 % stay, and each has a bit in the mask.
     const weights = 8 * 12 * 256 * 256;
     expect(size.nonZeroBytes).toBeCloseTo(tensors - 2 * weights + 0.3 * 2 * weights + weights / 8, -1);
@@ -214,10 +223,10 @@ describe('a plan', () => {
   });
 
   it('keeps what it measured', async () => {
-    await plan(recipe(), { signal });
+    await plan(recipe({ scheduler: { kind: 'auto' } }), { signal });
     const rates = join(folder, 'cache', 'rates');
     const kept = readdirSync(rates).map((name) => readFileSync(join(rates, name), 'utf8'));
-    await plan(recipe(), { signal });
+    await plan(recipe({ scheduler: { kind: 'auto' } }), { signal });
     expect(readdirSync(rates).map((name) => readFileSync(join(rates, name), 'utf8'))).toEqual(kept);
     expect(readdirSync(join(folder, 'cache')).filter((name) => name.startsWith('rates-'))).toEqual([]);
   });

@@ -62,14 +62,14 @@ describe('recipes', () => {
     const of = (settings: object): string => parseRecipe({ model: 'm', ...settings }).scheduler.kind;
     expect(of({ sparsity: 0, quantization: { bits: 4 } })).toBe('uniform');
     expect(of({ sparsity: 0, scheduler: { kind: 'kmeans' } })).toBe('kmeans');
-    expect(of({ sparsity: 0.1 })).toBe('kmeans');
+    expect(of({ sparsity: 0.1 })).toBe('auto');
   });
 
   it('of presets: 4 bits with 70 % scheduled, symmetric in groups of 128, and alone', () => {
     expect(presetIds).toEqual(expect.arrayContaining(['scheduled-70-int4', 'int4']));
     expect(presetRecipe('scheduled-70-int4', 'm')).toMatchObject({
       sparsity: 0.7,
-      scheduler: { kind: 'kmeans' },
+      scheduler: { kind: 'auto' },
       quantization: { bits: 4, groupSize: 128, symmetric: true },
     });
     expect(presetRecipe('int4', 'm')).toMatchObject({

@@ -6,7 +6,7 @@ import { quantizationSchema } from '../../src/contract/recipe.ts';
 import { layersCsv } from '../../src/worker/report/csv.ts';
 import { renderHtml } from '../../src/worker/report/html.tsx';
 import { modelCard } from '../../src/worker/report/model-card.ts';
-import { llamaTypes, nmReport, sampleReport } from '../fixtures/report.ts';
+import { autoReport, llamaTypes, nmReport, sampleReport } from '../fixtures/report.ts';
 
 const report = sampleReport();
 const html = renderHtml(report);
@@ -183,6 +183,47 @@ describe('html', () => {
     expect(html).not.toContain('id="bits"');
   });
 
+  test('of a run by auto: what it tried and took, the sensitivities, and estimates against them', () => {
+    const auto = autoReport();
+    const page = renderHtml(auto);
+    expect(table(page, 'choice')).toEqual([
+      ['uniform', '–', '95.42', ''],
+      ['allocate', '10', '88.21', 'taken'],
+      ['allocate', '20', '89.66', ''],
+    ]);
+    const text = readable(page);
+    expect(text).toContain('some of the calibration sequences (16)');
+    expect(text).toContain('held back (12), all of 256 tokens');
+    expect(text).toContain('scheduler auto (allocate ±10)');
+    expect(text).toContain('auto, after a trial: allocate: the least sum of measured sensitivities');
+    expect(text).toMatch(/Rank correlation of the two over 48 layers \(Spearman\): −?0\.\d\d;/);
+    expectLayers(page, auto, 'sensitivities', ({ sensitivity }) => [sensitivity ?? NaN], 4);
+    const cells = table(page, 'estimates').flatMap(([, ...row]) => row);
+    cells.forEach((cell, i) => {
+      const { estimate, sensitivity, rows = 0, cols = 0 } = auto.layers[i] ?? {};
+      const [first, second] = cell.split(', ').map(numberOf);
+      expect(first).toBeCloseTo(Math.log10(estimate ?? NaN), 3);
+      expect(second).toBeCloseTo(Math.log10((sensitivity ?? NaN) / (rows * cols)), 3);
+    });
+    expect(cells).toHaveLength(48);
+    expect(page.split('<svg ')).toHaveLength(6);
+    expect(table(renderHtml(auto, 'zh-TW'), 'estimates')).toEqual(table(page, 'estimates'));
+    for (const absent of ['id="choice"', 'id="sensitivities"', 'Spearman']) expect(html).not.toContain(absent);
+  });
+
+  test('groups made by sensitivity stand in brackets, and their centroids are of it', () => {
+    const grouped: Report = {
+      ...report,
+      estimate: 'measured',
+      layers: autoReport().layers.map((layer, i) => ({ ...layer, group: i % 3 })),
+    };
+    const page = renderHtml(grouped);
+    const cells = table(page, 'estimates').flatMap(([, ...row]) => row);
+    expect(cells.map((cell) => /\((\d)\)$/.exec(cell)?.[1])).toEqual(grouped.layers.map(({ group }) => String(group)));
+    expect(readable(page)).toContain('Centroid, log₁₀ sensitivity a weight');
+    expect(readable(html)).toContain('Centroid, log₁₀ estimate');
+  });
+
   test('says what is not known', () => {
     const bare: Report = {
       ...nmReport(),
@@ -262,6 +303,7 @@ describe('layers.csv', () => {
       'rows',
       'cols',
       'estimate',
+      'sensitivity',
       'group',
       'targetSparsity',
       'sparsity',
@@ -279,13 +321,13 @@ describe('layers.csv', () => {
 
   test('leaves unknown values empty', () => {
     const [, first] = parseCsv(layersCsv(nmReport()));
-    expect(first?.slice(5, 7)).toEqual(['', '']);
+    expect(first?.slice(5, 8)).toEqual(['', '', '']);
   });
 
   test('keeps hostile names in their cell and out of a spreadsheet’s formulas', () => {
     const rows = parseCsv(layersCsv(hostile)).slice(1);
     expect(rows.map((row) => row[0])).toEqual(hostile.layers.map((layer) => `'${layer.name}`));
-    expect(new Set(rows.map((row) => row.length))).toEqual(new Set([11]));
+    expect(new Set(rows.map((row) => row.length))).toEqual(new Set([12]));
   });
 });
 

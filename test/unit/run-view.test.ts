@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
-import { eventSchema, type RunEvent, type Stage, type TimedEvent } from '../../src/contract/events.ts';
+import { eventSchema, stages, type RunEvent, type Stage, type TimedEvent } from '../../src/contract/events.ts';
 import { reportSchema, type LayerResult } from '../../src/contract/report.ts';
 import {
   applyEvents,
@@ -11,6 +11,7 @@ import {
   emptyView,
   ended,
   stageSeconds,
+  stagesOfRun,
   type RunView,
 } from '../../src/contract/run-view.ts';
 
@@ -128,6 +129,7 @@ describe('a run that was killed, resumed, cancelled and resumed', () => {
       calibration: 'finished',
       'evaluate-dense': 'kept',
       estimate: 'kept',
+      choose: 'waiting',
       schedule: 'kept',
       compress: 'finished',
       'evaluate-compressed': 'finished',
@@ -193,6 +195,20 @@ describe('parts', () => {
       [128, 128],
       [64, 64],
     ]);
+  });
+
+  test('a stage that the run went past is none of its own', () => {
+    expect(stagesOfRun(emptyView.stages)).toEqual(emptyView.stages);
+    const shown = (view: RunView): string[] => stagesOfRun(view.stages).map(({ stage }) => stage);
+    expect(shown(end)).not.toContain('choose');
+    const stage = (name: Stage): TimedEvent => ({
+      at,
+      event: { type: 'stage', stage: name, state: 'started', seconds: 0 },
+    });
+    const dense = applyEvents(emptyView, [stage('evaluate-dense')]);
+    expect(shown(dense)).toEqual(['evaluate-dense', ...stages.slice(stages.indexOf('evaluate-dense') + 1)]);
+    const choosing = applyEvents(dense, [stage('estimate'), stage('choose'), stage('schedule')]);
+    expect(shown(choosing).slice(0, 4)).toEqual(['evaluate-dense', 'estimate', 'choose', 'schedule']);
   });
 
   test('elapsed seconds are those of all stages', () => {

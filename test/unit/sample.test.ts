@@ -55,6 +55,7 @@ function document(index: number, length: number): string {
 
 const options: SampleOptions = {
   sequences: 16,
+  heldBack: 0,
   seqlen: 8,
   seed: 0,
   vocab: 1_000_000,
@@ -63,7 +64,11 @@ const options: SampleOptions = {
 
 function rows({ tokens, sequences, seqlen }: CalibrationTokens): number[][] {
   expect(tokens).toHaveLength(sequences * seqlen);
-  return Array.from({ length: sequences }, (_, i) => [...tokens.subarray(i * seqlen, (i + 1) * seqlen)]);
+  return cut(tokens, seqlen);
+}
+
+function cut(tokens: Int32Array, seqlen: number): number[][] {
+  return Array.from({ length: tokens.length / seqlen }, (_, i) => [...tokens.subarray(i * seqlen, (i + 1) * seqlen)]);
 }
 
 describe('sampling windows of documents', () => {
@@ -161,6 +166,75 @@ describe('documents too short', () => {
   });
 });
 
+describe('sequences held back', () => {
+  const wanted = { ...options, heldBack: 6 };
+  const long = new Corpus(Array.from({ length: 8 }, (_, d) => document(d, 99)));
+  const short = new Corpus(Array.from({ length: 60 }, (_, d) => document(d, 6)));
+  const warningsOf = ({ warnings }: CalibrationTokens): string[] => warnings.map(({ code }) => code);
+
+  /** Ids from 1000 on are in one place only; 0 and 1 stand between documents. */
+  function places(sequences: number[][]): number[] {
+    return sequences.flat().filter((id) => id >= 1000);
+  }
+
+  it.each([0, 1, 2, 3, 4])('share no token with the others, nor with each other: seed %i', async (seed) => {
+    for (const corpus of [long, short]) {
+      const sample = await sampleTexts(corpus, numbers, { ...wanted, seed });
+      expect(warningsOf(sample)).not.toContain('calibration.nothing-held-back');
+      expect(sample.heldBack).toHaveLength(6 * 8);
+      const apart = places(cut(sample.heldBack, 8));
+      expect(apart.length).toBeGreaterThan(6 * 6);
+      expect(new Set(apart).size).toBe(apart.length);
+      const calibrated = new Set(places(rows(sample)));
+      expect(apart.filter((id) => calibrated.has(id))).toEqual([]);
+    }
+  });
+
+  it('are runs of tokens of single documents, or of all of them one after another', async () => {
+    for (const corpus of [long, short]) {
+      const [separator, prefix] = corpus === long ? [' ', 0] : ['\n\n', 1];
+      const texts = await Promise.all(Array.from({ length: corpus.documents }, (_, d) => corpus.read(d)));
+      const streams = corpus === long ? texts : [`${separator}${texts.join(separator)}`];
+      const written = streams.map((text) => ` ${numbers.encode(text).subarray(prefix).join(' ')} `);
+      const { heldBack } = await sampleTexts(corpus, numbers, wanted);
+      for (const row of cut(heldBack, 8))
+        expect(
+          written.some((text) => text.includes(` ${row.join(' ')} `)),
+          String(row),
+        ).toBe(true);
+    }
+  });
+
+  it('change nothing of the calibration', async () => {
+    for (const corpus of [long, short]) {
+      const without = await sampleTexts(corpus, numbers, options);
+      const sample = await sampleTexts(corpus, numbers, wanted);
+      expect(without.heldBack).toHaveLength(0);
+      expect(sample.tokens).toEqual(without.tokens);
+      expect(sample.warnings).toEqual(without.warnings);
+      expect(await sampleTexts(corpus, numbers, wanted)).toEqual(sample);
+    }
+  });
+
+  it('are as many as there are places', async () => {
+    // 27 tokens, of which one sequence takes 8: one to three more lie beside it.
+    const sample = await sampleTexts(new Corpus([document(0, 26)]), numbers, { ...wanted, sequences: 1 });
+    expect(sample.warnings).toEqual([]);
+    expect([1, 2]).toContain(sample.heldBack.length / 8);
+  });
+
+  it('are the last ones, with a warning, where the corpus holds no others', async () => {
+    const small = new Corpus([document(0, 20)]);
+    const sample = await sampleTexts(small, numbers, wanted);
+    expect(sample.warnings).toEqual([{ code: 'calibration.nothing-held-back', params: { sequences: 16, last: 6 } }]);
+    for (const { code, params } of sample.warnings) expect(message(code, params, 'en')).not.toContain('{{');
+    expect(cut(sample.heldBack, 8)).toEqual(rows(sample).slice(-6));
+    const single = await sampleTexts(new Corpus([document(0, 8)]), numbers, { ...wanted, sequences: 1 });
+    expect(single.heldBack).toEqual(single.tokens);
+    expect(single.warnings).toMatchObject([{ params: { sequences: 1, last: 1 } }]);
+  });
+});
+
 describe('a tokenizer or a run that does not go on', () => {
   it('ids that the model does not know', async () => {
     const corpus = new Corpus([document(0, 20)]);
@@ -187,6 +261,10 @@ describe('the demo', () => {
     const texts = paths.map((path) => ` ${tokenizer.encode(readFileSync(path, 'utf8')).join(' ')} `);
     for (const row of rows(sample)) expect(texts.some((text) => text.includes(` ${row.join(' ')} `))).toBe(true);
     expect(new Set(rows(sample).map(String)).size).toBe(128);
+    const holding = await calibrationTokens({ kind: 'texts', paths }, { ...wanted, heldBack: 16 }, sources);
+    expect(holding.tokens).toEqual(sample.tokens);
+    expect(holding.heldBack).toHaveLength(16 * 256);
+    expect(holding.warnings).toEqual([]);
   }, 60_000);
 });
 
@@ -203,7 +281,13 @@ describe('token files', () => {
 
   it('gives the first rows of [n, seqlen]', () => {
     const sample = readSequences('c.safetensors', wanted, open([5, 4], upTo(20)));
-    expect(sample).toEqual({ tokens: Int32Array.from(upTo(12)), sequences: 3, seqlen: 4, warnings: [] });
+    expect(sample).toEqual({
+      tokens: Int32Array.from(upTo(12)),
+      sequences: 3,
+      seqlen: 4,
+      heldBack: new Int32Array(0),
+      warnings: [],
+    });
   });
   it('cuts [n] up', () => {
     expect(rows(readSequences('c.safetensors', wanted, open([15], upTo(15))))).toEqual([
@@ -219,6 +303,26 @@ describe('token files', () => {
       { code: 'calibration.fewer-sequences', params: { path: 'c.safetensors', found: 2, wanted: 3 } },
     ]);
     for (const { code, params } of warnings) expect(message(code, params, 'en')).not.toContain('{{');
+  });
+
+  it('holds the rows after them back, as many as there are', () => {
+    const holding = (heldBack: number): CalibrationTokens =>
+      readSequences('c.safetensors', { ...wanted, heldBack }, open([23], upTo(23)));
+    expect(holding(1).heldBack).toEqual(Int32Array.of(12, 13, 14, 15));
+    expect(holding(2).heldBack).toEqual(Int32Array.from(upTo(20).slice(12)));
+    expect(holding(16)).toEqual({ ...holding(0), heldBack: holding(2).heldBack });
+  });
+  it('takes the last ones for both where there are no others, with a warning', () => {
+    const { tokens, heldBack, warnings } = readSequences('c', { ...wanted, heldBack: 2 }, open([3, 4], upTo(12)));
+    expect(tokens).toEqual(Int32Array.from(upTo(12)));
+    expect(heldBack).toEqual(Int32Array.from(upTo(12).slice(4)));
+    expect(warnings).toEqual([{ code: 'calibration.nothing-held-back', params: { sequences: 3, last: 2 } }]);
+    const few = readSequences('c', { ...wanted, heldBack: 16 }, open([2, 4], upTo(8)));
+    expect(few.heldBack).toEqual(few.tokens);
+    expect(few.warnings).toMatchObject([
+      { code: 'calibration.fewer-sequences' },
+      { code: 'calibration.nothing-held-back', params: { sequences: 2, last: 2 } },
+    ]);
   });
 
   it.each([

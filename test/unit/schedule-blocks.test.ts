@@ -9,7 +9,7 @@ import { alphaSchedule, atpSchedule, owlSchedule, uniformSchedule } from '../../
 import { weightedMean } from '../../src/worker/schedule/budget.ts';
 import { fileSchedule } from '../../src/worker/schedule/file.ts';
 import { resolveScheduler, schedule } from '../../src/worker/schedule/schedule.ts';
-import type { LayerSize, Schedule } from '../../src/worker/schedule/types.ts';
+import type { ExplicitScheduler, LayerSize, Schedule } from '../../src/worker/schedule/types.ts';
 
 interface Reference {
   layers: LayerSize[];
@@ -159,10 +159,14 @@ describe('file', () => {
 });
 
 describe('schedule', () => {
-  it.each(['uniform', 'owl', 'alpha', 'atp', 'kmeans'] as const)('%s by its recipe', (kind) => {
-    const scheduler = resolveScheduler(schedulerSchema.parse({ kind }), 'paper');
+  it.each(['uniform', 'owl', 'alpha', 'atp', 'kmeans', 'allocate'] as const)('%s by its recipe', (kind) => {
+    const scheduler = resolveScheduler(schedulerSchema.parse({ kind }) as ExplicitScheduler, 'paper');
+    const curve = Array.from({ length: 21 }, (_, i) => (i / 20) ** 3);
     const made = schedule(scheduler, unequal, 0.6, {
-      statistics: Object.fromEntries(unequal.map(({ name, block }) => [name, { estimate: 10 ** block, energy: 1 }])),
+      statistics: Object.fromEntries(
+        unequal.map(({ name, block }) => [name, { estimate: 10 ** block, energy: 1, curve }]),
+      ),
+      sensitivities: { b0: 4, b1: 3, b2: 2, b3: 1 },
       outliers: [1, 2, 3, 4],
       alphas: { b0: 2, b1: 3, b2: 4, b3: 5 },
     });

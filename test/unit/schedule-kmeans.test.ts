@@ -8,19 +8,24 @@ import { cluster } from '../../src/worker/schedule/clusters.ts';
 import { estimatesOf, type LayerStatistics } from '../../src/worker/schedule/estimates.ts';
 import { kmeansSchedule } from '../../src/worker/schedule/kmeans.ts';
 import { resolveScheduler } from '../../src/worker/schedule/schedule.ts';
-import type { KmeansScheduler, LayerSize } from '../../src/worker/schedule/types.ts';
+import type { ExplicitScheduler, KmeansScheduler, LayerSize } from '../../src/worker/schedule/types.ts';
 import { schedulerSchema } from '../../src/contract/recipe.ts';
 
 interface Reference {
   layers: LayerSize[];
-  statistics: Record<string, LayerStatistics>;
+  statistics: Record<string, Pick<LayerStatistics, 'estimate' | 'energy'>>;
   kmeans: Record<'70' | '80', { sparsities: Record<string, number>; groups: Record<string, number> }>;
   relative: { 'by-type-70': number[]; 'each-70': number[] };
 }
 const reference = JSON.parse(
   readFileSync(new URL('../fixtures/schedule/reference.json', import.meta.url), 'utf8'),
 ) as Reference;
-const { layers, statistics } = reference;
+const { layers } = reference;
+/** Of no account for this scheduler. */
+const curve: readonly number[] = [];
+const statistics: Record<string, LayerStatistics> = Object.fromEntries(
+  Object.entries(reference.statistics).map(([name, measured]) => [name, { ...measured, curve }]),
+);
 
 const paper: KmeansScheduler = {
   kind: 'kmeans',
@@ -86,7 +91,7 @@ const randomLayers = fc
   )
   .map((rows) => ({
     layers: rows.map(({ weights, type }, i) => ({ name: `layer${i}`, block: i, type, weights })),
-    statistics: Object.fromEntries(rows.map(({ estimate, energy }, i) => [`layer${i}`, { estimate, energy }])),
+    statistics: Object.fromEntries(rows.map(({ estimate, energy }, i) => [`layer${i}`, { estimate, energy, curve }])),
   }));
 
 const options = fc.record({
@@ -127,7 +132,7 @@ describe('kmeans on any layers', () => {
   }, 60_000);
 
   it('gives every layer the target where the estimates do not differ', () => {
-    const same = layers.map((layer) => [layer.name, { estimate: 2, energy: 1 }] as const);
+    const same = layers.map((layer) => [layer.name, { estimate: 2, energy: 1, curve }] as const);
     for (const mapping of ['power', 'linear'] as const) {
       const { sparsities, centroids } = kmeansSchedule(layers, Object.fromEntries(same), { ...paper, mapping }, 0.7);
       for (const s of values(sparsities)) expect(s).toBeCloseTo(0.7, 12);
@@ -136,19 +141,45 @@ describe('kmeans on any layers', () => {
   });
 
   it('treats a layer of zeros like the least estimate', () => {
-    const zero = { ...statistics, [layers[0]?.name ?? '']: { estimate: 0, energy: 0 } };
+    const zero = { ...statistics, [layers[0]?.name ?? '']: { estimate: 0, energy: 0, curve } };
     const { sparsities } = kmeansSchedule(layers, zero, { ...paper, groups: 0 }, 0.7);
     expect(sparsities[layers[0]?.name ?? '']).toBe(Math.max(...values(sparsities)));
   });
 
   it('leaves a layer of zeros out of the mean of its type', () => {
     const [first] = layers;
-    const zero = { ...statistics, [first?.name ?? '']: { estimate: 0, energy: 0 } };
+    const zero = { ...statistics, [first?.name ?? '']: { estimate: 0, energy: 0, curve } };
     const others = layers.filter(({ name }) => name !== first?.name);
     const [withZero, without] = [layers, others].map((of) => estimatesOf('relative-by-type', of, zero));
     expect(withZero?.slice(1)).toEqual(without);
     expect(withZero?.[0]).toBe(withZero?.[layers.findLastIndex(({ type }) => type === first?.type)]);
     expect(estimatesOf('relative-by-type', layers.slice(0, 1), zero)).toEqual([0]);
+  });
+
+  it('goes by sensitivities a weight as it would by estimates, whatever else was measured', () => {
+    const sensitivities = Object.fromEntries(layers.map(({ name }, i) => [name, 10 ** -(i % 7) * (1 + i)]));
+    const shares = layers.map(({ name, weights }) => (sensitivities[name] ?? NaN) / weights);
+    expect(estimatesOf('measured', layers, statistics, sensitivities)).toEqual(shares);
+    const asEstimates = Object.fromEntries(
+      layers.map(({ name }, i) => [name, { estimate: shares[i] ?? NaN, energy: 1, curve }]),
+    );
+    for (const mapping of ['power', 'linear'] as const) {
+      const chosen = { ...paper, groups: 4, mapping };
+      const measured = kmeansSchedule(layers, statistics, { ...chosen, estimate: 'measured' }, 0.7, sensitivities);
+      expect(measured).toEqual({ ...kmeansSchedule(layers, asEstimates, chosen, 0.7), estimate: 'measured' });
+      expect(measured.centroids).toHaveLength(4);
+    }
+  });
+
+  it('treats a layer that the model does not mind like the least sensitive', () => {
+    const sensitivities = Object.fromEntries(layers.map(({ name }, i) => [name, i === 5 ? 0 : 1 + i]));
+    const chosen = { ...paper, estimate: 'measured', groups: 0 } as const;
+    const given = values(kmeansSchedule(layers, statistics, chosen, 0.7, sensitivities).sparsities);
+    expect(given[5]).toBe(Math.max(...given));
+  });
+
+  it('misses a sensitivity that was not measured', () => {
+    expect(() => estimatesOf('measured', layers, statistics, {})).toThrow(layers[0]?.name);
   });
 
   it('refuses a target that the bounds do not reach', () => {
@@ -201,9 +232,13 @@ describe('cluster', () => {
   });
 });
 
+function parsed(scheduler: object): ExplicitScheduler {
+  return schedulerSchema.parse(scheduler) as ExplicitScheduler;
+}
+
 describe('resolveScheduler', () => {
   it('fills in the family’s defaults', () => {
-    const kmeans = schedulerSchema.parse({ kind: 'kmeans' });
+    const kmeans = parsed({ kind: 'kmeans' });
     expect(resolveScheduler(kmeans, 'paper')).toEqual(paper);
     expect(resolveScheduler(kmeans, 'relative-by-type')).toEqual({
       ...paper,
@@ -211,6 +246,14 @@ describe('resolveScheduler', () => {
       groups: 0,
       mapping: 'linear',
     });
+  });
+
+  it('takes four groups by a power for what is measured of the model, whatever its family', () => {
+    const measured = parsed({ kind: 'kmeans', estimate: 'measured' });
+    for (const family of ['paper', 'relative-by-type'] as const)
+      expect(resolveScheduler(measured, family)).toEqual({ ...paper, estimate: 'measured', groups: 4 });
+    const linear = parsed({ kind: 'kmeans', estimate: 'measured', groups: 0, mapping: 'linear' });
+    expect(resolveScheduler(linear, 'paper')).toMatchObject({ estimate: 'measured', groups: 0, mapping: 'linear' });
   });
 
   it('leaves what the recipe says', () => {
@@ -224,7 +267,7 @@ describe('resolveScheduler', () => {
       min: 0.1,
       max: 0.9,
     };
-    expect(resolveScheduler(schedulerSchema.parse(chosen), 'paper')).toEqual(chosen);
+    expect(resolveScheduler(parsed(chosen), 'paper')).toEqual(chosen);
     expect(resolveScheduler({ kind: 'uniform' }, 'paper')).toEqual({ kind: 'uniform' });
   });
 });

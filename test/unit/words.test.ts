@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 
 import { labels } from '../../src/contract/messages/labels.ts';
 import { parseRecipe } from '../../src/contract/recipe.ts';
-import { quantizationWords, recipeWords } from '../../src/contract/words.ts';
-import { sampleReport } from '../fixtures/report.ts';
+import { quantizationWords, recipeWords, schedulerName } from '../../src/contract/words.ts';
+import { autoReport, sampleReport } from '../fixtures/report.ts';
 
 const t = labels('en');
 const { centroids } = sampleReport();
@@ -11,7 +11,7 @@ const { centroids } = sampleReport();
 /** What is said of the scheduler. */
 function scheduler(groups: number | undefined, known: typeof centroids | null): string | undefined {
   const recipe = parseRecipe({ model: 'm', scheduler: { kind: 'kmeans', ...(groups !== undefined && { groups }) } });
-  const words = recipeWords({ recipe, centroids: known, estimate: null }, t, (path) => path);
+  const words = recipeWords({ recipe, choice: null, centroids: known, estimate: null }, t, (path) => path);
   return words.find(([name]) => name === t('field.scheduler'))?.[1];
 }
 
@@ -21,6 +21,21 @@ test('the groups of a run are those it made; before that, those its recipe names
   expect(scheduler(0, null)).toContain('every layer on its own');
   expect(scheduler(0, [])).toContain('every layer on its own');
   expect(scheduler(undefined, null)).toContain('default number of groups');
+});
+
+test('auto says what it tries, and once it has chosen, what it took', () => {
+  const { recipe, choice } = autoReport();
+  const said = (known: typeof choice): string | undefined =>
+    recipeWords({ recipe, choice: known, centroids: null, estimate: null }, t, (path) => path).find(
+      ([name]) => name === t('field.scheduler'),
+    )?.[1];
+  expect(said(null)).toBe('auto: uniform or allocate, whichever does better in a trial');
+  expect(said(choice)).toContain(
+    'auto, after a trial: allocate: the least sum of measured sensitivities, every layer within 10',
+  );
+  expect(said(choice && { ...choice, chosen: 0 })).toBe('auto, after a trial: uniform: every layer at the target');
+  expect(schedulerName({ recipe, choice })).toBe('auto (allocate ±10)');
+  expect(schedulerName({ recipe, choice: null })).toBe('auto');
 });
 
 test('quantization is told in full: bits, groups, codes, order, range, how, and the exceptions in their order', () => {

@@ -189,6 +189,19 @@ export const appEn = {
   'new.scheduler.alpha': "alpha: by a block's spectra",
   'new.scheduler.atp': 'atp: rising by block',
   'new.scheduler.file': 'file: as written there',
+  'new.scheduler-about.auto':
+    'Compresses the model by uniform and by two schedules of measured sensitivity with few sequences, and takes what does best on texts held back. Longer than uniform by measuring the sensitivities, as allocate does, and by three compressions with 16 sequences.',
+  'new.scheduler-about.uniform': 'Prunes every layer to the target. Takes no time of its own.',
+  'new.scheduler-about.allocate':
+    'Prunes most where the model minds it least, as measured by pruning each layer alone. Longer than uniform by one pass over the dense model and, for every layer, a few sequences through the model with that layer pruned.',
+  'new.scheduler-about.kmeans':
+    'Groups layers by the error that the paper’s estimate expects of pruning them, and prunes groups of less error more. Longer than uniform by one pass over the dense model; with measured estimates, by as much as allocate.',
+  'new.scheduler-about.owl':
+    'Prunes blocks with more outliers, weights that stand out by weight times input, less. Longer than uniform by one pass over the dense model.',
+  'new.scheduler-about.alpha':
+    'Prunes blocks less whose weights have a spectrum with a heavier tail. Longer than uniform by the spectrum of every weight matrix; no data is needed.',
+  'new.scheduler-about.atp': 'Prunes each block by one even step more than the block before. Takes no time of its own.',
+  'new.scheduler-about.file': 'Takes the sparsity of every layer from a file. Takes no time of its own.',
   'new.by-family': "family's default",
   'new.estimate.measured': 'measured: sensitivity of the model',
   'new.estimate.raw': 'raw: mean of W²/U²',
@@ -200,7 +213,7 @@ export const appEn = {
   'new.mapping.power': 'power law',
   'new.mapping.linear': 'linear in log₁₀',
   'new.power': 'Power',
-  'new.allocate-range': 'Most from the target, points',
+  'new.allocate-range-text': 'Every layer’s sparsity stays within so many points of the target.',
   'new.range': 'Range, points',
   'new.min': 'Least sparsity, %',
   'new.max': 'Largest sparsity, %',

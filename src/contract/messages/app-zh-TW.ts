@@ -181,6 +181,19 @@ export const appZhTW: Readonly<Record<keyof typeof appEn, string>> = {
   'new.scheduler.alpha': 'alpha：依區塊的頻譜',
   'new.scheduler.atp': 'atp：逐區塊遞增',
   'new.scheduler.file': 'file：依檔案所寫',
+  'new.scheduler-about.auto':
+    '以少量序列依 uniform 與兩種實測敏感度的排程各壓縮一次模型，採用在保留的文字上最好者。比 uniform 多花測量敏感度（與 allocate 相同）以及用 16 段序列壓縮三次的時間。',
+  'new.scheduler-about.uniform': '每一層都剪到目標。不需額外時間。',
+  'new.scheduler-about.allocate':
+    '在模型最不在意之處剪得最多；在意程度由單獨剪枝每一層實際測得。比 uniform 多花走訪稠密模型一次，以及每一層各以少量序列走訪剪枝該層之模型的時間。',
+  'new.scheduler-about.kmeans':
+    '依論文的估計值（剪枝預期造成的誤差）將層分群，誤差較小的群剪得較多。比 uniform 多花走訪稠密模型一次的時間；若用實測估計值，則與 allocate 相同。',
+  'new.scheduler-about.owl':
+    '離群值（權重與輸入的乘積特別大者）較多的區塊剪得較少。比 uniform 多花走訪稠密模型一次的時間。',
+  'new.scheduler-about.alpha':
+    '權重頻譜尾部較重的區塊剪得較少。比 uniform 多花計算每個權重矩陣頻譜的時間；不需要資料。',
+  'new.scheduler-about.atp': '每個區塊都比前一個多剪固定的一步。不需額外時間。',
+  'new.scheduler-about.file': '每一層的稀疏度取自檔案。不需額外時間。',
   'new.by-family': '模型家族的預設值',
   'new.estimate.measured': 'measured：模型的敏感度',
   'new.estimate.raw': 'raw：W²/U² 的平均',
@@ -192,7 +205,7 @@ export const appZhTW: Readonly<Record<keyof typeof appEn, string>> = {
   'new.mapping.power': '冪次律',
   'new.mapping.linear': '對 log₁₀ 線性',
   'new.power': '冪次',
-  'new.allocate-range': '與目標最多相差（百分點）',
+  'new.allocate-range-text': '每一層的稀疏度與目標相差不超過這麼多百分點。',
   'new.range': '範圍（百分點）',
   'new.min': '單層最低稀疏度（%）',
   'new.max': '單層最高稀疏度（%）',

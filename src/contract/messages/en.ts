@@ -264,6 +264,8 @@ export const en = {
     'The {{cols}} columns of {{layer}}, and of the others of its type, are no multiple of {{groupSize}}: the last group of each row is shorter. Few clients take that; see what an export offers.',
   'calibration.not-finite':
     'Calibration sequence {{sample}} gave a value that is not finite at the input of {{layer}}. Check the checkpoint, or calibrate on other text.',
+  'calibration.held-back-not-finite':
+    'A sequence held back from the calibration gave a probability that is not finite. Check the checkpoint, or calibrate on other text.',
   'factor.failed':
     'The Hessian of {{layer}} is not positive definite, even with more damping. Give more or other calibration data, or raise --percdamp.',
   'factor.damped': '{{layer}}: the Hessian needed more damping ({{damping}}, after {{retries}} retries).',

@@ -93,6 +93,7 @@ export const runsEn = {
   'map.by.bits': 'Bits',
   'map.by.group': 'Group',
   'map.by.estimate': 'Estimate',
+  'map.by.sensitivity': 'Sensitivity',
   'map.by.error': 'Error',
   'marks.layers-hint': 'Arrow keys go from layer to layer, Enter opens one.',
 
@@ -107,6 +108,9 @@ export const runsEn = {
   'layer.rows': 'Rows',
   'layer.cols': 'Columns',
   'layer.estimate': 'Estimate',
+  'layer.sensitivity': 'Sensitivity',
+  'layer.sensitivity-long': 'Sensitivity, nats a token',
+  'layer.sensitivity-weight': 'Sensitivity a weight',
   'layer.group': 'Group',
   'layer.targetSparsity': 'Target',
   'layer.sparsity': 'Sparsity',

@@ -88,6 +88,7 @@ export const runsZhTW: Readonly<Record<keyof typeof runsEn, string>> = {
   'map.by.bits': '位元',
   'map.by.group': '群組',
   'map.by.estimate': '估計值',
+  'map.by.sensitivity': '敏感度',
   'map.by.error': '誤差',
   'marks.layers-hint': '以方向鍵在各層之間移動，按 Enter 查看。',
 
@@ -102,6 +103,9 @@ export const runsZhTW: Readonly<Record<keyof typeof runsEn, string>> = {
   'layer.rows': '列數',
   'layer.cols': '行數',
   'layer.estimate': '估計值',
+  'layer.sensitivity': '敏感度',
+  'layer.sensitivity-long': '敏感度（每個 token 的 nat）',
+  'layer.sensitivity-weight': '每個權重的敏感度',
   'layer.group': '群組',
   'layer.targetSparsity': '目標',
   'layer.sparsity': '稀疏度',

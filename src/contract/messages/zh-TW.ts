@@ -212,6 +212,7 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'recipe.pattern-does-not-divide':
     'nm：{{n}}:{{m}} 樣式無法整除 {{layer}} 的 {{cols}} 欄。請選擇可整除 {{cols}} 的 m。',
   'calibration.not-finite': '校準序列 {{sample}} 在 {{layer}} 的輸入產生非有限數值。請檢查檢查點，或改用其他校準文字。',
+  'calibration.held-back-not-finite': '校準時未使用的某段序列產生非有限的機率。請檢查檢查點，或改用其他校準文字。',
   'factor.failed': '{{layer}} 的 Hessian 即使增加阻尼仍非正定。請提供更多或其他校準資料，或提高 --percdamp。',
   'factor.damped': '{{layer}}：Hessian 需要更大的阻尼（{{damping}}，重試 {{retries}} 次）。',
   'evaluation.vocabularies':

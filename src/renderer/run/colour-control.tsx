@@ -5,18 +5,19 @@ import type { LayerMapValue } from '../../charts/layer-map.tsx';
 import type { LayerView } from '../../contract/run-view.ts';
 import { useLabel } from '../words.tsx';
 
-const colourings: readonly LayerMapValue[] = ['sparsity', 'bits', 'group', 'estimate', 'error'];
+const colourings: readonly LayerMapValue[] = ['sparsity', 'bits', 'group', 'estimate', 'sensitivity', 'error'];
 
-/** Chooses what a layer map is coloured by; bits only where a layer is quantized. */
+/** Chooses what a layer map is coloured by; bits only where a layer is quantized, sensitivity only where one was measured. */
 export function ColourControl(props: {
-  layers: readonly Pick<LayerView, 'bits'>[];
+  layers: readonly Pick<LayerView, 'bits' | 'sensitivity'>[];
   colourBy: LayerMapValue;
   onChange: (colourBy: LayerMapValue) => void;
 }): ReactElement {
   const { layers, colourBy, onChange } = props;
   const t = useLabel();
-  const isQuantized = layers.some(({ bits }) => bits !== null);
-  const offered = colourings.filter((value) => value !== 'bits' || isQuantized);
+  const isOffered = (value: LayerMapValue): boolean =>
+    (value !== 'bits' && value !== 'sensitivity') || layers.some((layer) => layer[value] !== null);
+  const offered = colourings.filter(isOffered);
   return (
     <SegmentedControl
       size="xs"

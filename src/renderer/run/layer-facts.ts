@@ -11,7 +11,7 @@ export interface LayerFact {
 
 /** All that is known of a layer but its name, in words. */
 export function layerFacts(layer: LayerView, t: Label): LayerFact[] {
-  const { block, type, rows, cols, estimate, group, targetSparsity, sparsity, bits, error } = layer;
+  const { block, type, rows, cols, estimate, sensitivity, group, targetSparsity, sparsity, bits, error } = layer;
   const known = (value: number | null, write: (value: number) => string): string =>
     value === null ? t('chart.none') : write(value);
   const share = (value: number): string => `${percent(value, 2)} %`;
@@ -21,6 +21,11 @@ export function layerFacts(layer: LayerView, t: Label): LayerFact[] {
     { field: 'rows', label: t('layer.rows'), text: whole(rows) },
     { field: 'cols', label: t('layer.cols'), text: whole(cols) },
     { field: 'estimate', label: t('layer.estimate'), text: known(estimate, (value) => significant(value, 4)) },
+    {
+      field: 'sensitivity',
+      label: t('layer.sensitivity-long'),
+      text: known(sensitivity, (value) => significant(value, 4)),
+    },
     { field: 'group', label: t('field.group'), text: known(group, String) },
     { field: 'targetSparsity', label: t('field.sparsity-target'), text: known(targetSparsity, share) },
     { field: 'sparsity', label: t('field.sparsity-actual'), text: known(sparsity, share) },

@@ -1,3 +1,4 @@
+import { TamisError } from '../../contract/errors.ts';
 import type { Candidate, Choice } from '../../contract/report.ts';
 import { choiceSchema } from '../../contract/report.ts';
 import { blockAll, embedAll, type PassOptions } from '../evaluate/passes.ts';
@@ -108,7 +109,9 @@ async function tryOne(
       onBlock(block);
     }
     const losses = await headAll(model, ids, held, options, step);
-    return Math.exp(losses.reduce((a, b) => a + b, 0) / losses.length);
+    const perplexity = Math.exp(losses.reduce((a, b) => a + b, 0) / losses.length);
+    if (!Number.isFinite(perplexity)) throw new TamisError('calibration.held-back-not-finite');
+    return perplexity;
   } finally {
     await held.remove();
   }

@@ -24,7 +24,7 @@ export const scheduleSchema = z.strictObject({
   estimate: z.enum(estimateKinds).nullable(),
   /** Estimates and sensitivities of the layers, where there were any, for the report. */
   estimates: z.record(z.string(), z.number()),
-  sensitivities: z.record(z.string(), z.number()),
+  sensitivities: z.record(z.string(), z.number()).default({}),
 });
 export type Schedule = z.infer<typeof scheduleSchema>;
 

@@ -1,3 +1,4 @@
+import { TamisError } from '../../contract/errors.ts';
 import { allLayers, weightName, type Layer } from '../families/family.ts';
 import { controlled, native, translated, type CompressedLayer, type Factor, type TensorInfo } from '../native.ts';
 import { branchOperations, headOperations } from '../plan/costs.ts';
@@ -129,17 +130,26 @@ export class SensitivityPass {
           await head.close();
         }
       }
+      return Object.fromEntries(
+        this.#layers.map((name, branch) => [name, sensitivity(sums.result(branch).divergences)]),
+      );
     } finally {
       await slices.close();
+      sums.release();
     }
-    const mean = (values: Float64Array): number => values.reduce((a, b) => a + b, 0) / count;
-    return Object.fromEntries(this.#layers.map((name, branch) => [name, mean(sums.result(branch).divergences)]));
   }
 
   async close(): Promise<void> {
     await this.#activations.remove();
     this.#run.directory.remove('state', 'sensitivity.safetensors');
   }
+}
+
+/** The mean over all tokens; not below 0, where rounding may take it. */
+function sensitivity(divergences: Float64Array): number {
+  const mean = divergences.reduce((a, b) => a + b, 0) / divergences.length;
+  if (!Number.isFinite(mean)) throw new TamisError('calibration.held-back-not-finite');
+  return Math.max(0, mean);
 }
 
 interface Passing {

@@ -71,17 +71,26 @@ interface ModelSize {
   readonly width: number;
 }
 
-/** The dense model and, for each layer, the model with that layer pruned: from its block on through the rest, then the head. */
+/** The dense model and, for each layer of the first `blocks` blocks, the model with that layer pruned. */
+export function branchCount({ layers }: Pick<ModelSize, 'layers'>, blocks: number): number {
+  return 1 + layers.length * blocks;
+}
+
+/** How often a branch goes through a block: the dense one through each, those of its own layers and of the layers before it. */
+export function branchPasses({ layers, blocks: all }: Pick<ModelSize, 'layers' | 'blocks'>, blocks: number): number {
+  return sum(Array.from({ length: all }, (_, block) => branchCount({ layers }, Math.min(block + 1, blocks))));
+}
+
+/** All branches of so many sequences: each from its layer's block on through the rest, then the head. */
 export function branchOperations(
-  { layers, blocks: all, vocab, width }: ModelSize,
+  model: ModelSize,
   blocks: number,
   { sequences, seqlen }: { readonly sequences: number; readonly seqlen: number },
 ): { forward: number; head: number } {
-  // Through block b go the dense one, those of the layers before it, and those of its own layers.
-  const passes = sum(Array.from({ length: all }, (_, block) => 1 + layers.length * Math.min(block + 1, blocks)));
+  const { layers, vocab, width } = model;
   return {
-    forward: sequences * passes * blockOperations(layers, seqlen).forward,
-    head: sequences * (1 + layers.length * blocks) * headOperations(vocab, width, seqlen),
+    forward: sequences * branchPasses(model, blocks) * blockOperations(layers, seqlen).forward,
+    head: sequences * branchCount(model, blocks) * headOperations(vocab, width, seqlen),
   };
 }
 

@@ -15,8 +15,9 @@ import { Activations } from '../run/activations.ts';
 import { cacheFolder, remembered } from '../run/cache.ts';
 import { weightFiles } from '../run/fingerprint.ts';
 import { engineVersions } from '../run/versions.ts';
-import { batchSequences, openBlock, openHead, vocabularyRanges } from '../runtime/forward.ts';
+import { batchSequences, HEAD_TOKENS, openBlock, openHead, vocabularyRanges } from '../runtime/forward.ts';
 import { Session, type SessionOptions } from '../runtime/session.ts';
+import { SENSITIVITY_SPARSITY } from '../schedule/needs.ts';
 import {
   blockOperations,
   factorOperations,
@@ -38,10 +39,16 @@ export const ratesSchema = z.strictObject({
   /** By columns of the layers' inputs, `cappedWidth` of them. */
   gram: z.record(z.string(), rate),
   factor: z.record(z.string(), rate),
-  /** By `layerKey`: of a sweep, and of pruning or quantizing, which counts as two sweeps whatever is done. */
+  /**
+   * By `layerKey`: of a sweep; of pruning or quantizing as the recipe says, which counts as two sweeps whatever is done; and of pruning
+   * to measure a sensitivity, which counts as two as well.
+   */
   statistics: z.record(z.string(), rate),
   solve: z.record(z.string(), rate),
+  sweep: z.record(z.string(), rate),
   spectrum: rate,
+  /** Logits that are compared with a reference's, or are the reference's. */
+  divergence: rate,
   /** Bytes of weights, as stored, that a block's graph is opened with. */
   open: rate,
   /** Bytes of the checkpoint read and hashed, and looked through. */
@@ -64,6 +71,8 @@ const SPECTRUM_COLS = 512;
 /** Larger float32 weights are not loaded to be measured: products of that size run at the device's own rate. */
 const MAX_MODEL_BYTES = 2 ** 29;
 const PRODUCT_TOKENS = 512;
+/** Ids of the vocabulary that models' logits are compared for. */
+const COMPARED_VOCABULARY = 8192;
 const SAMPLE_BYTES = 2 ** 25;
 /** The name of the random layer's tensor. */
 const LAYER = 'layer.weight';
@@ -103,9 +112,12 @@ export async function measuredRates(
 
 type Solving = Omit<PruneOptions, 'storage' | 'n' | 'm'>;
 
+/** Pruning without quantizing. */
+const sweeping: Solving = { method: 'sparsegpt', sparsity: SENSITIVITY_SPARSITY };
+
 /** What is measured for a recipe: of quantizing what its time depends on; without it all methods take about as long as the sweep. */
 function solvingOf({ method, quantization }: Pick<Recipe, 'method' | 'quantization'>): Solving {
-  if (quantization === null) return { method: 'sparsegpt', sparsity: 0.7 };
+  if (quantization === null) return sweeping;
   const { groupSize, range } = quantization;
   const grouped = groupSize === null ? {} : { groupSize };
   const fixed = { bits: 4, symmetric: false, staticGroups: false };
@@ -131,6 +143,7 @@ async function measure(
     return {
       ...(await forwardRates(model, shape, session, seqlens, scratch)),
       ...(await solverRates(model, shape, scratch, solving, signal)),
+      divergence: await divergenceRate(signal),
       ...(await checkpointRates(model, signal)),
       ...(await activationRates(scratch)),
     };
@@ -202,7 +215,7 @@ async function headRate(
   { vocab, vocabularyPasses, width, hidden }: ModelShape,
   session: SessionOptions,
 ): Promise<number> {
-  const tokens = 256;
+  const tokens = HEAD_TOKENS;
   const [range = { start: 0, end: vocab }] = vocabularyRanges(model);
   const head = await openHead(model, range, session);
   try {
@@ -214,7 +227,7 @@ async function headRate(
   }
 }
 
-type SolverRates = Pick<Rates, 'gram' | 'factor' | 'statistics' | 'solve' | 'spectrum'>;
+type SolverRates = Pick<Rates, 'gram' | 'factor' | 'statistics' | 'solve' | 'sweep' | 'spectrum'>;
 
 /** Gram, factor, statistics and pruning of random layers with the model's shapes, as a compression does them. */
 async function solverRates(
@@ -229,6 +242,7 @@ async function solverRates(
     factor: {},
     statistics: {},
     solve: {},
+    sweep: {},
     spectrum: await spectrumRate(dtype, scratch, signal),
   };
   const layers = new Map(
@@ -246,12 +260,16 @@ async function solverRates(
         controlled(signal, (control) => native.layerStatistics(checkpoint, { name: LAYER }, factor, control)),
       );
       rates.statistics[key] = sweepOperations(layer) / statistics;
-      const options = { ...solving, storage: dtype };
-      const input = solving.method === 'magnitude' ? null : factor;
-      const pruning = await best(() =>
-        controlled(signal, (control) => native.prune(checkpoint, { name: LAYER }, input, options, control)),
-      );
-      rates.solve[key] = (2 * sweepOperations(layer)) / pruning;
+      const pruningRate = async (as: Solving): Promise<number> => {
+        const options = { ...as, storage: dtype };
+        const input = as.method === 'magnitude' ? null : factor;
+        const pruning = await best(() =>
+          controlled(signal, (control) => native.prune(checkpoint, { name: LAYER }, input, options, control)),
+        );
+        return (2 * sweepOperations(layer)) / pruning;
+      };
+      rates.solve[key] = await pruningRate(solving);
+      rates.sweep[key] = solving.quantization ? await pruningRate(sweeping) : rates.solve[key];
     }
   }
   return rates;
@@ -277,6 +295,22 @@ async function factorRates(
   );
   rates.factor[String(cols)] = factorOperations(cols) / factored;
   return factor;
+}
+
+async function divergenceRate(signal: AbortSignal): Promise<number> {
+  const sums = new native.Divergences(new Int32Array(HEAD_TOKENS), 1);
+  const logits = noise(HEAD_TOKENS * COMPARED_VOCABULARY);
+  try {
+    const seconds = await best(() =>
+      controlled(signal, async (control) => {
+        await sums.addReference(0, 0, COMPARED_VOCABULARY, logits, control);
+        await sums.add(0, logits, control);
+      }),
+    );
+    return (2 * logits.length) / seconds;
+  } finally {
+    sums.release();
+  }
 }
 
 async function spectrumRate(dtype: Model['dtype'], scratch: string, signal: AbortSignal): Promise<number> {

@@ -1,8 +1,8 @@
 import type { Holder, PlannedStage } from '../../contract/plan.ts';
 import { groupsOf } from '../../contract/quantization.ts';
 import type { Quantization } from '../../contract/recipe.ts';
-import { batchSequences } from '../runtime/forward.ts';
-import { sum, tapWidths, type LayerShape } from './costs.ts';
+import { batchSequences, HEAD_TOKENS } from '../runtime/forward.ts';
+import { branchCount, sum, tapWidths, type LayerShape } from './costs.ts';
 import type { ModelShape, NamedLayer } from './shape.ts';
 import type { Sequences, Workload } from './workload.ts';
 
@@ -26,10 +26,12 @@ const TEXT_FACTOR = 40;
 const PACKED = 1.05;
 /** The C library's allocator gives arrays larger than this back to the system at once, and keeps what is freed of others. */
 const KEPT_BYTES = 32 * 2 ** 20;
-/** Tokens of a slice of the head. */
-const HEAD_TOKENS = 256;
 /** Of a slice: logits, their softmax, and what the softmax works in. */
 const LOGITS_COPIES = 3;
+/** Bytes of each of a slice's logits that are compared: as they come, as they are handed over, the reference's, and its powers in float64. */
+const COMPARED_BYTES = 3 * FLOAT + 8;
+/** Of each token and model: the maximum, its place, two sums and the target's logit. */
+const COMPARED_TOKEN_BYTES = 32;
 /** Columns whose errors a sweep holds. */
 const SPAN = 512;
 /** Bytes of the histogram of each 256 rows that a layer's statistics are taken from. */
@@ -60,25 +62,24 @@ function momentsOf(shape: ModelShape, work: Workload, stage: PlannedStage): Mome
       return [atAll({ garbage: GARBAGE_BYTES })];
     case 'evaluate-dense':
     case 'evaluate-compressed':
-      return work.evaluation
-        ? [
-            ...blockMoments(shape, work.evaluation, { taps: false, output: true }),
-            ...headMoments(shape, work.evaluation),
-          ].map(atAll)
-        : [];
+      return work.evaluation ? evaluationMoments(shape, work.evaluation) : [];
     case 'estimate':
       if (work.estimate === 'spectra') return shape.layers.map(spectrumMoment);
-      return work.calibration ? estimateMoments(shape, work.calibration, work.blocks) : [];
+      return [
+        ...(work.calibration ? estimateMoments(shape, work.calibration, work.blocks) : []),
+        ...(work.sensitivity ? branchMoments(shape, work.sensitivity, work.blocks) : []),
+      ];
     case 'choose':
-      return work.choice ? compressMoments(shape, work.choice.calibration, work) : [];
+      return work.choice
+        ? [...compressMoments(shape, work.choice.calibration, work), ...evaluationMoments(shape, work.choice.heldBack)]
+        : [];
     case 'compress':
-      return work.calibration && work.method !== 'magnitude'
-        ? compressMoments(shape, work.calibration, work)
-        : shape.layers.map((layer) => ({
-            held: { layer: elements(layer) * shape.weightBytes + gridBytes(layer, work.quantization) },
-            layer: layer.name,
-          }));
+      return compressMoments(shape, work.calibration, work);
   }
+}
+
+function evaluationMoments(shape: ModelShape, windows: Sequences): Moment[] {
+  return [...blockMoments(shape, windows, { taps: false, output: true }), ...headMoments(shape, windows)].map(atAll);
 }
 
 /** A moment that is about no layer. */
@@ -144,7 +145,10 @@ function withKept(bytes: number): number {
 }
 
 /** The head while its graph is opened, and in a run. */
-function headMoments({ vocabularyRows, width, hidden, weightBytes }: ModelShape, sequences: Sequences): Held[] {
+function headMoments(
+  { vocabularyRows, width, hidden, weightBytes }: ModelShape,
+  sequences: Sequences,
+): [opening: Held, running: Held] {
   const weights = FLOAT * vocabularyRows * width;
   const input = FLOAT * runTokens(sequences) * hidden;
   return [
@@ -177,12 +181,48 @@ function estimateMoments(shape: ModelShape, sequences: Sequences, blocks: number
   return [...collecting(shape, sequences, results), ...factoring, ...measuring];
 }
 
+/**
+ * Each layer is swept, then the block runs with it, while all of the block's factors are held; at the end the logits of all branches
+ * are compared.
+ */
+function branchMoments(shape: ModelShape, sample: Sequences, blocks: number): Moment[] {
+  const held = { factors: factorBytes(tapWidths(shape.layers)), garbage: GARBAGE_BYTES };
+  const pruning = shape.layers.map((layer) => ({
+    held: { ...held, layer: sweepBytes(layer) + elements(layer) * shape.weightBytes },
+    layer: layer.name,
+  }));
+  const running = blockMoments(shape, sample, { taps: false, output: true }).map((moment) => ({
+    held: { ...held, ...moment },
+    layer: widestLayer(shape).name,
+  }));
+  return [...pruning, ...running, ...comparingMoments(shape, sample, branchCount(shape, blocks)).map(atAll)];
+}
+
+/** The head while its graph is opened, and while a slice of a branch's logits is compared with the dense model's. */
+function comparingMoments(shape: ModelShape, sample: Sequences, branches: number): Held[] {
+  const [opening, running] = headMoments(shape, sample);
+  const tokens = sample.sequences * sample.seqlen;
+  const slice = Math.min(HEAD_TOKENS, tokens);
+  const sums = COMPARED_TOKEN_BYTES * branches * tokens;
+  const logits = slice * (COMPARED_BYTES * shape.vocabularyRows + FLOAT * shape.hidden);
+  return [
+    { ...opening, logits: sums },
+    { ...running, logits: sums + logits },
+  ];
+}
+
 /** All of a block's sequences, then one factor at a time with its layers, then the sequences through the block as stored. */
 function compressMoments(
   shape: ModelShape,
-  sequences: Sequences,
+  sequences: Sequences | null,
   { blocks, method, quantization }: Workload,
 ): Moment[] {
+  if (sequences === null || method === 'magnitude') {
+    return shape.layers.map((layer) => ({
+      held: { layer: elements(layer) * shape.weightBytes + gridBytes(layer, quantization) },
+      layer: layer.name,
+    }));
+  }
   const results = { taps: true, output: false };
   const widths = tapWidths(shape.layers);
   const left = { garbage: GARBAGE_BYTES };
@@ -210,9 +250,13 @@ function compressMoments(
 /** The sequences go through a block, and its Gram matrices are there from the first of them on. */
 function collecting(shape: ModelShape, sequences: Sequences, results: Results): Moment[] {
   const grams = gramBytes(tapWidths(shape.layers));
-  const { name } = firstLayers(shape).reduce((a, b) => (b.cols > a.cols ? b : a));
   const [opening, running] = blockMoments(shape, sequences, results);
-  return [atAll(opening), { held: { ...running, grams }, layer: name }];
+  return [atAll(opening), { held: { ...running, grams }, layer: widestLayer(shape).name }];
+}
+
+/** The one with the largest Hessian. */
+function widestLayer(shape: ModelShape): NamedLayer {
+  return firstLayers(shape).reduce((a, b) => (b.cols > a.cols ? b : a));
 }
 
 /** Of each tap the first layer that reads it, in the order in which they are computed. */

@@ -9,7 +9,7 @@ import { packedModel } from '../../contract/size.ts';
 import { assertSchedule, layerSizes, readSparsities } from '../compress/schedule-layers.ts';
 import { openModel, type Model } from '../model/open.ts';
 import { resolveRecipe, sourcesOf, unevenGroups } from '../prepare.ts';
-import { HELD_BACK, needsStatistics, SENSITIVITY_SPARSITY } from '../schedule/needs.ts';
+import { HELD_BACK, needsSensitivities, needsStatistics, SENSITIVITY_SPARSITY } from '../schedule/needs.ts';
 import { schedule } from '../schedule/schedule.ts';
 import { sum } from './costs.ts';
 import { memoryBudget, refusalOf } from './budget.ts';
@@ -38,9 +38,8 @@ export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promis
   const blocks = resolved.blocks ?? shape.blocks;
   const layers = packedLayers(resolved.quantization, model, blocks, await meanSparsity(resolved, model, blocks));
   const { workload, evaluation } = await workloadOf(resolved, model);
-  const seqlens = [workload.calibration, workload.evaluation].flatMap((sequences) =>
-    sequences ? [sequences.seqlen] : [],
-  );
+  const { calibration, evaluation: windows, sensitivity } = workload;
+  const seqlens = [calibration, windows, sensitivity].flatMap((sequences) => (sequences ? [sequences.seqlen] : []));
   const solving = { method: resolved.method, quantization: resolved.quantization };
   const rates = await measuredRates(model, { device, threads }, seqlens, solving, signal);
   const stages = stagesOf(workload).map((stage): StagePlan => {
@@ -69,7 +68,7 @@ export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promis
     method: resolved.method,
     device,
     threads,
-    calibration: workload.calibration,
+    calibration,
     evaluation,
     stages,
     operations: sum(stages.flatMap(({ operations }) => Object.values(operations))),
@@ -109,7 +108,7 @@ async function workloadOf(
   const workload: Workload = {
     method: recipe.method,
     quantization: recipe.quantization,
-    ...schedulingOf(recipe, calibration?.sequences ?? null, HELD_BACK),
+    ...schedulingOf(recipe, calibration?.sequences ?? null, calibration?.heldBack ?? 0),
     blocks: recipe.blocks ?? model.family.blocks,
     calibration: calibration?.sequences ?? null,
     evaluation: windows > 0 ? { sequences: windows, seqlen: recipe.evaluation.seqlen ?? 0 } : null,
@@ -132,26 +131,29 @@ function windowsOf(
 
 interface PlannedCalibration {
   readonly sequences: Sequences;
+  /** Sequences to measure on: others where the corpus has more, else the last of these. */
+  readonly heldBack: number;
   /** Of the text tokenized at once. */
   readonly bytes: number;
   readonly seconds: number;
 }
 
 /** Documents are drawn until there are enough sequences: as many texts of a file's mean size as sequences, at most all. */
-async function calibrationOf(
-  { calibration: { corpus, sequences, seqlen } }: Recipe,
-  sources: ReturnType<typeof sourcesOf>,
-): Promise<PlannedCalibration> {
+async function calibrationOf(recipe: Recipe, sources: ReturnType<typeof sourcesOf>): Promise<PlannedCalibration> {
+  const { corpus, sequences, seqlen } = recipe.calibration;
   if (corpus === null) throw new TamisError('recipe.no-calibration');
   const { tokens, bytes, files, estimated, secondsPerByte } = await corpusSize(corpus, sources);
   const length = seqlen ?? 0;
   const held = Math.floor(tokens / length);
   if (held === 0) throw new TamisError('calibration.too-short', { tokens, seqlen: length });
   const document = files === 0 ? 0 : bytes / files;
+  const own = estimated ? sequences : Math.min(sequences, held);
+  const heldBack = needsSensitivities(recipe) ? Math.min(HELD_BACK, held > own ? held - own : own) : 0;
   return {
-    sequences: { sequences: estimated ? sequences : Math.min(sequences, held), seqlen: length },
+    sequences: { sequences: own, seqlen: length },
+    heldBack,
     bytes: document,
-    seconds: Math.min(bytes, sequences * document) * secondsPerByte,
+    seconds: Math.min(bytes, (own + heldBack) * document) * secondsPerByte,
   };
 }
 

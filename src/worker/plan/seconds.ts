@@ -1,5 +1,14 @@
 import type { PlannedStage } from '../../contract/plan.ts';
-import { factorOperations, gramOperations, sum, sweepOperations, tapWidths } from './costs.ts';
+import {
+  branchCount,
+  branchOperations,
+  branchPasses,
+  factorOperations,
+  gramOperations,
+  sum,
+  sweepOperations,
+  tapWidths,
+} from './costs.ts';
 import { cappedWidth, layerKey, type Rates } from './measure.ts';
 import type { ModelShape } from './shape.ts';
 import { stageOperations, type Choosing, type Sequences, type Workload } from './workload.ts';
@@ -30,53 +39,78 @@ function evaluationSeconds(shape: ModelShape, work: Workload, windows: Sequences
   return (
     forward / forwardRate(rates, windows) +
     head / rates.head +
-    (shape.blocks * blockBytes(shape) + shape.vocab * shape.width * shape.weightBytes) / rates.open +
+    (shape.blocks * blockBytes(shape) + vocabularyBytes(shape)) / rates.open +
     (transfers * activationBytes(shape, windows)) / rates.read
   );
 }
 
 function estimateSeconds(shape: ModelShape, work: Workload, rates: Rates): number {
-  const { forward = 0, spectrum = 0 } = stageOperations(shape, work, 'estimate');
-  if (work.estimate === 'spectra' || !work.calibration) return spectrum / rates.spectrum;
-  const { calibration, blocks } = work;
-  const statistics = sum(
-    shape.layers.map((layer) => sweepOperations(layer) / (rates.statistics[layerKey(layer)] ?? NaN)),
-  );
+  const { calibration, sensitivity, blocks } = work;
+  const { forward = 0, spectrum = 0 } = stageOperations(shape, { ...work, sensitivity: null }, 'estimate');
+  if (work.estimate === 'spectra' || !calibration) return spectrum / rates.spectrum;
+  const statistics = sweepSeconds(shape, rates.statistics);
   return (
     forward / forwardRate(rates, calibration) +
     blocks * (factorSeconds(shape, calibration, rates) + statistics + blockBytes(shape) / rates.open) +
-    (2 * blocks * activationBytes(shape, calibration)) / rates.read
+    (2 * blocks * activationBytes(shape, calibration)) / rates.read +
+    (sensitivity ? branchSeconds(shape, blocks, sensitivity, rates) : 0)
   );
 }
 
-/** Every candidate is compressed and measured. */
+/**
+ * Every layer is swept and written down to the disk, and its block opened with it; once more for the branches that are there already.
+ * Activations are read and written at each pass through a block, and read for each range of the vocabulary.
+ */
+function branchSeconds(shape: ModelShape, blocks: number, sample: Sequences, rates: Rates): number {
+  const { forward, head } = branchOperations(shape, blocks, sample);
+  const branches = branchCount(shape, blocks);
+  const opened = shape.blocks + shape.layers.length * blocks;
+  const transfers = 1 + 2 * branchPasses(shape, blocks) + branches * shape.vocabularyPasses;
+  return (
+    forward / forwardRate(rates, sample) +
+    head / rates.head +
+    (branches * sample.sequences * sample.seqlen * shape.vocab) / rates.divergence +
+    (opened * blockBytes(shape) + vocabularyBytes(shape)) / rates.open +
+    blocks * (2 * sweepSeconds(shape, rates.sweep) + blockBytes(shape) / rates.write) +
+    (transfers * activationBytes(shape, sample)) / rates.read
+  );
+}
+
+/** Every candidate is compressed, without what is outside of the blocks, and measured. */
 function choiceSeconds(
   shape: ModelShape,
   work: Workload,
   { candidates, calibration, heldBack }: Choosing,
   rates: Rates,
 ): number {
-  const compressed = compressSeconds(shape, { ...work, calibration }, rates);
-  return candidates * (compressed + evaluationSeconds(shape, { ...work, evaluation: heldBack }, heldBack, rates));
+  const compressed = blocksSeconds(shape, { ...work, calibration }, rates);
+  const written = (work.blocks * blockBytes(shape)) / rates.write;
+  const evaluated = evaluationSeconds(shape, { ...work, evaluation: heldBack }, heldBack, rates);
+  return candidates * (compressed + written + evaluated);
 }
 
-/** The shards are written in any case; a block's inputs are read twice and its outputs written down to the disk. */
+/** The shards are written in any case. */
 function compressSeconds(shape: ModelShape, work: Workload, rates: Rates): number {
-  const writing = shape.bytes / rates.write;
+  return shape.bytes / rates.write + blocksSeconds(shape, work, rates);
+}
+
+/** All blocks but for their shards; a block's inputs are read twice and its outputs written down to the disk. */
+function blocksSeconds(shape: ModelShape, work: Workload, rates: Rates): number {
   const { calibration, blocks, method, quantization } = work;
-  const solving = sum(
-    shape.layers.map((layer) => (2 * sweepOperations(layer)) / (rates.solve[layerKey(layer)] ?? NaN)),
-  );
-  if (!calibration || method === 'magnitude')
-    return writing + blocks * (quantization ? solving : blockBytes(shape) / rates.scan);
+  const solving = 2 * sweepSeconds(shape, rates.solve);
+  if (!calibration || method === 'magnitude') return blocks * (quantization ? solving : blockBytes(shape) / rates.scan);
   const { forward = 0 } = stageOperations(shape, work, 'compress');
   const activations = activationBytes(shape, calibration);
   return (
-    writing +
     forward / forwardRate(rates, calibration) +
     blocks * (factorSeconds(shape, calibration, rates) + solving + (2 * blockBytes(shape)) / rates.open) +
     blocks * activations * (2 / rates.read + 1 / rates.write)
   );
+}
+
+/** One sweep over each layer of a block. */
+function sweepSeconds({ layers }: ModelShape, rates: Rates['solve']): number {
+  return sum(layers.map((layer) => sweepOperations(layer) / (rates[layerKey(layer)] ?? NaN)));
 }
 
 /** Gram matrices and factors of a block. */
@@ -95,8 +129,13 @@ function forwardRate({ forward }: Rates, { seqlen }: Sequences): number {
   return forward[String(seqlen)] ?? NaN;
 }
 
-function blockBytes({ layers, weightBytes }: ModelShape): number {
+/** Its layers, as they are stored. */
+export function blockBytes({ layers, weightBytes }: ModelShape): number {
   return weightBytes * sum(layers.map(({ rows, cols }) => rows * cols));
+}
+
+function vocabularyBytes({ vocab, width, weightBytes }: ModelShape): number {
+  return vocab * width * weightBytes;
 }
 
 /** Inputs of a block for all sequences, float32. */

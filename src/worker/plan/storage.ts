@@ -2,28 +2,53 @@ import type { Plan } from '../../contract/plan.ts';
 import { groupsOf, hasScatteredGroups } from '../../contract/quantization.ts';
 import type { Quantization } from '../../contract/recipe.ts';
 import type { PackedLayer } from '../../contract/size.ts';
-import { sum } from './costs.ts';
-import { activationBytes } from './seconds.ts';
+import { branchCount, sum } from './costs.ts';
+import { activationBytes, blockBytes } from './seconds.ts';
 import type { ModelShape } from './shape.ts';
-import type { Workload } from './workload.ts';
+import type { Sequences, Workload } from './workload.ts';
 
 /**
- * Bytes of what comes out and of what lies beside it meanwhile. Blocks are compressed from one file of activations into another; the
- * estimates and an evaluation have one file each, and no two stages go on at once.
+ * Bytes of what comes out and of what lies in the run's folder meanwhile, beside it or before there is any of it. No two stages go on at
+ * once.
  */
 export function diskBytes(
   shape: ModelShape,
-  { calibration, evaluation, estimate, method, blocks, quantization }: Workload,
+  work: Workload,
   layers: readonly PackedLayer[],
 ): Pick<Plan['disk'], 'outputBytes' | 'activationBytes' | 'totalBytes'> {
-  const compressing = method === 'magnitude' ? 0 : Math.min(2, blocks);
-  const files = Math.max(estimate === 'pass' ? 1 : 0, compressing);
-  const activations = Math.max(
-    calibration ? files * activationBytes(shape, calibration) : 0,
-    evaluation ? activationBytes(shape, evaluation) : 0,
-  );
-  const outputBytes = shape.bytes + (quantization ? scaleBytes(layers, quantization) : 0);
-  return { outputBytes, activationBytes: activations, totalBytes: outputBytes + activations };
+  const { calibration, evaluation, quantization } = work;
+  const scales = quantization ? scaleBytes(layers, quantization) : 0;
+  const before = Math.max(estimateBytes(shape, work), choiceBytes(shape, work, scales));
+  const beside = Math.max(compressBytes(shape, work, calibration), evaluation ? activationBytes(shape, evaluation) : 0);
+  const outputBytes = shape.bytes + scales;
+  return {
+    outputBytes,
+    activationBytes: Math.max(before, beside),
+    totalBytes: Math.max(before, outputBytes + beside),
+  };
+}
+
+/** One file for the estimates, one for all branches, and the layer that is pruned for one. */
+function estimateBytes(shape: ModelShape, { estimate, calibration, sensitivity, blocks }: Workload): number {
+  if (estimate !== 'pass' || calibration === null) return 0;
+  const branches = sensitivity
+    ? branchCount(shape, blocks) * activationBytes(shape, sensitivity) +
+      Math.max(...shape.layers.map(({ rows, cols }) => rows * cols)) * shape.weightBytes
+    : 0;
+  return activationBytes(shape, calibration) + branches;
+}
+
+/** A subsample's activations, those of the sequences held back, one block at a time and the scales of all. */
+function choiceBytes(shape: ModelShape, work: Workload, scales: number): number {
+  if (!work.choice) return 0;
+  const { calibration, heldBack } = work.choice;
+  const shard = blockBytes(shape) + shape.otherElements * shape.weightBytes;
+  return compressBytes(shape, work, calibration) + activationBytes(shape, heldBack) + shard + scales;
+}
+
+/** Blocks are compressed from one file of activations into another. */
+function compressBytes(shape: ModelShape, { method, blocks }: Workload, calibration: Sequences | null): number {
+  return calibration === null || method === 'magnitude' ? 0 : Math.min(2, blocks) * activationBytes(shape, calibration);
 }
 
 /** The files of scales of all blocks (docs/formats.md), without their headers. */

@@ -6,6 +6,7 @@ import { ErrorChart } from '../../charts/error-chart.tsx';
 import { bytes, duration, fixed, megabytes, percent, perplexity, significant, whole } from '../../contract/format.ts';
 import { GroupChart } from '../../charts/group-chart.tsx';
 import { LayerMap } from '../../charts/layer-map.tsx';
+import { SensitivityChart } from '../../charts/sensitivity-chart.tsx';
 import { SparsityChart } from '../../charts/sparsity-chart.tsx';
 import type { ExportRecord } from '../../contract/exports.ts';
 import { en } from '../../contract/messages/en.ts';
@@ -14,6 +15,7 @@ import { labels, type Label } from '../../contract/messages/labels.ts';
 import type { Report } from '../../contract/report.ts';
 import { style } from './style.ts';
 import { LayerTable, Table } from './table.tsx';
+import { sensitivityPerWeight, sensitivityWords } from '../../contract/sensitivity.ts';
 import { keptBits, packedSize } from '../../contract/size.ts';
 import {
   methodNames,
@@ -21,6 +23,7 @@ import {
   quantizationWords,
   recipeWords,
   reproduceCommand,
+  schedulerName,
   storageWords,
   totalSeconds,
 } from '../../contract/words.ts';
@@ -53,6 +56,7 @@ function Page(props: { report: Report; locale: Locale; exports: readonly ExportR
         <Head {...part} />
         <Warnings {...part} />
         <Perplexities {...part} />
+        <Choice {...part} />
         <Exports {...part} exports={exports} />
         <div className="columns">
           <Section title={t('report.summary')}>
@@ -64,6 +68,7 @@ function Page(props: { report: Report; locale: Locale; exports: readonly ExportR
         </div>
         <Maps {...part} />
         <Bits {...part} />
+        <Sensitivities {...part} />
         <Groups {...part} />
         <Sparsities {...part} />
         <Errors {...part} />
@@ -119,7 +124,7 @@ function Head({ report, t }: PartProps): ReactElement {
   const words = {
     method: methodNames[recipe.method],
     pattern: patternWords(recipe, t),
-    scheduler: recipe.scheduler.kind,
+    scheduler: schedulerName(report),
     actual: percent(report.sparsity.actual, 2),
   };
   return (
@@ -189,6 +194,28 @@ function Perplexities({ report, t }: PartProps): ReactElement {
         ])}
       />
       <p className="muted">{t('text.perplexity-compare')}</p>
+    </Section>
+  );
+}
+
+/** The schedules that `auto` tried; nothing of other schedulers. */
+function Choice({ report: { choice }, t }: PartProps): ReactElement | null {
+  if (choice === null) return null;
+  const { sequences, heldBack, seqlen, candidates, chosen } = choice;
+  return (
+    <Section title={t('report.choice')}>
+      <p>{t('text.choice', { sequences, heldBack, seqlen })}</p>
+      <Table
+        id="choice"
+        text={1}
+        head={[t('field.schedule'), t('field.allocate-range'), t('field.perplexity-held-back'), t('field.choice')]}
+        rows={candidates.map(({ scheduler, range, perplexity: measured }, i) => {
+          const row = [scheduler, range === null ? '–' : percent(range, 0), perplexity(measured)];
+          return i === chosen
+            ? [...row, t('text.choice-taken')].map((text) => <span className="strong">{text}</span>)
+            : [...row, ''];
+        })}
+      />
     </Section>
   );
 }
@@ -305,8 +332,38 @@ function Bits({ report: { layers }, t, locale }: PartProps): ReactElement | null
   );
 }
 
+/** Nothing where no sensitivity was measured. */
+function Sensitivities({ report: { layers }, t, locale }: PartProps): ReactElement | null {
+  if (!isMeasured(layers)) return null;
+  return (
+    <Section title={t('report.sensitivity-map')}>
+      <Figure
+        t={t}
+        chart={<LayerMap layers={layers} colourBy="sensitivity" locale={locale} />}
+        table={
+          <>
+            <p className="muted">{t('text.sensitivity-map-cell')}</p>
+            <LayerTable
+              id="sensitivities"
+              layers={layers}
+              t={t}
+              cell={({ sensitivity }) => (sensitivity === null ? '–' : significant(sensitivity, 4))}
+            />
+          </>
+        }
+      />
+    </Section>
+  );
+}
+
+function isMeasured(layers: Report['layers']): boolean {
+  return layers.some(({ sensitivity }) => sensitivity !== null);
+}
+
+/** Estimates and groups; where sensitivities were measured, estimates against those. */
 function Groups({ report, t, locale }: PartProps): ReactElement {
   const { layers, centroids } = report;
+  if (isMeasured(layers)) return <EstimatesAgainstSensitivities report={report} t={t} locale={locale} />;
   if (layers.every((layer) => layer.estimate === null)) {
     return (
       <Section title={t('report.groups')}>
@@ -314,12 +371,6 @@ function Groups({ report, t, locale }: PartProps): ReactElement {
       </Section>
     );
   }
-  const cell = (layer: Report['layers'][number]): string => {
-    const value = log10(layer.estimate);
-    const estimate = value === null ? '–' : fixed(value, 3);
-    return layer.group === null ? estimate : `${estimate} (${layer.group})`;
-  };
-  const head = [t('field.group'), t('field.centroid'), t('field.sparsity'), t('field.layers')];
   return (
     <Section title={t('report.groups')}>
       <Figure
@@ -328,25 +379,73 @@ function Groups({ report, t, locale }: PartProps): ReactElement {
         chart={<GroupChart layers={layers} centroids={centroids} locale={locale} />}
         table={
           <>
-            {centroids.length > 0 && (
-              <Table
-                id="centroids"
-                text={0}
-                head={head}
-                rows={centroids.map((c) => [
-                  String(c.group),
-                  fixed(c.log10, 3),
-                  `${percent(c.sparsity, 2)} %`,
-                  String(c.layers),
-                ])}
-              />
-            )}
+            <CentroidTable centroids={centroids} of="estimate" t={t} />
             <p className="muted">{t('text.group-cell')}</p>
-            <LayerTable id="estimates" layers={layers} t={t} cell={cell} />
+            <LayerTable
+              id="estimates"
+              layers={layers}
+              t={t}
+              cell={(layer) => `${logarithm(layer.estimate)}${inGroup(layer)}`}
+            />
           </>
         }
       />
     </Section>
+  );
+}
+
+function EstimatesAgainstSensitivities({ report, t, locale }: PartProps): ReactElement {
+  const { layers, centroids } = report;
+  return (
+    <Section title={t('report.sensitivity')}>
+      <Figure
+        t={t}
+        caption={[...sensitivityWords(layers, t), t('text.schedule')].join(' ')}
+        chart={<SensitivityChart layers={layers} centroids={centroids} locale={locale} />}
+        table={
+          <>
+            <CentroidTable centroids={centroids} of="sensitivity" t={t} />
+            <p className="muted">{t('text.sensitivity-cell')}</p>
+            <LayerTable
+              id="estimates"
+              layers={layers}
+              t={t}
+              cell={(layer) =>
+                `${logarithm(layer.estimate)}, ${logarithm(sensitivityPerWeight(layer))}${inGroup(layer)}`
+              }
+            />
+          </>
+        }
+      />
+    </Section>
+  );
+}
+
+function logarithm(value: number | null): string {
+  const written = log10(value);
+  return written === null ? '–' : fixed(written, 3);
+}
+
+function inGroup({ group }: Report['layers'][number]): string {
+  return group === null ? '' : ` (${group})`;
+}
+
+/** Nothing where there are no groups. */
+function CentroidTable(props: {
+  centroids: Report['centroids'];
+  /** What the layers were grouped by. */
+  of: 'estimate' | 'sensitivity';
+  t: Label;
+}): ReactElement | null {
+  const { centroids, of, t } = props;
+  if (centroids.length === 0) return null;
+  return (
+    <Table
+      id="centroids"
+      text={0}
+      head={[t('field.group'), t(`field.centroid.${of}`), t('field.sparsity'), t('field.layers')]}
+      rows={centroids.map((c) => [String(c.group), fixed(c.log10, 3), `${percent(c.sparsity, 2)} %`, String(c.layers)])}
+    />
   );
 }
 

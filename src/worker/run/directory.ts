@@ -15,9 +15,10 @@ import { makeFolder, readJson, writeJson } from '../../contract/disk.ts';
 /** The folder of the scales of quantized layers, a .safetensors file a block. */
 export const quantizationFolder = 'quantization';
 
-/** What a kill leaves of files that were being written beside their names, and of measurements under way. */
-const leftover =
-  /\.(json|md|csv|html)\.\d+$|\.safetensors\.partial$|^(estimate|sensitivity|evaluation)\.f32$|^sensitivity\.safetensors$|^choose$|^packed(\.partial)?$/;
+/** What a kill leaves of files that were being written beside their names. */
+const leftover = /\.(json|md|csv|html)\.\d+$|\.safetensors\.partial$/;
+/** What it leaves in `state/` of measurements under way. */
+const underWay = /^(estimate|sensitivity|evaluation)\.f32$|^sensitivity\.safetensors$|^choose$|^packed(\.partial)?$/;
 
 /**
  * A run's folder, which is also the folder of the model that comes out (docs/formats.md lists its files).
@@ -104,10 +105,12 @@ export class RunDirectory {
   }
 
   #removeLeftovers(): void {
-    for (const folder of [this.path, this.file('state'), this.file(quantizationFolder)]) {
+    const state = this.file('state');
+    for (const folder of [this.path, state, this.file(quantizationFolder)]) {
       if (!existsSync(folder)) continue;
       for (const name of readdirSync(folder)) {
-        if (leftover.test(name)) rmSync(join(folder, name), { recursive: true });
+        if (leftover.test(name) || (folder === state && underWay.test(name)))
+          rmSync(join(folder, name), { recursive: true });
       }
     }
   }

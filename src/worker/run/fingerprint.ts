@@ -24,7 +24,7 @@ export const fingerprintSchema = z.strictObject({
   /** Token ids of the calibration sequences; null without calibration. */
   calibration: z.string().nullable(),
   /** Token ids of the sequences held back from the calibration; null where nothing is measured on any. */
-  heldBack: z.string().nullable(),
+  heldBack: z.string().nullable().default(null),
   /** Token ids of each evaluated dataset. */
   evaluation: z.record(z.string(), z.string()),
   /** Versions, kernels of this processor, device and threads. */

@@ -29,10 +29,9 @@ export function allocateSchedule(
   const bounds = { min: Math.max(0, target - range), max: Math.min(highest, target + range) };
   if (target > bounds.max)
     throw new TamisError('schedule.out-of-reach', { target, least: bounds.min, most: bounds.max });
-  const positive = costs.flatMap(({ at }) => at.filter((cost) => cost > 0));
-  const ends = [Math.log(Math.min(1, ...positive)) - 1, Math.log(Math.max(1e-300, ...positive)) + 1] as const;
-  const sparsities = meetTarget(layers, target, bounds, ends, (logMultiplier) =>
-    costs.map((cost) => sparsityAt(cost, Math.exp(logMultiplier))),
+  const most = Math.max(...costs.map(({ at }) => at.at(-1) ?? NaN));
+  const sparsities = meetTarget(layers, target, bounds, [-1, most], (multiplier) =>
+    costs.map((cost) => sparsityAt(cost, multiplier)),
   );
   return { sparsities: byName(layers, sparsities), groups: {}, centroids: [], estimate: 'measured' };
 }
@@ -41,12 +40,9 @@ export function allocateSchedule(
 interface MarginalCost {
   /** Ascending, from 0 to 1. */
   readonly sparsity: readonly number[];
-  /** Strictly ascending. */
+  /** From 0, never falling. */
   readonly at: readonly number[];
 }
-
-/** So steep is the cost where the curve is flat (zeros, that cost nothing), as a share of its mean: sparsities stay unique. */
-const TILT = 1e-9;
 
 /**
  * The derivative of `scale * curve(s) / curve(0.7)`. Between two samples of the curve its mean is the derivative in the middle.
@@ -60,15 +56,12 @@ function marginalCost(curve: readonly number[], scale: number): MarginalCost {
   const [last = 0, before = 0] = [slopes.at(-1), slopes.at(-2)];
   const at = [0, ...slopes, last + (last - before) / 2];
   const sparsity = [0, ...slopes.map((_, k) => (k + 0.5) / n), 1];
-  const tilt = TILT * Math.max(1e-300, factor * (curve[n] ?? NaN));
+  // Rounding may let the curve seem not convex where it is straight.
   let highestSoFar = 0;
-  return {
-    sparsity,
-    at: at.map((cost, i) => (highestSoFar = Math.max(highestSoFar, cost)) + tilt * (sparsity[i] ?? NaN)),
-  };
+  return { sparsity, at: at.map((cost) => (highestSoFar = Math.max(highestSoFar, cost))) };
 }
 
-/** The sparsity whose marginal cost is the multiplier. */
+/** The largest sparsity whose marginal cost is not above the multiplier. */
 function sparsityAt({ sparsity, at }: MarginalCost, multiplier: number): number {
   const above = at.findIndex((cost) => cost > multiplier);
   if (above === -1) return 1;

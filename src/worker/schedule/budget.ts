@@ -6,7 +6,7 @@ export interface Bounds {
   readonly max: number;
 }
 
-/** Highest sparsity that `owl` and `alpha` give a layer; AlphaPruning's bound (method.md, section 7). */
+/** Highest sparsity that `owl`, `alpha` and `allocate` give a layer; AlphaPruning's bound (method.md, section 7). */
 export const highest = 0.99;
 
 /** How far a weighted mean may be off for rounding alone. */
@@ -24,7 +24,8 @@ export function weightedMean(layers: readonly LayerSize[], sparsities: readonly 
 }
 
 /**
- * The sparsities `at(x)`, clamped to [min, max], whose weighted mean is the target. Found by bisection to the last bit.
+ * The sparsities `at(x)`, clamped to [min, max], whose weighted mean is the target. Found by bisection to the last bit; where they
+ * jump past the target, all jump by the same share of their way.
  * @param at sparsities in the order of `layers`; none may fall as x grows from `low` to `high`
  * @throws schedule.out-of-reach where the mean is above the target at `low` or below it at `high`
  */
@@ -45,7 +46,11 @@ export function meetTarget(
     if (weightedMean(layers, clamped(middle)) < target) below = middle;
     else above = middle;
   }
-  return clamped(above);
+  const [under, over] = [clamped(below), clamped(above)];
+  const [lower, upper] = [weightedMean(layers, under), weightedMean(layers, over)];
+  if (upper - target <= rounding) return over;
+  const share = (target - lower) / (upper - lower);
+  return over.map((s, i) => s - (1 - share) * (s - (under[i] ?? NaN)));
 }
 
 /** Shifts all sparsities by one amount so that their weighted mean, clamped to the bounds, is the target. */

@@ -25,6 +25,7 @@ const all: RunQuery = {
 const recipe = parseRecipe({
   model: '/models/opt-125m',
   sparsity: 0.7,
+  scheduler: { kind: 'kmeans' },
   calibration: { corpus: { kind: 'tokens', path: '/c' } },
 });
 

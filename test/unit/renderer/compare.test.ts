@@ -56,6 +56,6 @@ describe('the table of everything', () => {
       expect(row('estimate', layer.name)?.slice(2)).toEqual([layer.estimate, null]);
       expect(row('error', layer.name)?.slice(2)).toEqual([layer.error, other?.error ?? null]);
     }
-    expect(rows).toHaveLength(compareTable([scheduled, fewer]).length + 6 * scheduled.layers.length);
+    expect(rows).toHaveLength(compareTable([scheduled, fewer]).length + 7 * scheduled.layers.length);
   });
 });

@@ -8,6 +8,7 @@ const fields = [
   'sparsity',
   'bits',
   'estimate',
+  'sensitivity',
   'group',
   'error',
 ] as const satisfies (keyof LayerResult)[];

@@ -18,7 +18,7 @@ export const fieldLabels = {
   mapping: 'new.mapping',
   power: 'new.power',
   range: 'new.range',
-  allocateRange: 'new.allocate-range',
+  allocateRange: 'field.allocate-range',
   min: 'new.min',
   max: 'new.max',
   lambda: 'new.lambda',

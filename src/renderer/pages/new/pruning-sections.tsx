@@ -120,6 +120,7 @@ export function SchedulerSection(): ReactElement {
                   key={kind}
                   size="xs"
                   label={t(`new.scheduler.${kind}`)}
+                  description={t(`new.scheduler-about.${kind}`)}
                   checked={draft.schedulers.includes(kind)}
                   onChange={(event) =>
                     set('schedulers', withScheduler(draft, kind, event.currentTarget.checked ? 'in' : 'out'))

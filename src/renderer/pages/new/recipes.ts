@@ -27,9 +27,10 @@ const most = 100;
 export function recipesOf(draft: Draft, head: ModelHead | null): Recipes {
   const targets = targetsOf(draft);
   const drafts = settingsOf(draft, targets ?? [0.7]);
-  const parsed = drafts.map((settings) => recipeInputSchema.safeParse(settings));
+  const parsed = drafts.map((settings) => ({ settings, ...recipeInputSchema.safeParse(settings) }));
+  const issues = parsed.flatMap(({ settings, error }) => (error?.issues ?? []).map((issue) => ({ settings, issue })));
   const errors: FieldErrors = {
-    ...errorsOf(parsed.flatMap(({ error }) => error?.issues ?? [])),
+    ...errorsOf(issues),
     ...missing(draft, targets, drafts.length),
     ...beyondModel(draft, head),
   };
@@ -45,7 +46,11 @@ function targetsOf({ targets }: Draft): readonly number[] | null {
   return [...new Set(numbers)].map((percent) => shareOf(percent));
 }
 
-function settingsOf(draft: Draft, targets: readonly number[]): Record<string, unknown>[] {
+/** A recipe as it stands in the fields, right or wrong. */
+type Fields = Readonly<Record<string, unknown>>;
+type Settings = Fields & { readonly scheduler?: Fields & { readonly kind: SchedulerKind } };
+
+function settingsOf(draft: Draft, targets: readonly number[]): Settings[] {
   const common = {
     model: draft.model,
     method: draft.method,
@@ -89,7 +94,7 @@ function quantizationOf(draft: Draft): RecipeInput['quantization'] {
     : { bits, groupSize, symmetric, actOrder, staticGroups, range: codeRange, exceptions: [...exceptions] };
 }
 
-function schedulerOf(draft: Draft, kind: SchedulerKind): Record<string, unknown> {
+function schedulerOf(draft: Draft, kind: SchedulerKind): NonNullable<Settings['scheduler']> {
   switch (kind) {
     case 'auto':
     case 'uniform':
@@ -130,7 +135,7 @@ function shareOf(percent: number | null): number | null {
   return percent === null ? null : Number((percent / 100).toPrecision(15));
 }
 
-function given(fields: Record<string, unknown>): Record<string, unknown> {
+function given(fields: Fields): Fields {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
 }
 
@@ -186,7 +191,7 @@ function beyondModel(draft: Draft, head: ModelHead | null): FieldErrors {
   );
 }
 
-/** Where a field of a recipe stands on the page. */
+/** Where a field of a recipe, or of a kind of scheduler, stands on the page. */
 const places: Readonly<Record<string, FieldName>> = {
   nm: 'n',
   'nm.n': 'n',
@@ -203,23 +208,30 @@ const places: Readonly<Record<string, FieldName>> = {
   threads: 'threads',
   memory: 'memory',
   blocks: 'blocks',
-  'scheduler.groups': 'groups',
-  'scheduler.power': 'power',
-  'scheduler.range': 'range',
-  'scheduler.min': 'min',
-  'scheduler.max': 'max',
-  'scheduler.lambda': 'lambda',
-  'scheduler.m': 'owlM',
-  'scheduler.epsilon': 'epsilon',
-  'scheduler.beta': 'beta',
+  'allocate.range': 'allocateRange',
+  'kmeans.groups': 'groups',
+  'kmeans.power': 'power',
+  'kmeans.range': 'range',
+  'kmeans.min': 'min',
+  'kmeans.max': 'max',
+  'owl.lambda': 'lambda',
+  'owl.m': 'owlM',
+  'alpha.epsilon': 'epsilon',
+  'atp.beta': 'beta',
 };
 
-const inPercent: ReadonlySet<FieldName> = new Set(['range', 'min', 'max']);
+const inPercent: ReadonlySet<FieldName> = new Set(['range', 'allocateRange', 'min', 'max']);
 
-function errorsOf(issues: readonly z.core.$ZodIssue[]): FieldErrors {
+interface Issue {
+  readonly settings: Settings;
+  readonly issue: z.core.$ZodIssue;
+}
+
+function errorsOf(issues: readonly Issue[]): FieldErrors {
   return Object.fromEntries(
-    issues.flatMap((issue) => {
-      const name = places[issue.path.join('.')];
+    issues.flatMap(({ settings: { scheduler }, issue }) => {
+      const [first, ...rest] = issue.path;
+      const name = places[[first === 'scheduler' ? scheduler?.kind : first, ...rest].join('.')];
       return name === undefined ? [] : [[name, errorOf(issue, name)]];
     }),
   );

@@ -14,7 +14,7 @@ export function SchedulerSettings({ kind }: { kind: SchedulerKind }): ReactEleme
   const settings: Readonly<Record<SchedulerKind, ReactNode>> = {
     auto: null,
     uniform: null,
-    allocate: <AmountField name="allocateRange" />,
+    allocate: <AmountField name="allocateRange" hint={t('new.allocate-range-text')} />,
     kmeans: <KmeansSettings />,
     owl: (
       <>

@@ -6,8 +6,13 @@ import { Figure } from '../../run/figure.tsx';
 import { useLabel } from '../../words.tsx';
 
 /** The groups of the schedule: where they lie and what they were given. */
-export function CentroidTable(props: { centroids: readonly Centroid[]; inReport: boolean }): ReactElement | null {
-  const { centroids, inReport } = props;
+export function CentroidTable(props: {
+  centroids: readonly Centroid[];
+  /** What the layers were grouped by. */
+  of: 'estimate' | 'sensitivity';
+  inReport: boolean;
+}): ReactElement | null {
+  const { centroids, of, inReport } = props;
   const t = useLabel();
   if (centroids.length === 0) return null;
   const figure = (index: number, field: keyof Centroid): string | null =>
@@ -18,7 +23,7 @@ export function CentroidTable(props: { centroids: readonly Centroid[]; inReport:
         <thead>
           <tr>
             <th scope="col">{t('field.group')}</th>
-            <th scope="col">{t('field.centroid')}</th>
+            <th scope="col">{t(`field.centroid.${of}`)}</th>
             <th scope="col">{t('field.sparsity')}</th>
             <th scope="col">{t('field.layers')}</th>
           </tr>

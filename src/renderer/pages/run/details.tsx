@@ -22,6 +22,7 @@ export function RunDetails({ run }: { run: ShownRun }): ReactElement {
   const words = recipeWords(
     {
       recipe,
+      choice: report?.choice ?? view.choice,
       centroids: report?.centroids ?? (view.centroids.length > 0 ? view.centroids : null),
       estimate: report?.estimate ?? null,
     },

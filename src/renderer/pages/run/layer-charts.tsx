@@ -3,10 +3,12 @@ import { memo, useDeferredValue, useEffect, useState, type ReactElement } from '
 import { ErrorChart } from '../../../charts/error-chart.tsx';
 import { GroupChart } from '../../../charts/group-chart.tsx';
 import { LayerMap, type LayerMapValue } from '../../../charts/layer-map.tsx';
+import { SensitivityChart } from '../../../charts/sensitivity-chart.tsx';
 import { SparsityChart } from '../../../charts/sparsity-chart.tsx';
 import type { Label } from '../../../contract/messages/labels.ts';
 import type { Centroid } from '../../../contract/report.ts';
 import type { LayerView } from '../../../contract/run-view.ts';
+import { sensitivityPerWeight, sensitivityWords } from '../../../contract/sensitivity.ts';
 import { ChartCard, type ChartNumbers } from '../../components/chart-card.tsx';
 import { ColourControl } from '../../run/colour-control.tsx';
 import { LayerMarks } from '../../run/layer-marks.tsx';
@@ -28,8 +30,7 @@ export const LayerMapCard = memo(function LayerMapCard({ layers, file, onOpen }:
   const t = useLabel();
   const locale = useLocale();
   const isCompressing = layers.some((layer) => layer.sparsity !== null);
-  const isEstimated = layers.some((layer) => layer.estimate !== null);
-  const measured = isEstimated && !isCompressing ? 'estimate' : 'sparsity';
+  const measured = isCompressing ? 'sparsity' : measuredOf(layers);
   const [chosen, setChosen] = useState<LayerMapValue | null>(null);
   const [colourBy, setColourBy] = useState<LayerMapValue>(measured);
   // A step of its own after what the run told is drawn: all cells change at once.
@@ -52,10 +53,53 @@ export const LayerMapCard = memo(function LayerMapCard({ layers, file, onOpen }:
   );
 });
 
+/** What a run measures before it compresses, as far as it has come. */
+function measuredOf(layers: readonly LayerView[]): LayerMapValue {
+  if (layers.some(({ sensitivity }) => sensitivity !== null)) return 'sensitivity';
+  return layers.some(({ estimate }) => estimate !== null) ? 'estimate' : 'sparsity';
+}
+
+interface GroupCardProps extends LayerChartProps {
+  readonly centroids: readonly Centroid[];
+  readonly inReport: boolean;
+}
+
+/** Estimates against sensitivities where those were measured, estimates by group elsewhere; nothing where there are neither. */
+export function ScheduleCard(props: GroupCardProps): ReactElement {
+  const isMeasured = props.layers.some(({ sensitivity }) => sensitivity !== null);
+  return isMeasured ? <SensitivityCard {...props} /> : <GroupCard {...props} />;
+}
+
+const SensitivityCard = memo(function SensitivityCard(props: GroupCardProps): ReactElement {
+  const { layers, centroids, inReport, file, onOpen } = props;
+  const t = useLabel();
+  const locale = useLocale();
+  const measured = layers.filter(({ estimate, sensitivity }) => estimate !== null && sensitivity !== null);
+  return (
+    <ChartCard
+      title={t('report.sensitivity')}
+      note={[...sensitivityWords(layers, t), t('run.schedule-note')].join(' ')}
+      fileName={`${file} sensitivity`}
+      numbers={() => sensitivityNumbers(layers, t)}
+    >
+      <LayerMarks layers={measured} label={t('report.sensitivity')} onOpen={onOpen}>
+        <SensitivityChart layers={layers} centroids={centroids} locale={locale} />
+      </LayerMarks>
+      <CentroidTable centroids={centroids} of="sensitivity" inReport={inReport} />
+    </ChartCard>
+  );
+});
+
+function sensitivityNumbers(layers: readonly LayerView[], t: Label): ChartNumbers {
+  const { headings, rows } = columnsOf(layers, t, ['group', 'estimate', 'sensitivity']);
+  return {
+    headings: [...headings, t('layer.sensitivity-weight')],
+    rows: rows.map((row, i) => [...row, layers[i] ? sensitivityPerWeight(layers[i]) : null]),
+  };
+}
+
 /** Estimates by group; nothing where the recipe needs no estimates. */
-export const GroupCard = memo(function GroupCard(
-  props: LayerChartProps & { centroids: readonly Centroid[]; inReport: boolean },
-): ReactElement | null {
+const GroupCard = memo(function GroupCard(props: GroupCardProps): ReactElement | null {
   const { layers, centroids, inReport, file, onOpen } = props;
   const t = useLabel();
   const locale = useLocale();
@@ -71,7 +115,7 @@ export const GroupCard = memo(function GroupCard(
       <LayerMarks layers={estimated} label={t('report.groups')} onOpen={onOpen}>
         <GroupChart layers={layers} centroids={centroids} locale={locale} />
       </LayerMarks>
-      <CentroidTable centroids={centroids} inReport={inReport} />
+      <CentroidTable centroids={centroids} of="estimate" inReport={inReport} />
     </ChartCard>
   );
 });
@@ -116,10 +160,10 @@ export const ErrorCard = memo(function ErrorCard({ layers, file, onOpen }: Layer
   );
 });
 
-type Measured = 'estimate' | 'group' | 'targetSparsity' | 'sparsity' | 'bits' | 'error';
+type Measured = 'estimate' | 'sensitivity' | 'group' | 'targetSparsity' | 'sparsity' | 'bits' | 'error';
 
 function layerNumbers(layers: readonly LayerView[], t: Label): ChartNumbers {
-  return columnsOf(layers, t, ['group', 'estimate', 'targetSparsity', 'sparsity', 'bits', 'error']);
+  return columnsOf(layers, t, ['group', 'estimate', 'sensitivity', 'targetSparsity', 'sparsity', 'bits', 'error']);
 }
 
 /** Fields of all layers at full precision. */

@@ -9,7 +9,10 @@ import { EmptyState } from '../../components/empty-state.tsx';
 import { Figure } from '../../run/figure.tsx';
 import { useLabel } from '../../words.tsx';
 
-type NumberField = 'block' | 'rows' | 'cols' | 'estimate' | 'group' | 'targetSparsity' | 'sparsity' | 'bits' | 'error';
+type NumberField = keyof Pick<
+  LayerView,
+  'block' | 'rows' | 'cols' | 'estimate' | 'sensitivity' | 'group' | 'targetSparsity' | 'sparsity' | 'bits' | 'error'
+>;
 
 const share = (value: number): string => `${percent(value, 2)} %`;
 const numbers: readonly { field: NumberField; width: string; write: (value: number) => string }[] = [
@@ -17,12 +20,16 @@ const numbers: readonly { field: NumberField; width: string; write: (value: numb
   { field: 'rows', width: '72px', write: whole },
   { field: 'cols', width: '90px', write: whole },
   { field: 'estimate', width: '96px', write: (value) => significant(value, 4) },
+  { field: 'sensitivity', width: '108px', write: (value) => significant(value, 4) },
   { field: 'group', width: '80px', write: String },
   { field: 'targetSparsity', width: '84px', write: share },
   { field: 'sparsity', width: '94px', write: share },
   { field: 'bits', width: '64px', write: String },
   { field: 'error', width: '104px', write: (value) => significant(value, 4) },
 ];
+
+/** What some recipes have nothing to do with: left out where no layer has it. */
+const optional: ReadonlySet<NumberField> = new Set(['sensitivity', 'group', 'bits']);
 
 /** Every layer with all its numbers. */
 export function LayersTable(props: {
@@ -34,15 +41,16 @@ export function LayersTable(props: {
   const t = useLabel();
   const columns = useMemo((): Column<LayerView>[] => {
     const places = new Map(layers.map(({ name }, place) => [name, place]));
+    const shown = numbers.filter(({ field }) => !optional.has(field) || layers.some((layer) => layer[field] !== null));
     return [
       {
         id: 'name',
         header: t('layer.name'),
-        width: 'minmax(264px, 1fr)',
+        width: 'minmax(240px, 1fr)',
         sort: ({ name }) => name,
         cell: ({ name }) => <span title={name}>{name}</span>,
       },
-      ...numbers.map(({ field, width, write }): Column<LayerView> => ({
+      ...shown.map(({ field, width, write }): Column<LayerView> => ({
         id: field,
         header: t(`layer.${field}`),
         width,

@@ -3,7 +3,8 @@ import type { ReactElement } from 'react';
 
 import { EmptyState } from '../../components/empty-state.tsx';
 import { useLabel } from '../../words.tsx';
-import { ErrorCard, GroupCard, LayerMapCard, SparsityCard } from './layer-charts.tsx';
+import { ChoiceCard } from './choice-card.tsx';
+import { ErrorCard, LayerMapCard, ScheduleCard, SparsityCard } from './layer-charts.tsx';
 import { Pace } from './pace.tsx';
 import { PerplexityCards } from './perplexity-cards.tsx';
 import { ResultCard } from './result-card.tsx';
@@ -23,6 +24,7 @@ export function Overview(props: { run: ShownRun; onOpenLayer: (layer: string) =>
       </aside>
       <div className="run-charts">
         <PerplexityCards row={row} report={report} perplexities={view.perplexities} />
+        <ChoiceCard choice={report?.choice ?? view.choice} inReport={report !== null} />
         {layers.length === 0 ? (
           <EmptyState
             icon={<IconClock size={32} />}
@@ -33,7 +35,7 @@ export function Overview(props: { run: ShownRun; onOpenLayer: (layer: string) =>
           <>
             <LayerMapCard {...charts} />
             <SparsityCard {...charts} target={row.targetSparsity ?? report?.sparsity.target ?? null} />
-            <GroupCard {...charts} centroids={report?.centroids ?? view.centroids} inReport={report !== null} />
+            <ScheduleCard {...charts} centroids={report?.centroids ?? view.centroids} inReport={report !== null} />
             <ErrorCard {...charts} />
           </>
         )}

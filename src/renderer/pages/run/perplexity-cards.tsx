@@ -10,6 +10,7 @@ import { measureKey } from '../../../contract/measure.ts';
 import type { Label } from '../../../contract/messages/labels.ts';
 import type { Report } from '../../../contract/report.ts';
 import type { PerplexityView } from '../../../contract/run-view.ts';
+import { schedulerName } from '../../../contract/words.ts';
 import { ask } from '../../bridge.ts';
 import { ChartCard } from '../../components/chart-card.tsx';
 import { useAsk } from '../../queries.ts';
@@ -132,7 +133,7 @@ function PerplexityCard({ row, measured, baselines, figure }: PerplexityCardProp
       ...(compressed === null ? [] : [[row.name, row.scheduler, row.sparsity, compressed]]),
       ...others.map((other) => [
         other.row.name,
-        other.report.recipe.scheduler.kind,
+        schedulerName(other.report),
         other.report.sparsity.actual,
         other.perplexity,
       ]),
@@ -152,9 +153,10 @@ function PerplexityCard({ row, measured, baselines, figure }: PerplexityCardProp
 }
 
 /** A run of the same name is told apart by what it is. */
-function otherName(name: string, { recipe, sparsity }: Report, t: Label): string {
+function otherName(name: string, report: Report, t: Label): string {
+  const { recipe, sparsity } = report;
   const bits = recipe.quantization === null ? [] : [t('text.quantization.bits', { bits: recipe.quantization.bits })];
-  return `${name} (${[recipe.scheduler.kind, `${percent(sparsity.actual, 1)} %`, ...bits].join(', ')})`;
+  return `${name} (${[schedulerName(report), `${percent(sparsity.actual, 1)} %`, ...bits].join(', ')})`;
 }
 
 function PerplexityFigures({ measured, figure }: { measured: Measured; figure: string | null }): ReactElement {

@@ -10,7 +10,13 @@ import {
 import type { ReactElement } from 'react';
 
 import { duration } from '../../../contract/format.ts';
-import { stageSeconds, type RunView, type StageState, type StageView } from '../../../contract/run-view.ts';
+import {
+  stageSeconds,
+  stagesOfRun,
+  type RunView,
+  type StageState,
+  type StageView,
+} from '../../../contract/run-view.ts';
 import { stageName } from '../../run/sentence.ts';
 import { useLabel } from '../../words.tsx';
 
@@ -27,7 +33,7 @@ export function StageList(props: Pick<RunView, 'stages' | 'progress'> & { now: n
   const { stages, progress, now } = props;
   return (
     <ol className="stages">
-      {stages.map((stage) => (
+      {stagesOfRun(stages).map((stage) => (
         <StageItem key={stage.stage} stage={stage} share={shareOf(progress, stage)} now={now} />
       ))}
     </ol>

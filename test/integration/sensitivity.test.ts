@@ -1,0 +1,262 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import type { RunEvent } from '../../src/contract/events.ts';
+import { parseRecipe, type RecipeInput } from '../../src/contract/recipe.ts';
+import type { Report } from '../../src/contract/report.ts';
+import { compress } from '../../src/worker/engine.ts';
+import { allLayers, weightName } from '../../src/worker/families/family.ts';
+import { openModel, type Model } from '../../src/worker/model/open.ts';
+import { native, openTensorFile, type Factor, type TensorInfo } from '../../src/worker/native.ts';
+import { openBlock, openEmbed, openLogits } from '../../src/worker/runtime/forward.ts';
+import { fixtureFolder } from '../fixtures/models.ts';
+import { safetensors, testFolder } from '../fixtures/safetensors.ts';
+import { writeTinyOpt, writeTokens } from '../fixtures/tiny-opt.ts';
+
+const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
+const session = { device: 'cpu', threads: 1 } as const;
+const control = new native.Control();
+const folder = testFolder('sensitivity');
+const cache = process.env['TAMIS_CACHE'];
+let count = 0;
+
+beforeAll(() => {
+  process.env['TAMIS_CACHE'] = join(folder.path, 'cache');
+});
+afterAll(() => {
+  if (cache === undefined) delete process.env['TAMIS_CACHE'];
+  else process.env['TAMIS_CACHE'] = cache;
+  folder.remove();
+});
+
+interface Case {
+  readonly model: string;
+  /** [rows, seqlen] of the calibration file; the first `sequences` rows calibrate, the others are held back. */
+  readonly rows: number;
+  readonly sequences: number;
+  readonly seqlen: number;
+  readonly vocab?: number;
+  readonly blocks?: number;
+}
+
+interface Run {
+  readonly report: Report;
+  readonly events: readonly RunEvent[];
+  readonly tokens: string;
+}
+
+async function run(
+  { model, rows, sequences, seqlen, vocab, blocks }: Case,
+  scheduler: RecipeInput['scheduler'] = { kind: 'allocate', range: 0.1 },
+  more: Partial<RecipeInput> = {},
+): Promise<Run> {
+  const tokens = writeTokens(join(folder.path, `${rows}-${seqlen}.safetensors`), [rows, seqlen], 2, vocab);
+  const recipe = parseRecipe({
+    model,
+    calibration: { corpus: { kind: 'tokens', path: tokens }, sequences, seqlen },
+    scheduler,
+    ...session,
+    ...(blocks !== undefined && { blocks }),
+    ...more,
+  });
+  const events: RunEvent[] = [];
+  const out = join(folder.path, `out-${++count}`);
+  const { signal } = new AbortController();
+  const report = await compress(recipe, out, { signal, onEvent: (event) => events.push(event) });
+  expect(readdirSync(join(out, 'state')).filter((name) => name.startsWith('sensitivity'))).toEqual([]);
+  return { report, events, tokens };
+}
+
+/** All sequences through the model at once, or through its blocks alone; `weights` take the place of the checkpoint's. */
+async function forward(
+  model: Model,
+  ids: Int32Array,
+  seqlen: number,
+  weights: ReadonlyMap<string, TensorInfo> = new Map(),
+  onTap: (block: number, tap: string, x: Float32Array) => Promise<void> = () => Promise.resolve(),
+): Promise<Float32Array> {
+  const embed = await openEmbed(model, { threads: 1, seqlen });
+  let x: Float32Array = Float32Array.from(await embed.run(ids));
+  await embed.close();
+  for (let index = 0; index < model.family.blocks; index++) {
+    const block = await openBlock(model, index, { ...session, seqlen, weights, taps: true, output: true });
+    const { output, taps } = await block.run(x);
+    for (const [tap, value] of taps) await onTap(index, tap, value);
+    x = Float32Array.from(output ?? []);
+    await block.close();
+  }
+  const logits = await openLogits(model, { start: 0, end: model.family.vocab }, session);
+  const result = Float32Array.from(await logits.run(x));
+  await logits.close();
+  return result;
+}
+
+/** log softmax of one row of logits, float64. */
+function logProbabilities(logits: Float32Array, row: number, vocab: number): number[] {
+  const values = [...logits.subarray(row * vocab, (row + 1) * vocab)];
+  const top = Math.max(...values);
+  const sum = Math.log(values.reduce((total, value) => total + Math.exp(value - top), 0)) + top;
+  return values.map((value) => value - sum);
+}
+
+/** Mean over the rows of Σ p log(p / q). */
+function meanDivergence(dense: Float32Array, other: Float32Array, vocab: number): number {
+  const rows = dense.length / vocab;
+  let total = 0;
+  for (let row = 0; row < rows; row++) {
+    const [p, q] = [logProbabilities(dense, row, vocab), logProbabilities(other, row, vocab)];
+    p.forEach((log, id) => (total += Math.exp(log) * (log - (q[id] ?? NaN))));
+  }
+  return total / rows;
+}
+
+/** Written as the checkpoint holds it, by other means than the run's. */
+async function prunedWeight(
+  model: Model,
+  layer: ReturnType<typeof allLayers>[number],
+  factor: Factor,
+): Promise<Map<string, TensorInfo>> {
+  const options = { method: 'sparsegpt', storage: model.dtype, sparsity: 0.7 } as const;
+  const pruned = await native.prune(model.checkpoint, weightName(layer), factor, options, control);
+  const { rows, cols } = pruned;
+  const values = pruned.toF32();
+  expect(values.filter((value) => value === 0).length / values.length).toBeGreaterThan(0.69);
+  const data = layer.transposed
+    ? Array.from({ length: rows * cols }, (_, i) => values[(i % rows) * cols + Math.floor(i / rows)] ?? NaN)
+    : [...values];
+  const shape = layer.transposed ? [cols, rows] : [rows, cols];
+  const name = `${layer.name}.weight`;
+  const path = folder.write(
+    `naive-${++count}.safetensors`,
+    safetensors({ [name]: { dtype: model.dtype, shape, data } }),
+  );
+  return new Map(
+    native.Checkpoint.openFile(path)
+      .tensors()
+      .map((info) => [info.name, info]),
+  );
+}
+
+/** One whole forward pass for each layer, `every` so many of them. */
+async function naiveSensitivities(wanted: Case, tokens: string, every = 1): Promise<Map<string, number>> {
+  const model = await openModel(wanted.model);
+  const { sequences, seqlen } = wanted;
+  const ids = Int32Array.from(openTensorFile(tokens).readI64('tokens'));
+  const calibrated = ids.subarray(0, sequences * seqlen);
+  const grams = new Map<string, InstanceType<typeof native.Gram>>();
+  await forward(model, calibrated, seqlen, new Map(), async (block, tap, x) => {
+    const gram = new native.Gram(x.length / calibrated.length);
+    await gram.add(x, calibrated.length, control);
+    grams.set(`${block} ${tap}`, gram);
+  });
+  const factors = new Map<string, Factor>();
+  for (const [at, gram] of grams)
+    factors.set(at, await native.factorize(gram, 2 / sequences, 0.01, 'natural', control));
+
+  const cut = Math.min(128, seqlen);
+  const held = ids.subarray(sequences * seqlen, (sequences + 16) * seqlen);
+  const rows = Array.from({ length: held.length / seqlen }, (_, i) => [...held.subarray(i * seqlen, i * seqlen + cut)]);
+  const measured = Int32Array.from(rows.flat());
+  const dense = await forward(model, measured, cut);
+  const sensitivities = new Map<string, number>();
+  for (const [i, layer] of allLayers(model.family, wanted.blocks ?? model.family.blocks).entries()) {
+    if (i % every > 0) continue;
+    const factor = factors.get(`${layer.block} ${layer.tap}`);
+    if (!factor) throw new Error(`no factor of ${layer.name}`);
+    const other = await forward(model, measured, cut, await prunedWeight(model, layer, factor));
+    sensitivities.set(layer.name, meanDivergence(dense, other, model.family.vocab));
+  }
+  return sensitivities;
+}
+
+function expectAgreement(report: Report, naive: ReadonlyMap<string, number>): void {
+  const measured = new Map(report.layers.map(({ name, sensitivity }) => [name, sensitivity]));
+  for (const [name, expected] of naive) {
+    const difference = Math.abs((measured.get(name) ?? NaN) - expected);
+    expect(difference, `${name}: ${measured.get(name)}, not ${expected}`).toBeLessThan(Math.max(1e-5 * expected, 1e-7));
+  }
+}
+
+function measuredIn(events: readonly RunEvent[]): Record<string, number> {
+  return Object.fromEntries(
+    events.flatMap((event) => (event.type === 'sensitivity' ? [[event.layer, event.sensitivity]] : [])),
+  );
+}
+
+const tiny = { rows: 56, sequences: 40, seqlen: 16, vocab: 90 };
+
+describe('a layer’s sensitivity is the divergence of a whole forward pass with that layer alone pruned', () => {
+  test.each(['opt-pre-norm', 'llama-grouped', 'gpt2-plain', 'bloom-plain'])('%s', async (name) => {
+    const wanted = { ...tiny, model: fixtureFolder(name) };
+    const { report, events, tokens } = await run(wanted);
+    const naive = await naiveSensitivities(wanted, tokens);
+    expect(new Set(naive.keys())).toEqual(new Set(report.layers.map((layer) => layer.name)));
+    expect(Math.min(...naive.values())).toBeGreaterThan(1e-6);
+    expectAgreement(report, naive);
+    expect(measuredIn(events)).toEqual(Object.fromEntries(report.layers.map((each) => [each.name, each.sensitivity])));
+  });
+
+  test.each([
+    ['the first block alone', { blocks: 1 }],
+    ['one sequence held back', { rows: 41 }],
+    ['fewer held back than are wanted', { rows: 47 }],
+    ['sequences longer than what is measured on', { rows: 12, sequences: 8, seqlen: 150 }],
+    ['tokens that no slice divides', { rows: 41, seqlen: 31 }],
+  ])('%s', async (_, change) => {
+    const model = writeTinyOpt(join(folder.path, `opt-${++count}`), { dtype: 'F16', positions: 150, blocks: 2 });
+    const wanted = { ...tiny, model, ...change };
+    const { report, tokens } = await run(wanted);
+    const naive = await naiveSensitivities(wanted, tokens);
+    expect(naive.size).toBe(report.layers.length);
+    expectAgreement(report, naive);
+  });
+
+  test('the demo model', { timeout: 120_000 }, async () => {
+    const wanted = { model: demoModel, rows: 7, sequences: 5, seqlen: 48, vocab: 8192 };
+    const { report, tokens } = await run(wanted);
+    expectAgreement(report, await naiveSensitivities(wanted, tokens, 7));
+  });
+});
+
+describe('what was measured', () => {
+  const model = writeTinyOpt(join(folder.path, 'kept'), { blocks: 2 });
+  const wanted = { ...tiny, model };
+
+  test('is found again by another target and scheduler; statistics by those who need no more', async () => {
+    const first = await run(wanted);
+    expect(Object.keys(measuredIn(first.events))).toHaveLength(12);
+    const second = await run(wanted, { kind: 'kmeans', estimate: 'measured', min: 0, max: 0.95 }, { sparsity: 0.6 });
+    expect(measuredIn(second.events)).toEqual({});
+    expect(second.events.filter(({ type }) => type === 'estimate')).toEqual([]);
+    const of = ({ report }: Run, key: 'estimate' | 'sensitivity'): unknown[] =>
+      report.layers.map((layer) => layer[key]);
+    for (const key of ['estimate', 'sensitivity'] as const) expect(of(second, key)).toEqual(of(first, key));
+    expect(second.report.estimate).toBe('measured');
+    const third = await run(wanted, { kind: 'kmeans', estimate: 'raw', min: 0, max: 0.95 });
+    expect(third.events.filter(({ type }) => type === 'estimate')).toEqual([]);
+    expect(of(third, 'sensitivity')).toEqual(of(third, 'sensitivity').map(() => null));
+    expect(of(third, 'estimate')).toEqual(of(first, 'estimate'));
+  });
+
+  test('is the same, measured after the statistics', async () => {
+    const other = { ...wanted, model: writeTinyOpt(join(folder.path, 'after'), { blocks: 2, seed: 5 }) };
+    const raw = await run(other, { kind: 'kmeans', estimate: 'raw', min: 0, max: 0.95 });
+    const measured = await run(other);
+    expect(Object.keys(measuredIn(measured.events))).toHaveLength(12);
+    expect(measured.report.layers.map(({ estimate }) => estimate)).toEqual(
+      raw.report.layers.map(({ estimate }) => estimate),
+    );
+    expectAgreement(measured.report, await naiveSensitivities(other, measured.tokens));
+  });
+
+  test('on the calibration itself, where nothing is held back, is said', async () => {
+    const { report } = await run({ ...wanted, rows: 40 });
+    expect(report.warnings).toMatchObject([
+      { code: 'calibration.nothing-held-back', params: { sequences: 40, last: 16 } },
+    ]);
+    for (const { sensitivity } of report.layers) expect(sensitivity).toBeGreaterThan(0);
+  });
+});
