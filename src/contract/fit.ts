@@ -111,7 +111,8 @@ function aim(fit: Fit): number {
 
 /**
  * Where the goal is to be expected: with one attempt, the expected line shifted through it; with more, the straight line through the
- * two that enclose the goal, or that are nearest to it on one side.
+ * two that are nearest to it on one side; where two enclose it, the straight line through them, or of a perplexity the parabola through
+ * them and the nearest third.
  */
 export function nextSparsity(
   fit: Fit,
@@ -122,12 +123,40 @@ export function nextSparsity(
   const points = attempts
     .map(({ sparsity, value }) => ({ x: expected(sparsity), y: measure(value) - goal }))
     .sort((a, b) => a.x - b.x);
-  const at = points.findIndex(({ y }) => y > 0);
-  const [one, other] =
-    at > 0 ? points.slice(at - 1, at + 1) : at === 0 ? points.slice(0, 2) : points.slice(-2).toReversed();
+  const above = points.findIndex(({ y }) => y > 0);
+  if (above > 0) return sparsityOf(expected, enclosed(fit, points, above));
+  const [one, other] = above === 0 ? points : points.toReversed();
   if (one === undefined) return sparsityOf(expected, goal);
-  const slope = other === undefined ? 1 : (other.y - one.y) / (other.x - one.x);
+  const slope = other === undefined ? 1 : slopeOf(one, other);
   return sparsityOf(expected, one.x - one.y / (slope > 0 ? slope : 1));
+}
+
+interface Point {
+  readonly x: number;
+  /** From the goal. */
+  readonly y: number;
+}
+
+function slopeOf(one: Point, other: Point): number {
+  return (other.y - one.y) / (other.x - one.x);
+}
+
+/** The zero between two neighbours, of which `above` is the first point above 0. */
+function enclosed({ kind }: Fit, points: readonly Point[], above: number): number {
+  const [low, high] = points.slice(above - 1, above + 1);
+  if (!low || !high) throw new RangeError('nothing encloses the goal');
+  const slope = slopeOf(low, high);
+  // Sizes are straight against what is expected, but not at the lowest sparsities, where a mask costs what it saves.
+  const others = kind === 'size' ? [] : points.filter((each) => each !== low && each !== high);
+  const [third] = others.sort((a, b) => Math.abs(a.y) - Math.abs(b.y));
+  const bend = third ? (slopeOf(high, third) - slope) / (third.x - low.x) : 0;
+  const at = (x: number): number => low.y + (x - low.x) * (slope + bend * (x - high.x));
+  let [from, to] = [low.x, high.x];
+  for (let middle = (from + to) / 2; middle > from && middle < to; middle = (from + to) / 2) {
+    if (at(middle) < 0) from = middle;
+    else to = middle;
+  }
+  return to;
 }
 
 /** The sparsity at which `rising` comes to a level, within `targets`. To five decimals: it is written in recipes and file names. */

@@ -11,7 +11,14 @@ import {
   type Relation,
   type Verdict,
 } from '../../src/contract/fit.ts';
-import { bitWidths, quantizationSchema, type Bits, type Fit, type Quantization } from '../../src/contract/recipe.ts';
+import {
+  bitWidths,
+  parseRecipe,
+  quantizationSchema,
+  type Bits,
+  type Fit,
+  type Quantization,
+} from '../../src/contract/recipe.ts';
 import { packedModel, type PackedModel } from '../../src/contract/size.ts';
 
 interface Search {
@@ -90,7 +97,7 @@ describe('a perplexity', () => {
   test('steep and flat curves, and some that bend', () => {
     for (const slope of [5, 8, 12, 20])
       for (const bend of [-3, 0, 3])
-        for (const first of [0.4, 0.7]) {
+        for (const first of [0.4, 0.7, 0.85]) {
           const at = (s: number): number => 10 * Math.exp(Math.exp(slope * (s - 0.8) + bend * (s - 0.8) ** 2));
           const perplexity = at(0.55);
           const { attempts, verdict } = search(
@@ -101,6 +108,22 @@ describe('a perplexity', () => {
           );
           expect(verdict.kind, JSON.stringify({ slope, bend, first, attempts, verdict })).toBe('fits');
         }
+  });
+
+  /** Two of the demo model's eight blocks; the first attempt was where the sensitivities had it, at five times the goal. */
+  test('after a first attempt that was far too sparse', () => {
+    const at = curve(84.606, [
+      [0.6729, 92.143],
+      [0.7624, 102.072],
+      [0.9196, 559.315],
+    ]);
+    const { attempts, verdict } = search(
+      { kind: 'perplexity', perplexity: 110 },
+      () => perplexityRelation(84.606),
+      at,
+      0.9196,
+    );
+    expect(verdict.kind, JSON.stringify(attempts)).toBe('fits');
   });
 
   test('below that of the dense model it is refused; at it and above it is not', () => {
@@ -254,4 +277,27 @@ test('targets are written with five decimals', () => {
   const relation = perplexityRelation(10);
   const next = nextSparsity({ kind: 'perplexity', perplexity: 12 }, relation, [{ sparsity: 0.61, value: 11.1 }]);
   expect(String(next)).toMatch(/^0\.\d{1,5}$/);
+});
+
+describe('a recipe', () => {
+  const size = { kind: 'size', bytes: 1e9 } as const;
+  const perplexity = { kind: 'perplexity', perplexity: 12.5 } as const;
+  const datasets = [{ name: 'wiki', corpus: { kind: 'texts' as const, paths: ['/wiki.txt'] } }];
+
+  test('with a goal leaves its target open, unless it says where to begin', () => {
+    expect(parseRecipe({ model: '/m', fit: size })).toMatchObject({ sparsity: null, scheduler: { kind: 'auto' } });
+    expect(parseRecipe({ model: '/m', fit: size, sparsity: 0.6 })).toMatchObject({ sparsity: 0.6, fit: size });
+    expect(parseRecipe({ model: '/m', fit: perplexity, evaluation: { datasets } })).toMatchObject({ sparsity: null });
+    expect(parseRecipe({ model: '/m' })).toMatchObject({ sparsity: 0.7, fit: null });
+  });
+
+  test.each([
+    [{ fit: size, nm: { n: 2, m: 4 } }, 'recipe.fit-with-nm'],
+    [{ fit: size, scheduler: { kind: 'file' as const, path: '/s.json' } }, 'recipe.fit-with-file'],
+    [{ fit: perplexity }, 'recipe.fit-without-evaluation'],
+    [{ fit: { kind: 'size' as const, bytes: 0 } }, 'recipe.invalid'],
+    [{ fit: { kind: 'perplexity' as const, perplexity: 0.9 } }, 'recipe.invalid'],
+  ])('%j is refused: %s', (change, code) => {
+    expect(() => parseRecipe({ model: '/m', ...change })).toThrow(expect.objectContaining({ code }) as Error);
+  });
 });

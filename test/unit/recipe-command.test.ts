@@ -63,6 +63,12 @@ const cases: Record<string, RecipeInput> = {
   auto: input({ scheduler: { kind: 'auto' } }),
   allocate: input({ scheduler: { kind: 'allocate', range: 0.2 } }),
   'kmeans by measured sensitivity': input({ scheduler: { kind: 'kmeans', estimate: 'measured' } }),
+  'a size to come to': input({ fit: { kind: 'size', bytes: 3_200_000_001 }, quantization: { bits: 4 } }),
+  'a perplexity to come to, begun at a target': input({
+    fit: { kind: 'perplexity', perplexity: 12.5 },
+    sparsity: 0.61234,
+    evaluation: { datasets: [{ name: 'wiki', corpus: texts('/data/wiki.txt') }] },
+  }),
   owl: input({ scheduler: { kind: 'owl', lambda: 0.05, m: 7 } }),
   alpha: input({ scheduler: { kind: 'alpha', epsilon: 0.2 } }),
   'a negative β': input({ scheduler: { kind: 'atp', beta: -0.01 } }),

@@ -11,6 +11,7 @@ import { readEvents } from '../../../src/main/history/folder.ts';
 import { History } from '../../../src/main/history/history.ts';
 import { openStore, type OpenedStore } from '../../../src/main/history/open.ts';
 import { isFree } from '../../../src/worker/run/directory.ts';
+import { sampleReport } from '../../fixtures/report.ts';
 import { beginRun, finishRun } from '../../fixtures/run-folders.ts';
 
 const all: RunQuery = {
@@ -391,5 +392,92 @@ describe('import', () => {
     const path = join(folder, 'out');
     beginRun(path, recipe, [{ at: '2026-11-23T10:00:00.000Z', type: 'failed', code: 'future.code', params: {} }]);
     expect((await history.import(path)).failure).toEqual({ code: 'internal', params: { detail: 'future.code' } });
+  });
+});
+
+describe('attempts at a goal', () => {
+  const goal = { kind: 'perplexity', perplexity: 90 } as const;
+  const aimed = parseRecipe({
+    ...recipe,
+    sparsity: null,
+    fit: goal,
+    evaluation: { datasets: [{ name: 'held-out', corpus: { kind: 'texts', paths: ['/e'] } }] },
+  });
+
+  /** The engine's work: the target it decided, if it was left to it, and the perplexity that came of it. */
+  async function finish({ id, path }: RunRow, compressed: number, sparsity?: number): Promise<void> {
+    const report = sampleReport();
+    const asked = history.recipe(id);
+    const [first] = report.perplexity;
+    if (!first) throw new Error('no perplexity');
+    history.start(id);
+    finishRun(path, {
+      ...report,
+      recipe: { ...asked, sparsity: asked.sparsity ?? sparsity ?? null },
+      perplexity: [{ ...first, dense: 77.64, compressed }],
+    });
+    await history.finish(id);
+  }
+
+  const follow = async (id: string): Promise<RunRow> => {
+    const following = await history.following(id);
+    if (following?.kind !== 'attempt') throw new Error(JSON.stringify(following));
+    return await history.queueAttempt(id, following);
+  };
+
+  test('follow one another in a sweep, with targets that close in, until one fits', async () => {
+    const [first = expect.fail('no run')] = await queue('goal', [aimed]);
+    expect(first).toMatchObject({ targetSparsity: null, sweep: expect.any(String) as string });
+    expect(await history.following(first.id)).toBeNull();
+    await finish(first, 120, 0.76);
+    const second = await follow(first.id);
+    expect(second).toMatchObject({ name: 'goal · 2', sweep: first.sweep, state: 'queued' });
+    expect(second.targetSparsity).toBeLessThan(0.76);
+    expect(history.recipe(second.id)).toEqual({ ...aimed, sparsity: second.targetSparsity });
+    expect(await history.following(first.id)).toBeNull();
+    await finish(second, 86);
+    const third = await follow(second.id);
+    expect(third).toMatchObject({ name: 'goal · 3', sweep: first.sweep });
+    expect(third.targetSparsity).toBeGreaterThan(second.targetSparsity ?? 1);
+    expect(third.targetSparsity).toBeLessThan(0.76);
+    await finish(third, 90.5);
+    expect(await history.following(third.id)).toBeNull();
+  });
+
+  test('of another scheduler in the same sweep are apart; four are the most', async () => {
+    const uniform = { ...aimed, scheduler: { kind: 'uniform' as const } };
+    const [one = expect.fail('no run'), other = expect.fail('no run')] = await queue('goal', [aimed, uniform]);
+    await finish(one, 120, 0.76);
+    const second = await follow(one.id);
+    await finish(other, 90, 0.6);
+    expect(await history.following(other.id)).toBeNull();
+    await finish(second, 86);
+    const third = await follow(second.id);
+    await finish(third, 86.1);
+    const fourth = await follow(third.id);
+    await finish(fourth, 88);
+    expect(await history.following(fourth.id)).toMatchObject({
+      kind: 'unreachable',
+      failure: { code: 'fit.attempts', params: { attempts: 4, value: '88.00' } },
+    });
+  });
+
+  test('one that finished as the application ended is followed by the next, which waits for the person', async () => {
+    const [first = expect.fail('no run')] = await queue('goal', [aimed]);
+    history.start(first.id);
+    const report = sampleReport();
+    finishRun(first.path, { ...report, recipe: { ...aimed, sparsity: 0.76 } });
+    await restart();
+    const [next, ...others] = rows().filter(({ id }) => id !== first.id);
+    expect(others).toEqual([]);
+    expect(next).toMatchObject({ name: 'goal · 2', state: 'paused', sweep: first.sweep });
+    expect(history.interrupted().map(({ id }) => id)).toEqual([next?.id]);
+  });
+
+  test('a run without a goal is followed by nothing', async () => {
+    const run = await one();
+    finishRun(run.path);
+    await history.finish(run.id);
+    expect(await history.following(run.id)).toBeNull();
   });
 });

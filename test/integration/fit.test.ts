@@ -1,0 +1,140 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { recipeSchema, type Recipe } from '../../src/contract/recipe.ts';
+import { bitsOf, cpu, readReportOf, refusal, succeed, tamis, tinyFolder, type Tiny } from './helpers.ts';
+
+const killAt = fileURLToPath(new URL('../fixtures/kill-at.mjs', import.meta.url));
+const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
+const demoTexts = fileURLToPath(new URL('../../dist/resources/demo-texts', import.meta.url));
+
+let tiny: Tiny;
+/** Of the run that fits 40 KB, and that nothing interrupted. */
+let bits: ReturnType<typeof bitsOf>;
+beforeAll(() => {
+  tiny = tinyFolder('fit', { dtype: 'F16' });
+});
+afterAll(() => {
+  tiny.remove();
+});
+
+const recipeOf = (folder: string): Recipe =>
+  recipeSchema.parse(JSON.parse(readFileSync(join(folder, 'recipe.json'), 'utf8')));
+
+function fitSize(size: string, out: string, ...flags: string[]): string[] {
+  return ['compress', tiny.model, '--out', out, ...tiny.data, '--scheduler', 'uniform', '--fit-size', size, ...flags];
+}
+
+describe('--fit-size', () => {
+  test('ends within 1 % under the size, which is that of the archive; the attempts before stay', async () => {
+    const out = tiny.file('size');
+    const { stderr } = await succeed(fitSize('40KB', out), tiny);
+    const report = readReportOf(out);
+    const bytes = report.packedBytes ?? 0;
+    bits = bitsOf(out);
+    expect(bytes).toBeGreaterThanOrEqual(39_600);
+    expect(bytes).toBeLessThanOrEqual(40_000);
+    const packed = tiny.file('size-packed');
+    await succeed(['export', out, '--format', 'tamis', '--out', packed], tiny);
+    expect(statSync(join(packed, 'model.tamis')).size).toBe(bytes);
+    expect(existsSync(join(out, 'state/packed'))).toBe(false);
+    const attempts = [1, 2, 3, 4].filter((n) => stderr.includes(`Attempt ${n} of at most 4`));
+    for (const n of attempts.slice(0, -1)) expect(readReportOf(`${out}.${n}`).packedBytes).not.toBeNull();
+    expect(existsSync(`${out}.${attempts.length}`)).toBe(false);
+    expect(report.recipe).toEqual(recipeOf(out));
+    expect(report.sparsity.target).toBeCloseTo(report.recipe.sparsity ?? NaN, 10);
+  });
+
+  test('killed in an attempt, and between two: the same command goes on to the same bits', async () => {
+    const place = (name: string): { cache: string; out: string } => ({
+      cache: tiny.file(`${name}-cache`),
+      out: tiny.file(name),
+    });
+    const kill = async (at: object, { cache, out }: ReturnType<typeof place>): Promise<void> => {
+      const env = { KILL_AT: JSON.stringify(at) };
+      const ended = await tamis(fitSize('40KB', out), { cache, preload: [killAt], env });
+      expect(ended.signal, ended.stderr).toBe('SIGKILL');
+    };
+    const [inside, between] = [place('inside'), place('between')];
+    await kill({ moment: 'rename state/block-0001.json', when: 'before' }, inside);
+    await succeed(fitSize('40KB', inside.out), inside);
+    await kill({ moment: 'append finished', when: 'after' }, between);
+    const { stderr } = await succeed(fitSize('40KB', between.out), between);
+    expect(stderr).not.toContain('Block 1 of 3\nBlock 2 of 3');
+    for (const { out } of [inside, between]) expect(bitsOf(out)).toEqual(bits);
+  });
+
+  test('with quantization, fewer bits where those of the recipe would need more than 90 % pruned', async () => {
+    const out = tiny.file('bits');
+    await succeed(fitSize('26KB', out, '--bits', '8', '--group-size', '32', '--symmetric'), tiny);
+    const { recipe, packedBytes } = readReportOf(out);
+    expect(recipe.quantization?.bits).toBeLessThan(8);
+    expect(packedBytes ?? 0).toBeGreaterThanOrEqual(0.99 * 26_000);
+    expect(packedBytes ?? 0).toBeLessThanOrEqual(26_000);
+  });
+
+  test('says that a size cannot be reached, and why', async () => {
+    const small = refusal(await tamis(fitSize('1KB', tiny.file('small')), tiny));
+    expect(small).toMatch(/^A size of 0\.001 MB cannot be reached: even with 95 % pruned/);
+    expect(existsSync(tiny.file('small.1'))).toBe(false);
+    const tried = refusal(await tamis(fitSize('14KB', tiny.file('tried')), tiny));
+    expect(tried).toMatch(/^A size of 0\.014 MB cannot be reached: even with 95 % pruned the packed model takes \d/);
+    const last = existsSync(tiny.file('tried.2')) ? tiny.file('tried.2') : tiny.file('tried.1');
+    expect(readReportOf(last).recipe.sparsity).toBe(0.95);
+    const large = refusal(await tamis(fitSize('1GB', tiny.file('large')), tiny));
+    expect(large).toMatch(/^A size of 1000\.0 MB is not reached: even with only 5 % pruned/);
+  });
+
+  test('neither OUT nor an attempt of other settings is written over', async () => {
+    expect(refusal(await tamis(fitSize('40KB', tiny.file('size')), tiny))).toContain(tiny.file('size'));
+    const other = refusal(await tamis(fitSize('30KB', tiny.file('tried')), tiny));
+    expect(other).toBe(
+      `${tiny.file('tried.1')} holds a run of other settings, and an attempt of this command is to go there. Choose another --out, or delete that folder.`,
+    );
+  });
+});
+
+describe('--fit-perplexity', () => {
+  const fit = (perplexity: number, out: string): string[] => [
+    ...['compress', demoModel, '--out', out, '--scheduler', 'uniform', '--fit-perplexity', String(perplexity)],
+    ...[
+      '--blocks',
+      '2',
+      '--calibration',
+      join(demoTexts, 'calibration'),
+      '--sequences',
+      '8',
+      '--calibration-seqlen',
+      '128',
+    ],
+    ...['--evaluation', `held-out=${join(demoTexts, 'evaluation')}`, '--windows', '8', '--seqlen', '128', ...cpu],
+  ];
+
+  test('begins from the sensitivities and ends within 1 %', async () => {
+    const out = tiny.file('perplexity');
+    const { stderr } = await succeed(fit(110, out), tiny);
+    expect(stderr).toContain('Attempt 1 of at most 4, sparsity by the sensitivities');
+    const { perplexity, recipe, packedBytes } = readReportOf(out);
+    expect(Math.abs((perplexity[0]?.compressed ?? 0) / 110 - 1)).toBeLessThanOrEqual(0.01);
+    expect(recipe.fit).toEqual({ kind: 'perplexity', perplexity: 110 });
+    expect(packedBytes).toBeNull();
+    const first = existsSync(`${out}.1`) ? `${out}.1` : out;
+    expect(recipeOf(first).sparsity).toBeNull();
+    const target = JSON.parse(readFileSync(join(first, 'state/target.json'), 'utf8')) as { value: number };
+    const report = readReportOf(first);
+    expect(report.recipe.sparsity).toBe(target.value);
+    expect(report.sparsity.target).toBeCloseTo(target.value, 10);
+  });
+
+  test('below that of the dense model it is refused once that is known', async () => {
+    const out = tiny.file('impossible');
+    const sentence = refusal(await tamis(fit(20, out), tiny));
+    expect(sentence).toMatch(
+      /^A perplexity of 20 cannot be reached: that of the dense model is already \d+\.\d\d on held-out\./,
+    );
+    expect(existsSync(join(`${out}.1`, 'report.json'))).toBe(false);
+  });
+});
