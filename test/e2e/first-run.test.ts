@@ -98,10 +98,11 @@ test(
 
     // While it goes: stages, remaining time, and the map and the chart fill.
     await page.getByText('Running', { exact: true }).first().waitFor();
-    const map = page.locator('svg [data-layer]');
     await page.getByText(/^Remaining: Compress/).waitFor({ timeout: 240_000 });
-    expect(await map.count()).toBeGreaterThan(48);
-    await page.locator('svg [data-centroid]').first().waitFor({ state: 'attached' });
+    for (const chart of [/^Layer map/, /^log₁₀ estimate against log₁₀ measured sensitivity/]) {
+      const layers = page.getByRole('img', { name: chart }).locator('[data-layer]');
+      await expect.poll(() => layers.count(), String(chart)).toBe(48);
+    }
 
     await page.getByText('Finished', { exact: true }).first().waitFor({ timeout: 300_000 });
     const { rows } = await ask(page, 'runs.list', newest);
