@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { recipeSchema, type Recipe } from '../../src/contract/recipe.ts';
-import { bitsOf, cpu, readReportOf, refusal, succeed, tamis, tinyFolder, type Tiny } from './helpers.ts';
+import { bitsOf, cancelled, cpu, readReportOf, refusal, succeed, tamis, tinyFolder, type Tiny } from './helpers.ts';
 
 const killAt = fileURLToPath(new URL('../fixtures/kill-at.mjs', import.meta.url));
 const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
@@ -65,6 +65,29 @@ describe('--fit-size', () => {
     const { stderr } = await succeed(fitSize('40KB', between.out), between);
     expect(stderr).not.toContain('Block 1 of 3\nBlock 2 of 3');
     for (const { out } of [inside, between]) expect(bitsOf(out)).toEqual(bits);
+  });
+
+  test('cancelled: says that the same command continues it, and that does, to the same bits', async () => {
+    const [cache, out] = [tiny.file('cancelled-cache'), tiny.file('cancelled')];
+    const args = fitSize('40KB', out);
+    const { code, stderr } = await cancelled('SIGINT', { moment: 'append layer', nth: 8, when: 'stop' }, args, cache);
+    expect(code, stderr).toBe(130);
+    expect(stderr.trimEnd().split('\n').at(-1)).toBe(
+      'tamis: The search was cancelled; its attempts are kept. Continue it with the same command: it goes on from the last finished block.',
+    );
+    expect(existsSync(join(`${out}.1`, 'state/block-0000.json'))).toBe(true);
+    await succeed(args, { cache });
+    expect(bitsOf(out)).toEqual(bits);
+  });
+
+  test('plan says that there may be four attempts, what they take, and the disk for an archive', async () => {
+    const { stdout } = await succeed(['plan', ...fitSize('40KB', 'unused').toSpliced(2, 2).slice(1)], tiny);
+    expect(stdout).toMatch(
+      /^Disk: {3}\d.* for activations meanwhile, \d\S+ \w+ for its packed archive after them, at most /m,
+    );
+    expect(stdout).toMatch(
+      /^Search: at most 4 attempts one after another, together at most \S+ s and \S+ \w+ of disk, since every attempt's folder stays; all above is of one attempt$/m,
+    );
   });
 
   test('with quantization, fewer bits where those of the recipe would need more than 90 % pruned', async () => {

@@ -20,6 +20,7 @@ import {
   type Quantization,
 } from '../../src/contract/recipe.ts';
 import { packedModel, type PackedModel } from '../../src/contract/size.ts';
+import { predictedRise } from '../../src/worker/compress/target.ts';
 
 interface Search {
   readonly attempts: Attempt[];
@@ -270,6 +271,17 @@ describe('a size', () => {
       (value) => judge(fit, relationAt, [{ sparsity: 0.7, bits: null, value }]).kind,
     );
     expect(kinds).toEqual(['next', 'fits', 'fits', 'next']);
+  });
+});
+
+describe('the rise that is foreseen of a perplexity', () => {
+  test('is of the pruned layers alone, and at 70 % what was measured', () => {
+    const sensitivities = { 'layers.0.fc1': 0.05, 'layers.0.fc2': 0.03 };
+    const at = (s: number): number =>
+      predictedRise(sensitivities, { 'layers.0.fc1': s, 'layers.0.fc2': s, 'layers.1.fc1': 0.99 });
+    expect(at(0.7)).toBeCloseTo(0.08, 12);
+    expect(Math.log(at(0.8) / at(0.7))).toBeCloseTo(0.8, 12);
+    expect(Math.log(at(0.5) / at(0.7))).toBeCloseTo(-1.6, 12);
   });
 });
 
