@@ -156,7 +156,7 @@ async function naiveSensitivities(wanted: Case, tokens: string, every = 1): Prom
   for (const [at, gram] of grams)
     factors.set(at, await native.factorize(gram, 2 / sequences, 0.01, 'natural', control));
 
-  const cut = Math.min(128, seqlen);
+  const cut = Math.min(80, seqlen);
   const held = ids.subarray(sequences * seqlen, (sequences + 16) * seqlen);
   const rows = Array.from({ length: held.length / seqlen }, (_, i) => [...held.subarray(i * seqlen, i * seqlen + cut)]);
   const measured = Int32Array.from(rows.flat());

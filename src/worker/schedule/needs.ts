@@ -47,5 +47,5 @@ interface Sample {
 
 /** Of the sequences held back, what sensitivities are measured on: so many, and of each so many tokens from its beginning. */
 export function sensitivitySample({ sequences, seqlen }: Sample): Sample {
-  return { sequences: Math.min(16, sequences), seqlen: Math.min(128, seqlen) };
+  return { sequences: Math.min(16, sequences), seqlen: Math.min(80, seqlen) };
 }
