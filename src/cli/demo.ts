@@ -18,18 +18,23 @@ import { table } from './table.ts';
 type Setting = Pick<RecipeInput, 'sparsity' | 'scheduler' | 'quantization'>;
 
 const uniform = { kind: 'uniform' } as const;
-const scheduled = { kind: 'kmeans' } as const;
+const kmeans = { kind: 'kmeans' } as const;
+const allocate = { kind: 'allocate' } as const;
 const fourBits = { bits: 4, symmetric: true } as const;
 
 /** What the demo compares: folder, name and settings of each run. */
 const settings: readonly (readonly [folder: string, name: string, setting: Setting])[] = [
   ['uniform-50', '50 %, uniform', { sparsity: 0.5, scheduler: uniform }],
+  ['allocate-50', '50 %, allocate', { sparsity: 0.5, scheduler: allocate }],
   ['uniform-70', '70 %, uniform', { sparsity: 0.7, scheduler: uniform }],
-  ['scheduled-70', '70 %, scheduled', { sparsity: 0.7, scheduler: scheduled }],
+  ['kmeans-70', '70 %, kmeans', { sparsity: 0.7, scheduler: kmeans }],
+  ['allocate-70', '70 %, allocate', { sparsity: 0.7, scheduler: allocate }],
   ['uniform-70-int4', '70 %, uniform + 4 bits', { sparsity: 0.7, scheduler: uniform, quantization: fourBits }],
-  ['scheduled-70-int4', '70 %, scheduled + 4 bits', { sparsity: 0.7, scheduler: scheduled, quantization: fourBits }],
+  ['kmeans-70-int4', '70 %, kmeans + 4 bits', { sparsity: 0.7, scheduler: kmeans, quantization: fourBits }],
+  ['allocate-70-int4', '70 %, allocate + 4 bits', { sparsity: 0.7, scheduler: allocate, quantization: fourBits }],
   ['uniform-80', '80 %, uniform', { sparsity: 0.8, scheduler: uniform }],
-  ['scheduled-80', '80 %, scheduled', { sparsity: 0.8, scheduler: scheduled }],
+  ['kmeans-80', '80 %, kmeans', { sparsity: 0.8, scheduler: kmeans }],
+  ['allocate-80', '80 %, allocate', { sparsity: 0.8, scheduler: allocate }],
   ['int4', '4 bits', { sparsity: 0, quantization: fourBits }],
   ['int3', '3 bits', { sparsity: 0, quantization: { bits: 3, symmetric: true } }],
 ];

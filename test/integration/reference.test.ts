@@ -43,7 +43,7 @@ function apart(value: number, from: number): number {
   return Math.abs(value / from - 1);
 }
 
-async function run(name: string, flags: readonly string[]): Promise<Report> {
+async function run(name: string, flags: readonly string[], windows = WINDOWS): Promise<Report> {
   const out = join(folder.path, name);
   const tokens = [
     '--calibration-tokens',
@@ -58,7 +58,7 @@ async function run(name: string, flags: readonly string[]): Promise<Report> {
     out,
     ...tokens,
     '--windows',
-    String(WINDOWS),
+    String(windows),
     '--device',
     'cpu',
     ...flags,
@@ -114,5 +114,17 @@ describe('the demo model with the token ids of the reference', { timeout: 600_00
     }
     if (expected.groups)
       expect(layers.filter(({ estimate }) => estimate !== null)).toHaveLength(Object.keys(results.estimates).length);
+  });
+
+  // Measured with PyTorch by the method of docs/scheduling.md, sensitivities from 16 sequences of 256 tokens.
+  test.each([
+    ['allocate-70', ['--scheduler', 'allocate', '--sparsity', '0.7'], 86.6],
+    ['allocate-80', ['--scheduler', 'allocate', '--sparsity', '0.8'], 110.0],
+    ['measured-70', ['--scheduler', 'kmeans', '--estimate', 'measured', '--sparsity', '0.7'], 86.9],
+  ])("%s: perplexity at most a fiftieth above the reference's", async (name, flags, expected) => {
+    const { perplexity, layers } = await run(name, flags, 128);
+    expect(perplexity[0]).toMatchObject({ windows: 128, seqlen: 256 });
+    for (const { name: layer, sensitivity } of layers) expect(sensitivity, layer).toBeGreaterThan(0);
+    expect((perplexity[0]?.compressed ?? NaN) / expected - 1, `${perplexity[0]?.compressed}`).toBeLessThan(0.02);
   });
 });

@@ -156,8 +156,9 @@ async function naiveSensitivities(wanted: Case, tokens: string, every = 1): Prom
   for (const [at, gram] of grams)
     factors.set(at, await native.factorize(gram, 2 / sequences, 0.01, 'natural', control));
 
-  const cut = Math.min(128, seqlen);
-  const held = ids.subarray(sequences * seqlen, (sequences + 16) * seqlen);
+  // Of the 16 that are held back as many as it takes for 1280 tokens, each up to 2048.
+  const cut = Math.min(2048, seqlen);
+  const held = ids.subarray(sequences * seqlen, (sequences + Math.min(16, Math.ceil(1280 / cut))) * seqlen);
   const rows = Array.from({ length: held.length / seqlen }, (_, i) => [...held.subarray(i * seqlen, i * seqlen + cut)]);
   const measured = Int32Array.from(rows.flat());
   const dense = await forward(model, measured, cut);
@@ -203,10 +204,11 @@ describe('a layer’s sensitivity is the divergence of a whole forward pass with
     ['the first block alone', { blocks: 1 }],
     ['one sequence held back', { rows: 41 }],
     ['fewer held back than are wanted', { rows: 47 }],
-    ['sequences longer than what is measured on', { rows: 12, sequences: 8, seqlen: 150 }],
+    ['more tokens held back than are measured on', { rows: 28, sequences: 8, seqlen: 150 }],
+    ['a sequence longer than what is measured on', { rows: 3, sequences: 2, seqlen: 2100 }],
     ['tokens that no slice divides', { rows: 41, seqlen: 31 }],
   ])('%s', async (_, change) => {
-    const model = writeTinyOpt(join(folder.path, `opt-${++count}`), { dtype: 'F16', positions: 150, blocks: 2 });
+    const model = writeTinyOpt(join(folder.path, `opt-${++count}`), { dtype: 'F16', positions: 2100, blocks: 2 });
     const wanted = { ...tiny, model, ...change };
     const { report, tokens } = await run(wanted);
     const naive = await naiveSensitivities(wanted, tokens);

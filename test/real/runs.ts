@@ -28,23 +28,34 @@ export interface RealRun {
 }
 
 const uniform = ['uniform'];
-const byType = ['kmeans', '--estimate', 'relative-by-type'];
+const kmeans = ['kmeans', '--estimate'];
+const byType = [...kmeans, 'relative-by-type'];
+const auto = ['auto'];
 
 export const runs = {
   'uniform-50': { sparsity: 0.5, scheduler: uniform, within: 0.01 },
   'uniform-70': { sparsity: 0.7, scheduler: uniform, within: 0.03 },
   'relative-by-type-70': { sparsity: 0.7, scheduler: byType, within: 0.03 },
   'relative-by-type-50': { sparsity: 0.5, scheduler: byType },
-  'raw-70': { sparsity: 0.7, scheduler: ['kmeans', '--estimate', 'raw'] },
-  'relative-70': { sparsity: 0.7, scheduler: ['kmeans', '--estimate', 'relative'] },
+  'raw-70': { sparsity: 0.7, scheduler: [...kmeans, 'raw'] },
+  'relative-70': { sparsity: 0.7, scheduler: [...kmeans, 'relative'] },
   'owl-70': { sparsity: 0.7, scheduler: ['owl'] },
   'alpha-70': { sparsity: 0.7, scheduler: ['alpha'] },
   'atp-70': { sparsity: 0.7, scheduler: ['atp'] },
+  'measured-70': { sparsity: 0.7, scheduler: [...kmeans, 'measured'] },
+  'allocate-50': { sparsity: 0.5, scheduler: ['allocate'] },
+  'allocate-70': { sparsity: 0.7, scheduler: ['allocate', '--range', '0.2'] },
   int4: { sparsity: 0, bits: 4 },
   'int4-act-order': { sparsity: 0, bits: 4, flags: ['--act-order', '--static-groups'] },
   'int4-nearest': { sparsity: 0, bits: 4, flags: ['--method', 'magnitude'] },
   'uniform-70-int4': { sparsity: 0.7, bits: 4, scheduler: uniform },
   'relative-by-type-70-int4': { sparsity: 0.7, bits: 4, scheduler: byType },
+  'uniform-60': { sparsity: 0.6, scheduler: uniform },
+  'uniform-80': { sparsity: 0.8, scheduler: uniform },
+  'auto-50': { sparsity: 0.5, scheduler: auto },
+  'auto-60': { sparsity: 0.6, scheduler: auto },
+  'auto-70': { sparsity: 0.7, scheduler: auto },
+  'auto-80': { sparsity: 0.8, scheduler: auto },
 } as const satisfies Record<string, RealRun>;
 export type RunName = keyof typeof runs;
 

@@ -104,8 +104,8 @@ describe('a plan', () => {
     const tensors = statSync(demoFile).size - 8 - header;
     expect(size.denseBytes).toBe(tensors);
     expect(disk.outputBytes).toBe(tensors);
-    // Of two sequences, which the file has more, 128 tokens each: the dense model and 48 layers; the sequences; the largest layer.
-    expect(disk.activationBytes).toBe(2 * 128 * 256 * 4 * (1 + 48) + 4 * 256 * 256 * 4 + 2 * 1024 * 256);
+    // Of two sequences, which the file has more, whole: the dense model and 48 layers; the sequences; the largest layer.
+    expect(disk.activationBytes).toBe(2 * 256 * 256 * 4 * (1 + 48) + 4 * 256 * 256 * 4 + 2 * 1024 * 256);
     // Inputs and outputs of a block, [4, 256, 256] float32 each, more than the evaluation's [3, 256, 256].
     expect(disk.totalBytes).toBe(disk.outputBytes + 2 * 4 * 256 * 256 * 4);
     const uniform = await plan(recipe({ scheduler: { kind: 'uniform' } }), { signal });

@@ -44,7 +44,15 @@ describe('parts that a tokenizer.json can say otherwise', () => {
   const vocab = { ...model.vocab, 'e▁': Object.keys(model.vocab).length };
   const reaching = { ...model, vocab, merges: [['e', '▁'], ...model.merges] };
 
+  /** Without control characters, and without bytes that begin letters and stand in them. */
+  const lacking = ['\u0104', '\u0106', 'Ð', 'Ã', '©', '±', '\u0122'];
+  const { model: byteLevel } = tokenizerJson('smollm2') as { model: { vocab: object; merges: [string, string][] } };
+  const isSayable = (token: string): boolean => !lacking.some((character) => token.includes(character));
+  const lessVocab = Object.fromEntries(Object.entries(byteLevel.vocab).filter(([token]) => isSayable(token)));
+  const lessMerges = byteLevel.merges.filter((pair) => pair.every(isSayable));
+
   it.each([
+    ['bytes without a token', 'smollm2', { model: { ...byteLevel, vocab: lessVocab, merges: lessMerges } }],
     ['a merge that reaches over the end of a word', 'llama2', { model: reaching }],
     ['Metaspace that cuts words', 'mistral', { pre_tokenizer: { ...metaspace, prepend_scheme: 'first', split: true } }],
     ['Metaspace without a word on cutting', 'mistral', { pre_tokenizer: { ...metaspace, prepend_scheme: 'always' } }],

@@ -20,6 +20,12 @@ declare module '@huggingface/tokenizers' {
     lstrip: boolean;
     rstrip: boolean;
   }
+  export interface Model {
+    readonly fuse_unk: boolean;
+    readonly tokens_to_ids: ReadonlyMap<string, number>;
+    /** Tokens of the words that a text is cut into. */
+    encode(words: string[]): string[];
+  }
   export interface Splitter {
     /** A text cut into added tokens and what lies between them. */
     split(text: string): string[];
@@ -29,7 +35,7 @@ declare module '@huggingface/tokenizers' {
     constructor(tokenizer: object, config: object);
     readonly normalizer: object | null;
     readonly pre_tokenizer: PreTokenizer | null;
-    readonly model: { readonly fuse_unk: boolean } | null;
+    readonly model: Model | null;
     /** By content, normalized where the token is looked for in normalized text. */
     readonly added_tokens_map: ReadonlyMap<string, AddedToken>;
     splitter_unnormalized: Splitter;

@@ -3,10 +3,13 @@ import {
   DigitsPreTokenizer,
   SequencePreTokenizer,
   type AddedToken,
+  type Model,
   type PreTokenizer,
   type Splitter,
   type Tokenizer,
 } from '@huggingface/tokenizers';
+
+import { byteCharacters } from './tokenizer-parts.ts';
 
 /**
  * The byte-level pre-tokenizer's pattern with Unicode's white space: JavaScript's `\s` counts U+FEFF as white space and U+0085
@@ -20,6 +23,7 @@ const digitPatterns = { each: /\P{N}+|\p{N}/gu, together: /\P{N}+|\p{N}+/gu };
 /** Puts right where the library gives other ids than the tokenizers that the models were trained with. */
 export function correct(tokenizer: Tokenizer): void {
   correctCut(tokenizer.pre_tokenizer);
+  if (tokenizer.model !== null && isByteLevel(tokenizer.pre_tokenizer)) leaveOutUnknown(tokenizer.model);
   const { added_tokens_map: tokens } = tokenizer;
   const stripping = new Map([...tokens].flatMap(([content, token]) => stripOf(content, token)));
   if (stripping.size === 0) return;
@@ -33,6 +37,23 @@ function correctCut(preTokenizer: PreTokenizer | null): void {
   if (preTokenizer instanceof DigitsPreTokenizer)
     preTokenizer.pattern = preTokenizer.config.individual_digits ? digitPatterns.each : digitPatterns.together;
   if (preTokenizer instanceof SequencePreTokenizer) preTokenizer.tokenizers.forEach(correctCut);
+}
+
+function isByteLevel(cut: PreTokenizer | null): boolean {
+  if (cut instanceof SequencePreTokenizer) return cut.tokenizers.some(isByteLevel);
+  return cut instanceof ByteLevelPreTokenizer;
+}
+
+/** Leaves bytes without a token out before what is around them is merged; the library would do so afterwards. */
+function leaveOutUnknown(model: Model): void {
+  const unknown = byteCharacters().filter((character) => !model.tokens_to_ids.has(character));
+  if (unknown.length === 0) return;
+  const pattern = new RegExp(
+    `[${unknown.map((character) => `\\u{${character.codePointAt(0)?.toString(16)}}`).join('')}]`,
+    'gu',
+  );
+  const encode = model.encode.bind(model);
+  model.encode = (words) => encode(words.map((word) => word.replace(pattern, '')).filter((word) => word !== ''));
 }
 
 interface Strip {

@@ -33,6 +33,7 @@ const bpeSchema = z.looseObject({
   continuing_subword_prefix: nothing,
   end_of_word_suffix: nothing,
   byte_fallback: z.boolean().default(false),
+  unk_token: z.string().nullish(),
 });
 
 const replacedSpaces = z.looseObject({
@@ -103,7 +104,7 @@ function unknownPart(definition: Definition): string | null {
   ];
   const unknownCut = partsOf(cut, 'pretokenizers').find((part) => !matches(part, cuts));
   if (unknownCut) return says('pre_tokenizer', unknownCut);
-  if (!knowsEveryByte(bpe.data, partsOf(cut, 'pretokenizers'))) return says('model', 'vocab');
+  if (!takesEveryText(bpe.data, partsOf(cut, 'pretokenizers'))) return says('model', 'vocab');
   const ids = { ...bpe.data.vocab, ...Object.fromEntries(added.map(({ id, content }) => [content, id])) };
   const unknownProcessor = partsOf(processor, 'processors').find((part) => !frames(part, ids));
   return unknownProcessor ? says('post_processor', unknownProcessor) : null;
@@ -119,12 +120,16 @@ function matches(part: Part, schemas: readonly z.ZodType[]): boolean {
   return schemas.some((schema) => schema.safeParse(part).success);
 }
 
-/** Whether every text can be said in the vocabulary: where one cannot, libraries differ in what they leave out. */
-function knowsEveryByte(
-  { vocab, byte_fallback: fallsBack }: z.infer<typeof bpeSchema>,
+/**
+ * Whether every text can be said in the vocabulary, or what cannot is left out of it: SmolLM2's lacks bytes that no well-formed text
+ * has, and a few control characters. Elsewhere libraries differ in what they make of it.
+ */
+function takesEveryText(
+  { vocab, byte_fallback: fallsBack, unk_token: unknown }: z.infer<typeof bpeSchema>,
   cuts: readonly Part[],
 ): boolean {
-  if (cuts.some(({ type }) => type === 'ByteLevel')) return byteCharacters().every((character) => character in vocab);
+  if (cuts.some(({ type }) => type === 'ByteLevel'))
+    return (unknown ?? null) === null || byteCharacters().every((character) => character in vocab);
   if (!fallsBack) return false;
   return Array.from({ length: 256 }, (_, byte) => byteToken(byte)).every((token) => token in vocab);
 }
@@ -135,7 +140,7 @@ export function byteToken(byte: number): string {
 }
 
 /** The characters that stand for the bytes in a byte-level vocabulary: printable ones for themselves, others from U+0100 on. */
-function byteCharacters(): string[] {
+export function byteCharacters(): string[] {
   const isPrintable = (byte: number): boolean =>
     (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte <= 0xff && byte !== 0xad);
   let others = 0x100;

@@ -47,8 +47,8 @@ export class Session {
         interOpNumThreads: 1,
         executionMode: 'sequential',
         graphOptimizationLevel: 'all',
-        // The arena keeps twice what a run of a block needs, and is no faster.
-        enableCpuMemArena: false,
+        // Without the arena each intermediate tensor is allocated anew, which Electron's allocator has the system zero each time.
+        enableCpuMemArena: true,
         enableMemPattern: false,
         logSeverityLevel: 4,
         extra: {

@@ -45,7 +45,14 @@ interface Sample {
   readonly seqlen: number;
 }
 
-/** Of the sequences held back, what sensitivities are measured on: so many, and of each so many tokens from its beginning. */
+/** Tokens that sensitivities are measured on, at the least, and of one sequence at the most. */
+const SENSITIVITY_TOKENS = { least: 1280, ofOne: 2048 };
+
+/**
+ * Of the sequences held back, what sensitivities are measured on: as many whole ones as are needed for so many tokens, for what a
+ * layer does depends on how much stands before a token; of very long ones the beginning.
+ */
 export function sensitivitySample({ sequences, seqlen }: Sample): Sample {
-  return { sequences: Math.min(16, sequences), seqlen: Math.min(128, seqlen) };
+  const tokens = Math.min(seqlen, SENSITIVITY_TOKENS.ofOne);
+  return { sequences: Math.min(sequences, Math.ceil(SENSITIVITY_TOKENS.least / tokens)), seqlen: tokens };
 }
