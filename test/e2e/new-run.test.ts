@@ -135,7 +135,8 @@ test('a goal is searched for by runs of one sweep; the page of each lists them a
     await page.locator('[data-field=aim]').getByText(aim, { exact: true }).click();
     await field(page, aim === 'size' ? 'Packed archive, at most' : 'Perplexity, on the first dataset').fill(goal);
     await field(page, 'Name of the run').fill(name);
-    await expect.poll(async () => await figure(page, 'Search for the goal').innerText()).toBe('at most 4 runs');
+    await figure(page, 'Search for the goal').waitFor();
+    expect(await figure(page, 'Search for the goal').innerText()).toBe('at most 4 runs');
     await page.getByRole('button', { name: 'Start', exact: true }).click();
     const attempts = page.getByRole('region', { name: 'Attempts at the goal' });
     await attempts.getByText('fits', { exact: true }).waitFor({ timeout: 60_000 });

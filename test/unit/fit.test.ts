@@ -7,6 +7,7 @@ import {
   nextSparsity,
   perplexityRelation,
   sizeRelation,
+  sparsityOf,
   type Attempt,
   type Relation,
   type Verdict,
@@ -282,6 +283,18 @@ describe('the rise that is foreseen of a perplexity', () => {
     expect(at(0.7)).toBeCloseTo(0.08, 12);
     expect(Math.log(at(0.8) / at(0.7))).toBeCloseTo(0.8, 12);
     expect(Math.log(at(0.5) / at(0.7))).toBeCloseTo(-1.6, 12);
+  });
+
+  /** The demo model, uniform: the sum of the sensitivities, and where the search ended within 1 %. */
+  test.each([
+    ['all blocks', 0.1724, 77.508, 80, 0.4881],
+    ['all blocks', 0.1724, 77.508, 95, 0.705],
+    ['all blocks', 0.1724, 77.508, 130, 0.7955],
+    ['two of eight blocks', 0.0816, 84.606, 110, 0.7913],
+  ])('%s: the first target is within 6 points of the last, %#', (_blocks, sensitivity, dense, goal, last) => {
+    const rise = Math.log(goal / dense);
+    const first = sparsityOf((layer) => predictedRise({ layer: sensitivity }, { layer }), rise);
+    expect(Math.abs(first - last), String(first)).toBeLessThan(0.06);
   });
 });
 

@@ -1,5 +1,4 @@
 import { Paper, Text, Title } from '@mantine/core';
-import { Link } from '@tanstack/react-router';
 import type { ReactElement } from 'react';
 
 import { fromGoal } from '../../../contract/fit.ts';
@@ -7,6 +6,7 @@ import { megabytes, percent, perplexity } from '../../../contract/format.ts';
 import type { AttemptRow } from '../../../contract/history.ts';
 import type { Fit } from '../../../contract/recipe.ts';
 import { goalWords } from '../../../contract/words.ts';
+import { LinkAnchor } from '../../components/links.tsx';
 import { StateBadge } from '../../run/state-badge.tsx';
 import { useLabel } from '../../words.tsx';
 import type { ShownRun } from './run.ts';
@@ -42,9 +42,9 @@ export function AttemptsCard({ row, recipe, attempts }: ShownRun): ReactElement 
                 {attempt.id === row.id ? (
                   attempt.name
                 ) : (
-                  <Link to="/runs/$id" params={{ id: attempt.id }}>
+                  <LinkAnchor to="/runs/$id" params={{ id: attempt.id }} inherit>
                     {attempt.name}
-                  </Link>
+                  </LinkAnchor>
                 )}
               </td>
               <td>{attempt.sparsity === null ? '–' : `${percent(attempt.sparsity, 2)} %`}</td>
