@@ -107,6 +107,7 @@ export const labelsZhTW: Readonly<Record<keyof typeof labelsEn, string>> = {
   'field.allocate-range': '與目標最多相差（百分點）',
   'field.choice': '選擇',
   'field.perplexity-held-back': '困惑度（保留的序列）',
+  'field.difference-uniform': '與 uniform 的差異（每個 token 的 nat）',
   'field.group': '群組',
   'field.centroid.estimate': '中心（log₁₀ 估計值）',
   'field.centroid.sensitivity': '中心（log₁₀ 每個權重的敏感度）',
@@ -191,7 +192,11 @@ export const labelsZhTW: Readonly<Record<keyof typeof labelsEn, string>> = {
   'text.sensitivity-cell': '每格：log₁₀ 估計值，log₁₀ 每個權重的敏感度；若有群組則在括號內。',
   'text.sensitivity-map-cell': '每格：敏感度（每個 token 的 nat）。',
   'text.choice':
-    'auto 以部分校準序列（{{sequences}} 段）依每種排程各壓縮一次模型，並以另外保留的 {{heldBack}} 段序列測量困惑度，每段皆為 {{seqlen}} 個 token。採用最低者。',
+    'auto 以部分校準序列（{{sequences}} 段）依每種排程各壓縮一次模型，並以另外保留的 {{heldBack}} 段序列測量困惑度，每段皆為 {{seqlen}} 個 token。',
+  'text.choice-margin':
+    '差異：各序列負對數概似減去 uniform 者的平均值，± 其標準誤。差異低於 0 超過 {{margin}} 個標準誤的排程才會取代 uniform；若有多個，採用困惑度最低者。',
+  'text.choice-unclear': '未明顯較佳',
+  'text.choice-not-finite': '非有限數值',
   'text.choice-taken': '採用',
   'text.sparsity-cell': '每格：排程值 → 儲存值（%）。儲存值為恰好是零的權重比例。',
   'text.error-what': '校準資料上的 ‖X(W′−W)ᵀ‖² / ‖XWᵀ‖²，X 為實際到達該層的輸入。0 表示輸出不變。',
