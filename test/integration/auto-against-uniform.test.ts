@@ -82,17 +82,18 @@ describe.each(['opt-pre-norm', 'llama-grouped'])('auto on %s, a random model, is
 });
 
 describe('a trial that overflows', () => {
-  /** A run by `auto` of another model each time, so that nothing of it is kept. */
+  /** A run by `auto`; of another model than those before nothing is kept. */
   async function run(
     trials: Overflow['trials'],
     where: Overflow['where'],
+    seed = ++count,
   ): Promise<{ report: Report; events: RunEvent[] }> {
     Object.assign(overflow, { trials, where });
-    const model = writeTinyOpt(join(folder.path, `model-${++count}`), { blocks: 2, seed: count });
+    const model = writeTinyOpt(join(folder.path, `model-${seed}`), { blocks: 2, seed });
     const recipe = parseRecipe({ model, ...data, scheduler: { kind: 'auto' } });
     const events: RunEvent[] = [];
     const options = { signal: new AbortController().signal, onEvent: (event: RunEvent) => void events.push(event) };
-    const report = await compress(recipe, join(folder.path, `out-${count}`), options);
+    const report = await compress(recipe, join(folder.path, `out-${++count}`), options);
     return { report, events };
   }
 
@@ -112,6 +113,16 @@ describe('a trial that overflows', () => {
       else expect(perplexity, String(i)).toBeGreaterThan(0);
     });
     expect(trials).not.toContain(chosen);
+  });
+
+  test('is not tried again by another run, which tells of it too', async () => {
+    const seed = ++count;
+    const first = await run([2], 'head', seed);
+    const second = await run([2], 'head', seed);
+    expect(overflow.begun).toBe(3);
+    expect(second.report.choice).toEqual(first.report.choice);
+    expect(second.report.warnings).toEqual(first.report.warnings);
+    expect(second.report.warnings).toHaveLength(1);
   });
 
   test.each([

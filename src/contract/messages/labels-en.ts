@@ -139,7 +139,7 @@ export const labelsEn = {
   'text.goal.perplexity': 'perplexity {{perplexity}}, within 1 %, on {{dataset}}',
   'text.target-open': 'found from the sensitivities',
   'text.no-target': "fixed by the pattern or the scheduler's file",
-  'text.scheduler.auto': 'auto: uniform or allocate, whichever does better in a trial',
+  'text.scheduler.auto': 'auto: uniform, or allocate where it clearly does better in a trial',
   'text.scheduler.auto-taken': 'auto, after a trial: {{taken}}',
   'text.scheduler.allocate':
     'allocate: the least sum of measured sensitivities, every layer within {{range}} points of the target',

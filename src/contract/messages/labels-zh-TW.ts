@@ -133,7 +133,7 @@ export const labelsZhTW: Readonly<Record<keyof typeof labelsEn, string>> = {
   'text.goal.perplexity': '在 {{dataset}} 上困惑度 {{perplexity}}，相差不超過 1 %',
   'text.target-open': '依敏感度決定',
   'text.no-target': '由樣式或排程器的檔案決定',
-  'text.scheduler.auto': 'auto：在試壓縮中較佳者，uniform 或 allocate',
+  'text.scheduler.auto': 'auto：uniform；若 allocate 在試壓縮中明顯較佳則採用之',
   'text.scheduler.auto-taken': 'auto，試壓縮後採用 {{taken}}',
   'text.scheduler.allocate': 'allocate：實測敏感度總和最小，每層與目標相差不超過 {{range}} 個百分點',
   'text.scheduler.uniform': 'uniform：每層皆為目標稀疏度',
