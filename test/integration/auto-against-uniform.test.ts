@@ -70,16 +70,19 @@ afterAll(() => {
   folder.remove();
 });
 
-/** The others of every family, and the demo model: test/real/auto.test.ts. */
-describe.each(['opt-pre-norm', 'llama-grouped'])('auto on %s, a random model, is not worse than uniform', (name) => {
-  test.each(targets)('at %d', async (target) => {
-    const recipe = { model: fixtureFolder(name), ...data };
-    const { auto, perplexity } = await againstUniform(recipe, target, join(folder.path, String(++count)));
-    expect(auto.choice?.candidates).toHaveLength(3);
-    expect(perplexity.auto).toBeLessThanOrEqual(perplexity.uniform);
-    if (auto.choice?.chosen === 0) expect(perplexity.auto).toBe(perplexity.uniform);
-  });
-});
+/** Of the random models two with which the lowest perplexity misleads; all of them, and the demo model: test/real/auto.test.ts. */
+describe.each(['bloom-plain', 'gpt2-inverse-layers'])(
+  'auto on %s, a random model, is not worse than uniform',
+  (name) => {
+    test.each(targets)('at %d', async (target) => {
+      const recipe = { model: fixtureFolder(name), ...data };
+      const { auto, perplexity } = await againstUniform(recipe, target, join(folder.path, String(++count)));
+      expect(auto.choice?.candidates).toHaveLength(3);
+      expect(perplexity.auto).toBeLessThanOrEqual(perplexity.uniform);
+      if (auto.choice?.chosen === 0) expect(perplexity.auto).toBe(perplexity.uniform);
+    });
+  },
+);
 
 describe('a trial that overflows', () => {
   /** A run by `auto`; of another model than those before nothing is kept. */
