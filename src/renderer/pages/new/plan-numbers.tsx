@@ -3,6 +3,7 @@ import type { ReactElement } from 'react';
 
 import type { Trial } from '../../../contract/bridge.ts';
 import { bytes, duration, fixed, percent, whole } from '../../../contract/format.ts';
+import type { Label } from '../../../contract/messages/labels.ts';
 import type { Plan } from '../../../contract/plan.ts';
 import { useLabel } from '../../words.tsx';
 import { fitsDisk, fitsMemory, peakOf } from './start.ts';
@@ -36,7 +37,7 @@ export function PlanNumbers({ planned, trial }: { planned: Planned; trial: Trial
 function Needs({ plan, trial }: { plan: Plan; trial: Trial | null }): ReactElement {
   const t = useLabel();
   const { memory, disk } = plan;
-  const how = trial ? t('plan.measured', { blocks: trial.blocks }) : t('plan.estimated');
+  const how = trial ? measuredWords(trial, t) : t('plan.estimated');
   return (
     <dl className="plan-list">
       <Figure name={t('plan.time')} value={duration(trial?.seconds ?? plan.seconds)} note={how} />
@@ -67,6 +68,11 @@ function Needs({ plan, trial }: { plan: Plan; trial: Trial | null }): ReactEleme
       />
     </dl>
   );
+}
+
+function measuredWords({ blocks, untried }: Trial, t: Label): string {
+  if (untried.length === 0) return t('plan.measured', { blocks });
+  return t('plan.measured-part', { blocks, stages: untried.map((stage) => t(`stage.${stage}`)).join(t('text.comma')) });
 }
 
 function Gives({ plan }: { plan: Plan }): ReactElement {
