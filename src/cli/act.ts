@@ -56,11 +56,13 @@ export async function act(work: (acting: Acting) => Promise<void>): Promise<void
   }
 }
 
-/** A run and a pull say themselves that they were cancelled and how they can be continued; anything else just ends. */
+/** A run, a search and a pull say themselves that they were cancelled and how they can be continued; anything else just ends. */
 function cancelledOr(error: unknown, { aborted }: AbortSignal): unknown {
   const canGoOn =
     error instanceof TamisError &&
-    ((error.code === 'cancelled' && 'path' in error.params) || error.code === 'cancelled.pull');
+    ((error.code === 'cancelled' && 'path' in error.params) ||
+      error.code === 'cancelled.pull' ||
+      error.code === 'cancelled.fit');
   return aborted && !canGoOn ? new TamisError('cancelled.no-run') : error;
 }
 

@@ -4,8 +4,8 @@ import { join, resolve } from 'node:path';
 import { readJson } from '../contract/disk.ts';
 import { TamisError } from '../contract/errors.ts';
 import { errorOf } from '../contract/failure.ts';
-import { attemptOf, goalOf, judgeReports, MOST_ATTEMPTS, withTrial } from '../contract/fit.ts';
-import { fixed, megabytes, percent, perplexity } from '../contract/format.ts';
+import { attemptOf, fromGoal, judgeReports, MOST_ATTEMPTS, withTrial } from '../contract/fit.ts';
+import { megabytes, percent, perplexity } from '../contract/format.ts';
 import { recipeSchema, type Fit, type Recipe } from '../contract/recipe.ts';
 import { reportSchema, type Report } from '../contract/report.ts';
 import { compress, resume } from '../worker/engine.ts';
@@ -19,7 +19,7 @@ import { table } from './table.ts';
  * Compresses until the goal is reached, by at most four attempts in `OUT.1`, `OUT.2` …; the one that reaches it is renamed to `OUT`, the
  * others stay. Attempts that an earlier start of the same command left are taken as they are, an unfinished one is gone on with.
  *
- * Errors: run.exists, fit.*, and those of a run.
+ * Errors: run.exists, cancelled.fit, fit.*, and those of a run.
  */
 export async function compressToFit(recipe: Recipe, fit: Fit, to: string, acting: Acting): Promise<Report> {
   const out = resolve(to);
@@ -30,7 +30,11 @@ export async function compressToFit(recipe: Recipe, fit: Fit, to: string, acting
   for (;;) {
     const folder = folderOf(out, reports.length);
     tell(`Attempt ${reports.length + 1} of at most ${MOST_ATTEMPTS}, ${targetText(next)}: ${folder}`);
-    const report = await attempt(next, folder, acting);
+    const report = await attempt(next, folder, acting).catch((error: unknown) => {
+      // What resumes the attempt alone would leave the search where it is.
+      const hasBegun = reports.length > 0 || !isFree(folder);
+      throw acting.signal.aborted && hasBegun ? new TamisError('cancelled.fit') : error;
+    });
     reports.push(report);
     tell(`Attempt ${reports.length}: ${foundText(fit, report)}`);
     const verdict = judgeReports(fit, reports);
@@ -71,12 +75,7 @@ function targetText({ sparsity, quantization }: Recipe): string {
 function foundText(fit: Fit, report: Report): string {
   const { sparsity, value } = attemptOf(report);
   const found = fit.kind === 'size' ? `packed ${megabytes(value)} MB` : `perplexity ${perplexity(value)}`;
-  return `sparsity ${percent(sparsity, 2)} %, ${found}, ${offText(fit, value)} from the goal`;
-}
-
-function offText(fit: Fit, value: number): string {
-  const off = 100 * (value / goalOf(fit) - 1);
-  return `${off > 0 ? '+' : ''}${fixed(off, 2)} %`;
+  return `sparsity ${percent(sparsity, 2)} %, ${found}, ${fromGoal(fit, value)} from the goal`;
 }
 
 function attemptsTable(fit: Fit, reports: readonly Report[], out: string): string {
@@ -88,7 +87,7 @@ function attemptsTable(fit: Fit, reports: readonly Report[], out: string): strin
       report.recipe.quantization === null ? '' : String(report.recipe.quantization.bits),
       report.packedBytes === null ? '' : `${megabytes(report.packedBytes)} MB`,
       ...report.perplexity.slice(0, 1).map(({ compressed }) => perplexity(compressed)),
-      offText(fit, value),
+      fromGoal(fit, value),
     ];
   });
   const measured = (reports[0]?.perplexity.length ?? 0) > 0 ? ['perplexity'] : [];

@@ -81,12 +81,18 @@ function describeModel({ model, device, threads, calibration, evaluation }: Plan
   ].join('\n');
 }
 
-function describeNeeds({ memory, disk, size }: Plan): string[] {
+function describeNeeds({ memory, disk, size, search }: Plan): string[] {
   const free = disk.freeBytes === null ? '' : `; ${bytes(disk.freeBytes)} free`;
+  const archive = disk.archiveBytes === 0 ? '' : `, ${bytes(disk.archiveBytes)} for its packed archive after them`;
   return [
     `Memory: ${bytes(memory.peakBytes)} in ${memory.stage}, the most of it (${bytes(memory.largestBytes)}) for ${holders[memory.largest]}; the budget is ${bytes(memory.budgetBytes)}, ${bytes(memory.freeBytes)} are free`,
-    `Disk:   ${bytes(disk.outputBytes)} for the model and ${bytes(disk.activationBytes)} for activations meanwhile, at most ${bytes(disk.totalBytes)} at once${free}`,
+    `Disk:   ${bytes(disk.outputBytes)} for the model and ${bytes(disk.activationBytes)} for activations meanwhile${archive}, at most ${bytes(disk.totalBytes)} at once${free}`,
     `Size:   ${bytes(size.denseBytes)} as dense files, as before; packed, with a bit mask in place of the zeros, ${bytes(size.nonZeroBytes)}`,
+    ...(search === null
+      ? []
+      : [
+          `Search: at most ${search.attempts} attempts one after another, together at most ${duration(search.seconds)} and ${bytes(search.diskBytes)} of disk, since every attempt's folder stays; all above is of one attempt`,
+        ]),
     'Times are from a short measurement of this machine. What an earlier run of the same model and data left (perplexities, estimates, sensitivities, trials) is not measured again.',
   ];
 }

@@ -4,7 +4,7 @@ import { timedEventSchema } from './events.ts';
 import { exportFormats, exportOfferSchema, exportResultSchema, exportStages } from './exports.ts';
 import { failureSchema, paramsSchema } from './failure.ts';
 import { purposes, storageKinds, storageSchema } from './files.ts';
-import { runPageSchema, runPointSchema, runQuerySchema, runRowSchema } from './history.ts';
+import { attemptRowSchema, runPageSchema, runPointSchema, runQuerySchema, runRowSchema } from './history.ts';
 import { downloadSchema, pullPlanSchema, tokenPlaces, tokenSchema } from './hub.ts';
 import { modelSchema, tensorSchema, tensorZerosSchema } from './library.ts';
 import { plannedStages, planSchema } from './plan.ts';
@@ -163,7 +163,13 @@ export const requests = {
   },
   'runs.get': {
     input: z.strictObject({ id }),
-    output: z.strictObject({ row: runRowSchema, recipe: recipeSchema, report: reportSchema.nullable() }),
+    output: z.strictObject({
+      row: runRowSchema,
+      recipe: recipeSchema,
+      report: reportSchema.nullable(),
+      /** At the run's goal, oldest first; none without one. */
+      attempts: z.array(attemptRowSchema),
+    }),
   },
   /** All that the run has told so far, without `progress`; `run.events` goes on from there. */
   'runs.events': { input: z.strictObject({ id }), output: z.array(timedEventSchema) },

@@ -98,7 +98,8 @@ export function denseRefusal(
 /** Targets nearer to each other than this give the same model, or nearly. */
 const SAME = 1e-5;
 
-function fits(fit: Fit, value: number): boolean {
+/** Whether a result is near enough to the goal. */
+export function fits(fit: Fit, value: number): boolean {
   return fit.kind === 'size'
     ? value <= fit.bytes && value >= (1 - TOLERANCE) * fit.bytes
     : Math.abs(value / fit.perplexity - 1) <= TOLERANCE;
@@ -176,7 +177,7 @@ export function sparsityOf(rising: (sparsity: number) => number, level: number):
  * The logarithm of ln(perplexity / dense) rises in a straight line with the sparsity, by about this much over 100 points: 6.3 was
  * measured on SmolLM2-135M and 10 on the demo model.
  */
-const PERPLEXITY_SLOPE = 8;
+export const PERPLEXITY_SLOPE = 8;
 /** An excess below this is taken for it: rounding may make a model better than the dense one. */
 const LEAST_EXCESS = 1e-4;
 
@@ -282,6 +283,12 @@ function missed(fit: Fit, attempts: readonly Attempt[]): Failure {
 
 export function goalOf(fit: Fit): number {
   return fit.kind === 'size' ? fit.bytes : fit.perplexity;
+}
+
+/** How far a result is from the goal: `+1.38 %`. */
+export function fromGoal(fit: Fit, value: number): string {
+  const off = value / goalOf(fit) - 1;
+  return `${off > 0 ? '+' : ''}${percent(off, 2)} %`;
 }
 
 /** Sizes in 10⁶ bytes, as they are given. */

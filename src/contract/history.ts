@@ -74,6 +74,21 @@ export const runRowSchema = z.strictObject({
 });
 export type RunRow = z.infer<typeof runRowSchema>;
 
+/** An attempt at a goal, as far as it has come. */
+export const attemptRowSchema = z.strictObject({
+  id: z.string(),
+  name: z.string(),
+  state: runStateSchema,
+  /** Its target; null while it is left to the sensitivities. */
+  sparsity: z.number().nullable(),
+  bits: z.literal(bitWidths).nullable(),
+  /** Bytes of the packed archive, or the perplexity; null until it is finished. */
+  value: z.number().nullable(),
+  /** Whether that is near enough to the goal. */
+  fits: z.boolean(),
+});
+export type AttemptRow = z.infer<typeof attemptRowSchema>;
+
 export const runColumns = [
   'name',
   'model',

@@ -48,7 +48,7 @@ export const stagePlanSchema = z.strictObject({
 });
 export type StagePlan = z.infer<typeof stagePlanSchema>;
 
-/** What a recipe will need. */
+/** What a recipe will need; of one with a goal, what each attempt will, but for `search`. */
 export const planSchema = z.strictObject({
   model: z.strictObject({
     folder: z.string(),
@@ -72,6 +72,16 @@ export const planSchema = z.strictObject({
   operations: count,
   /** Of all stages: a run finds what an earlier one measured of the same model and data kept, and takes less. */
   seconds: count,
+  /** Of all attempts at a goal, if it takes as many as it may; null without a goal. */
+  search: z
+    .strictObject({
+      attempts: z.int(),
+      /** Those after the first find the dense perplexity and the estimates measured. */
+      seconds: count,
+      /** The folders of all of them stay. */
+      diskBytes: count,
+    })
+    .nullable(),
   memory: z.strictObject({
     peakBytes: count,
     stage: z.enum(plannedStages),
@@ -87,6 +97,8 @@ export const planSchema = z.strictObject({
     outputBytes: count,
     /** Activations for all sequences, and blocks and layers that are tried, while a stage needs them; removed afterwards. */
     activationBytes: count,
+    /** The packed archive that is written to be measured where its size is the goal, and removed; 0 elsewhere. */
+    archiveBytes: count,
     /** At the highest moment: what is needed before anything comes out does not add to it. */
     totalBytes: count,
     /** On the file system of `--out`; null where none was given. */

@@ -70,7 +70,8 @@ export function useFreshAnswers(): void {
   usePush('run.changed', ({ row }) => {
     again('runs.list');
     if (row.state === 'finished') again('runs.points');
-    void client.invalidateQueries({ queryKey: ['runs.get', { id: row.id }] });
+    // Runs of a sweep may be attempts at one goal, which list each other.
+    void client.invalidateQueries({ queryKey: row.sweep === null ? ['runs.get', { id: row.id }] : ['runs.get'] });
   });
   usePush('settings.changed', (settings) => {
     client.setQueryData<Output<'app.boot'>>(['app.boot', null], (boot) => boot && { ...boot, settings });

@@ -42,7 +42,7 @@ async function finished(history: History, data: string, name: string): Promise<R
   if (!row) throw new Error('no run');
   finishRun(row.path, report);
   history.start(row.id);
-  return await history.finish(row.id);
+  return (await history.finish(row.id)).row;
 }
 
 /** Starts the application where it cannot start: what it says, once it says it, and until it is told to end. */

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { recipeSchema, type Recipe } from '../../src/contract/recipe.ts';
-import { bitsOf, cpu, readReportOf, refusal, succeed, tamis, tinyFolder, type Tiny } from './helpers.ts';
+import { bitsOf, cancelled, cpu, readReportOf, refusal, succeed, tamis, tinyFolder, type Tiny } from './helpers.ts';
 
 const killAt = fileURLToPath(new URL('../fixtures/kill-at.mjs', import.meta.url));
 const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
@@ -65,6 +65,29 @@ describe('--fit-size', () => {
     const { stderr } = await succeed(fitSize('40KB', between.out), between);
     expect(stderr).not.toContain('Block 1 of 3\nBlock 2 of 3');
     for (const { out } of [inside, between]) expect(bitsOf(out)).toEqual(bits);
+  });
+
+  test('cancelled: says that the same command continues it, and that does, to the same bits', async () => {
+    const [cache, out] = [tiny.file('cancelled-cache'), tiny.file('cancelled')];
+    const args = fitSize('40KB', out);
+    const { code, stderr } = await cancelled('SIGINT', { moment: 'append layer', nth: 8, when: 'stop' }, args, cache);
+    expect(code, stderr).toBe(130);
+    expect(stderr.trimEnd().split('\n').at(-1)).toBe(
+      'tamis: The search was cancelled; its attempts are kept. Continue it with the same command: it goes on from the last finished block.',
+    );
+    expect(existsSync(join(`${out}.1`, 'state/block-0000.json'))).toBe(true);
+    await succeed(args, { cache });
+    expect(bitsOf(out)).toEqual(bits);
+  });
+
+  test('plan says that there may be four attempts, what they take, and the disk for an archive', async () => {
+    const { stdout } = await succeed(['plan', ...fitSize('40KB', 'unused').toSpliced(2, 2).slice(1)], tiny);
+    expect(stdout).toMatch(
+      /^Disk: {3}\d.* for activations meanwhile, \d\S+ \w+ for its packed archive after them, at most /m,
+    );
+    expect(stdout).toMatch(
+      /^Search: at most 4 attempts one after another, together at most \S+ s and \S+ \w+ of disk, since every attempt's folder stays; all above is of one attempt$/m,
+    );
   });
 
   test('with quantization, fewer bits where those of the recipe would need more than 90 % pruned', async () => {
@@ -127,6 +150,20 @@ describe('--fit-perplexity', () => {
     const report = readReportOf(first);
     expect(report.recipe.sparsity).toBe(target.value);
     expect(report.sparsity.target).toBeCloseTo(target.value, 10);
+  });
+
+  test('of alpha, which measures spectra beside the sensitivities', async () => {
+    const out = tiny.file('alpha');
+    const more = ['--scheduler', 'alpha', '--blocks', '8', '--sequences', '16', '--windows', '32'];
+    await succeed([...fit(95, out), ...more], tiny);
+    const { perplexity } = readReportOf(out);
+    expect(Math.abs((perplexity[0]?.compressed ?? 0) / 95 - 1)).toBeLessThanOrEqual(0.01);
+    const first = existsSync(`${out}.1`) ? `${out}.1` : out;
+    const { value } = JSON.parse(readFileSync(join(first, 'state/estimate.json'), 'utf8')) as {
+      value: { alphas: object; sensitivities: object };
+    };
+    expect(Object.keys(value.alphas)).toHaveLength(48);
+    expect(Object.keys(value.sensitivities)).toHaveLength(48);
   });
 
   test('below that of the dense model it is refused once that is known', async () => {

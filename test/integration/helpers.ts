@@ -82,6 +82,29 @@ export async function killed(args: readonly string[], cache: string, kill: Kill)
   expect(ended.signal, `${JSON.stringify(kill)} never came: ${ended.stderr}`).toBe('SIGKILL');
 }
 
+/** Halts a command at a moment, sends the signal, lets it go on (again and again: it may not have halted yet). */
+export async function cancelled(
+  signal: 'SIGINT' | 'SIGTERM',
+  kill: Kill,
+  args: readonly string[],
+  cache: string,
+): Promise<Ended> {
+  let going: NodeJS.Timeout | undefined;
+  const ended = await tamis(args, {
+    cache,
+    ...killAt(kill),
+    onStderr: (stderr, send) => {
+      if (going !== undefined || !stderr.includes('stopped by the test')) return;
+      send(signal);
+      going = setInterval(() => {
+        send('SIGCONT');
+      }, 50);
+    },
+  });
+  clearInterval(going);
+  return ended;
+}
+
 /** The one sentence of a refusal: the last line of standard error, and no other of its kind, no stack, nothing left unfilled. */
 export function refusal({ code, stderr }: Ended): string {
   const lines = stderr.trimEnd().split('\n');

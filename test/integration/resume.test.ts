@@ -8,14 +8,13 @@ import { eventSchema } from '../../src/contract/events.ts';
 import { writeTokens } from '../fixtures/tiny-opt.ts';
 import {
   bitsOf,
+  cancelled,
   cpu,
-  killAt,
   killed,
   refusal,
   succeed,
   tamis,
   tinyFolder,
-  type Ended,
   type Kill,
   type Tiny,
 } from './helpers.ts';
@@ -175,29 +174,6 @@ describe('a quantizing run that was killed ends with the bits of one that was no
 });
 
 describe('cancelling', () => {
-  /** Halts the process at a moment, sends the signal, lets it go on (again and again: it may not have halted yet). */
-  async function cancelled(
-    signal: 'SIGINT' | 'SIGTERM',
-    kill: Kill,
-    args: readonly string[],
-    cache: string,
-  ): Promise<Ended> {
-    let going: NodeJS.Timeout | undefined;
-    const ended = await tamis(args, {
-      cache,
-      ...killAt(kill),
-      onStderr: (stderr, send) => {
-        if (going !== undefined || !stderr.includes('stopped by the test')) return;
-        send(signal);
-        going = setInterval(() => {
-          send('SIGCONT');
-        }, 50);
-      },
-    });
-    clearInterval(going);
-    return ended;
-  }
-
   test.each([
     ['SIGINT', { moment: 'Session.run', nth: 4, when: 'stop' }],
     ['SIGINT', { moment: 'append estimate', nth: 7, when: 'stop' }],

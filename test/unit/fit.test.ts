@@ -7,6 +7,7 @@ import {
   nextSparsity,
   perplexityRelation,
   sizeRelation,
+  sparsityOf,
   type Attempt,
   type Relation,
   type Verdict,
@@ -20,6 +21,7 @@ import {
   type Quantization,
 } from '../../src/contract/recipe.ts';
 import { packedModel, type PackedModel } from '../../src/contract/size.ts';
+import { predictedRise } from '../../src/worker/compress/target.ts';
 
 interface Search {
   readonly attempts: Attempt[];
@@ -270,6 +272,29 @@ describe('a size', () => {
       (value) => judge(fit, relationAt, [{ sparsity: 0.7, bits: null, value }]).kind,
     );
     expect(kinds).toEqual(['next', 'fits', 'fits', 'next']);
+  });
+});
+
+describe('the rise that is foreseen of a perplexity', () => {
+  test('is of the pruned layers alone, and at 70 % what was measured', () => {
+    const sensitivities = { 'layers.0.fc1': 0.05, 'layers.0.fc2': 0.03 };
+    const at = (s: number): number =>
+      predictedRise(sensitivities, { 'layers.0.fc1': s, 'layers.0.fc2': s, 'layers.1.fc1': 0.99 });
+    expect(at(0.7)).toBeCloseTo(0.08, 12);
+    expect(Math.log(at(0.8) / at(0.7))).toBeCloseTo(0.8, 12);
+    expect(Math.log(at(0.5) / at(0.7))).toBeCloseTo(-1.6, 12);
+  });
+
+  /** The demo model, uniform: the sum of the sensitivities, and where the search ended within 1 %. */
+  test.each([
+    ['all blocks', 0.1724, 77.508, 80, 0.4881],
+    ['all blocks', 0.1724, 77.508, 95, 0.705],
+    ['all blocks', 0.1724, 77.508, 130, 0.7955],
+    ['two of eight blocks', 0.0816, 84.606, 110, 0.7913],
+  ])('%s: the first target is within 6 points of the last, %#', (_blocks, sensitivity, dense, goal, last) => {
+    const rise = Math.log(goal / dense);
+    const first = sparsityOf((layer) => predictedRise({ layer: sensitivity }, { layer }), rise);
+    expect(Math.abs(first - last), String(first)).toBeLessThan(0.06);
   });
 });
 

@@ -105,7 +105,7 @@ describe.each([opt66b, bloom176b])('the plan of the shape $name', (model) => {
   test('parameters and disk', () => {
     expect(shape.parameters).toBe(model.parameters);
     expect(shape.bytes).toBe(2 * model.parameters);
-    const { outputBytes, activationBytes, totalBytes } = diskBytes(shape, planned, []);
+    const { outputBytes, activationBytes, totalBytes } = diskBytes(shape, planned, [], 0);
     expect(outputBytes).toBe(2 * model.parameters);
     // Of 128 sequences the inputs and the outputs of a block, float32: more than the evaluation's 141 windows once.
     expect(activationBytes).toBe(2 * 128 * 2048 * hidden * 4);
@@ -120,14 +120,14 @@ describe.each([opt66b, bloom176b])('the plan of the shape $name', (model) => {
       calibration: { sequences: 16, seqlen: 2048 },
       heldBack: { sequences: 16, seqlen: 2048 },
     };
-    const { activationBytes, totalBytes } = diskBytes(shape, { ...planned, sensitivity, choice }, []);
+    const { activationBytes, totalBytes } = diskBytes(shape, { ...planned, sensitivity, choice }, [], 0);
     // 16 sequences of 128 tokens are as much as one of 2048. The layer that is pruned last is as large as any.
     const branches = (1 + blocks * model.layers) * width + 2 * ffn * hidden;
     expect(activationBytes).toBe(128 * width + branches);
     // None of it is left when the model comes out.
     expect(totalBytes).toBe(2 * model.parameters + 2 * 128 * width);
     const oneBlock: Workload = { ...planned, estimate: null, evaluation: null, sensitivity: null, choice, blocks: 1 };
-    const tried = diskBytes(shape, { ...oneBlock, calibration: { sequences: 1, seqlen: 2048 } }, []);
+    const tried = diskBytes(shape, { ...oneBlock, calibration: { sequences: 1, seqlen: 2048 } }, [], 0);
     expect(tried.activationBytes).toBe((16 + 16) * width + 2 * (weights + model.biases + 4 * hidden));
   });
 

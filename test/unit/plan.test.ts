@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { message } from '../../src/contract/messages/index.ts';
-import { planSchema } from '../../src/contract/plan.ts';
+import { planSchema, type Plan } from '../../src/contract/plan.ts';
 import { parseRecipe, type Quantization, type RecipeInput } from '../../src/contract/recipe.ts';
 import { evaluationTokens } from '../../src/worker/evaluate/dataset.ts';
 import { openModel } from '../../src/worker/model/open.ts';
@@ -184,6 +184,43 @@ describe('a plan', () => {
     const { size } = await plan(recipe({ scheduler: { kind: 'file', path }, blocks: 1 }), { signal });
     const weights = 12 * 256 * 256;
     expect(size.denseBytes - size.nonZeroBytes).toBeCloseTo(2 * weights * ((4 * 0.9 + 8 * 0.3) / 12) - weights / 8, -1);
+  });
+
+  it('of a size says what its archive and the search for it take at most', async () => {
+    const scheduler = { kind: 'uniform' } as const;
+    const made = await plan(recipe({ fit: { kind: 'size', bytes: 7.5e6 }, scheduler }), { signal });
+    expect(planSchema.parse(made)).toEqual(made);
+    const { disk, size, search, seconds } = made;
+    // Foreseen at the target that the search begins with: more than the goal, which is of the coded archive.
+    expect(disk.archiveBytes).toBe(size.nonZeroBytes);
+    expect(disk.archiveBytes).toBeGreaterThan(7.5e6);
+    // It is written when the activations, which are less here, are gone.
+    expect(disk.activationBytes).toBeLessThan(disk.archiveBytes);
+    expect(disk.totalBytes).toBe(disk.outputBytes + disk.archiveBytes);
+    const dense = made.stages.find(({ stage }) => stage === 'evaluate-dense')?.seconds ?? NaN;
+    expect(search).toMatchObject({ attempts: 4, diskBytes: 4 * disk.outputBytes + disk.archiveBytes });
+    expect(search?.seconds).toBeCloseTo(4 * seconds - 3 * dense, 9);
+    const target = await plan(recipe({ scheduler }), { signal });
+    expect(target.disk.archiveBytes).toBe(0);
+    expect(target.search).toBeNull();
+  });
+
+  it('of a perplexity counts what the search measures first, once', async () => {
+    const fit = { kind: 'perplexity', perplexity: 100 } as const;
+    const of = async (kind: 'uniform' | 'alpha', goal: typeof fit | null): Promise<Plan> =>
+      await plan(recipe({ fit: goal, scheduler: { kind } }), { signal });
+    const secondsOf = ({ stages }: Plan, name: string): number =>
+      stages.find(({ stage }) => stage === name)?.seconds ?? 0;
+    const [uniform, alpha, spectra] = [await of('uniform', fit), await of('alpha', fit), await of('alpha', null)];
+    expect(uniform.disk.archiveBytes).toBe(0);
+    const kept = secondsOf(uniform, 'evaluate-dense') + secondsOf(uniform, 'estimate');
+    expect(uniform.search?.seconds).toBeCloseTo(4 * uniform.seconds - 3 * kept, 9);
+    // Sensitivities for the target and spectra for the schedule, of which no run keeps the spectra for the next.
+    expect(secondsOf(alpha, 'estimate')).toBeGreaterThan(secondsOf(uniform, 'estimate'));
+    expect(alpha.search?.seconds).toBeCloseTo(4 * alpha.seconds - 3 * kept, 9);
+    const estimated = ({ stages }: Plan): object | undefined =>
+      stages.find(({ stage }) => stage === 'estimate')?.operations;
+    expect(estimated(alpha)).toEqual({ ...estimated(uniform), ...estimated(spectra) });
   });
 
   it('estimates the windows of texts to a few percent, without reading them', async () => {

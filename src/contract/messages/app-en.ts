@@ -171,10 +171,10 @@ export const appEn = {
   'new.aim.perplexity': 'perplexity',
   'new.goal-size': 'Packed archive, at most',
   'new.goal-size-text':
-    'E.g. 3.2GB. The sparsity, and fewer bits if need be, are found by at most four runs, queued one after another; the plan is of one.',
+    'E.g. 3.2GB. The sparsity, and fewer bits if need be, are found by at most four runs, queued one after another.',
   'new.goal-perplexity': 'Perplexity, on the first dataset',
   'new.goal-perplexity-text':
-    'The sparsity is found from the sensitivities and by at most four runs, queued one after another; the plan is of one, at 70 %.',
+    'The sparsity is found from the sensitivities and by at most four runs, queued one after another; the plan takes it for 70 %.',
   'new.targets': 'Target sparsity, %',
   'new.targets-text': 'Several (70, 75, 80) are queued as one sweep.',
   'new.damping-text': "Share of the mean of the Hessian's diagonal.",
@@ -336,6 +336,10 @@ export const appEn = {
   'plan.disk': 'Disk',
   'plan.disk-parts': '{{output}} stay, {{meanwhile}} meanwhile',
   'plan.disk-free': '{{output}} stay, {{meanwhile}} meanwhile, {{free}} free',
+  'plan.search': 'Search for the goal',
+  'plan.attempts': 'at most {{attempts}} runs',
+  'plan.search-note':
+    'together at most {{time}} and {{bytes}} of disk: every run’s folder stays. The other numbers are of one run.',
   'plan.dense': 'Weight files',
   'plan.dense-text': 'dense, zeros in place: as large as before',
   'plan.packed': 'Weights, packed',

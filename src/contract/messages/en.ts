@@ -520,6 +520,8 @@ export const en = {
   // Anything else
   'cancelled.no-run': 'Cancelled: nothing was begun that could be continued. Start it again when you like.',
   'cancelled.pull': 'Stopped; what was fetched is kept. Go on with: tamis pull {{repository}}',
+  'cancelled.fit':
+    'The search was cancelled; its attempts are kept. Continue it with the same command: it goes on from the last finished block.',
   cancelled: 'The run was cancelled. Continue it with: tamis resume {{path}}',
   internal: 'Something went wrong inside Tamis: {{detail}}. This is a bug; please report it with the log of the run.',
 } as const satisfies Record<string, string>;

@@ -416,6 +416,7 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
 
   'cancelled.no-run': '已取消：尚無可以繼續的執行。需要時請重新開始。',
   'cancelled.pull': '已停止；已取得的內容會保留。可用此指令繼續：tamis pull {{repository}}',
+  'cancelled.fit': '搜尋已取消，各次嘗試會保留。以相同的指令即可繼續，從最後完成的區塊接續。',
   cancelled: '執行已取消。可用此指令繼續：tamis resume {{path}}',
   internal: 'Tamis 內部發生錯誤：{{detail}}。這是程式的缺陷，請附上執行紀錄回報。',
 };

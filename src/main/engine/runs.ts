@@ -150,21 +150,17 @@ export class Runs {
     });
     this.#watchers.onChange(row);
     if (row.state !== 'paused' && row.state !== 'cancelled') this.#watchers.onEnded(row);
-    if (row.state === 'finished')
-      await this.#follow(id).catch((error: unknown) => this.#watchers.onTrouble(failureOf(error)));
     this.pump();
-  }
-
-  /** Queues the next attempt, where the run has a goal that it did not reach. */
-  async #follow(id: string): Promise<void> {
-    const following = await this.#history.following(id);
-    if (following?.kind === 'attempt') this.#watchers.onAttempt(await this.#history.queueAttempt(id, following));
-    if (following?.kind === 'unreachable') this.#watchers.onUnreached(following.failure);
   }
 
   async #record(id: string, end: End, asked: Active['asked']): Promise<RunRow> {
     const report = await readReport(this.#history.get(id).path).catch(() => null);
-    if (report) return await this.#history.finish(id);
+    if (report) {
+      const { row, next, unreached } = await this.#history.finish(id);
+      if (next) this.#watchers.onAttempt(next);
+      if (unreached) this.#watchers.onUnreached(unreached);
+      return row;
+    }
     const { state, failure } = outcomeOf(end, asked);
     return await this.#history.end(id, state, failure);
   }

@@ -31,7 +31,7 @@ export function runHandlers(host: Host): HandlersOf<'runs.'> {
       const recipe = history.recipe(id);
       grants.allowRecipe(recipe);
       const report = row.state === 'finished' ? await readReport(row.path) : null;
-      return { row, recipe: report?.recipe ?? recipe, report };
+      return { row, recipe: report?.recipe ?? recipe, report, attempts: await history.attempts(id) };
     },
     'runs.events': async ({ id }) => await runs.events(id),
     'runs.reports': async ({ ids }) =>

@@ -4,12 +4,12 @@ import { dirname, join } from 'node:path';
 
 import { TamisError } from '../../contract/errors.ts';
 import type { Failure } from '../../contract/failure.ts';
-import type { RunPage, RunPoint, RunQuery, RunRow } from '../../contract/history.ts';
+import type { AttemptRow, RunPage, RunPoint, RunQuery, RunRow } from '../../contract/history.ts';
 import type { Recipe } from '../../contract/recipe.ts';
 import { makeFolder } from '../../contract/disk.ts';
 import type { EndState } from './card.ts';
 import { readReport, requireRunFolder } from './folder.ts';
-import { followingAttempt, type Following } from './attempts.ts';
+import { followingAttempt, listAttempts } from './attempts.ts';
 import { folderName, LONGEST, nameOf } from './names.ts';
 import { adopt, keepCard, recover, scan, settle, type Scan } from './recovery.ts';
 import { rowOf, type RunHead, type StoredRow } from './rows.ts';
@@ -23,6 +23,14 @@ export interface NewRuns {
   readonly recipes: readonly Recipe[];
   /** Folder that each gets a folder in. */
   readonly runsFolder: string;
+}
+
+export interface Finished {
+  readonly row: RunRow;
+  /** The next attempt at its goal, queued. */
+  readonly next: RunRow | null;
+  /** Why its goal is given up. */
+  readonly unreached: Failure | null;
 }
 
 interface NewRun {
@@ -63,6 +71,11 @@ export class History {
     return this.#store.points(filter);
   }
 
+  /** The attempts at a run's goal, oldest first; none without a goal. */
+  async attempts(id: string): Promise<AttemptRow[]> {
+    return await listAttempts(this.#store, id);
+  }
+
   /** Queued runs in the order in which they are to begin. */
   queued(): RunRow[] {
     return this.#store.runsIn('queued');
@@ -81,19 +94,6 @@ export class History {
     const isSweep = recipes.length > 1 || recipes.some(({ fit }) => fit !== null);
     const named = recipes.map((recipe) => ({ recipe, name: nameOf(name, recipe, recipes.length) }));
     return await this.#enlist(named, isSweep ? randomUUID() : null, runsFolder);
-  }
-
-  /** Lists the next attempt at a finished run's goal, in its sweep and beside its folder. */
-  async queueAttempt(id: string, { name, recipe }: Pick<NewRun, 'name' | 'recipe'>): Promise<RunRow> {
-    const { sweep, path } = this.get(id);
-    const [row] = await this.#enlist([{ name: name.slice(0, LONGEST), recipe }], sweep, dirname(path));
-    if (!row) throw new Error('no row');
-    return row;
-  }
-
-  /** What follows a finished run that has a goal; null where nothing does. */
-  async following(id: string): Promise<Following | null> {
-    return await followingAttempt(this.#store, id);
   }
 
   async #enlist(named: readonly NewRun[], sweep: string | null, runsFolder: string): Promise<RunRow[]> {
@@ -137,18 +137,32 @@ export class History {
     return this.get(id);
   }
 
-  /** The run is finished: its report becomes part of the row. */
-  async finish(id: string): Promise<RunRow> {
+  /**
+   * The run is finished: its report becomes part of the row. The next attempt at its goal is listed before that, so that the search goes
+   * on whatever ends the application in between.
+   */
+  async finish(id: string): Promise<Finished> {
     const { path } = this.get(id);
     const report = await readReport(path);
     if (!report) throw new TamisError('run.not-finished', { path });
+    const followed = await this.#follow(id);
     this.#store.transaction(() => {
       this.#store.dequeue(id);
       this.#store.change(id, rowOf({ ...this.get(id), state: 'finished', failure: null }, report.recipe, report));
       this.#store.putRecipe(id, report.recipe);
     });
     await keepCard(this.#store, id);
-    return this.get(id);
+    return { row: this.get(id), ...followed };
+  }
+
+  /** Queues the next attempt at a run's goal, in its sweep and beside its folder, where the run has a report and its goal is not reached. */
+  async #follow(id: string): Promise<Omit<Finished, 'row'>> {
+    const following = await followingAttempt(this.#store, id);
+    if (following?.kind !== 'attempt') return { next: null, unreached: following?.failure ?? null };
+    const { sweep, path } = this.get(id);
+    const named = { name: following.name.slice(0, LONGEST), recipe: following.recipe };
+    const [next = null] = await this.#enlist([named], sweep, dirname(path));
+    return { next, unreached: null };
   }
 
   /** The run ended otherwise. */
@@ -185,16 +199,8 @@ export class History {
    * out to be finished is followed by the next, which waits like those.
    */
   async recover(): Promise<void> {
-    const interrupted = await recover(this.#store);
-    const attempts: string[] = [];
-    for (const id of interrupted) {
-      const following = this.get(id).state === 'finished' ? await this.following(id) : null;
-      if (following?.kind !== 'attempt') continue;
-      const { id: next } = await this.queueAttempt(id, following);
-      await this.end(next, 'paused', null);
-      attempts.push(next);
-    }
-    this.#interrupted = [...interrupted, ...attempts];
+    for (const { id } of this.#store.runsIn('running')) await this.#follow(id);
+    this.#interrupted = await recover(this.#store);
   }
 
   /** Compares the list with the folders; in the background, it may take a while. */

@@ -2,11 +2,10 @@ import { z } from 'zod';
 
 import { TamisError } from '../../contract/errors.ts';
 import { errorOf } from '../../contract/failure.ts';
-import { denseRefusal, sparsityOf } from '../../contract/fit.ts';
+import { denseRefusal, PERPLEXITY_SLOPE, sparsityOf } from '../../contract/fit.ts';
 import type { Perplexity } from '../../contract/report.ts';
 import { step, type Run } from '../run/run.ts';
 import { leavesTarget, SENSITIVITY_SPARSITY } from '../schedule/needs.ts';
-import type { LayerStatistics } from '../schedule/estimates.ts';
 import type { Statistics } from './estimate.ts';
 import { scheduleOf } from './schedule-layers.ts';
 
@@ -18,8 +17,7 @@ export function assertInReach({ recipe }: Run, dense: readonly Perplexity[]): vo
 
 /**
  * The run with its target. One that the recipe leaves to a perplexity is where the sensitivities say that it is reached: the
- * logarithm of the perplexity is taken to rise by the sum of what the layers add, each its sensitivity at 70 %, at another sparsity
- * in proportion to its curve.
+ * logarithm of the perplexity is taken to rise by the sum of what the pruned layers add.
  */
 export async function decideTarget(
   run: Run,
@@ -31,7 +29,9 @@ export async function decideTarget(
   const rise = Math.log(recipe.fit.perplexity / (dense[0]?.perplexity ?? NaN));
   if (statistics === null) throw new Error('a target needs sensitivities');
   const { value: sparsity } = await step(run, 'target', z.number(), () =>
-    Promise.resolve(sparsityOf((target) => predictedRise(statistics, sparsitiesAt(run, statistics, target)), rise)),
+    Promise.resolve(
+      sparsityOf((target) => predictedRise(statistics.sensitivities, sparsitiesAt(run, statistics, target)), rise),
+    ),
   );
   return { ...run, recipe: { ...recipe, sparsity } };
 }
@@ -49,22 +49,15 @@ function sparsitiesAt(run: Run, statistics: Statistics, sparsity: number): Reado
   }
 }
 
-/** Σ sensitivity * curve(s) / curve(0.7): nats a token. */
+/**
+ * Nats a token: of each layer its sensitivity at 70 %, at another sparsity in the proportion in which perplexities rise. The saliency
+ * curve rises too slowly above 70 %, and falls too slowly below it, because one layer's error adds to another's.
+ */
 export function predictedRise(
-  { layers, sensitivities }: Pick<Statistics, 'layers' | 'sensitivities'>,
+  sensitivities: Readonly<Record<string, number>>,
   sparsities: Readonly<Record<string, number>>,
 ): number {
   return Object.entries(sensitivities).reduce((sum, [name, sensitivity]) => {
-    const curve = layers[name]?.curve ?? [];
-    const unit = curveAt(curve, SENSITIVITY_SPARSITY);
-    return sum + (unit > 0 ? (sensitivity * curveAt(curve, sparsities[name] ?? 0)) / unit : 0);
+    return sum + sensitivity * Math.exp(PERPLEXITY_SLOPE * ((sparsities[name] ?? 0) - SENSITIVITY_SPARSITY));
   }, 0);
-}
-
-/** A straight line between the samples. */
-function curveAt(curve: LayerStatistics['curve'], sparsity: number): number {
-  const at = sparsity * (curve.length - 1);
-  const below = Math.min(curve.length - 2, Math.floor(at));
-  const [low = NaN, high = NaN] = [curve[below], curve[below + 1]];
-  return low + (at - below) * (high - low);
 }

@@ -68,6 +68,7 @@ function momentsOf(shape: ModelShape, work: Workload, stage: PlannedStage): Mome
       return [
         ...(work.calibration ? estimateMoments(shape, work.calibration, work.blocks) : []),
         ...(work.sensitivity ? branchMoments(shape, work.sensitivity, work.blocks) : []),
+        ...(work.estimate === 'both' ? shape.layers.map(spectrumMoment) : []),
       ];
     case 'choose':
       return work.choice

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 
 import { freeBytes, mebibytes } from '../../contract/disk.ts';
 import { TamisError } from '../../contract/errors.ts';
+import { MOST_ATTEMPTS } from '../../contract/fit.ts';
 import type { Holder, Plan, StagePlan } from '../../contract/plan.ts';
 import type { Recipe } from '../../contract/recipe.ts';
 import type { ErrorCode } from '../../contract/messages/index.ts';
@@ -13,11 +14,11 @@ import { HELD_BACK, needsSensitivities, needsStatistics, SENSITIVITY_SPARSITY } 
 import { schedule } from '../schedule/schedule.ts';
 import { sum } from './costs.ts';
 import { memoryBudget, refusalOf } from './budget.ts';
-import { isBusy, measuredRates } from './measure.ts';
+import { isBusy, measuredRates, type Rates } from './measure.ts';
 import { stageMemory, total } from './memory.ts';
 import { packedLayers } from './packed.ts';
 import { stageSeconds } from './seconds.ts';
-import { shapeOf } from './shape.ts';
+import { shapeOf, type ModelShape } from './shape.ts';
 import { diskBytes } from './storage.ts';
 import { corpusSize, type CorpusSize } from './texts.ts';
 import { schedulingOf, stageOperations, stagesOf, type Sequences, type Workload } from './workload.ts';
@@ -54,10 +55,12 @@ export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promis
   });
   const budget = memoryBudget(resolved);
   const memory = { ...peakOf(stages), budgetBytes: budget };
+  const { bytes: nonZeroBytes } = packedModel({ ...shape, layers, quantization: resolved.quantization });
   const disk = {
-    ...diskBytes(shape, workload, layers),
+    ...diskBytes(shape, workload, layers, resolved.fit?.kind === 'size' ? nonZeroBytes : 0),
     freeBytes: out === undefined ? null : await freeBytes(resolve(out)),
   };
+  const seconds = sum(stages.map((stage) => stage.seconds));
   return {
     model: {
       folder: model.folder,
@@ -72,16 +75,28 @@ export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promis
     evaluation,
     stages,
     operations: sum(stages.flatMap(({ operations }) => Object.values(operations))),
-    seconds: sum(stages.map(({ seconds }) => seconds)),
+    seconds,
+    search:
+      resolved.fit === null
+        ? null
+        : {
+            attempts: MOST_ATTEMPTS,
+            seconds: seconds + (MOST_ATTEMPTS - 1) * (seconds - keptSeconds(shape, workload, rates)),
+            diskBytes: disk.totalBytes + (MOST_ATTEMPTS - 1) * disk.outputBytes,
+          },
     memory,
     disk,
-    size: {
-      denseBytes: shape.bytes,
-      nonZeroBytes: packedModel({ ...shape, layers, quantization: resolved.quantization }).bytes,
-    },
+    size: { denseBytes: shape.bytes, nonZeroBytes },
     refusal: refusalOf(shape, workload, budget),
     warnings: [...unevenGroups(resolved, model), ...warningsOf(memory, disk, out)],
   };
+}
+
+/** Of what a later run of the same model and data finds measured: the dense perplexity, and the estimates but for the spectra. */
+function keptSeconds(shape: ModelShape, work: Workload, rates: Rates): number {
+  const dense = work.evaluation ? stageSeconds(shape, work, 'evaluate-dense', rates) : 0;
+  if (work.estimate === null || work.estimate === 'spectra') return dense;
+  return dense + stageSeconds(shape, { ...work, estimate: 'pass' }, 'estimate', rates);
 }
 
 function sizesOf(

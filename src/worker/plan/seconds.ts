@@ -50,6 +50,7 @@ function estimateSeconds(shape: ModelShape, work: Workload, rates: Rates): numbe
   if (work.estimate === 'spectra' || !calibration) return spectrum / rates.spectrum;
   const statistics = sweepSeconds(shape, rates.statistics);
   return (
+    spectrum / rates.spectrum +
     forward / forwardRate(rates, calibration) +
     blocks * (factorSeconds(shape, calibration, rates) + statistics + blockBytes(shape) / rates.open) +
     (2 * blocks * activationBytes(shape, calibration)) / rates.read +

@@ -10,12 +10,14 @@ import type { Sequences, Workload } from './workload.ts';
 /**
  * Bytes of what comes out and of what lies in the run's folder meanwhile, beside it or before there is any of it. No two stages go on at
  * once.
+ * @param archiveBytes of the packed archive that is written to be measured
  */
 export function diskBytes(
   shape: ModelShape,
   work: Workload,
   layers: readonly PackedLayer[],
-): Pick<Plan['disk'], 'outputBytes' | 'activationBytes' | 'totalBytes'> {
+  archiveBytes: number,
+): Omit<Plan['disk'], 'freeBytes'> {
   const { calibration, evaluation, quantization } = work;
   const scales = quantization ? scaleBytes(layers, quantization) : 0;
   const before = Math.max(estimateBytes(shape, work), choiceBytes(shape, work, scales));
@@ -24,13 +26,14 @@ export function diskBytes(
   return {
     outputBytes,
     activationBytes: Math.max(before, beside),
-    totalBytes: Math.max(before, outputBytes + beside),
+    archiveBytes,
+    totalBytes: Math.max(before, outputBytes + Math.max(beside, archiveBytes)),
   };
 }
 
 /** One file for the estimates, one for all branches, and the layer that is pruned for one. */
 function estimateBytes(shape: ModelShape, { estimate, calibration, sensitivity, blocks }: Workload): number {
-  if (estimate !== 'pass' || calibration === null) return 0;
+  if (estimate === null || estimate === 'spectra' || calibration === null) return 0;
   const branches = sensitivity
     ? branchCount(shape, blocks) * activationBytes(shape, sensitivity) +
       Math.max(...shape.layers.map(({ rows, cols }) => rows * cols)) * shape.weightBytes

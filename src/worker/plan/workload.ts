@@ -14,8 +14,8 @@ import type { ModelShape } from './shape.ts';
 export interface Workload {
   readonly method: Recipe['method'];
   readonly quantization: Recipe['quantization'];
-  /** What the scheduler has to measure first: a calibration pass over the dense model, the weights' spectra, or nothing. */
-  readonly estimate: 'pass' | 'spectra' | null;
+  /** What has to be measured first: a calibration pass over the dense model, the weights' spectra, both, or nothing. */
+  readonly estimate: 'pass' | 'spectra' | 'both' | null;
   /** What the layers' sensitivities are measured on, in the estimate pass; null where the scheduler does not go by them. */
   readonly sensitivity: Sequences | null;
   /** What `auto` compresses a subsample with, and measures it on; null of other schedulers. */
@@ -45,8 +45,9 @@ export interface Sequences {
 export type Operations = Readonly<Partial<Record<OperationKind, number>>>;
 
 function estimateOf(recipe: Recipe): Workload['estimate'] {
-  if (needsStatistics(recipe)) return 'pass';
-  return recipe.scheduler.kind === 'alpha' ? 'spectra' : null;
+  const isAlpha = recipe.scheduler.kind === 'alpha';
+  if (needsStatistics(recipe)) return isAlpha ? 'both' : 'pass';
+  return isAlpha ? 'spectra' : null;
 }
 
 /** What a scheduler measures before the run, on calibration sequences and on so many held back. */
@@ -94,7 +95,10 @@ export function stageOperations(shape: ModelShape, work: Workload, stage: Planne
     case 'evaluate-compressed':
       return evaluationOperations(shape, work);
     case 'estimate':
-      return work.estimate === 'spectra' ? spectraOperations(shape, work) : estimateOperations(shape, work);
+      return {
+        ...(work.estimate !== 'spectra' && estimateOperations(shape, work)),
+        ...((work.estimate === 'spectra' || work.estimate === 'both') && spectraOperations(shape, work)),
+      };
     case 'choose':
       return choiceOperations(shape, work);
     case 'compress':

@@ -2,13 +2,13 @@ import { mkdtempSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import type { Notice } from '../../../src/contract/bridge.ts';
 import type { RunQuery, RunRow } from '../../../src/contract/history.ts';
 import { parseRecipe } from '../../../src/contract/recipe.ts';
 import { readEvents } from '../../../src/main/history/folder.ts';
-import { History } from '../../../src/main/history/history.ts';
+import { History, type Finished } from '../../../src/main/history/history.ts';
 import { openStore, type OpenedStore } from '../../../src/main/history/open.ts';
 import { isFree } from '../../../src/worker/run/directory.ts';
 import { sampleReport } from '../../fixtures/report.ts';
@@ -131,7 +131,7 @@ describe('a run from queue to end', () => {
     await expect(history.finish(id)).rejects.toMatchObject({ code: 'run.not-finished' });
     expect(history.get(id).state).toBe('running');
     const report = finishRun(path);
-    const row = await history.finish(id);
+    const { row } = await history.finish(id);
     expect(row).toMatchObject({ state: 'finished', finishedAt: report.finishedAt, failure: null, name: 'first' });
     expect(row.sparsity).toBe(report.sparsity.actual);
     expect(row.perplexity).toEqual({
@@ -405,79 +405,106 @@ describe('attempts at a goal', () => {
   });
 
   /** The engine's work: the target it decided, if it was left to it, and the perplexity that came of it. */
-  async function finish({ id, path }: RunRow, compressed: number, sparsity?: number): Promise<void> {
-    const report = sampleReport();
+  function report({ id, path }: RunRow, compressed: number, sparsity?: number): void {
+    const written = sampleReport();
     const asked = history.recipe(id);
-    const [first] = report.perplexity;
+    const [first] = written.perplexity;
     if (!first) throw new Error('no perplexity');
     history.start(id);
     finishRun(path, {
-      ...report,
+      ...written,
       recipe: { ...asked, sparsity: asked.sparsity ?? sparsity ?? null },
       perplexity: [{ ...first, dense: 77.64, compressed }],
     });
-    await history.finish(id);
   }
 
-  const follow = async (id: string): Promise<RunRow> => {
-    const following = await history.following(id);
-    if (following?.kind !== 'attempt') throw new Error(JSON.stringify(following));
-    return await history.queueAttempt(id, following);
-  };
+  async function finish(row: RunRow, compressed: number, sparsity?: number): Promise<Finished> {
+    report(row, compressed, sparsity);
+    return await history.finish(row.id);
+  }
+
+  /** The attempt that follows one that does not fit. */
+  async function missed(row: RunRow, compressed: number, sparsity?: number): Promise<RunRow> {
+    const { next } = await finish(row, compressed, sparsity);
+    return next ?? expect.fail('nothing follows');
+  }
+
+  const nothing = { next: null, unreached: null };
 
   test('follow one another in a sweep, with targets that close in, until one fits', async () => {
     const [first = expect.fail('no run')] = await queue('goal', [aimed]);
     expect(first).toMatchObject({ targetSparsity: null, sweep: expect.any(String) as string });
-    expect(await history.following(first.id)).toBeNull();
-    await finish(first, 120, 0.76);
-    const second = await follow(first.id);
+    const second = await missed(first, 120, 0.76);
     expect(second).toMatchObject({ name: 'goal · 2', sweep: first.sweep, state: 'queued' });
     expect(second.targetSparsity).toBeLessThan(0.76);
     expect(history.recipe(second.id)).toEqual({ ...aimed, sparsity: second.targetSparsity });
-    expect(await history.following(first.id)).toBeNull();
-    await finish(second, 86);
-    const third = await follow(second.id);
+    expect(await history.finish(first.id)).toMatchObject(nothing);
+    const third = await missed(second, 86);
     expect(third).toMatchObject({ name: 'goal · 3', sweep: first.sweep });
     expect(third.targetSparsity).toBeGreaterThan(second.targetSparsity ?? 1);
     expect(third.targetSparsity).toBeLessThan(0.76);
-    await finish(third, 90.5);
-    expect(await history.following(third.id)).toBeNull();
+    const attempts = await history.attempts(first.id);
+    expect(attempts.map(({ name, state, value, fits }) => [name, state, value, fits])).toEqual([
+      ['goal', 'finished', 120, false],
+      ['goal · 2', 'finished', 86, false],
+      ['goal · 3', 'queued', null, false],
+    ]);
+    expect(attempts.map(({ sparsity }) => sparsity)).toEqual([0.76, second.targetSparsity, third.targetSparsity]);
+    expect(await finish(third, 90.5)).toMatchObject(nothing);
+    expect((await history.attempts(second.id)).map(({ fits }) => fits)).toEqual([false, false, true]);
   });
 
   test('of another scheduler in the same sweep are apart; four are the most', async () => {
     const uniform = { ...aimed, scheduler: { kind: 'uniform' as const } };
     const [one = expect.fail('no run'), other = expect.fail('no run')] = await queue('goal', [aimed, uniform]);
-    await finish(one, 120, 0.76);
-    const second = await follow(one.id);
-    await finish(other, 90, 0.6);
-    expect(await history.following(other.id)).toBeNull();
-    await finish(second, 86);
-    const third = await follow(second.id);
-    await finish(third, 86.1);
-    const fourth = await follow(third.id);
-    await finish(fourth, 88);
-    expect(await history.following(fourth.id)).toMatchObject({
-      kind: 'unreachable',
-      failure: { code: 'fit.attempts', params: { attempts: 4, value: '88.00' } },
+    const second = await missed(one, 120, 0.76);
+    expect(await finish(other, 90, 0.6)).toMatchObject(nothing);
+    const third = await missed(second, 86);
+    const fourth = await missed(third, 86.1);
+    expect(await finish(fourth, 88)).toMatchObject({
+      next: null,
+      unreached: { code: 'fit.attempts', params: { attempts: 4, value: '88.00' } },
     });
+    const named = async (id: string): Promise<string[]> => (await history.attempts(id)).map(({ name }) => name);
+    expect(await named(fourth.id)).toEqual([one, second, third, fourth].map(({ name }) => name));
+    expect(await named(other.id)).toEqual([other.name]);
   });
 
   test('one that finished as the application ended is followed by the next, which waits for the person', async () => {
     const [first = expect.fail('no run')] = await queue('goal', [aimed]);
-    history.start(first.id);
-    const report = sampleReport();
-    finishRun(first.path, { ...report, recipe: { ...aimed, sparsity: 0.76 } });
+    report(first, 120, 0.76);
     await restart();
     const [next, ...others] = rows().filter(({ id }) => id !== first.id);
     expect(others).toEqual([]);
+    expect(history.get(first.id).state).toBe('finished');
     expect(next).toMatchObject({ name: 'goal · 2', state: 'paused', sweep: first.sweep });
     expect(history.interrupted().map(({ id }) => id)).toEqual([next?.id]);
+  });
+
+  test('the application ends at any write between two: the next is there once, and waits', async () => {
+    for (const method of ['insert', 'enqueue', 'dequeue', 'putRecipe'] as const) {
+      const [first = expect.fail('no run')] = await queue(method, [aimed]);
+      report(first, 120, 0.76);
+      const write = vi.spyOn(opened.store, method).mockImplementation(() => {
+        throw new Error('the end');
+      });
+      await expect(history.finish(first.id)).rejects.toThrow('the end');
+      write.mockRestore();
+      await restart();
+      expect(history.get(first.id).state).toBe('finished');
+      const attempts = await history.attempts(first.id);
+      expect(attempts.map(({ name, state }) => [name, state])).toEqual([
+        [method, 'finished'],
+        [`${method} · 2`, 'paused'],
+      ]);
+      expect(history.interrupted().map(({ name }) => name)).toContain(`${method} · 2`);
+    }
   });
 
   test('a run without a goal is followed by nothing', async () => {
     const run = await one();
     finishRun(run.path);
-    await history.finish(run.id);
-    expect(await history.following(run.id)).toBeNull();
+    expect(await history.finish(run.id)).toMatchObject(nothing);
+    expect(await history.attempts(run.id)).toEqual([]);
   });
 });

@@ -69,7 +69,7 @@ async function finished(name: string): Promise<RunRow> {
   const [row] = await history.queue({ name, recipes: [recipe], runsFolder });
   if (!row) throw new Error('no run');
   finishRun(row.path);
-  return await history.finish(row.id);
+  return (await history.finish(row.id)).row;
 }
 
 const rows = (): RunRow[] => history.list(all).rows;

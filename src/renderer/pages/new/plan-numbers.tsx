@@ -36,11 +36,13 @@ export function PlanNumbers({ planned, trial }: { planned: Planned; trial: Trial
 
 function Needs({ plan, trial }: { plan: Plan; trial: Trial | null }): ReactElement {
   const t = useLabel();
-  const { memory, disk } = plan;
+  const { memory, disk, search } = plan;
+  const seconds = trial?.seconds ?? plan.seconds;
+  const meanwhile = bytes(Math.max(disk.activationBytes, disk.archiveBytes));
   const how = trial ? measuredWords(trial, t) : t('plan.estimated');
   return (
     <dl className="plan-list">
-      <Figure name={t('plan.time')} value={duration(trial?.seconds ?? plan.seconds)} note={how} />
+      <Figure name={t('plan.time')} value={duration(seconds)} note={how} />
       <Figure
         name={t('field.memory')}
         value={bytes(peakOf(plan, trial))}
@@ -57,15 +59,21 @@ function Needs({ plan, trial }: { plan: Plan; trial: Trial | null }): ReactEleme
         value={bytes(disk.totalBytes)}
         note={
           disk.freeBytes === null
-            ? t('plan.disk-parts', { output: bytes(disk.outputBytes), meanwhile: bytes(disk.activationBytes) })
-            : t('plan.disk-free', {
-                output: bytes(disk.outputBytes),
-                meanwhile: bytes(disk.activationBytes),
-                free: bytes(disk.freeBytes),
-              })
+            ? t('plan.disk-parts', { output: bytes(disk.outputBytes), meanwhile })
+            : t('plan.disk-free', { output: bytes(disk.outputBytes), meanwhile, free: bytes(disk.freeBytes) })
         }
         isTooMuch={!fitsDisk(plan)}
       />
+      {search !== null && (
+        <Figure
+          name={t('plan.search')}
+          value={t('plan.attempts', { attempts: search.attempts })}
+          note={t('plan.search-note', {
+            time: duration((search.seconds * seconds) / plan.seconds),
+            bytes: bytes(search.diskBytes),
+          })}
+        />
+      )}
     </dl>
   );
 }

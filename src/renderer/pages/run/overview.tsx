@@ -3,6 +3,7 @@ import type { ReactElement } from 'react';
 
 import { EmptyState } from '../../components/empty-state.tsx';
 import { useLabel } from '../../words.tsx';
+import { AttemptsCard } from './attempts-card.tsx';
 import { ChoiceCard } from './choice-card.tsx';
 import { ErrorCard, LayerMapCard, ScheduleCard, SparsityCard } from './layer-charts.tsx';
 import { Pace } from './pace.tsx';
@@ -23,6 +24,7 @@ export function Overview(props: { run: ShownRun; onOpenLayer: (layer: string) =>
         <Pace run={run} />
       </aside>
       <div className="run-charts">
+        <AttemptsCard {...run} />
         <PerplexityCards row={row} report={report} perplexities={view.perplexities} />
         <ChoiceCard choice={report?.choice ?? view.choice} inReport={report !== null} />
         {layers.length === 0 ? (

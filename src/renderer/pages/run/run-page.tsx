@@ -36,7 +36,7 @@ function Run({ id }: { id: string }): ReactElement {
   return <KnownRun {...data} />;
 }
 
-function KnownRun({ row, recipe, report }: Output<'runs.get'>): ReactElement {
+function KnownRun({ row, recipe, report, attempts }: Output<'runs.get'>): ReactElement {
   const t = useLabel();
   const { view: told, error } = useLiveRun(row.id);
   const goesOn = row.state === 'running' || row.state === 'queued';
@@ -44,7 +44,7 @@ function KnownRun({ row, recipe, report }: Output<'runs.get'>): ReactElement {
   // Drawing hundreds of layers gives way to everything else.
   const layers = useDeferredValue<readonly LayerView[]>(report?.layers ?? view.layers);
   const [opened, setOpened] = useState<string | null>(null);
-  const run = { row, recipe, report, view, layers, isLoading: told === null && error === null };
+  const run = { row, recipe, report, attempts, view, layers, isLoading: told === null && error === null };
   return (
     <>
       <RunHeader row={row} />

@@ -1,6 +1,6 @@
 import type { Recipe } from '../../../contract/recipe.ts';
 import type { Report } from '../../../contract/report.ts';
-import type { RunRow } from '../../../contract/history.ts';
+import type { AttemptRow, RunRow } from '../../../contract/history.ts';
 import type { LayerView, RunView } from '../../../contract/run-view.ts';
 
 /** All that the page knows of a run. */
@@ -9,6 +9,8 @@ export interface ShownRun {
   readonly recipe: Recipe;
   /** null until the run is finished. */
   readonly report: Report | null;
+  /** At the run's goal, oldest first; none without one. */
+  readonly attempts: readonly AttemptRow[];
   readonly view: RunView;
   /** Of the report, or as far as the run has come. */
   readonly layers: readonly LayerView[];
