@@ -5,7 +5,7 @@ import type { RunEvent, Stage } from '../contract/events.ts';
 import type { ExportStage } from '../contract/exports.ts';
 import type { PullProgress, PullStage } from '../contract/hub.ts';
 import { message, type ErrorCode, type Locale } from '../contract/messages/index.ts';
-import { candidateName } from '../contract/words.ts';
+import { candidateName, differenceWords } from '../contract/words.ts';
 import { duration, bytes as size } from '../contract/format.ts';
 
 const PLAIN_INTERVAL_MS = 10_000;
@@ -137,7 +137,10 @@ function lineOf(event: Exclude<RunEvent, { type: 'progress' }>, locale: Locale):
     }
     case 'choice': {
       const { candidates, chosen } = event.choice;
-      const tried = candidates.map((each) => `${candidateName(each)} ${each.perplexity.toFixed(3)}`);
+      const tried = candidates.map((each) => {
+        const difference = each.difference === null ? '' : ` (${differenceWords(each)} nats)`;
+        return `${candidateName(each)} ${each.perplexity?.toFixed(3) ?? 'not finite'}${difference}`;
+      });
       const taken = candidates[chosen];
       return `Perplexity of the schedules tried: ${tried.join(', ')}; taken: ${taken ? candidateName(taken) : ''}`;
     }

@@ -7,7 +7,7 @@ import { purposes, storageKinds, storageSchema } from './files.ts';
 import { attemptRowSchema, runPageSchema, runPointSchema, runQuerySchema, runRowSchema } from './history.ts';
 import { downloadSchema, pullPlanSchema, tokenPlaces, tokenSchema } from './hub.ts';
 import { modelSchema, tensorSchema, tensorZerosSchema } from './library.ts';
-import { planSchema } from './plan.ts';
+import { plannedStages, planSchema } from './plan.ts';
 import { devices, recipeInputSchema, recipeSchema } from './recipe.ts';
 import { reportSchema } from './report.ts';
 import { settingsChangeSchema, settingsSchema } from './settings.ts';
@@ -53,10 +53,15 @@ export type DeviceReport = z.infer<typeof deviceReportSchema>;
 /** A few blocks run for real, and what the whole recipe needs by that measure. */
 export const trialSchema = z.strictObject({
   blocks: z.int(),
+  /** Stages of the recipe that the trial left out, as too long for it. */
+  untried: z.array(z.enum(plannedStages)),
   /** Of the whole recipe: each stage's estimate times measured / estimated of the trial. */
   seconds: z.number(),
-  /** The trial's own peak: blocks are streamed, so the whole recipe's is the same but for what grows with the windows. */
-  peakMemoryBytes: z.int(),
+  /**
+   * The trial's own peak: blocks are streamed, so the whole recipe's is the same but for what grows with the windows. That planned of
+   * an untried stage, where it is higher.
+   */
+  peakMemoryBytes: z.number(),
 });
 export type Trial = z.infer<typeof trialSchema>;
 

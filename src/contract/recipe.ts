@@ -13,7 +13,7 @@ export const devices = ['auto', 'cpu', 'cuda', 'webgpu', 'dml'] as const;
  * Fields left out take the defaults of the model's family when the run starts (`resolveScheduler`).
  */
 export const schedulerSchema = z.discriminatedUnion('kind', [
-  /** Uniform, or `allocate`: what does better in a trial on a subsample. */
+  /** Uniform, or `allocate` where it clearly does better in a trial on a subsample. */
   z.strictObject({ kind: z.literal('auto') }),
   z.strictObject({ kind: z.literal('uniform') }),
   /** The least sum of measured sensitivities that the target allows, no layer further from the target than `range`. */
@@ -155,7 +155,7 @@ export type Method = Recipe['method'];
 export type Device = Recipe['device'];
 export type EstimateKind = (typeof estimateKinds)[number];
 
-/** Checks a recipe and fills in its defaults: 70 %, by what does better in a trial. A pattern or a file of sparsities leaves no room for a target, and 0 % nothing to schedule. */
+/** Checks a recipe and fills in its defaults: 70 %, uniform or by what clearly does better in a trial. A pattern or a file of sparsities leaves no room for a target, and 0 % nothing to schedule. */
 export function parseRecipe(value: unknown): Recipe {
   const parsed = recipeInputSchema.safeParse(value);
   if (!parsed.success) {

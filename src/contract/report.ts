@@ -48,12 +48,18 @@ export const centroidSchema = z.strictObject({
 });
 export type Centroid = z.infer<typeof centroidSchema>;
 
-/** A schedule that a subsample was compressed with, and its perplexity on the sequences held back. */
+/** A schedule that a subsample was compressed with, and how it did on the sequences held back. */
 export const candidateSchema = z.strictObject({
   scheduler: z.enum(['uniform', 'allocate']),
   /** Of `allocate`; null of `uniform`. */
   range: z.number().nullable(),
-  perplexity: z.number(),
+  /** null where the trial came to values that are not finite. */
+  perplexity: z.number().nullable(),
+  /**
+   * Negative log-likelihood less that of uniform, sequence by sequence, nats a token: the mean, and its standard error. null of
+   * uniform itself, and where one sequence or none can be compared.
+   */
+  difference: z.strictObject({ mean: z.number(), standardError: z.number() }).nullable().default(null),
 });
 export type Candidate = z.infer<typeof candidateSchema>;
 
@@ -63,6 +69,8 @@ export const choiceSchema = z.strictObject({
   heldBack: z.int(),
   seqlen: z.int(),
   candidates: z.array(candidateSchema),
+  /** Standard errors by which a difference must be below 0 for a schedule to take the place of uniform; null where none could. */
+  margin: z.number().nullable().default(null),
   /** Place in `candidates` of the one that the run was compressed with. */
   chosen: z.int(),
 });

@@ -1,4 +1,4 @@
-import { megabytes, percent } from './format.ts';
+import { megabytes, percent, significant } from './format.ts';
 import type { Label } from './messages/labels.ts';
 import type { Corpus, Fit, Method, Recipe, Scheduler } from './recipe.ts';
 import type { Candidate, Centroid, Choice, Report } from './report.ts';
@@ -57,6 +57,26 @@ export function schedulerWords(scheduler: Scheduler, { groups, choice }: Schedul
 /** A schedule that `auto` tried: `allocate ±10`. */
 export function candidateName({ scheduler, range }: Pick<Candidate, 'scheduler' | 'range'>): string {
   return range === null ? scheduler : `${scheduler} ±${percent(range, 0)}`;
+}
+
+/** Whether a schedule did better than uniform by more than noise. */
+export function isClearlyBetter({ difference }: Candidate, margin: number | null): boolean {
+  return difference !== null && margin !== null && difference.mean < -margin * difference.standardError;
+}
+
+/** What became of a candidate. */
+export function verdictWords({ candidates, margin, chosen }: Choice, index: number, t: Label): string {
+  const candidate = candidates[index];
+  if (candidate === undefined) return '';
+  if (index === chosen) return t('text.choice-taken');
+  if (candidate.perplexity === null) return t('text.choice-not-finite');
+  return candidate.difference === null || isClearlyBetter(candidate, margin) ? '' : t('text.choice-unclear');
+}
+
+/** A difference from uniform with its standard error: `−0.0785 ± 0.0031`; a dash where there is none. */
+export function differenceWords({ difference }: Candidate): string {
+  if (difference === null) return '–';
+  return `${significant(difference.mean, 3)} ± ${significant(difference.standardError, 2)}`;
 }
 
 function takenOf(choice: Choice | null): Candidate | null {

@@ -1,19 +1,23 @@
 import { join } from 'node:path';
 
 import type { Progress, Trial } from '../contract/bridge.ts';
-import type { RunEvent } from '../contract/events.ts';
-import type { Plan, StagePlan } from '../contract/plan.ts';
+import type { RunEvent, Stage } from '../contract/events.ts';
+import type { Plan, PlannedStage, StagePlan } from '../contract/plan.ts';
 import type { Recipe } from '../contract/recipe.ts';
 import type { Report } from '../contract/report.ts';
 import { compress } from './engine.ts';
 import { plan } from './plan/plan.ts';
-import { SENSITIVITY_SPARSITY } from './schedule/needs.ts';
+import { needsSensitivities, SENSITIVITY_SPARSITY } from './schedule/needs.ts';
 
 /** Blocks and evaluation windows of a trial: enough to time a recipe by, few enough to wait for. */
 const BLOCKS = 2;
 const WINDOWS = 8;
 
-/** Compresses the recipe's first blocks in `folder` and scales each stage of its plan by measured / planned. */
+/**
+ * Compresses the recipe's first blocks in `folder` and scales each stage of its plan by measured / planned. Sensitivities are not
+ * measured: each of them passes through the whole model, which would take longer than all else. What is measured for the schedule
+ * then counts as planned, its time in proportion to the compression, which is the same kind of work.
+ */
 export async function tryRecipe(
   recipe: Recipe,
   folder: string,
@@ -26,28 +30,40 @@ export async function tryRecipe(
     // What two blocks come to says nothing of the whole model.
     fit: null,
     sparsity: recipe.fit ? (recipe.sparsity ?? SENSITIVITY_SPARSITY) : recipe.sparsity,
+    scheduler: needsSensitivities(recipe) ? { kind: 'uniform' } : recipe.scheduler,
     blocks: Math.min(BLOCKS, whole.model.blocksCompressed),
     evaluation: { ...recipe.evaluation, windows: Math.min(WINDOWS, recipe.evaluation.windows ?? WINDOWS) },
   };
   const planned = await plan(small, { signal });
   const started = performance.now();
+  /** Stages of which nothing was found kept from an earlier run. */
+  const worked = new Set<Stage>();
   const report = await compress(small, join(folder, 'run'), {
     signal,
-    onEvent: (event) => tell(event, planned, started, onProgress),
+    onEvent: (event) => {
+      if (event.type === 'progress') worked.add(event.stage);
+      tell(event, planned, started, onProgress);
+    },
   });
-  const seconds = whole.stages.map((stage) => stage.seconds * ratio(stage, planned, report));
+  const tried = new Set(planned.stages.map(({ stage }) => stage));
+  const untried = whole.stages.filter(({ stage }) => !tried.has(stage));
+  const seconds = whole.stages.map((each) => {
+    const like = tried.has(each.stage) ? each.stage : 'compress';
+    return each.seconds * (worked.has(like) ? ratio(like, planned, report) : 1);
+  });
   return {
     blocks: small.blocks ?? BLOCKS,
+    untried: untried.map(({ stage }) => stage),
     seconds: seconds.reduce((a, b) => a + b, 0),
-    peakMemoryBytes: report.peakMemoryBytes,
+    peakMemoryBytes: Math.max(report.peakMemoryBytes, ...untried.map(({ peakMemoryBytes }) => peakMemoryBytes)),
   };
 }
 
 /** Kinds of work that a report keeps apart and a plan counts as the stage `compress`. */
 const compressing = ['forward', 'gram', 'factor', 'solve', 'propagate'];
 
-/** Measured / planned seconds of a stage; 1 where the trial found it kept from an earlier run, and so measured nothing. */
-function ratio({ stage }: StagePlan, planned: Plan, { seconds }: Report): number {
+/** Measured / planned seconds of a stage. */
+function ratio(stage: PlannedStage, planned: Plan, { seconds }: Report): number {
   const expected = planned.stages.find((other) => other.stage === stage)?.seconds ?? 0;
   const kinds = stage === 'compress' ? compressing : [stage];
   const measured = kinds.reduce((sum, kind) => sum + (seconds[kind] ?? 0), 0);

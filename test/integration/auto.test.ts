@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventSchema, type RunEvent } from '../../src/contract/events.ts';
 import type { Choice } from '../../src/contract/report.ts';
 import { openTensorFile } from '../../src/worker/native.ts';
+import { learnNextToken, writeCounting } from '../fixtures/learnt-opt.ts';
 import { safetensors } from '../fixtures/safetensors.ts';
-import { writeTokens } from '../fixtures/tiny-opt.ts';
 import { bitsOf, killed, readReportOf, sha256, succeed, tinyFolder, type Tiny } from './helpers.ts';
 
 let tiny: Tiny;
@@ -19,9 +19,10 @@ let count = 0;
 const [sequences, seqlen] = [40, 32];
 
 beforeAll(async () => {
-  tiny = tinyFolder('auto');
-  const calibration = writeTokens(tiny.file('rows.safetensors'), [sequences + 16, seqlen], 5);
-  data = [...tiny.data.with(1, calibration), '--sequences', String(sequences), '--sparsity', '0.7'];
+  tiny = tinyFolder('auto', { change: learnNextToken });
+  const calibration = writeCounting(tiny.file('rows.safetensors'), [sequences + 16, seqlen], 5);
+  const evaluation = writeCounting(tiny.file('text.safetensors'), [64, seqlen], 6);
+  data = [...tiny.data.with(1, calibration).with(3, evaluation), '--sequences', String(sequences), '--sparsity', '0.8'];
   whole = await compressed('--scheduler', 'auto');
 });
 afterAll(() => {
@@ -53,40 +54,69 @@ function named({ scheduler, range }: Choice['candidates'][number]): string[] {
   return ['--scheduler', scheduler, ...(range === null ? [] : ['--range', String(range)])];
 }
 
+/** The place of the candidate that is to be taken. */
+function lowestOfClear({ candidates }: Choice): number {
+  let place = 0;
+  candidates.forEach(({ perplexity, difference }, i) => {
+    const errors = difference === null ? 0 : -difference.mean / difference.standardError;
+    if (errors > 2.947 && (perplexity ?? NaN) < (candidates[place]?.perplexity ?? NaN)) place = i;
+  });
+  return place;
+}
+
 describe('auto', () => {
-  test('takes the candidate with the lowest perplexity, and tells of it', () => {
+  test('takes the candidate with the lowest perplexity of those clearly better than uniform, and tells of it', () => {
     const choice = choiceOf(whole);
-    expect(choice).toMatchObject({ sequences: 16, heldBack: 16, seqlen });
+    expect(choice).toMatchObject({ sequences: 16, heldBack: 16, seqlen, margin: 2.947 });
     expect(choice.candidates.map(({ scheduler, range }) => [scheduler, range])).toEqual([
       ['uniform', null],
       ['allocate', 0.1],
       ['allocate', 0.2],
     ]);
-    const perplexities = choice.candidates.map(({ perplexity }) => perplexity);
-    expect(new Set(perplexities).size).toBe(3);
-    expect(perplexities[choice.chosen]).toBe(Math.min(...perplexities));
+    expect(new Set(choice.candidates.map(({ perplexity }) => perplexity)).size).toBe(3);
+    expect(choice.chosen).toBe(lowestOfClear(choice));
+    expect(choice.chosen).not.toBe(0);
     expect(eventsOf(whole).filter(({ type }) => type === 'choice')).toEqual([{ type: 'choice', choice }]);
     expect(eventsOf(whole).filter(({ type }) => type === 'layer')).toHaveLength(18);
     expect(readdirSync(join(whole, 'state'))).not.toContain('choose');
   });
 
-  test('measures each candidate as a run with 16 sequences whose evaluation are those held back', async () => {
+  test('measures each candidate as a run with 16 sequences that is evaluated on each of those held back', async () => {
     const ids = [...openTensorFile(tiny.file('rows.safetensors')).readI64('tokens')].slice(sequences * seqlen);
-    const heldBack = tiny.file('held-back.safetensors');
-    writeFileSync(heldBack, safetensors({ tokens: { dtype: 'I64', shape: [ids.length], data: ids } }));
-    const only = ['--sequences', '16', '--evaluation-tokens', heldBack, '--scheduler', 'file', '--sparsities'];
+    const datasets = Array.from({ length: 16 }, (_, i) => {
+      const path = tiny.file(`held-back-${i}.safetensors`);
+      const one = ids.slice(i * seqlen, (i + 1) * seqlen);
+      writeFileSync(path, safetensors({ tokens: { dtype: 'I64', shape: [seqlen], data: one } }));
+      return { name: String(i), corpus: { kind: 'tokens', path } };
+    });
+    const recipe = tiny.file('held-back.json');
+    writeFileSync(recipe, JSON.stringify({ evaluation: { datasets } }));
+    const left = ['--sparsity', '--evaluation-tokens', '--sequences'];
+    const flags = data.filter((flag, i) => !left.includes(flag) && !left.includes(data[i - 1] ?? ''));
+    const losses: number[][] = [];
     for (const candidate of choiceOf(whole).candidates) {
       const full = readReportOf(await compressed(...named(candidate)));
       const path = tiny.file('sparsities.json');
       const sparsities = full.layers.map(({ name, targetSparsity }) => [name, targetSparsity] as const);
       writeFileSync(path, JSON.stringify(Object.fromEntries(sparsities)));
       const out = tiny.file(`trial-${++count}`);
-      const flags = data.filter((_, i) => data[i] !== '--sparsity' && data[i - 1] !== '--sparsity');
-      await succeed(['compress', tiny.model, '--out', out, ...flags, ...only, path], tiny);
-      const [measured] = readReportOf(out).perplexity;
-      expect(measured).toMatchObject({ windows: 16, seqlen });
-      expect((measured?.compressed ?? NaN) / candidate.perplexity, candidate.scheduler).toBeCloseTo(1, 9);
+      const only = ['--recipe', recipe, '--sequences', '16', '--scheduler', 'file', '--sparsities', path];
+      await succeed(['compress', tiny.model, '--out', out, ...flags, ...only], tiny);
+      losses.push(readReportOf(out).perplexity.map((measured) => Math.log(measured.compressed)));
     }
+    const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b) / values.length;
+    choiceOf(whole).candidates.forEach(({ perplexity, difference }, i) => {
+      expect((perplexity ?? NaN) / Math.exp(mean(losses[i] ?? [])), String(i)).toBeCloseTo(1, 9);
+      if (i === 0) {
+        expect(difference).toBeNull();
+        return;
+      }
+      const paired = (losses[i] ?? []).map((loss, sequence) => loss - (losses[0]?.[sequence] ?? NaN));
+      expect(paired).toHaveLength(16);
+      const variance = mean(paired.map((each) => each ** 2)) - mean(paired) ** 2;
+      expect(difference?.mean).toBeCloseTo(mean(paired), 9);
+      expect(difference?.standardError).toBeCloseTo(Math.sqrt(variance / 15), 9);
+    });
   });
 
   test('compresses as a run that names what was chosen', async () => {
@@ -109,7 +139,7 @@ describe('auto', () => {
     const again = await compressed('--scheduler', 'auto');
     expect(bitsOf(again)).toEqual(bitsOf(whole));
     expect(eventsOf(again).some(({ type }) => type === 'sensitivity')).toBe(false);
-    const other = await compressed('--scheduler', 'auto', '--sparsity', '0.5');
+    const other = await compressed('--scheduler', 'auto', '--sparsity', '0.7');
     expect(choiceOf(other).candidates).not.toEqual(choiceOf(whole).candidates);
     expect(readReportOf(other).layers.map(({ sensitivity }) => sensitivity)).toEqual(
       readReportOf(whole).layers.map(({ sensitivity }) => sensitivity),
@@ -122,10 +152,9 @@ describe('auto', () => {
     ['one block of three', ['--blocks', '1']],
   ])('%s', async (_, flags) => {
     const out = await compressed('--scheduler', 'auto', ...flags);
-    const { candidates, chosen } = choiceOf(out);
-    const perplexities = candidates.map(({ perplexity }) => perplexity);
-    expect(perplexities[chosen]).toBe(Math.min(...perplexities));
-    expect(readReportOf(out).sparsity.target).toBeCloseTo(0.7, 9);
+    const choice = choiceOf(out);
+    expect(choice.chosen).toBe(lowestOfClear(choice));
+    expect(readReportOf(out).sparsity.target).toBeCloseTo(0.8, 9);
     expect(readdirSync(join(out, 'state'))).not.toContain('choose');
   });
 });

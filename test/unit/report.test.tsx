@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import type { Report } from '../../src/contract/report.ts';
+import { reportSchema, type Report } from '../../src/contract/report.ts';
 import { compareTable } from '../../src/contract/compare.ts';
 import { quantizationSchema } from '../../src/contract/recipe.ts';
 import { layersCsv } from '../../src/worker/report/csv.ts';
@@ -187,13 +187,14 @@ describe('html', () => {
     const auto = autoReport();
     const page = renderHtml(auto);
     expect(table(page, 'choice')).toEqual([
-      ['uniform', '–', '95.42', ''],
-      ['allocate', '10', '88.21', 'taken'],
-      ['allocate', '20', '89.66', ''],
+      ['uniform', '–', '95.42', '–', ''],
+      ['allocate', '10', '88.21', '−0.0786 ± 0.0031', 'taken'],
+      ['allocate', '20', '89.66', '−0.0622 ± 0.025', 'not clearly better'],
     ]);
     const text = readable(page);
     expect(text).toContain('some of the calibration sequences (16)');
     expect(text).toContain('held back (12), all of 256 tokens');
+    expect(text).toContain('below 0 by more than 3.11 standard errors');
     expect(text).toContain('scheduler auto (allocate ±10)');
     expect(text).toContain('auto, after a trial: allocate: the least sum of measured sensitivities');
     expect(text).toMatch(/Rank correlation of the two over 48 layers \(Spearman\): −?0\.\d\d;/);
@@ -209,6 +210,25 @@ describe('html', () => {
     expect(page.split('<svg ')).toHaveLength(6);
     expect(table(renderHtml(auto, 'zh-TW'), 'estimates')).toEqual(table(page, 'estimates'));
     for (const absent of ['id="choice"', 'id="sensitivities"', 'Spearman']) expect(html).not.toContain(absent);
+  });
+
+  test('of a run by auto: a trial that overflowed, and what was tried before a margin was asked for', () => {
+    const auto = autoReport();
+    if (!auto.choice) throw new Error('nothing was chosen');
+    const { candidates } = auto.choice;
+    const overflowed = candidates.map((each, i) => (i === 2 ? { ...each, perplexity: null, difference: null } : each));
+    const page = renderHtml({ ...auto, choice: { ...auto.choice, candidates: overflowed } });
+    expect(table(page, 'choice').at(-1)).toEqual(['allocate', '20', '–', '–', 'not finite']);
+    const { margin: _margin, ...before } = auto.choice;
+    const older = candidates.map(({ difference: _difference, ...each }) => each);
+    const read = reportSchema.parse({ ...auto, choice: { ...before, candidates: older } });
+    const olderPage = renderHtml(read);
+    expect(table(olderPage, 'choice').map((row) => row.slice(3))).toEqual([
+      ['–', ''],
+      ['–', 'taken'],
+      ['–', ''],
+    ]);
+    expect(readable(olderPage)).not.toContain('standard errors');
   });
 
   test('groups made by sensitivity stand in brackets, and their centroids are of it', () => {

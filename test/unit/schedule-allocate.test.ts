@@ -41,8 +41,7 @@ function sampled(f: (s: number) => number): number[] {
  * in between, nothing at 0, and at 1 as steep as the last two say. So it is a parabola on each piece.
  */
 function costOf({ sensitivity, curve }: Layer): { cost: (s: number) => number; slope: (s: number) => number } {
-  const unit = curve[14] ?? NaN;
-  const share = unit > 0 ? sensitivity / unit : 0;
+  const share = sensitivity / (curve[14] ?? NaN);
   const slopeOf = (piece: number): number => 20 * share * ((curve[piece + 1] ?? NaN) - (curve[piece] ?? NaN));
   const slope = (s: number): number => {
     if (s < 0.025) return (s / 0.025) * slopeOf(0);
@@ -97,10 +96,11 @@ function byExchange(model: readonly Layer[], range: number, target: number): num
 }
 
 const value = fc.integer({ min: 0, max: 1000 }).map((thousandths) => thousandths / 1000);
-/** Ascending steps, some of them alike and some nothing, summed up. */
+/** Ascending steps, some of them alike and some nothing, summed up: not all nothing up to 70 %, where what is measured says something. */
 const curves = fc
   .array(fc.oneof(value, fc.constantFrom(0, 0.5)), { minLength: 20, maxLength: 20 })
-  .map((steps) => steps.toSorted((a, b) => a - b).reduce((sums, step) => [...sums, (sums.at(-1) ?? 0) + step], [0]));
+  .map((steps) => steps.toSorted((a, b) => a - b).reduce((sums, step) => [...sums, (sums.at(-1) ?? 0) + step], [0]))
+  .filter((curve) => (curve[14] ?? 0) > 0);
 const models = fc.array(
   fc.record({
     weights: fc.integer({ min: 1, max: 1000 }),
@@ -190,6 +190,39 @@ describe('allocate', () => {
     for (const s of [a, b, c]) expect(s).toBeCloseTo(0.8, 12);
     expect(d).toBeCloseTo(0.3, 12);
     for (const s of allocate(model.slice(0, 3), 0.1, 0.7)) expect(s).toBeCloseTo(0.7, 12);
+  });
+
+  describe('a layer of which 70 % are zeros, so that nothing was measured of it', () => {
+    /** Nothing up to so many twentieths, then steeper and steeper. */
+    const zerosUpTo = (twentieths: number): Layer => ({
+      weights: 100,
+      sensitivity: 0,
+      curve: sampled((s) => Math.max(0, s - twentieths / 20) ** 2),
+    });
+    const other = { weights: 100, sensitivity: 1, curve: quadratic };
+
+    it('has the target, not all that the range allows', () => {
+      for (const s of allocate([zerosUpTo(14), other, other], 0.1, 0.8)) expect(s).toBeCloseTo(0.8, 12);
+      const [zeros, first, second] = allocate([zerosUpTo(15), other, { ...other, sensitivity: 2 }], 0.1, 0.8);
+      expect(zeros).toBe(0.8);
+      expect((first ?? NaN) + (second ?? NaN)).toBeCloseTo(1.6, 12);
+      expect(first).toBeGreaterThan(0.85);
+    });
+
+    it('has what is zero already where that is more, and spares the others', () => {
+      const [zeros, first, second] = allocate([zerosUpTo(17), other, other], 0.1, 0.8);
+      expect(zeros).toBeCloseTo(0.85, 12);
+      expect(first).toBeCloseTo(0.775, 12);
+      expect(second).toBeCloseTo(0.775, 12);
+      const [most, least] = allocate([zerosUpTo(17), other], 0.1, 0.6);
+      expect(most).toBeCloseTo(0.7, 12);
+      expect(least).toBeCloseTo(0.5, 12);
+    });
+
+    it('has the target where all are such: a model compressed before, once more', () => {
+      for (const s of allocate(new Array<Layer>(4).fill(zerosUpTo(14)), 0.1, 0.8)) expect(s).toBeCloseTo(0.8, 12);
+      for (const s of allocate([zerosUpTo(18), zerosUpTo(19)], 0.1, 0.8)) expect(s).toBeCloseTo(0.8, 12);
+    });
   });
 
   it('meets the target where the curves are straight, and one more weight costs the same everywhere', () => {

@@ -29,7 +29,7 @@ test('auto says what it tries, and once it has chosen, what it took', () => {
     recipeWords({ recipe, choice: known, centroids: null, estimate: null }, t, (path) => path).find(
       ([name]) => name === t('field.scheduler'),
     )?.[1];
-  expect(said(null)).toBe('auto: uniform or allocate, whichever does better in a trial');
+  expect(said(null)).toBe('auto: uniform, or allocate where it clearly does better in a trial');
   expect(said(choice)).toContain(
     'auto, after a trial: allocate: the least sum of measured sensitivities, every layer within 10',
   );

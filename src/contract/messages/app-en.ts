@@ -327,6 +327,7 @@ export const appEn = {
     'The run needs {{needed}} MiB of disk, and {{free}} MiB are free in the folder of the runs. Free some space, or move the runs in Settings.',
   'plan.estimated': 'estimated',
   'plan.measured': 'measured on {{blocks}} blocks',
+  'plan.measured-part': 'measured on {{blocks}} blocks; not tried, calculated: {{stages}}',
   'plan.time': 'Time',
   'plan.memory': 'Memory',
   'plan.of-budget': ', budget {{budget}}, {{free}} free',

@@ -313,6 +313,7 @@ export const appZhTW: Readonly<Record<keyof typeof appEn, string>> = {
     '這項執行需要 {{needed}} MiB 磁碟空間，而存放執行的資料夾只剩 {{free}} MiB。請釋出空間，或在「設定」中搬移各項執行。',
   'plan.estimated': '估計值',
   'plan.measured': '由 {{blocks}} 個區塊測得',
+  'plan.measured-part': '由 {{blocks}} 個區塊測得；未試跑、由計算得出：{{stages}}',
   'plan.time': '時間',
   'plan.memory': '記憶體',
   'plan.of-budget': '，上限 {{budget}}，可用 {{free}}',

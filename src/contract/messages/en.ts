@@ -201,6 +201,8 @@ export const en = {
     'scheduler.groups is {{groups}}, but only {{layers}} layers are to be pruned. Give {{layers}} or fewer, or 0 for a group each.',
   'schedule.beta':
     'scheduler.beta is {{beta}}, but with {{blocks}} blocks and a target sparsity of {{target}} it may not pass ±{{largest}}. Choose a smaller one.',
+  'schedule.trial-not-finite':
+    'The trial of the schedule {{schedule}} came to values that are not finite: it was not taken.',
   'schedule-file.not-an-object':
     '{{path}} is not a JSON object from layer names to sparsities. Write it as {"model.decoder.layers.0.fc1": 0.7, …}.',
   'schedule-file.unknown-layer':

@@ -110,6 +110,7 @@ export const labelsEn = {
   'field.allocate-range': 'Most from the target, points',
   'field.choice': 'Choice',
   'field.perplexity-held-back': 'Perplexity, held back',
+  'field.difference-uniform': 'Difference from uniform, nats a token',
   'field.group': 'Group',
   'field.centroid.estimate': 'Centroid, log₁₀ estimate',
   'field.centroid.sensitivity': 'Centroid, log₁₀ sensitivity a weight',
@@ -138,7 +139,7 @@ export const labelsEn = {
   'text.goal.perplexity': 'perplexity {{perplexity}}, within 1 %, on {{dataset}}',
   'text.target-open': 'found from the sensitivities',
   'text.no-target': "fixed by the pattern or the scheduler's file",
-  'text.scheduler.auto': 'auto: uniform or allocate, whichever does better in a trial',
+  'text.scheduler.auto': 'auto: uniform, or allocate where it clearly does better in a trial',
   'text.scheduler.auto-taken': 'auto, after a trial: {{taken}}',
   'text.scheduler.allocate':
     'allocate: the least sum of measured sensitivities, every layer within {{range}} points of the target',
@@ -201,7 +202,11 @@ export const labelsEn = {
   'text.sensitivity-cell': 'Each cell: log₁₀ estimate, log₁₀ sensitivity a weight, and the group, if any, in brackets.',
   'text.sensitivity-map-cell': 'Each cell: sensitivity, nats a token.',
   'text.choice':
-    'auto compressed the model by each schedule with some of the calibration sequences ({{sequences}}) and measured its perplexity on others, held back ({{heldBack}}), all of {{seqlen}} tokens. The lowest was taken.',
+    'auto compressed the model by each schedule with some of the calibration sequences ({{sequences}}) and measured its perplexity on others, held back ({{heldBack}}), all of {{seqlen}} tokens.',
+  'text.choice-margin':
+    'Difference: mean of the negative log-likelihood of a sequence less that by uniform, ± its standard error. A schedule takes the place of uniform where it is below 0 by more than {{margin}} standard errors; of those that are, the one with the lowest perplexity.',
+  'text.choice-unclear': 'not clearly better',
+  'text.choice-not-finite': 'not finite',
   'text.choice-taken': 'taken',
   'text.sparsity-cell': 'Each cell: scheduled → stored, in %. Stored: share of exact zeros.',
   'text.error-what': '‖X(W′−W)ᵀ‖² / ‖XWᵀ‖² on the calibration data, X as it reached the layer. 0 = output unchanged.',

@@ -167,6 +167,7 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
     'scheduler.groups 為 {{groups}}，但要剪枝的只有 {{layers}} 層。請給 {{layers}} 以下的值，或用 0 讓每層自成一組。',
   'schedule.beta':
     'scheduler.beta 為 {{beta}}，但在 {{blocks}} 個區塊、目標稀疏度 {{target}} 之下，不可超過 ±{{largest}}。請選擇較小的值。',
+  'schedule.trial-not-finite': '試用排程 {{schedule}} 時出現非有限數值：未採用。',
   'schedule-file.not-an-object':
     '{{path}} 不是由層名稱對應到稀疏度的 JSON 物件。請寫成 {"model.decoder.layers.0.fc1": 0.7, …}。',
   'schedule-file.unknown-layer':

@@ -4,7 +4,7 @@ import { duration, perplexity, percent, significant } from '../../contract/forma
 import { en } from '../../contract/messages/en.ts';
 import { message, type ErrorCode, type Locale } from '../../contract/messages/index.ts';
 import type { Label } from '../../contract/messages/labels.ts';
-import { candidateName } from '../../contract/words.ts';
+import { candidateName, differenceWords } from '../../contract/words.ts';
 
 /** The sentence of a code that a run told; one of another version is shown as it came. */
 export function sentenceOf({ code, params }: { code: string; params: MessageParams }, locale: Locale): string {
@@ -34,7 +34,10 @@ export function eventSentence(event: Exclude<RunEvent, { type: 'progress' }>, t:
       return t('log.sensitivity', { layer: event.layer, value: significant(event.sensitivity, 3) });
     case 'choice': {
       const { candidates, chosen, sequences } = event.choice;
-      const written = candidates.map((each) => `${candidateName(each)} ${perplexity(each.perplexity)}`);
+      const written = candidates.map((each) => {
+        const measured = each.perplexity === null ? t('text.choice-not-finite') : perplexity(each.perplexity);
+        return `${candidateName(each)} ${measured}${each.difference === null ? '' : ` (${differenceWords(each)})`}`;
+      });
       const taken = candidates[chosen];
       return t('log.choice', {
         sequences,

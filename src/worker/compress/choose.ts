@@ -1,6 +1,8 @@
+import { z } from 'zod';
+
 import { TamisError } from '../../contract/errors.ts';
-import type { Candidate, Choice } from '../../contract/report.ts';
-import { choiceSchema } from '../../contract/report.ts';
+import { choiceSchema, type Choice } from '../../contract/report.ts';
+import { candidateName } from '../../contract/words.ts';
 import { blockAll, embedAll, type PassOptions } from '../evaluate/passes.ts';
 import { headAll } from '../evaluate/perplexity.ts';
 import { Activations } from '../run/activations.ts';
@@ -8,6 +10,7 @@ import { remembered } from '../run/cache.ts';
 import { Clock } from '../run/clock.ts';
 import { Progress } from '../run/progress.ts';
 import { stage, type Run, type Step } from '../run/run.ts';
+import { judge, type Losses } from '../schedule/judge.ts';
 import { candidates, CHOICE_SEQUENCES } from '../schedule/needs.ts';
 import { activationsFile, compressBlock } from './block.ts';
 import { blockWork, embedInputs } from './blocks.ts';
@@ -16,9 +19,12 @@ import type { Statistics } from './estimate.ts';
 import { candidateScheduler, planLayers, scheduleOf, type Schedule } from './schedule-layers.ts';
 import { shardName, tensorsOfShard } from './shards.ts';
 
+/** Of each candidate; null where its trial came to values that are not finite. */
+const trialsSchema = z.array(z.array(z.number()).nullable());
+
 /**
- * The guard of `auto`: a subsample is compressed by every candidate, and the one with the lowest perplexity on the sequences held
- * back is taken. null where the recipe names its scheduler.
+ * The guard of `auto`: a subsample is compressed by every candidate, and another one than uniform is taken where it clearly does
+ * better on the sequences held back. null where the recipe names its scheduler.
  */
 export async function chooseSchedule(run: Run, statistics: Statistics | null): Promise<Step<Choice> | null> {
   const { recipe, fingerprint, blocks } = run;
@@ -27,39 +33,49 @@ export async function chooseSchedule(run: Run, statistics: Statistics | null): P
   const { model, calibration, heldBack, engine } = fingerprint;
   const key = { model, calibration, heldBack, engine, blocks, method, sparsity, quantization, percdamp, candidates };
   const done = await stage(run, 'choose', choiceSchema, async () => {
-    const { value } = await remembered('choices', key, choiceSchema, () => tryCandidates(run, statistics));
-    return value;
+    const { value: trials } = await remembered('trials', key, trialsSchema, () => tryCandidates(run, statistics));
+    for (const [index, candidate] of candidates.entries()) {
+      if (trials[index]) continue;
+      run.emit({ type: 'warning', code: 'schedule.trial-not-finite', params: { schedule: candidateName(candidate) } });
+    }
+    return choiceOf(run, trials);
   });
   run.emit({ type: 'choice', choice: done.value });
   return done;
 }
 
-async function tryCandidates(run: Run, statistics: Statistics | null): Promise<Choice> {
+function choiceOf(run: Run, trials: readonly (Losses | null)[]): Choice {
+  const { sequences = 0, seqlen = 0 } = subsampled(run).calibration ?? {};
+  return { sequences, heldBack: trials[0]?.length ?? 0, seqlen, ...judge(trials) };
+}
+
+async function tryCandidates(run: Run, statistics: Statistics | null): Promise<(number[] | null)[]> {
   const subsample = subsampled(run);
   const work = blockWork(subsample);
   const progress = new Progress('choose', work * run.blocks * candidates.length, run.emit);
-  const tried: Candidate[] = [];
+  const trials: (number[] | null)[] = [];
   for (const [index, candidate] of candidates.entries()) {
     const schedule = scheduleOf(run, statistics, candidateScheduler(candidate));
     const directory = run.directory.within('choose');
     try {
-      const perplexity = await tryOne({ ...subsample, directory }, schedule, progress, (block) =>
+      const losses = await tryOne({ ...subsample, directory }, schedule, progress, (block) =>
         progress.reach(work * (index * run.blocks + block + 1)),
       );
-      tried.push({ ...candidate, perplexity });
+      trials.push([...losses]);
+    } catch (error) {
+      if (candidate.scheduler === 'uniform' || !isOverflow(error)) throw error;
+      trials.push(null);
     } finally {
       run.directory.remove('state', 'choose');
     }
   }
-  const best = Math.min(...tried.map(({ perplexity }) => perplexity));
-  const { sequences = 0, seqlen = 0, heldBack } = subsample.calibration ?? {};
-  return {
-    sequences,
-    heldBack: (heldBack?.length ?? 0) / seqlen,
-    seqlen,
-    candidates: tried,
-    chosen: tried.findIndex(({ perplexity }) => perplexity === best),
-  };
+  return trials;
+}
+
+/** What a run ends with whose numbers became too large: a schedule that would come to it is not taken. */
+function isOverflow(error: unknown): boolean {
+  const codes = ['calibration.not-finite', 'calibration.held-back-not-finite', 'factor.failed'];
+  return error instanceof TamisError && codes.includes(error.code);
 }
 
 /** The run with the first calibration sequences only; of what it tells, progress and warnings are passed on. */
@@ -76,13 +92,13 @@ function subsampled(run: Run): Run {
   };
 }
 
-/** Perplexity of the sequences held back, each block pruned and thrown away when they are through it. */
+/** Mean negative log-likelihood of each sequence held back, each block pruned and thrown away when they are through it. */
 async function tryOne(
   run: Run,
   schedule: Schedule,
   progress: Progress,
   onBlock: (block: number) => void,
-): Promise<number> {
+): Promise<Float64Array> {
   const { model, directory, session, signal } = run;
   const clock = new Clock({});
   const calibration = run.recipe.method === 'magnitude' ? null : calibrationOf(run, clock, progress);
@@ -109,9 +125,9 @@ async function tryOne(
       onBlock(block);
     }
     const losses = await headAll(model, ids, held, options, step);
-    const perplexity = Math.exp(losses.reduce((a, b) => a + b, 0) / losses.length);
-    if (!Number.isFinite(perplexity)) throw new TamisError('calibration.held-back-not-finite');
-    return perplexity;
+    const mean = losses.reduce((a, b) => a + b, 0) / losses.length;
+    if (!Number.isFinite(Math.exp(mean))) throw new TamisError('calibration.held-back-not-finite');
+    return losses;
   } finally {
     await held.remove();
   }

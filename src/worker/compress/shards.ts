@@ -1,7 +1,10 @@
-import { copyFile, readdir } from 'node:fs/promises';
+import { copyFile, open, readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { fileError } from '../../contract/file-errors.ts';
+import { z } from 'zod';
+
+import { fileError, readError } from '../../contract/file-errors.ts';
+import { checked, parseJson } from '../../contract/json.ts';
 import { companions } from '../model/companions.ts';
 import type { Model } from '../model/open.ts';
 import { native, translated, type TensorInfo } from '../native.ts';
@@ -22,10 +25,49 @@ function shardTensors(model: Model): string[][] {
   return [[...model.tensors.keys()].filter((name) => !inBlocks.has(name)), ...blocks];
 }
 
-/** The tensors of a shard that was written, by name: they can take the place of the checkpoint's. */
+const headerSchema = z.record(
+  z.string(),
+  z.object({ dtype: z.string(), shape: z.array(z.int()), data_offsets: z.tuple([z.int(), z.int()]) }),
+);
+
+/**
+ * The tensors of a shard that was written, by name: they can take the place of the checkpoint's. The native core would map the file
+ * until garbage is collected, and Windows neither replaces nor deletes a mapped file: so its header is read here.
+ */
 export async function tensorsOfShard(path: string): Promise<Map<string, TensorInfo>> {
-  const tensors = await translated(() => native.Checkpoint.openFile(path).tensors());
-  return new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  const { file, header, start } = await readHeader(path);
+  const { __metadata__: _metadata, ...entries } = parseJson(path, header, z.record(z.string(), z.unknown()));
+  const tensors = Object.entries(checked(path, entries, headerSchema));
+  return new Map(
+    tensors.map(
+      ([
+        name,
+        {
+          dtype,
+          shape,
+          data_offsets: [begin, end],
+        },
+      ]) => [name, { name, dtype, shape, file, offset: start + begin, bytes: end - begin }],
+    ),
+  );
+}
+
+/** The JSON of a safetensors file, and where its data begins. */
+async function readHeader(path: string): Promise<{ file: string; header: string; start: number }> {
+  try {
+    const file = await realpath(path);
+    const handle = await open(file);
+    try {
+      const { buffer: length } = await handle.read(Buffer.alloc(8), 0, 8, 0);
+      const bytes = Number(length.readBigUInt64LE());
+      const { buffer: header } = await handle.read(Buffer.alloc(bytes), 0, bytes, 8);
+      return { file, header: header.toString(), start: 8 + bytes };
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw readError(error, path);
+  }
 }
 
 /** Writes a shard of the checkpoint's tensors as they are, bytes copied out of the map. */

@@ -18,6 +18,7 @@ import { LayerTable, Table } from './table.tsx';
 import { sensitivityPerWeight, sensitivityWords } from '../../contract/sensitivity.ts';
 import { keptBits, packedSize } from '../../contract/size.ts';
 import {
+  differenceWords,
   methodNames,
   patternWords,
   quantizationWords,
@@ -26,6 +27,7 @@ import {
   schedulerName,
   storageWords,
   totalSeconds,
+  verdictWords,
 } from '../../contract/words.ts';
 
 /** The report as one HTML page that needs nothing beside it: no script, no file, no address outside. */
@@ -201,21 +203,33 @@ function Perplexities({ report, t }: PartProps): ReactElement {
 /** The schedules that `auto` tried; nothing of other schedulers. */
 function Choice({ report: { choice }, t }: PartProps): ReactElement | null {
   if (choice === null) return null;
-  const { sequences, heldBack, seqlen, candidates, chosen } = choice;
+  const { sequences, heldBack, seqlen, candidates, margin, chosen } = choice;
   return (
     <Section title={t('report.choice')}>
       <p>{t('text.choice', { sequences, heldBack, seqlen })}</p>
       <Table
         id="choice"
         text={1}
-        head={[t('field.schedule'), t('field.allocate-range'), t('field.perplexity-held-back'), t('field.choice')]}
-        rows={candidates.map(({ scheduler, range, perplexity: measured }, i) => {
-          const row = [scheduler, range === null ? '–' : percent(range, 0), perplexity(measured)];
-          return i === chosen
-            ? [...row, t('text.choice-taken')].map((text) => <span className="strong">{text}</span>)
-            : [...row, ''];
+        head={[
+          t('field.schedule'),
+          t('field.allocate-range'),
+          t('field.perplexity-held-back'),
+          t('field.difference-uniform'),
+          t('field.choice'),
+        ]}
+        rows={candidates.map((candidate, i) => {
+          const { scheduler, range, perplexity: measured } = candidate;
+          const row = [
+            scheduler,
+            range === null ? '–' : percent(range, 0),
+            measured === null ? '–' : perplexity(measured),
+            differenceWords(candidate),
+            verdictWords(choice, i, t),
+          ];
+          return i === chosen ? row.map((text) => <span className="strong">{text}</span>) : row;
         })}
       />
+      {margin !== null && <p className="muted">{t('text.choice-margin', { margin: fixed(margin, 2) })}</p>}
     </Section>
   );
 }

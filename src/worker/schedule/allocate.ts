@@ -9,6 +9,9 @@ import type { LayerSize, Schedule } from './types.ts';
  * Minimises Σ sensitivity * curve(s) / curve(0.7) over the layers under the target, every sparsity within ± range of it. The curves
  * are convex, so that one multiplier on the sparsity decides: each layer is pruned until a further weight costs as much as
  * everywhere else. The multiplier is found by bisection.
+ *
+ * A layer of which 70 % costs nothing, because that much is zeros, was measured with nothing changed: what more would cost is not
+ * known. It has the target, or what costs nothing where that is more.
  * @param sensitivities by layer name
  * @param target wanted mean sparsity over all weights
  * @throws schedule.out-of-reach
@@ -24,7 +27,7 @@ export function allocateSchedule(
     const measured = statistics[name];
     const sensitivity = sensitivities[name];
     if (measured === undefined || sensitivity === undefined) throw new RangeError(`nothing measured of layer ${name}`);
-    return marginalCost(measured.curve, sensitivity / weights);
+    return marginalCost(measured.curve, sensitivity / weights, target);
   });
   const bounds = { min: Math.max(0, target - range), max: Math.min(highest, target + range) };
   if (target > bounds.max)
@@ -38,7 +41,7 @@ export function allocateSchedule(
 
 /** What one more pruned weight costs at a sparsity: the cost at each place of `sparsity`, straight lines between them. */
 interface MarginalCost {
-  /** Ascending, from 0 to 1. */
+  /** Ascending, from 0 to the highest that the layer is given. */
   readonly sparsity: readonly number[];
   /** From 0, never falling. */
   readonly at: readonly number[];
@@ -48,10 +51,11 @@ interface MarginalCost {
  * The derivative of `scale * curve(s) / curve(0.7)`. Between two samples of the curve its mean is the derivative in the middle.
  * @param curve loss of the least salient fraction s = 0, 1/n … 1
  */
-function marginalCost(curve: readonly number[], scale: number): MarginalCost {
+function marginalCost(curve: readonly number[], scale: number, target: number): MarginalCost {
   const n = curve.length - 1;
   const unit = curve[Math.round(n * SENSITIVITY_SPARSITY)] ?? NaN;
-  const factor = unit > 0 ? scale / unit : 0;
+  if (unit === 0) return { sparsity: [0, Math.max(target, curve.lastIndexOf(0) / n)], at: [0, 0] };
+  const factor = scale / unit;
   const slopes = Array.from({ length: n }, (_, k) => factor * n * ((curve[k + 1] ?? NaN) - (curve[k] ?? NaN)));
   const [last = 0, before = 0] = [slopes.at(-1), slopes.at(-2)];
   const at = [0, ...slopes, last + (last - before) / 2];
@@ -64,7 +68,7 @@ function marginalCost(curve: readonly number[], scale: number): MarginalCost {
 /** The largest sparsity whose marginal cost is not above the multiplier. */
 function sparsityAt({ sparsity, at }: MarginalCost, multiplier: number): number {
   const above = at.findIndex((cost) => cost > multiplier);
-  if (above === -1) return 1;
+  if (above === -1) return sparsity.at(-1) ?? NaN;
   if (above === 0) return 0;
   const [low = NaN, high = NaN] = [at[above - 1], at[above]];
   const [from = NaN, to = NaN] = [sparsity[above - 1], sparsity[above]];

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { eventSchema } from '../../../src/contract/events.ts';
 import { labels } from '../../../src/contract/messages/labels.ts';
 import { eventSentence } from '../../../src/renderer/run/sentence.ts';
+import { autoReport } from '../../fixtures/report.ts';
 
 const log = join(import.meta.dirname, '../../fixtures/runs/interrupted-events.jsonl');
 const events = readFileSync(log, 'utf8')
@@ -34,6 +35,18 @@ describe.each(['en', 'zh-TW'] as const)('the log in %s', (locale) => {
       if (event.type === 'failed') expect(line).toContain('/runs/interrupted');
     });
   });
+});
+
+test('a choice is told with what each schedule came to', () => {
+  const { choice } = autoReport();
+  if (!choice) throw new Error('nothing was chosen');
+  const [uniform, first, second] = choice.candidates;
+  if (!uniform || !first || !second) throw new Error('not three were tried');
+  const candidates = [uniform, first, { ...second, perplexity: null, difference: null }];
+  const event = { type: 'choice', choice: { ...choice, candidates } } as const;
+  expect(eventSentence(event, labels('en'), 'en')).toBe(
+    'Schedules tried on 16 sequences: uniform 95.42, allocate ±10 88.21 (−0.0786 ± 0.0031), allocate ±20 not finite; taken: allocate ±10',
+  );
 });
 
 test('a warning of another version is shown as it came', () => {

@@ -3,6 +3,7 @@ import type { ReactElement } from 'react';
 
 import type { Trial } from '../../../contract/bridge.ts';
 import { bytes, duration, fixed, percent, whole } from '../../../contract/format.ts';
+import type { Label } from '../../../contract/messages/labels.ts';
 import type { Plan } from '../../../contract/plan.ts';
 import { useLabel } from '../../words.tsx';
 import { fitsDisk, fitsMemory, peakOf } from './start.ts';
@@ -38,7 +39,7 @@ function Needs({ plan, trial }: { plan: Plan; trial: Trial | null }): ReactEleme
   const { memory, disk, search } = plan;
   const seconds = trial?.seconds ?? plan.seconds;
   const meanwhile = bytes(Math.max(disk.activationBytes, disk.archiveBytes));
-  const how = trial ? t('plan.measured', { blocks: trial.blocks }) : t('plan.estimated');
+  const how = trial ? measuredWords(trial, t) : t('plan.estimated');
   return (
     <dl className="plan-list">
       <Figure name={t('plan.time')} value={duration(seconds)} note={how} />
@@ -75,6 +76,11 @@ function Needs({ plan, trial }: { plan: Plan; trial: Trial | null }): ReactEleme
       )}
     </dl>
   );
+}
+
+function measuredWords({ blocks, untried }: Trial, t: Label): string {
+  if (untried.length === 0) return t('plan.measured', { blocks });
+  return t('plan.measured-part', { blocks, stages: untried.map((stage) => t(`stage.${stage}`)).join(t('text.comma')) });
 }
 
 function Gives({ plan }: { plan: Plan }): ReactElement {
