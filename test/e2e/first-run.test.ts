@@ -101,7 +101,7 @@ test(
     await page.getByText(/^Remaining: Compress/).waitFor({ timeout: 240_000 });
     for (const chart of [/^Layer map/, /^log₁₀ estimate against log₁₀ measured sensitivity/]) {
       const layers = page.getByRole('img', { name: chart }).locator('[data-layer]');
-      await expect.poll(() => layers.count(), String(chart)).toBe(48);
+      await expect.poll(() => layers.count()).toBe(48);
     }
 
     await page.getByText('Finished', { exact: true }).first().waitFor({ timeout: 300_000 });
