@@ -111,10 +111,9 @@ test(
     const report = readReportOf(row.path);
     expect(report.recipe.scheduler.kind).toBe('auto');
     expect(report.sparsity.actual).toBeCloseTo(0.7, 2);
-    // The numbers of `npm run demo` on this model and these texts.
+    // The numbers of docs/scheduling.md on this model and these texts; uniform has 94.15.
     expect(report.perplexity[0]?.dense).toBeCloseTo(77.64, 1);
-    expect(report.perplexity[0]?.compressed).toBeGreaterThan(88);
-    expect(report.perplexity[0]?.compressed).toBeLessThan(94.15);
+    expect(Math.abs((report.perplexity[0]?.compressed ?? NaN) / 87.8 - 1)).toBeLessThan(0.02);
 
     const overview = await figuresOn(page);
     for (const figure of overview) expectOfReport(report, figure);
