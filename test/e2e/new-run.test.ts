@@ -5,6 +5,7 @@ import type { Locator, Page } from 'playwright';
 import { expect } from 'vitest';
 
 import { parseRecipe } from '../../src/contract/recipe.ts';
+import type { RunQuery } from '../../src/contract/history.ts';
 import type { Report } from '../../src/contract/report.ts';
 import { test } from './application.ts';
 import { ask, reached, tinyRecipe } from './ask.ts';
@@ -97,15 +98,7 @@ test('several targets and schedulers are queued as one sweep, after one estimate
   await field(page, 'Name of the run').fill('sweep of four');
   await page.getByRole('button', { name: 'Start 4 runs' }).click();
   await page.getByRole('heading', { name: 'History' }).waitFor();
-  const { rows } = await ask(page, 'runs.list', {
-    search: 'sweep of four',
-    states: [],
-    bits: [],
-    model: null,
-    sort: { column: 'createdAt', descending: false },
-    offset: 0,
-    limit: 10,
-  });
+  const { rows } = await ask(page, 'runs.list', oldestFirst('sweep of four'));
   expect(new Set(rows.map(({ sweep }) => sweep)).size).toBe(1);
   expect(rows.map(({ scheduler, targetSparsity }) => `${scheduler} ${targetSparsity}`).sort()).toEqual([
     'kmeans 0.6',
@@ -141,15 +134,7 @@ test(
       await page.getByRole('button', { name: 'Start', exact: true }).click();
       const attempts = page.getByRole('region', { name: 'Attempts at the goal' });
       await attempts.getByText('fits', { exact: true }).waitFor({ timeout: 120_000 });
-      const { rows } = await ask(page, 'runs.list', {
-        search: name,
-        states: [],
-        bits: [],
-        model: null,
-        sort: { column: 'createdAt', descending: false },
-        offset: 0,
-        limit: 10,
-      });
+      const { rows } = await ask(page, 'runs.list', oldestFirst(name));
       expect(rows.map((row) => row.name)).toEqual(
         [name, `${name} · 2`, `${name} · 3`, `${name} · 4`].slice(0, rows.length),
       );
@@ -238,4 +223,15 @@ test('every page and command from the keyboard', async ({ start }) => {
   await page.getByRole('grid', { name: 'Models' }).focus();
   await page.keyboard.press('Enter');
   await heading('demo-model');
+});
+
+/** Runs that a search finds, in the order in which they were queued. */
+const oldestFirst = (search: string): RunQuery => ({
+  search,
+  states: [],
+  bits: [],
+  model: null,
+  sort: { column: 'createdAt', descending: false },
+  offset: 0,
+  limit: 10,
 });

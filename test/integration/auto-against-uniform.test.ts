@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 
 import type { RunEvent } from '../../src/contract/events.ts';
 import { parseRecipe } from '../../src/contract/recipe.ts';
@@ -9,6 +9,7 @@ import type { Report } from '../../src/contract/report.ts';
 import { compress } from '../../src/worker/engine.ts';
 import type * as block from '../../src/worker/compress/block.ts';
 import { shardName } from '../../src/worker/compress/shards.ts';
+import { useOwnCache } from '../fixtures/own-cache.ts';
 import { fixtureFolder } from '../fixtures/models.ts';
 import { testFolder } from '../fixtures/safetensors.ts';
 import { writeTinyOpt } from '../fixtures/tiny-opt.ts';
@@ -54,19 +55,14 @@ function dataOf(bytes: Buffer): number {
 }
 
 const folder = testFolder('against-uniform');
-const cache = process.env['TAMIS_CACHE'];
+useOwnCache(folder);
 const data = randomData(folder.path);
 let count = 0;
 
-beforeAll(() => {
-  process.env['TAMIS_CACHE'] = join(folder.path, 'cache');
-});
 afterEach(() => {
   Object.assign(overflow, { trials: [], where: 'calibration', begun: 0 });
 });
 afterAll(() => {
-  if (cache === undefined) delete process.env['TAMIS_CACHE'];
-  else process.env['TAMIS_CACHE'] = cache;
   folder.remove();
 });
 

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 
 import type { RunEvent } from '../../src/contract/events.ts';
 import { parseRecipe, type RecipeInput } from '../../src/contract/recipe.ts';
@@ -12,6 +12,7 @@ import { allLayers, weightName } from '../../src/worker/families/family.ts';
 import { openModel, type Model } from '../../src/worker/model/open.ts';
 import { native, openTensorFile, type Factor, type TensorInfo } from '../../src/worker/native.ts';
 import { openBlock, openEmbed, openLogits } from '../../src/worker/runtime/forward.ts';
+import { useOwnCache } from '../fixtures/own-cache.ts';
 import { fixtureFolder } from '../fixtures/models.ts';
 import { safetensors, testFolder } from '../fixtures/safetensors.ts';
 import { writeTinyOpt, writeTokens } from '../fixtures/tiny-opt.ts';
@@ -20,15 +21,10 @@ const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.met
 const session = { device: 'cpu', threads: 1 } as const;
 const control = new native.Control();
 const folder = testFolder('sensitivity');
-const cache = process.env['TAMIS_CACHE'];
+useOwnCache(folder);
 let count = 0;
 
-beforeAll(() => {
-  process.env['TAMIS_CACHE'] = join(folder.path, 'cache');
-});
 afterAll(() => {
-  if (cache === undefined) delete process.env['TAMIS_CACHE'];
-  else process.env['TAMIS_CACHE'] = cache;
   folder.remove();
 });
 

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 
 import type { Progress, Trial } from '../../src/contract/bridge.ts';
 import type { Plan } from '../../src/contract/plan.ts';
@@ -9,23 +9,18 @@ import { parseRecipe, type RecipeInput } from '../../src/contract/recipe.ts';
 import type { Report } from '../../src/contract/report.ts';
 import { plan } from '../../src/worker/plan/plan.ts';
 import { tryRecipe } from '../../src/worker/trial.ts';
+import { useOwnCache } from '../fixtures/own-cache.ts';
 import { testFolder } from '../fixtures/safetensors.ts';
 import { writeTinyOpt } from '../fixtures/tiny-opt.ts';
 import { randomData } from './against-uniform.ts';
 import { readReportOf } from './helpers.ts';
 
 const folder = testFolder('trial');
-const before = process.env['TAMIS_CACHE'];
-const cache = join(folder.path, 'cache');
+const cache = useOwnCache(folder);
 const { signal } = new AbortController();
 let count = 0;
 
-beforeAll(() => {
-  process.env['TAMIS_CACHE'] = cache;
-});
 afterAll(() => {
-  if (before === undefined) delete process.env['TAMIS_CACHE'];
-  else process.env['TAMIS_CACHE'] = before;
   folder.remove();
 });
 

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 
+import { useOwnCache } from '../fixtures/own-cache.ts';
 import { demoTexts } from '../fixtures/demo-texts.ts';
 import { fixtureFolder, modelFixtures } from '../fixtures/models.ts';
 import { testFolder } from '../fixtures/safetensors.ts';
@@ -10,15 +11,10 @@ import { againstUniform, randomData, targets, type Against } from '../integratio
 
 const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
 const folder = testFolder('auto');
-const cache = process.env['TAMIS_CACHE'];
+useOwnCache(folder);
 let count = 0;
 
-beforeAll(() => {
-  process.env['TAMIS_CACHE'] = join(folder.path, 'cache');
-});
 afterAll(() => {
-  if (cache === undefined) delete process.env['TAMIS_CACHE'];
-  else process.env['TAMIS_CACHE'] = cache;
   folder.remove();
 });
 
