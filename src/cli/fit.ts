@@ -67,8 +67,10 @@ function isSame(one: Recipe, other: Recipe): boolean {
   return a === b;
 }
 
-function targetText({ sparsity, quantization }: Recipe): string {
-  const target = sparsity === null ? 'sparsity by the sensitivities' : `sparsity ${percent(sparsity, 2)} %`;
+function targetText({ fit, sparsity, quantization }: Recipe): string {
+  if (sparsity === null)
+    return fit?.kind === 'size' ? 'sparsity and bits by the sensitivities' : 'sparsity by the sensitivities';
+  const target = `sparsity ${percent(sparsity, 2)} %`;
   return quantization === null ? target : `${target}, ${quantization.bits} bits`;
 }
 

@@ -3,10 +3,11 @@ import { SingleBar } from 'cli-progress';
 import type { Progress } from '../contract/bridge.ts';
 import type { RunEvent, Stage } from '../contract/events.ts';
 import type { ExportStage } from '../contract/exports.ts';
+import type { Trial } from '../contract/fit.ts';
 import type { PullProgress, PullStage } from '../contract/hub.ts';
 import { message, type ErrorCode, type Locale } from '../contract/messages/index.ts';
 import { candidateName, differenceWords } from '../contract/words.ts';
-import { duration, bytes as size } from '../contract/format.ts';
+import { duration, percent, bytes as size } from '../contract/format.ts';
 
 const PLAIN_INTERVAL_MS = 10_000;
 
@@ -135,6 +136,12 @@ function lineOf(event: Exclude<RunEvent, { type: 'progress' }>, locale: Locale):
       const { dataset, seqlen, perplexity } = event.result;
       return `Perplexity ${event.which}: ${perplexity.toFixed(3)} (${dataset}, seqlen ${seqlen})`;
     }
+    case 'target': {
+      const { sparsity, bits, foreseen } = event.target;
+      const others = foreseen.map((each) => `${trialText(each)} +${each.rise.toFixed(3)} nats`);
+      const why = others.length === 0 ? '' : ` (foreseen: ${others.join(', ')})`;
+      return `Target: ${trialText({ sparsity, bits })}${why}`;
+    }
     case 'choice': {
       const { candidates, chosen } = event.choice;
       const tried = candidates.map((each) => {
@@ -156,6 +163,11 @@ function lineOf(event: Exclude<RunEvent, { type: 'progress' }>, locale: Locale):
     case 'failed':
       return null;
   }
+}
+
+/** `62.14 % and 3 bits` */
+function trialText({ sparsity, bits }: Trial): string {
+  return `${percent(sparsity, 2)} %${bits === null ? '' : ` and ${bits} bits`}`;
 }
 
 function write(text: string): void {

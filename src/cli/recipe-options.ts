@@ -129,7 +129,7 @@ export function addRecipeOptions(command: Command): Command {
     .option('--sparsity <share>', 'wanted mean sparsity, 0 to 1 (default: 0.7)', number)
     .option(
       '--fit-size <size>',
-      'find the sparsity, and fewer bits if need be, whose packed archive comes within 1 % under a size, e.g. 3.2GB, by at most four compressions; --sparsity says where to begin',
+      'find the sparsity, and with --bits so many or fewer of them, whose packed archive comes within 1 % under a size, e.g. 3.2GB, by at most four compressions; --sparsity says where to begin',
       size,
     )
     .addOption(

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { centroidSchema, choiceSchema, layerResultSchema, perplexitySchema } from './report.ts';
+import { centroidSchema, choiceSchema, layerResultSchema, perplexitySchema, targetSchema } from './report.ts';
 
 export const stages = [
   'fingerprint',
@@ -44,6 +44,7 @@ export const eventSchema = z.discriminatedUnion('type', [
   }),
   z.strictObject({ type: z.literal('estimate'), layer: z.string(), estimate: z.number() }),
   z.strictObject({ type: z.literal('sensitivity'), layer: z.string(), sensitivity: z.number() }),
+  z.strictObject({ type: z.literal('target'), target: targetSchema }),
   z.strictObject({ type: z.literal('choice'), choice: choiceSchema }),
   z.strictObject({
     type: z.literal('schedule'),

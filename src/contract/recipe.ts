@@ -61,7 +61,7 @@ export type NofM = z.infer<typeof nmSchema>;
 export const bitWidths = [2, 3, 4, 8] as const;
 export const groupSizes = [32, 64, 128] as const;
 export const ranges = ['minmax', 'mse'] as const;
-const bitsSchema = z.literal(bitWidths);
+export const bitsSchema = z.literal(bitWidths);
 
 /** How the weights that are kept are quantized (docs/method.md, section 4). */
 export const quantizationSchema = z.strictObject({

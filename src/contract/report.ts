@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { recipeSchema } from './recipe.ts';
+import { bitsSchema, recipeSchema } from './recipe.ts';
 
 /** A perplexity and what it was measured on; numbers compare only at the same dataset and seqlen. */
 export const perplexitySchema = z.strictObject({
@@ -76,6 +76,26 @@ export const choiceSchema = z.strictObject({
 });
 export type Choice = z.infer<typeof choiceSchema>;
 
+/** What was foreseen of a number of bits, before a run that was to come to a size. */
+const foreseenSchema = z.strictObject({
+  bits: bitsSchema,
+  /** The target with which the size was to be reached. */
+  sparsity: z.number(),
+  /** Of the logarithm of the perplexity, by pruning and quantization together: nats a token. */
+  rise: z.number(),
+});
+export type Foreseen = z.infer<typeof foreseenSchema>;
+
+/** What the run decided by what it was to come to. */
+export const targetSchema = z.strictObject({
+  sparsity: z.number(),
+  /** null without quantization. */
+  bits: bitsSchema.nullable(),
+  /** Of the bits that could be chosen, fewest first; empty where it was for a perplexity. */
+  foreseen: z.array(foreseenSchema),
+});
+export type Target = z.infer<typeof targetSchema>;
+
 export const reportSchema = z.strictObject({
   version: z.literal(1),
   tamis: z.string(),
@@ -113,6 +133,8 @@ export const reportSchema = z.strictObject({
   /** Which estimate the schedule was made from; null where the scheduler uses none. */
   estimate: z.string().nullable(),
   centroids: z.array(centroidSchema),
+  /** null where the recipe says it. */
+  target: targetSchema.nullable().default(null),
   /** How `auto` chose; null of other schedulers. */
   choice: choiceSchema.nullable().default(null),
   layers: z.array(layerResultSchema),

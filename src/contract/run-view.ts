@@ -1,6 +1,6 @@
 import type { MessageParams } from './errors.ts';
 import { stages as allStages, type RunEvent, type Stage, type TimedEvent } from './events.ts';
-import type { Centroid, Choice, LayerResult, Perplexity } from './report.ts';
+import type { Centroid, Choice, LayerResult, Perplexity, Target } from './report.ts';
 
 /** `kept`: done by an earlier start of the run. `stopped`: begun, and the run ended before it did. */
 export type StageState = 'waiting' | 'running' | 'finished' | 'kept' | 'stopped';
@@ -40,6 +40,8 @@ export interface RunView {
   /** Place of each layer in `layers`. */
   readonly places: ReadonlyMap<string, number>;
   readonly centroids: readonly Centroid[];
+  /** What the run decided; null before, and where the recipe says it. */
+  readonly target: Target | null;
   /** How `auto` chose; null before, and of other schedulers. */
   readonly choice: Choice | null;
   readonly perplexities: readonly PerplexityView[];
@@ -60,6 +62,7 @@ export const emptyView: RunView = {
   layers: [],
   places: new Map(),
   centroids: [],
+  target: null,
   choice: null,
   perplexities: [],
   warnings: [],
@@ -91,6 +94,8 @@ function applyEvent(before: RunView, { at, event }: TimedEvent): RunView {
       return { ...view, layers: changeLayer(before, event.layer, { estimate: event.estimate }) };
     case 'sensitivity':
       return { ...view, layers: changeLayer(before, event.layer, { sensitivity: event.sensitivity }) };
+    case 'target':
+      return { ...view, target: event.target };
     case 'choice':
       return { ...view, choice: event.choice };
     case 'schedule':

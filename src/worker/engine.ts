@@ -103,7 +103,7 @@ async function runStages(directory: RunDirectory, inputs: Inputs, told: Told): P
   const dense = await evaluation(begun, 'evaluate-dense', () => evaluateDense(begun));
   assertInReach(begun, dense.value);
   const statistics = await estimateLayers(begun);
-  const run = await decideTarget(begun, statistics?.value ?? null, dense.value);
+  const { run, target } = await decideTarget(begun, statistics?.value ?? null, dense.value);
   const choice = await chooseSchedule(run, statistics?.value ?? null);
   const schedule = await scheduleLayers(run, statistics?.value ?? null, choice?.value ?? null);
   const blocks = await compressBlocks(run, schedule.value);
@@ -112,7 +112,7 @@ async function runStages(directory: RunDirectory, inputs: Inputs, told: Told): P
   );
   const report = await timed(told.emit, 'report', {}, async () => {
     const packed = run.recipe.fit?.kind === 'size' ? await packedSize(run, blocks) : null;
-    const built = await buildReport(run, { dense, statistics, choice, schedule, blocks, compressed, packed });
+    const built = await buildReport(run, { dense, statistics, target, choice, schedule, blocks, compressed, packed });
     await writeReport(directory, built);
     return built;
   });

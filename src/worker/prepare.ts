@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 
 import { TamisError } from '../contract/errors.ts';
 import { layerBits, matchesLayer } from '../contract/quantization.ts';
-import type { Dataset, Recipe } from '../contract/recipe.ts';
+import { bitWidths, type Dataset, type Recipe } from '../contract/recipe.ts';
 import { calibrationTokens, type CalibrationTokens, type Sources } from './calibration/sample.ts';
 import { openTokenizer, type Tokenizer } from './calibration/tokenizer.ts';
 import { evaluationTokens, type EvaluationTokens } from './evaluate/dataset.ts';
@@ -25,7 +25,10 @@ import { resolveScheduler } from './schedule/schedule.ts';
 /** The papers' sequence length; models with a shorter limit take theirs. */
 const SEQLEN = 2048;
 
-/** Decides what a recipe leaves open (device, threads, sequence lengths, the family's scheduler), so that it reproduces the run. */
+/**
+ * Decides what a recipe leaves open (device, threads, sequence lengths, the family's scheduler, the target of a size where no bits are
+ * to be chosen), so that it reproduces the run.
+ */
 export async function resolveRecipe(recipe: Recipe, model: Model): Promise<Recipe> {
   const threads = recipe.threads ?? availableParallelism();
   const { blocks, maxSeqlen, defaultScheduler } = model.family;
@@ -33,8 +36,9 @@ export async function resolveRecipe(recipe: Recipe, model: Model): Promise<Recip
     throw new TamisError('recipe.too-many-blocks', { blocks: recipe.blocks, limit: blocks });
   assertPattern(recipe, model);
   assertQuantization(recipe, model);
+  const sized = withSizeTarget(recipe, model);
   return {
-    ...withSizeTarget(recipe, model),
+    ...(measuresBits(recipe) ? recipe : sized),
     device: await chooseDevice(recipe.device, threads),
     threads,
     scheduler:
@@ -45,6 +49,11 @@ export async function resolveRecipe(recipe: Recipe, model: Model): Promise<Recip
     },
     evaluation: { ...recipe.evaluation, seqlen: seqlenOf('evaluation.seqlen', recipe.evaluation.seqlen, maxSeqlen) },
   };
+}
+
+/** Whether the run itself decides the target of a size, with the bits: it needs calibration data and a choice. */
+function measuresBits({ method, quantization }: Recipe): boolean {
+  return method !== 'magnitude' && quantization !== null && quantization.bits > bitWidths[0];
 }
 
 /** The sequence length wanted, or the papers' where the model allows it. */

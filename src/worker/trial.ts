@@ -30,7 +30,7 @@ export async function tryRecipe(
     // What two blocks come to says nothing of the whole model.
     fit: null,
     sparsity: recipe.fit ? (recipe.sparsity ?? SENSITIVITY_SPARSITY) : recipe.sparsity,
-    scheduler: needsSensitivities(recipe) ? { kind: 'uniform' } : recipe.scheduler,
+    scheduler: needsSensitivities({ ...recipe, fit: null }) ? { kind: 'uniform' } : recipe.scheduler,
     blocks: Math.min(BLOCKS, whole.model.blocksCompressed),
     evaluation: { ...recipe.evaluation, windows: Math.min(WINDOWS, recipe.evaluation.windows ?? WINDOWS) },
   };

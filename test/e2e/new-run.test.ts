@@ -156,6 +156,12 @@ test(
     expect(sized.length).toBeGreaterThan(1);
     expect(sized.at(-1)).toBeLessThanOrEqual(5.5e6);
     expect(sized.at(-1)).toBeGreaterThanOrEqual(0.99 * 5.5e6);
+    // The first of them chose the bits.
+    await page.getByRole('region', { name: 'Attempts at the goal' }).getByRole('link', { name: 'to a size' }).click();
+    const bits = page.getByRole('region', { name: 'Bits to choose from' });
+    await bits.waitFor();
+    expect(await bits.getByRole('row').count()).toBe(1 + 3);
+    expect(await bits.getByRole('row').filter({ hasText: 'taken' }).count()).toBe(1);
 
     await openNewRun(page);
     await loadRecipe(page, app, folder, quick);

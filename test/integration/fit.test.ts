@@ -90,13 +90,29 @@ describe('--fit-size', () => {
     );
   });
 
-  test('with quantization, fewer bits where those of the recipe would need more than 90 % pruned', async () => {
+  test('with quantization, the bits too: of those with which it can be reached the ones foreseen to cost least', async () => {
     const out = tiny.file('bits');
-    await succeed(fitSize('26KB', out, '--bits', '8', '--group-size', '32', '--symmetric'), tiny);
+    const quantized = ['--bits', '8', '--group-size', '32', '--symmetric'];
+    const { stderr } = await succeed(fitSize('26KB', out, ...quantized), tiny);
+    expect(stderr).toContain('Attempt 1 of at most 4, sparsity and bits by the sensitivities');
     const { recipe, packedBytes } = readReportOf(out);
-    expect(recipe.quantization?.bits).toBeLessThan(8);
     expect(packedBytes ?? 0).toBeGreaterThanOrEqual(0.99 * 26_000);
     expect(packedBytes ?? 0).toBeLessThanOrEqual(26_000);
+    const begun = existsSync(`${out}.1`) ? `${out}.1` : out;
+    expect(recipeOf(begun)).toMatchObject({ sparsity: null, quantization: { bits: 8 } });
+    const first = readReportOf(begun);
+    const foreseen = first.target?.foreseen ?? [];
+    expect(foreseen.map(({ bits }) => bits)).toEqual([2, 3, 4, 8]);
+    const sparsities = foreseen.map(({ sparsity }) => sparsity);
+    expect(sparsities).toEqual(sparsities.toSorted((a, b) => a - b));
+    const reached = foreseen.filter(({ sparsity }) => sparsity > 0.2 && sparsity < 0.95);
+    const least = reached.reduce((a, b) => (b.rise < a.rise ? b : a));
+    expect(first.recipe).toMatchObject({ sparsity: least.sparsity, quantization: { bits: least.bits } });
+    expect(recipe.quantization?.bits).toBe(least.bits);
+
+    const nearest = tiny.file('bits-nearest');
+    await succeed(fitSize('26KB', nearest, ...quantized, '--method', 'magnitude'), tiny);
+    expect(readReportOf(nearest).target).toBeNull();
   });
 
   test('says that a size cannot be reached, and why', async () => {
@@ -146,10 +162,9 @@ describe('--fit-perplexity', () => {
     expect(packedBytes).toBeNull();
     const first = existsSync(`${out}.1`) ? `${out}.1` : out;
     expect(recipeOf(first).sparsity).toBeNull();
-    const target = JSON.parse(readFileSync(join(first, 'state/target.json'), 'utf8')) as { value: number };
-    const report = readReportOf(first);
-    expect(report.recipe.sparsity).toBe(target.value);
-    expect(report.sparsity.target).toBeCloseTo(target.value, 10);
+    const { recipe: own, sparsity, target } = readReportOf(first);
+    expect(own.sparsity).toBe(target?.sparsity);
+    expect(sparsity.target).toBeCloseTo(target?.sparsity ?? NaN, 10);
   });
 
   test('of alpha, which measures spectra beside the sensitivities', async () => {

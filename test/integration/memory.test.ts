@@ -1,10 +1,14 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { planSchema } from '../../src/contract/plan.ts';
-import { readReportOf, refusal, sha256, succeed, tamis, tinyFolder, type Tiny } from './helpers.ts';
+import { demoTexts } from '../fixtures/demo-texts.ts';
+import { cpu, readReportOf, refusal, sha256, succeed, tamis, tinyFolder, type Tiny } from './helpers.ts';
+
+const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
 
 let tiny: Tiny;
 beforeAll(() => {
@@ -63,6 +67,24 @@ test('whatever the budget, the bits are the same, and another one does not hinde
   await succeed(['resume', tight, '--memory', '2GiB'], tiny);
   expect(readReportOf(tight).fingerprint).toBe(one.fingerprint);
 });
+
+test.each(['allocate', 'auto'])(
+  'what %s measures stays within the budget that its plan asks for',
+  async (scheduler) => {
+    const texts = ['--calibration', demoTexts.calibration, '--evaluation', demoTexts.evaluation];
+    const sizes = ['--sequences', '32', '--calibration-seqlen', '256', '--windows', '8', '--seqlen', '256'];
+    const recipe = ['--scheduler', scheduler, ...texts, ...sizes, ...cpu];
+    const { stdout } = await succeed(['plan', demoModel, ...recipe, '--json'], tiny);
+    const { memory } = planSchema.parse(JSON.parse(stdout));
+    const budget = Math.ceil(memory.peakBytes);
+    const out = tiny.file(scheduler);
+    await succeed(['compress', demoModel, '--out', out, ...recipe, '--memory', `${budget}B`], tiny);
+    // As right as a plan of memory has to be.
+    expect(readReportOf(out).peakMemoryBytes).toBeLessThan(1.15 * budget);
+    const tooLittle = refusal(await tamis(['plan', demoModel, ...recipe, '--memory', `${budget - 2 ** 20}B`], tiny));
+    expect(tooLittle).toContain('the memory budget is');
+  },
+);
 
 test('what is no size is refused', async () => {
   const { code, stderr } = await tamis(compressInto(tiny.file('none'), '--memory', '16 elephants'), tiny);

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -14,7 +14,7 @@ import { native, openTensorFile, type Factor, type TensorInfo } from '../../src/
 import { openBlock, openEmbed, openLogits } from '../../src/worker/runtime/forward.ts';
 import { useOwnCache } from '../fixtures/own-cache.ts';
 import { fixtureFolder } from '../fixtures/models.ts';
-import { safetensors, testFolder } from '../fixtures/safetensors.ts';
+import { safetensors, testFolder, type FixtureTensor } from '../fixtures/safetensors.ts';
 import { writeTinyOpt, writeTokens } from '../fixtures/tiny-opt.ts';
 
 const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
@@ -109,26 +109,30 @@ function meanDivergence(dense: Float32Array, other: Float32Array, vocab: number)
   return total / rows;
 }
 
-/** Written as the checkpoint holds it, by other means than the run's. */
-async function prunedWeight(
-  model: Model,
-  layer: ReturnType<typeof allLayers>[number],
-  factor: Factor,
+type Layer = ReturnType<typeof allLayers>[number];
+type PruneOptions = Parameters<typeof native.prune>[3];
+
+/** Layers compressed and written as the checkpoint holds them, by other means than the run's. */
+async function compressedWeights(
+  { model, factors }: Naive,
+  layers: readonly Layer[],
+  options: Partial<PruneOptions>,
 ): Promise<Map<string, TensorInfo>> {
-  const options = { method: 'sparsegpt', storage: model.dtype, sparsity: 0.7 } as const;
-  const pruned = await native.prune(model.checkpoint, weightName(layer), factor, options, control);
-  const { rows, cols } = pruned;
-  const values = pruned.toF32();
-  expect(values.filter((value) => value === 0).length / values.length).toBeGreaterThan(0.69);
-  const data = layer.transposed
-    ? Array.from({ length: rows * cols }, (_, i) => values[(i % rows) * cols + Math.floor(i / rows)] ?? NaN)
-    : [...values];
-  const shape = layer.transposed ? [cols, rows] : [rows, cols];
-  const name = `${layer.name}.weight`;
-  const path = folder.write(
-    `naive-${++count}.safetensors`,
-    safetensors({ [name]: { dtype: model.dtype, shape, data } }),
-  );
+  const tensors: Record<string, FixtureTensor> = {};
+  for (const layer of layers) {
+    const factor = factors.get(`${layer.block} ${layer.tap}`);
+    if (!factor) throw new Error(`no factor of ${layer.name}`);
+    const all = { method: 'sparsegpt', storage: model.dtype, ...options } as PruneOptions;
+    const compressed = await native.prune(model.checkpoint, weightName(layer), factor, all, control);
+    const { rows, cols } = compressed;
+    const values = compressed.toF32();
+    const data = layer.transposed
+      ? Array.from({ length: rows * cols }, (_, i) => values[(i % rows) * cols + Math.floor(i / rows)] ?? NaN)
+      : [...values];
+    const shape = layer.transposed ? [cols, rows] : [rows, cols];
+    tensors[`${layer.name}.weight`] = { dtype: model.dtype, shape, data };
+  }
+  const path = folder.write(`naive-${++count}.safetensors`, safetensors(tensors));
   return new Map(
     native.Checkpoint.openFile(path)
       .tensors()
@@ -136,8 +140,17 @@ async function prunedWeight(
   );
 }
 
-/** One whole forward pass for each layer, `every` so many of them. */
-async function naiveSensitivities(wanted: Case, tokens: string, every = 1): Promise<Map<string, number>> {
+interface Naive {
+  readonly model: Model;
+  readonly layers: readonly Layer[];
+  /** Of the dense model, by block and tap. */
+  readonly factors: ReadonlyMap<string, Factor>;
+  /** The divergence of the model with these weights in the place of its own. */
+  readonly divergence: (weights: ReadonlyMap<string, TensorInfo>) => Promise<number>;
+}
+
+/** Whole forward passes, and all of the calibration at once. */
+async function openNaive(wanted: Case, tokens: string): Promise<Naive> {
   const model = await openModel(wanted.model);
   const { sequences, seqlen } = wanted;
   const ids = Int32Array.from(openTensorFile(tokens).readI64('tokens'));
@@ -158,23 +171,32 @@ async function naiveSensitivities(wanted: Case, tokens: string, every = 1): Prom
   const rows = Array.from({ length: held.length / seqlen }, (_, i) => [...held.subarray(i * seqlen, i * seqlen + cut)]);
   const measured = Int32Array.from(rows.flat());
   const dense = await forward(model, measured, cut);
+  const layers = allLayers(model.family, wanted.blocks ?? model.family.blocks);
+  const divergence: Naive['divergence'] = async (weights) =>
+    meanDivergence(dense, await forward(model, measured, cut, weights), model.family.vocab);
+  return { model, layers, factors, divergence };
+}
+
+/** One whole forward pass for each layer, `every` so many of them. */
+async function naiveSensitivities(wanted: Case, tokens: string, every = 1): Promise<Map<string, number>> {
+  const naive = await openNaive(wanted, tokens);
   const sensitivities = new Map<string, number>();
-  for (const [i, layer] of allLayers(model.family, wanted.blocks ?? model.family.blocks).entries()) {
+  for (const [i, layer] of naive.layers.entries()) {
     if (i % every > 0) continue;
-    const factor = factors.get(`${layer.block} ${layer.tap}`);
-    if (!factor) throw new Error(`no factor of ${layer.name}`);
-    const other = await forward(model, measured, cut, await prunedWeight(model, layer, factor));
-    sensitivities.set(layer.name, meanDivergence(dense, other, model.family.vocab));
+    const weights = await compressedWeights(naive, [layer], { sparsity: 0.7 });
+    sensitivities.set(layer.name, await naive.divergence(weights));
   }
   return sensitivities;
 }
 
 function expectAgreement(report: Report, naive: ReadonlyMap<string, number>): void {
   const measured = new Map(report.layers.map(({ name, sensitivity }) => [name, sensitivity]));
-  for (const [name, expected] of naive) {
-    const difference = Math.abs((measured.get(name) ?? NaN) - expected);
-    expect(difference, `${name}: ${measured.get(name)}, not ${expected}`).toBeLessThan(Math.max(1e-5 * expected, 1e-7));
-  }
+  for (const [name, expected] of naive) expectEqual(measured.get(name) ?? NaN, expected, name);
+}
+
+function expectEqual(measured: number, expected: number, name: string): void {
+  const difference = Math.abs(measured - expected);
+  expect(difference, `${name}: ${measured}, not ${expected}`).toBeLessThan(Math.max(1e-5 * expected, 1e-7));
 }
 
 function measuredIn(events: readonly RunEvent[]): Record<string, number> {
@@ -216,6 +238,42 @@ describe('a layer’s sensitivity is the divergence of a whole forward pass with
     const wanted = { model: demoModel, rows: 7, sequences: 5, seqlen: 48, vocab: 8192 };
     const { report, tokens } = await run(wanted);
     expectAgreement(report, await naiveSensitivities(wanted, tokens, 7));
+  });
+});
+
+describe('what bits cost is the divergence of a whole forward pass with all layers quantized', () => {
+  const quantization = { bits: 4, groupSize: 32 } as const;
+  const options = { staticGroups: false, symmetric: false, range: 'minmax', groupSize: 32 } as const;
+
+  interface Sized extends Run {
+    readonly quantized: Readonly<Record<string, number>>;
+  }
+
+  async function runToSize(wanted: Case, bytes: number, more: Partial<RecipeInput> = {}): Promise<Sized> {
+    const goal = { sparsity: null, fit: { kind: 'size', bytes }, quantization, ...more } as const;
+    const ended = await run(wanted, { kind: 'uniform' }, goal);
+    const state = readFileSync(join(folder.path, `out-${count}`, 'state/estimate.json'), 'utf8');
+    const { value } = JSON.parse(state) as { value: { quantized: Record<string, number> } };
+    return { ...ended, quantized: value.quantized };
+  }
+
+  test.each([
+    ['opt-pre-norm', 5000, {}],
+    ['llama-grouped', 10_500, {}],
+    ['gpt2-plain', 6500, {}],
+    ['the first block alone', 6500, { model: 'opt-pre-norm', blocks: 1 }],
+  ])('%s', async (name, bytes, { model = name, ...change }: { model?: string; blocks?: number }) => {
+    const wanted = { ...tiny, model: fixtureFolder(model), ...change };
+    const { report, quantized, tokens } = await runToSize(wanted, bytes);
+    const naive = await openNaive(wanted, tokens);
+    for (const bits of [2, 3, 4] as const) {
+      const weights = await compressedWeights(naive, naive.layers, { sparsity: 0, quantization: { bits, ...options } });
+      const expected = await naive.divergence(weights);
+      expect(expected).toBeGreaterThan(1e-6);
+      expectEqual(quantized[bits] ?? NaN, expected, `${bits} bits`);
+    }
+    expect(Object.keys(quantized)).toEqual(['2', '3', '4']);
+    expectAgreement(report, await naiveSensitivities(wanted, tokens));
   });
 });
 

@@ -16,9 +16,12 @@ const shape = { sequences: 5, seqlen: 2, hidden: 3 };
 const sequences = (start: number, count: number): Float32Array =>
   Float32Array.from({ length: count * 6 }, (_, i) => start * 6 + i);
 
-async function collect(activations: Activations, size: number): Promise<(Omit<Batch, 'x'> & { x: number[] })[]> {
+async function collect(
+  activations: Activations,
+  ...which: Parameters<Activations['batches']>
+): Promise<(Omit<Batch, 'x'> & { x: number[] })[]> {
   const batches = [];
-  for await (const { first, count, x } of activations.batches(size)) batches.push({ first, count, x: [...x] });
+  for await (const { first, count, x } of activations.batches(...which)) batches.push({ first, count, x: [...x] });
   return batches;
 }
 
@@ -44,6 +47,20 @@ test.each([1, 2, 3, 5, 7])('gives all sequences in batches of %d, the last one o
       return { first, count, x: [...sequences(first, count)] };
     }),
   );
+  await activations.remove();
+});
+
+test.each([
+  [1, 4],
+  [2, 5],
+  [0, 3],
+  [3, 4],
+])('gives those from %d up to %d alone', async (start, end) => {
+  const activations = Activations.create(`${folder.path}/part-${start}-${end}.f32`, shape);
+  await activations.write(0, sequences(0, 5));
+  const batches = await collect(activations, 2, start, end);
+  expect(batches.map(({ first }) => first)).toEqual([start, start + 2].filter((first) => first < end));
+  expect(batches.flatMap(({ x }) => x)).toEqual([...sequences(start, end - start)]);
   await activations.remove();
 });
 

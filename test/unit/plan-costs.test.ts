@@ -149,7 +149,7 @@ const work: Workload = {
   tokenizingSeconds: 0,
 };
 
-const measured: Workload = { ...work, sensitivity: { sequences: 16, seqlen: 128 } };
+const measured: Workload = { ...work, sensitivity: { sequences: 16, seqlen: 128, layers: true, bits: 0 } };
 const tried: Workload = {
   ...measured,
   choice: {
@@ -243,6 +243,17 @@ describe('operations of the stages', () => {
     const passesOfTwo = 12 + 6 * 12 + 6 * 11;
     expect(twoBlocks.forward).toBe(128 * (block.forward + block.taps) + 16 * passesOfTwo * short.forward);
     expect(twoBlocks.head).toBe(16 * (1 + 2 * 6) * 2 * 50272 * 768 * 128);
+  });
+
+  it('count, where bits are to be chosen, one more branch through all blocks for each number of them', () => {
+    const short = blockOperations(optLayers(768), 128);
+    const plain = stageOperations(shape, measured, 'estimate');
+    const chosen = { ...measured, sensitivity: { sequences: 16, seqlen: 128, layers: true, bits: 3 } };
+    const { forward, head, solve, ...others } = stageOperations(shape, chosen, 'estimate');
+    expect(forward).toBe((plain.forward ?? 0) + 3 * 12 * 16 * short.forward);
+    expect(head).toBe((plain.head ?? 0) + 3 * 16 * 2 * 50272 * 768 * 128);
+    expect(solve).toBe(4 * (plain.solve ?? 0));
+    expect({ forward: plain.forward, head: plain.head, solve: plain.solve, ...others }).toEqual(plain);
   });
 
   it('count, where schedules are tried, a compression of the subsample and a pass of what is held back for each', () => {

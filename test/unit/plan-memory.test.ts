@@ -99,7 +99,7 @@ describe('the memory of a stage', () => {
   const short: Workload = { ...work, calibration: { sequences: 1, seqlen: 128 } };
 
   it('is, while a block runs with one layer pruned, that of the block, of its run without taps and of all its factors', () => {
-    const measured: Workload = { ...short, sensitivity: { sequences: 16, seqlen: 128 } };
+    const measured: Workload = { ...short, sensitivity: { sequences: 16, seqlen: 128, layers: true, bits: 0 } };
     const { held, layer } = stageMemory(opt(1024), measured, 'estimate');
     expect(held['block-weights']).toBeCloseTo(1.05 * (48 * MiB + 13 * 4096), 0);
     // Two inputs and the output that is written; the output; what fc1 and its activation function give, and what is added to later.
@@ -111,7 +111,7 @@ describe('the memory of a stage', () => {
 
   it('is, of a large vocabulary, that of the logits that are compared', () => {
     const shape = { ...opt(64), vocab: 2 ** 17, vocabularyRows: 2 ** 16, vocabularyPasses: 2 };
-    const measured: Workload = { ...short, sensitivity: { sequences: 16, seqlen: 128 } };
+    const measured: Workload = { ...short, sensitivity: { sequences: 16, seqlen: 128, layers: true, bits: 0 } };
     const held = stageMemory(shape, measured, 'estimate').held;
     // A branch's, twice, and the reference's in float32, the reference's exponentials in float64; the slice's input.
     const slice = 256 * ((3 * 4 + 8) * 2 ** 16 + 4 * 64);

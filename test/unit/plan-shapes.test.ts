@@ -113,7 +113,7 @@ describe.each([opt66b, bloom176b])('the plan of the shape $name', (model) => {
   });
 
   test('disk of what is measured before: a branch for each layer', () => {
-    const sensitivity = { sequences: 16, seqlen: 128 };
+    const sensitivity = { sequences: 16, seqlen: 128, layers: true, bits: 0 };
     const width = 2048 * hidden * 4;
     const choice = {
       candidates: 3,
@@ -193,7 +193,7 @@ describe.each([opt66b, bloom176b])('the plan of the shape $name', (model) => {
     // With sensitivities a block is opened, its largest layer in float32 besides, with all factors there.
     const factors = 4 * (ffn ** 2 + 3 * hidden ** 2);
     const branch = packed(weights) + 4 * ffn * hidden + factors;
-    const measured = { ...planned, sensitivity: { sequences: 16, seqlen: 128 } };
+    const measured = { ...planned, sensitivity: { sequences: 16, seqlen: 128, layers: true, bits: 0 } };
     expect(highest('estimate', measured) / (ids + Math.max(estimate, branch))).toBeCloseTo(1, 9);
     // That is hardly more than the block's run with its taps and Gram matrices.
     expect(branch / estimate).toBeLessThan(1.03);

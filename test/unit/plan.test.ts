@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { message } from '../../src/contract/messages/index.ts';
 import { planSchema, type Plan } from '../../src/contract/plan.ts';
@@ -17,6 +17,13 @@ import { demoTexts } from '../fixtures/demo-texts.ts';
 const demo = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
 const demoFile = join(demo, 'model.safetensors');
 const { signal } = new AbortController();
+
+/** What the disk has free, where that is not to be the disk's own. */
+const free = vi.hoisted(() => ({ bytes: null as number | null }));
+vi.mock(import('../../src/contract/disk.ts'), async (original) => {
+  const disk = await original();
+  return { ...disk, freeBytes: async (path: string) => free.bytes ?? (await disk.freeBytes(path)) };
+});
 
 let folder = '';
 let cache: string | undefined;
@@ -288,6 +295,21 @@ describe('a plan', () => {
     await expect(plan(recipe({ model: join(folder, 'empty') }), { signal })).rejects.toMatchObject({
       code: 'checkpoint.no-config',
     });
+  });
+
+  it('warns of a search whose attempts together are more than the disk has room for', async () => {
+    const sought = recipe({ sparsity: null, fit: { kind: 'size', bytes: 6_000_000 } });
+    const codes = async (bytes: number): Promise<string[]> => {
+      free.bytes = bytes;
+      const made = await plan(sought, { out: folder, signal });
+      free.bytes = null;
+      return made.warnings.map(({ code }) => code).filter((code) => code.startsWith('plan.') && code !== 'plan.busy');
+    };
+    const { disk, search } = await plan(sought, { out: folder, signal });
+    expect(search?.diskBytes).toBe(disk.totalBytes + 3 * disk.outputBytes);
+    expect(await codes(disk.totalBytes - 1)).toEqual(['plan.disk']);
+    expect(await codes(disk.totalBytes)).toEqual(['plan.search-disk']);
+    expect(await codes(search?.diskBytes ?? 0)).toEqual([]);
   });
 
   it('warns of a disk that is too small, in words', async () => {

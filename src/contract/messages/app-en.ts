@@ -171,7 +171,7 @@ export const appEn = {
   'new.aim.perplexity': 'perplexity',
   'new.goal-size': 'Packed archive, at most',
   'new.goal-size-text':
-    'E.g. 3.2GB. The sparsity, and fewer bits if need be, are found by at most four runs, queued one after another.',
+    'E.g. 3.2GB. The sparsity is found by at most four runs, queued one after another; with quantization the bits too, those chosen or fewer, whichever is foreseen to cost less.',
   'new.goal-perplexity': 'Perplexity, on the first dataset',
   'new.goal-perplexity-text':
     'The sparsity is found from the sensitivities and by at most four runs, queued one after another; the plan takes it for 70 %.',

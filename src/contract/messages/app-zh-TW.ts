@@ -164,7 +164,8 @@ export const appZhTW: Readonly<Record<keyof typeof appEn, string>> = {
   'new.aim.size': '大小',
   'new.aim.perplexity': '困惑度',
   'new.goal-size': '封裝檔大小上限',
-  'new.goal-size-text': '例如 3.2GB。至多依序執行四次，找出稀疏度，必要時減少位元。',
+  'new.goal-size-text':
+    '例如 3.2GB。至多依序執行四次，找出稀疏度；若有量化，也決定位元數：所選位元數或更少，取預估代價較低者。',
   'new.goal-perplexity': '困惑度（第一個資料集）',
   'new.goal-perplexity-text': '依敏感度並至多依序執行四次，找出稀疏度；計畫以 70 % 計。',
   'new.targets': '目標稀疏度（%）',

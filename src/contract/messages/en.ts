@@ -366,6 +366,8 @@ export const en = {
     'Other programs are using the processor: the times were measured beside them. Make the plan again when they have ended.',
   'plan.disk':
     'The run needs about {{needed}} MiB for {{path}}, and {{free}} MiB are free there. Free some space, or choose another --out.',
+  'plan.search-disk':
+    'If all {{attempts}} attempts are needed, they take about {{needed}} MiB for {{path}} together, and {{free}} MiB are free there. Free some space, choose another --out, or delete attempts that missed meanwhile.',
 
   // The application
   'bridge.foreign-frame': 'A page that is not part of Tamis asked for something and was refused. Restart Tamis.',

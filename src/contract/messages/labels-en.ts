@@ -48,6 +48,7 @@ export const labelsEn = {
   'report.summary': 'Summary',
   'report.recipe': 'Recipe',
   'report.perplexity': 'Perplexity',
+  'report.foreseen': 'Bits to choose from',
   'report.choice': 'Schedules tried',
   'report.exports': 'Exports',
   'report.warnings': 'Warnings',
@@ -108,6 +109,9 @@ export const labelsEn = {
   'field.export-perplexity': 'Perplexity of the files',
   'field.schedule': 'Schedule',
   'field.allocate-range': 'Most from the target, points',
+  'field.foreseen-bits': 'Bits',
+  'field.foreseen-sparsity': 'Sparsity that the size needs, %',
+  'field.foreseen-rise': 'Foreseen rise of ln(perplexity), nats a token',
   'field.choice': 'Choice',
   'field.perplexity-held-back': 'Perplexity, held back',
   'field.difference-uniform': 'Difference from uniform, nats a token',
@@ -201,6 +205,8 @@ export const labelsEn = {
     'Rank correlation of the two over {{layers}} layers (Spearman): {{correlation}}; 1 = same order, 0 = no relation.',
   'text.sensitivity-cell': 'Each cell: log₁₀ estimate, log₁₀ sensitivity a weight, and the group, if any, in brackets.',
   'text.sensitivity-map-cell': 'Each cell: sensitivity, nats a token.',
+  'text.foreseen':
+    'A size leaves a choice: fewer bits, or fewer weights. Of each number of bits: the sparsity with which the size is reached, and what both together were foreseen to cost, by the layers’ sensitivities and by the mean KL divergence of the model with all layers quantized. The run took the least.',
   'text.choice':
     'auto compressed the model by each schedule with some of the calibration sequences ({{sequences}}) and measured its perplexity on others, held back ({{heldBack}}), all of {{seqlen}} tokens.',
   'text.choice-margin':

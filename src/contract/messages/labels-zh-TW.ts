@@ -46,6 +46,7 @@ export const labelsZhTW: Readonly<Record<keyof typeof labelsEn, string>> = {
   'report.summary': '摘要',
   'report.recipe': '配方',
   'report.perplexity': '困惑度',
+  'report.foreseen': '可選的位元數',
   'report.choice': '試用的排程',
   'report.exports': '匯出',
   'report.warnings': '警告',
@@ -105,6 +106,9 @@ export const labelsZhTW: Readonly<Record<keyof typeof labelsEn, string>> = {
   'field.export-perplexity': '檔案的困惑度',
   'field.schedule': '排程',
   'field.allocate-range': '與目標最多相差（百分點）',
+  'field.foreseen-bits': '位元',
+  'field.foreseen-sparsity': '達到大小所需的稀疏度（%）',
+  'field.foreseen-rise': '預估 ln(困惑度) 上升（每個 token 的 nat）',
   'field.choice': '選擇',
   'field.perplexity-held-back': '困惑度（保留的序列）',
   'field.difference-uniform': '與 uniform 的差異（每個 token 的 nat）',
@@ -191,6 +195,8 @@ export const labelsZhTW: Readonly<Record<keyof typeof labelsEn, string>> = {
     '兩者在 {{layers}} 層上的等級相關（Spearman）：{{correlation}}；1 表示排序相同，0 表示無關。',
   'text.sensitivity-cell': '每格：log₁₀ 估計值，log₁₀ 每個權重的敏感度；若有群組則在括號內。',
   'text.sensitivity-map-cell': '每格：敏感度（每個 token 的 nat）。',
+  'text.foreseen':
+    '同一大小有兩種取捨：較少的位元，或較少的權重。每種位元數列出達到該大小所需的稀疏度，以及兩者合計的預估代價（依各層敏感度，以及所有層量化後模型的平均 KL 散度）。執行採用代價最低者。',
   'text.choice':
     'auto 以部分校準序列（{{sequences}} 段）依每種排程各壓縮一次模型，並以另外保留的 {{heldBack}} 段序列測量困惑度，每段皆為 {{seqlen}} 個 token。',
   'text.choice-margin':

@@ -297,6 +297,8 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
     '程式本身與 token 編號需 {{own}} MiB；連同其他資料，{{stage}} 階段需要 {{needed}} MiB，而記憶體上限為 {{budget}} MiB。請提高上限（--memory）。',
   'plan.busy': '其他程式正在使用處理器，時間是在此情況下測得的。請待其結束後重新規劃。',
   'plan.disk': '這次執行在 {{path}} 約需 {{needed}} MiB，目前可用 {{free}} MiB。請清出空間，或指定其他 --out。',
+  'plan.search-disk':
+    '若 {{attempts}} 次嘗試都需要，在 {{path}} 合計約需 {{needed}} MiB，目前可用 {{free}} MiB。請清出空間、指定其他 --out，或在過程中刪除未達成的嘗試。',
 
   'bridge.foreign-frame': '有一個不屬於 Tamis 的頁面提出要求，已拒絕。請重新啟動 Tamis。',
   'bridge.unknown-request': '視窗要求了不存在的 {{name}}。請重新啟動 Tamis；若再次發生，請回報。',

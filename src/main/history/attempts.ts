@@ -40,7 +40,9 @@ export async function listAttempts(store: Store, id: string): Promise<AttemptRow
     const { fit, sparsity, quantization } = recipe;
     const value = report && attemptOf(report).value;
     const isFitting = fit !== null && value !== null && fits(fit, value);
-    return { id: own, name, state, sparsity, bits: quantization?.bits ?? null, value, fits: isFitting };
+    // A run that has its target to decide chooses among bits as well.
+    const bits = fit?.kind === 'size' && sparsity === null ? null : (quantization?.bits ?? null);
+    return { id: own, name, state, sparsity, bits, value, fits: isFitting };
   });
 }
 

@@ -1,6 +1,6 @@
 import type { MessageParams } from '../../contract/errors.ts';
 import type { RunEvent, Stage } from '../../contract/events.ts';
-import { duration, perplexity, percent, significant } from '../../contract/format.ts';
+import { duration, fixed, perplexity, percent, significant } from '../../contract/format.ts';
 import { en } from '../../contract/messages/en.ts';
 import { message, type ErrorCode, type Locale } from '../../contract/messages/index.ts';
 import type { Label } from '../../contract/messages/labels.ts';
@@ -32,6 +32,15 @@ export function eventSentence(event: Exclude<RunEvent, { type: 'progress' }>, t:
       return t('log.estimate', { layer: event.layer, value: significant(event.estimate, 3) });
     case 'sensitivity':
       return t('log.sensitivity', { layer: event.layer, value: significant(event.sensitivity, 3) });
+    case 'target': {
+      const { sparsity, bits, foreseen } = event.target;
+      const params = { sparsity: percent(sparsity, 2), bits: bits ?? 0 };
+      if (foreseen.length === 0) return t('log.target', params);
+      const others = foreseen.map((each) =>
+        t('log.foreseen', { bits: each.bits, sparsity: percent(each.sparsity, 2), rise: fixed(each.rise, 3) }),
+      );
+      return t('log.target-bits', { ...params, foreseen: others.join(t('text.comma')) });
+    }
     case 'choice': {
       const { candidates, chosen, sequences } = event.choice;
       const written = candidates.map((each) => {

@@ -7,12 +7,25 @@ import { remembered } from '../run/cache.ts';
 import { Clock } from '../run/clock.ts';
 import { Progress } from '../run/progress.ts';
 import { stage, type Run, type Step } from '../run/run.ts';
-import { needsSensitivities, needsStatistics, SENSITIVITY_SPARSITY, sensitivitySample } from '../schedule/needs.ts';
+import {
+  bitsToChoose,
+  needsSensitivities,
+  needsStatistics,
+  SENSITIVITY_SPARSITY,
+  sensitivitySample,
+} from '../schedule/needs.ts';
 import { activationShape, calibrationOf, passOperations, type Calibration } from './calibration.ts';
 import { embedSequences } from './embed.ts';
 import { collectGrams, takeFactor } from './grams.ts';
 import { need } from './names.ts';
-import { branchWork, heldBackOf, sensitivityCalibration, SensitivityPass } from './sensitivity.ts';
+import {
+  branchWork,
+  heldBackOf,
+  sensitivityCalibration,
+  SensitivityPass,
+  type BranchDivergences,
+  type Branches,
+} from './sensitivity.ts';
 
 const layerStatisticsSchema = z.strictObject({
   /** mean of W²/U_jj² (method.md, section 5) */
@@ -23,7 +36,7 @@ const layerStatisticsSchema = z.strictObject({
   curve: z.array(z.number()).length(21),
 });
 
-const sensitivitiesSchema = z.record(z.string(), z.number());
+const divergencesSchema = z.record(z.string(), z.number());
 
 /** What one calibration pass over the dense model tells of its layers. */
 export const statisticsSchema = z.strictObject({
@@ -32,8 +45,10 @@ export const statisticsSchema = z.strictObject({
   outliers: z.array(z.number()),
   /** Exponents of the layers' spectra, where AlphaPruning was chosen. */
   alphas: z.record(z.string(), z.number()),
-  /** Nats a token, by layer; empty where the scheduler does not go by them. */
-  sensitivities: sensitivitiesSchema.default({}),
+  /** Nats a token, by layer; empty where the run does not go by them. */
+  sensitivities: divergencesSchema,
+  /** Nats a token, by the bits to which all layers are quantized; empty where there are none to choose from. */
+  quantized: divergencesSchema,
 });
 export type Statistics = z.infer<typeof statisticsSchema>;
 
@@ -51,39 +66,53 @@ export async function estimateLayers(run: Run): Promise<Step<Statistics> | null>
   });
 }
 
-const noStatistics: Statistics = { layers: {}, outliers: [], alphas: {}, sensitivities: {} };
+const noStatistics: Statistics = { layers: {}, outliers: [], alphas: {}, sensitivities: {}, quantized: {} };
+const noBranches: Branches = { layers: false, bits: [] };
 
+/** What is found measured already is not measured again. */
 async function passStatistics(run: Run): Promise<Statistics> {
   const { recipe, fingerprint, blocks } = run;
   const m = recipe.scheduler.kind === 'owl' ? recipe.scheduler.m : OWL_M;
-  const { model, calibration, engine } = fingerprint;
+  const { model, calibration, engine, heldBack } = fingerprint;
   const key = { model, calibration, engine, blocks, m, percdamp: recipe.percdamp };
-  let statistics: Statistics | null = null;
-  let sensitivities: Statistics['sensitivities'] = {};
+  const sampled = { ...key, heldBack, ...sensitivitySample(heldBackOf(run)) };
+  const bits = bitsToChoose(recipe);
+  let measured: Statistics | null = null;
+  let [sensitivities, quantized]: Readonly<Record<string, number>>[] = [];
   if (needsSensitivities(recipe)) {
-    const { heldBack } = fingerprint;
-    const sampled = { ...key, heldBack, ...sensitivitySample(heldBackOf(run)), sparsity: SENSITIVITY_SPARSITY };
-    ({ value: sensitivities } = await remembered('sensitivities', sampled, sensitivitiesSchema, async () => {
-      statistics = await measure(run, m, true);
-      return statistics.sensitivities;
+    const of = { ...sampled, sparsity: SENSITIVITY_SPARSITY };
+    ({ value: sensitivities } = await remembered('sensitivities', of, divergencesSchema, async () => {
+      measured = await measure(run, m, { layers: true, bits });
+      return measured.sensitivities;
+    }));
+  }
+  if (bits.length > 0) {
+    const of = { ...sampled, method: recipe.method, quantization: recipe.quantization };
+    ({ value: quantized } = await remembered('quantized', of, divergencesSchema, async () => {
+      measured ??= await measure(run, m, { layers: false, bits });
+      return measured.quantized;
     }));
   }
   const { value } = await remembered('statistics', key, statisticsSchema, async () => ({
-    ...(statistics ?? (await measure(run, m, false))),
+    ...(measured ?? (await measure(run, m, noBranches))),
     sensitivities: {},
+    quantized: {},
   }));
-  return { ...value, sensitivities };
+  return { ...value, sensitivities: { ...sensitivities }, quantized: { ...quantized } };
 }
 
-/** One pass of the calibration sequences over the dense model, block by block; with it, if wanted, the measurement of the sensitivities. */
-async function measure(run: Run, m: number, withSensitivities: boolean): Promise<Statistics> {
+/** One pass of the calibration sequences over the dense model, block by block, and of the branches with it. */
+async function measure(run: Run, m: number, wanted: Branches): Promise<Statistics> {
   const { forward, gram, factor, energy } = passOperations(run);
   const work = forward + gram + factor + energy;
-  const further = withSensitivities ? branchWork(run) : 0;
+  const hasBranches = wanted.layers || wanted.bits.length > 0;
+  const further = hasBranches ? branchWork(run, wanted) : 0;
   const progress = new Progress('estimate', work * run.blocks + further, run.emit);
   const calibration = calibrationOf(run, new Clock({}), progress);
-  const statistics: Statistics = { layers: {}, outliers: [], alphas: {}, sensitivities: {} };
-  const branches = withSensitivities ? await SensitivityPass.open(run, sensitivityCalibration(run, calibration)) : null;
+  const statistics: Statistics = { layers: {}, outliers: [], alphas: {}, sensitivities: {}, quantized: {} };
+  const branches = hasBranches
+    ? await SensitivityPass.open(run, sensitivityCalibration(run, calibration), wanted)
+    : null;
   const path = run.directory.file('state', 'estimate.f32');
   const activations = Activations.create(path, activationShape(calibration));
   try {
@@ -92,11 +121,14 @@ async function measure(run: Run, m: number, withSensitivities: boolean): Promise
       progress.block = block;
       const grams = await collectGrams(calibration, block, activations, block + 1 < run.blocks ? activations : null);
       await measureBlock({ run, calibration, block, grams, m, branches }, statistics);
-      await branches?.advance(block);
       if (!branches) progress.reach(work * (block + 1));
     }
     progress.block = null;
-    if (branches) statistics.sensitivities = await measureBranches(run, branches);
+    if (branches) {
+      const { layers, bits } = await measureBranches(run, branches);
+      statistics.sensitivities = { ...layers };
+      statistics.quantized = { ...bits };
+    }
   } finally {
     await activations.remove();
     await branches?.close();
@@ -104,15 +136,13 @@ async function measure(run: Run, m: number, withSensitivities: boolean): Promise
   return statistics;
 }
 
-/** The branches through the blocks that are not compressed, and the sensitivities at the end. */
-async function measureBranches(
-  { blocks, model, emit }: Run,
-  branches: SensitivityPass,
-): Promise<Statistics['sensitivities']> {
+/** The branches through the blocks that are not compressed, and what they come to at the end. */
+async function measureBranches({ blocks, model, emit }: Run, branches: SensitivityPass): Promise<BranchDivergences> {
   for (let block = blocks; block < model.family.blocks; block++) await branches.advance(block);
-  const sensitivities = await branches.sensitivities();
-  for (const [layer, sensitivity] of Object.entries(sensitivities)) emit({ type: 'sensitivity', layer, sensitivity });
-  return sensitivities;
+  const divergences = await branches.divergences();
+  for (const [layer, sensitivity] of Object.entries(divergences.layers))
+    emit({ type: 'sensitivity', layer, sensitivity });
+  return divergences;
 }
 
 interface MeasuredBlock {
@@ -138,13 +168,13 @@ async function measureBlock(
     );
     statistics.layers[name] = measured;
     emit({ type: 'estimate', layer: name, estimate: measured.estimate });
-    await branches?.addLayer(layer, block, need(factors, tap));
   }
   const weights = layers.map(weightName);
   const inputs = layers.map(({ tap }) => need(factors, tap));
   statistics.outliers.push(
     await controlled(signal, (control) => native.outliers(model.checkpoint, weights, inputs, m, control)),
   );
+  await branches?.addBlock(block, factors);
   for (const factor of factors.values()) factor.release();
 }
 

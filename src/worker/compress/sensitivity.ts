@@ -1,6 +1,7 @@
 import { TamisError } from '../../contract/errors.ts';
+import type { Bits } from '../../contract/recipe.ts';
 import { allLayers, weightName, type Layer } from '../families/family.ts';
-import { controlled, native, translated, type CompressedLayer, type Factor, type TensorInfo } from '../native.ts';
+import { controlled, native, translated, type Factor, type PruneOptions, type TensorInfo } from '../native.ts';
 import { branchOperations, headOperations } from '../plan/costs.ts';
 import { shapeOf } from '../plan/shape.ts';
 import { Activations } from '../run/activations.ts';
@@ -11,37 +12,44 @@ import { nextTokens } from '../evaluate/passes.ts';
 import { sequenceOperations, type Calibration } from './calibration.ts';
 import { embedSequences } from './embed.ts';
 import { need } from './names.ts';
+import { quantizationOptions } from './quantization-file.ts';
 import { tensorsOfShard } from './shards.ts';
 
 /**
- * How much the model minds an error in each layer: the mean KL divergence of the dense model's next-token probabilities from those
- * of the model with that layer alone pruned at 70 % by SparseGPT's sweep, in nats a token.
+ * How much the model minds an error: the mean KL divergence of the dense model's next-token probabilities from those of the model
+ * with one layer alone pruned at 70 % by SparseGPT's sweep, or with all layers quantized to so many bits; in nats a token.
  *
- * All branches, the dense one first and one for each layer, lie side by side in one file of activations: those that exist go through
- * the next block together, so that the model is read once. The caller hands over each layer of a block with its factor, then lets
- * the branches through the block, and asks for the sensitivities at the end.
+ * All branches, the dense one first and one for each layer and each width, lie side by side in one file of activations: those that
+ * exist go through the next block together, so that the model is read once. The caller hands over each layer of a block with its
+ * factor, and all of them to be quantized, then lets the branches through the block, and asks for the divergences at the end.
  */
 export class SensitivityPass {
   readonly #run: Run;
   /** Of the sequences that are measured on. */
   readonly #sample: Calibration;
+  readonly #branches: Placed;
   readonly #activations: Activations;
   /** Layers whose branch exists, in the order of the branches. */
   readonly #layers: string[] = [];
 
-  private constructor(run: Run, sample: Calibration, activations: Activations) {
+  private constructor(run: Run, sample: Calibration, branches: Placed, activations: Activations) {
     this.#run = run;
     this.#sample = sample;
+    this.#branches = branches;
     this.#activations = activations;
   }
 
-  /** Embeds the sequences; a branch for each layer is to come. */
-  static async open(run: Run, sample: Calibration): Promise<SensitivityPass> {
+  /** Embeds the sequences; the branches are to come. */
+  static async open(run: Run, sample: Calibration, branches: Branches): Promise<SensitivityPass> {
     const { sequences, seqlen, model } = sample;
-    const layers = allLayers(model.family, run.blocks).length;
-    const shape = { sequences: sequences * (1 + layers), seqlen, hidden: model.family.hidden };
+    const firstOfBits = 1 + (branches.layers ? allLayers(model.family, run.blocks).length : 0);
+    const shape = {
+      sequences: sequences * (firstOfBits + branches.bits.length),
+      seqlen,
+      hidden: model.family.hidden,
+    };
     const activations = Activations.create(run.directory.file('state', 'sensitivity.f32'), shape);
-    const pass = new SensitivityPass(run, sample, activations);
+    const pass = new SensitivityPass(run, sample, { ...branches, firstOfBits }, activations);
     try {
       await embedSequences(sample, activations);
       return pass;
@@ -51,42 +59,83 @@ export class SensitivityPass {
     }
   }
 
-  /** The branch of a layer of the block that is next: the block with that layer alone pruned. */
-  async addLayer(layer: Layer, block: number, factor: Factor): Promise<void> {
-    const { model, signal } = this.#sample;
-    const path = this.#run.directory.file('state', 'sensitivity.safetensors');
-    const options = { method: 'sparsegpt', storage: model.dtype, sparsity: SENSITIVITY_SPARSITY } as const;
-    const pruned = await controlled(signal, (control) =>
-      native.prune(model.checkpoint, weightName(layer), factor, options, control),
-    );
-    try {
-      await writeWeight(path, need(model.tensors, `${layer.name}.weight`), layer, pruned);
-    } finally {
-      pruned.release();
+  /** The branches of a block whose branches have come through all blocks before it, its factors by tap. */
+  async addBlock(block: number, factors: ReadonlyMap<string, Factor>): Promise<void> {
+    const { family } = this.#sample.model;
+    const layers = family.layers(block);
+    const { bits: widths, layers: hasLayers, firstOfBits } = this.#branches;
+    if (hasLayers) {
+      for (const layer of layers) {
+        const weights = await this.#written([layer], factors, () => ({ sparsity: SENSITIVITY_SPARSITY }));
+        this.#layers.push(layer.name);
+        await this.#through(block, { branches: 1, to: this.#layers.length, weights });
+      }
     }
-    this.#layers.push(layer.name);
-    const weights = await tensorsOfShard(path);
-    await this.#through(block, { branches: 1, to: this.#layers.length, weights });
-  }
-
-  /** All branches but those of the block's own layers through the block as it is. */
-  async advance(block: number): Promise<void> {
-    const own = this.#run.model.family.layers(block).filter(({ name }) => this.#layers.includes(name)).length;
+    const { method, quantization } = this.#run.recipe;
+    for (const [i, bits] of widths.entries()) {
+      const width = quantization && { ...quantization, bits };
+      const to = firstOfBits + i;
+      const weights = await this.#written(layers, factors, ({ name }) => {
+        const options = quantizationOptions(width, name);
+        return { method, sparsity: 0, ...(options && { quantization: options }) };
+      });
+      await this.#through(block, { from: block === 0 ? 0 : to, branches: 1, to, weights });
+    }
+    const own = hasLayers ? layers.length : 0;
     await this.#through(block, { branches: 1 + this.#layers.length - own, to: 0 });
   }
 
-  /** The first `branches` branches through a block; what it gives is stored from branch `to` on. */
-  async #through(block: number, pass: Passing): Promise<void> {
+  /** All branches through a block that none of them changes. */
+  async advance(block: number): Promise<void> {
+    const { bits, firstOfBits } = this.#branches;
+    await this.#through(block, { branches: 1 + this.#layers.length, to: 0 });
+    if (bits.length > 0) await this.#through(block, { from: firstOfBits, branches: bits.length, to: firstOfBits });
+  }
+
+  /** Compresses layers of one block, and writes them where the block's graph finds them: until the next are written. */
+  async #written(
+    layers: readonly Layer[],
+    factors: ReadonlyMap<string, Factor>,
+    optionsOf: (layer: Layer) => Partial<PruneOptions>,
+  ): Promise<Map<string, TensorInfo>> {
+    const { model, signal } = this.#sample;
+    const path = this.#run.directory.file('state', 'sensitivity.safetensors');
+    const specs = layers.map(({ name }) => need(model.tensors, `${name}.weight`));
+    const writer = await translated(() => new native.ShardWriter(path, specs));
+    try {
+      for (const layer of layers) {
+        const options = { method: 'sparsegpt', storage: model.dtype, ...optionsOf(layer) } as const;
+        const factor = need(factors, layer.tap);
+        const compressed = await controlled(signal, (control) =>
+          native.prune(model.checkpoint, weightName(layer), factor, options, control),
+        );
+        try {
+          const part = layer.transposed ? 'transposed' : 'weight';
+          await translated(() => writer.write(`${layer.name}.weight`, compressed, part));
+        } finally {
+          compressed.release();
+        }
+      }
+      await translated(() => writer.finish());
+    } catch (error) {
+      writer.abandon();
+      throw error;
+    }
+    return await tensorsOfShard(path);
+  }
+
+  /** So many branches, of those in the file, through a block; what it gives is stored from branch `to` on. */
+  async #through(block: number, { from = 0, branches, to, weights }: Passing): Promise<void> {
     const { model, session, sequences, seqlen, batch, signal, progress, operations } = this.#sample;
-    const { branches, to, weights } = pass;
     const options = { ...session, seqlen, taps: false, output: true, ...(weights && { weights }) };
     const graph = await openBlock(model, block, options);
+    const [start, end] = [from * sequences, (from + branches) * sequences];
     try {
-      for await (const { first, count, x } of this.#activations.batches(batch, branches * sequences)) {
+      for await (const { first, count, x } of this.#activations.batches(batch, start, end)) {
         signal.throwIfAborted();
         const { output } = await graph.run(x);
         if (!output) throw new Error('the block gave no output');
-        await this.#activations.write(to * sequences + first, output);
+        await this.#activations.write((to - from) * sequences + first, output);
         progress.add(operations.forward * count, count * seqlen);
       }
       await this.#activations.settle();
@@ -95,12 +144,14 @@ export class SensitivityPass {
     }
   }
 
-  /** Once every branch has been through the last block: nats a token, by layer. */
-  async sensitivities(): Promise<Record<string, number>> {
+  /** Once every branch has been through the last block. */
+  async divergences(): Promise<BranchDivergences> {
     const { model, session, sequences, seqlen, tokens, signal, progress } = this.#sample;
     const { vocab, hidden } = model.family;
     const count = sequences * seqlen;
-    const sums = new native.Divergences(nextTokens(tokens), this.#layers.length);
+    const { bits } = this.#branches;
+    const branches = this.#layers.length + bits.length;
+    const sums = new native.Divergences(nextTokens(tokens), branches);
     const slice = largestDivisor(count, HEAD_TOKENS);
     const slices = Activations.open(this.#activations.path, {
       sequences: (this.#activations.shape.sequences * seqlen) / slice,
@@ -121,7 +172,7 @@ export class SensitivityPass {
             };
             const dense = await logits(0);
             await controlled(signal, (control) => sums.addReference(first, range.start, width, dense, control));
-            for (let branch = 0; branch < this.#layers.length; branch++) {
+            for (let branch = 0; branch < branches; branch++) {
               const own = await logits(1 + branch);
               await controlled(signal, (control) => sums.add(branch, own, control));
             }
@@ -130,9 +181,9 @@ export class SensitivityPass {
           await head.close();
         }
       }
-      return Object.fromEntries(
-        this.#layers.map((name, branch) => [name, sensitivity(sums.result(branch).divergences)]),
-      );
+      const named = (names: readonly (string | number)[], from: number): Record<string, number> =>
+        Object.fromEntries(names.map((name, i) => [name, mean(sums.result(from + i).divergences)]));
+      return { layers: named(this.#layers, 0), bits: named(bits, this.#layers.length) };
     } finally {
       await slices.close();
       sums.release();
@@ -146,14 +197,37 @@ export class SensitivityPass {
 }
 
 /** The mean over all tokens; not below 0, where rounding may take it. */
-function sensitivity(divergences: Float64Array): number {
-  const mean = divergences.reduce((a, b) => a + b, 0) / divergences.length;
-  if (!Number.isFinite(mean)) throw new TamisError('calibration.held-back-not-finite');
-  return Math.max(0, mean);
+function mean(divergences: Float64Array): number {
+  const value = divergences.reduce((a, b) => a + b, 0) / divergences.length;
+  if (!Number.isFinite(value)) throw new TamisError('calibration.held-back-not-finite');
+  return Math.max(0, value);
+}
+
+/** What branches are made for. */
+export interface Branches {
+  /** One for each layer, pruned alone. */
+  readonly layers: boolean;
+  /** One for each of these, with all layers quantized. */
+  readonly bits: readonly Bits[];
+}
+
+interface Placed extends Branches {
+  /** The dense one is at 0, then come those of the layers. */
+  readonly firstOfBits: number;
+}
+
+/** Nats a token. */
+export interface BranchDivergences {
+  readonly layers: Readonly<Record<string, number>>;
+  /** By bits. */
+  readonly bits: Readonly<Record<string, number>>;
 }
 
 interface Passing {
+  /** The first of so many branches; the dense one where it is left out. */
+  readonly from?: number;
   readonly branches: number;
+  /** Where what becomes of the first is stored. */
   readonly to: number;
   readonly weights?: ReadonlyMap<string, TensorInfo>;
 }
@@ -165,9 +239,10 @@ export function heldBackOf({ calibration }: Pick<Run, 'calibration'>): { sequenc
 }
 
 /** Operations of the measurement. */
-export function branchWork(run: Run): number {
-  const shape = shapeOf(run.model);
-  const { forward, head } = branchOperations(shape, run.blocks, sensitivitySample(heldBackOf(run)));
+export function branchWork(run: Run, { layers, bits }: Branches): number {
+  const sample = sensitivitySample(heldBackOf(run));
+  const branches = { ...sample, layers, bits: bits.length };
+  const { forward, head } = branchOperations(shapeOf(run.model), run.blocks, branches);
   return forward + head;
 }
 
@@ -180,22 +255,6 @@ export function sensitivityCalibration(run: Run, calibration: Calibration): Cali
     tokens.set(held.subarray(i * calibration.seqlen, i * calibration.seqlen + seqlen), i * seqlen);
   const operations = sequenceOperations(calibration.model, seqlen);
   return { ...calibration, tokens, sequences, seqlen, batch: batchSequences(seqlen), operations };
-}
-
-async function writeWeight(
-  path: string,
-  weight: TensorInfo,
-  { name, transposed }: Layer,
-  pruned: CompressedLayer,
-): Promise<void> {
-  const writer = await translated(() => new native.ShardWriter(path, [weight]));
-  try {
-    await translated(() => writer.write(`${name}.weight`, pruned, transposed ? 'transposed' : 'weight'));
-    await translated(() => writer.finish());
-  } catch (error) {
-    writer.abandon();
-    throw error;
-  }
 }
 
 /** The largest number up to `most` that divides `value`. */

@@ -1,11 +1,19 @@
-import { z } from 'zod';
-
 import { TamisError } from '../../contract/errors.ts';
 import { errorOf } from '../../contract/failure.ts';
-import { denseRefusal, PERPLEXITY_SLOPE, sparsityOf } from '../../contract/fit.ts';
-import type { Perplexity } from '../../contract/report.ts';
+import {
+  beginSize,
+  denseRefusal,
+  nextSparsity,
+  PERPLEXITY_SLOPE,
+  sparsityOf,
+  targets,
+  withTrial,
+} from '../../contract/fit.ts';
+import type { Fit } from '../../contract/recipe.ts';
+import { targetSchema, type Foreseen, type Perplexity, type Target } from '../../contract/report.ts';
+import { sizeRelations } from '../plan/packed.ts';
 import { step, type Run } from '../run/run.ts';
-import { leavesTarget, SENSITIVITY_SPARSITY } from '../schedule/needs.ts';
+import { bitsToChoose, leavesTarget, SENSITIVITY_SPARSITY } from '../schedule/needs.ts';
 import type { Statistics } from './estimate.ts';
 import { scheduleOf } from './schedule-layers.ts';
 
@@ -15,25 +23,53 @@ export function assertInReach({ recipe }: Run, dense: readonly Perplexity[]): vo
   if (refusal) throw errorOf(refusal);
 }
 
-/**
- * The run with its target. One that the recipe leaves to a perplexity is where the sensitivities say that it is reached: the
- * logarithm of the perplexity is taken to rise by the sum of what the pruned layers add.
- */
+/** The run with the target, and the bits, that its recipe leaves to what it is to come to: from the sensitivities. */
 export async function decideTarget(
   run: Run,
   statistics: Statistics | null,
   dense: readonly Perplexity[],
-): Promise<Run> {
-  const { recipe } = run;
-  if (recipe.fit?.kind !== 'perplexity' || !leavesTarget(recipe)) return run;
-  const rise = Math.log(recipe.fit.perplexity / (dense[0]?.perplexity ?? NaN));
+): Promise<{ run: Run; target: Target | null }> {
+  const { fit } = run.recipe;
+  if (fit === null || !leavesTarget(run.recipe)) return { run, target: null };
   if (statistics === null) throw new Error('a target needs sensitivities');
-  const { value: sparsity } = await step(run, 'target', z.number(), () =>
+  const { value: target } = await step(run, 'target', targetSchema, () =>
     Promise.resolve(
-      sparsityOf((target) => predictedRise(statistics.sensitivities, sparsitiesAt(run, statistics, target)), rise),
+      fit.kind === 'size'
+        ? sizeTarget(run, statistics, fit)
+        : perplexityTarget(run, statistics, Math.log(fit.perplexity / (dense[0]?.perplexity ?? NaN))),
     ),
   );
-  return { ...run, recipe: { ...recipe, sparsity } };
+  run.emit({ type: 'target', target });
+  return { run: { ...run, recipe: withTrial(run.recipe, target) }, target };
+}
+
+/** Where the logarithm of the perplexity is foreseen to rise by so much: by the sum of what the pruned layers add. */
+function perplexityTarget(run: Run, statistics: Statistics, rise: number): Target {
+  const sparsity = sparsityOf((target) => foreseenRise(run, statistics, target), rise);
+  return { sparsity, bits: run.recipe.quantization?.bits ?? null, foreseen: [] };
+}
+
+/** Bits that leave less than this to be pruned are not chosen: with an archive smaller than foreseen they would miss the size. */
+const LEAST_CHOSEN = 0.2;
+
+/** Of all bits with which the size can be reached, those that are foreseen to cost least together with the sparsity that they need. */
+function sizeTarget(run: Run, statistics: Statistics, fit: Fit): Target {
+  const { recipe, model } = run;
+  const relationAt = sizeRelations(recipe, model);
+  const foreseen = bitsToChoose(recipe).map((bits): Foreseen => {
+    const sparsity = nextSparsity(fit, relationAt(bits), []);
+    const rise = foreseenRise(run, statistics, sparsity) + (statistics.quantized[bits] ?? NaN);
+    return { bits, sparsity, rise };
+  });
+  const [best] = foreseen
+    .filter(({ sparsity }) => sparsity > LEAST_CHOSEN && sparsity < targets.most)
+    .sort((a, b) => a.rise - b.rise);
+  const { bits, sparsity } = best ?? beginSize(fit, relationAt, recipe.quantization?.bits ?? null);
+  return { bits, sparsity, foreseen };
+}
+
+function foreseenRise(run: Run, statistics: Statistics, sparsity: number): number {
+  return predictedRise(statistics.sensitivities, sparsitiesAt(run, statistics, sparsity));
 }
 
 /** What the recipe's scheduler makes of a target; uniform for `auto`, and where it cannot make anything of it. */

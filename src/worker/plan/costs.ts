@@ -71,26 +71,46 @@ interface ModelSize {
   readonly width: number;
 }
 
-/** The dense model and, for each layer of the first `blocks` blocks, the model with that layer pruned. */
-export function branchCount({ layers }: Pick<ModelSize, 'layers'>, blocks: number): number {
-  return 1 + layers.length * blocks;
+/** The branches that go through a model on so many sequences, beside the dense one. */
+export interface Branching {
+  readonly sequences: number;
+  readonly seqlen: number;
+  /** Whether there is one for each layer, pruned alone. */
+  readonly layers: boolean;
+  /** Widths for each of which there is one with all layers quantized. */
+  readonly bits: number;
 }
 
-/** How often a branch goes through a block: the dense one through each, those of its own layers and of the layers before it. */
-export function branchPasses({ layers, blocks: all }: Pick<ModelSize, 'layers' | 'blocks'>, blocks: number): number {
-  return sum(Array.from({ length: all }, (_, block) => branchCount({ layers }, Math.min(block + 1, blocks))));
+/** The dense model and all branches that the first `blocks` blocks give. */
+export function branchCount(
+  model: Pick<ModelSize, 'layers'>,
+  blocks: number,
+  { layers, bits }: Pick<Branching, 'layers' | 'bits'>,
+): number {
+  return 1 + (layers ? model.layers.length * blocks : 0) + bits;
 }
 
-/** All branches of so many sequences: each from its layer's block on through the rest, then the head. */
+/** How often a branch goes through a block: the dense one and the quantized ones through each, those of its own layers and of the layers before it. */
+export function branchPasses(
+  model: Pick<ModelSize, 'layers' | 'blocks'>,
+  blocks: number,
+  branching: Pick<Branching, 'layers' | 'bits'>,
+): number {
+  const through = (block: number): number => branchCount(model, Math.min(block + 1, blocks), branching);
+  return sum(Array.from({ length: model.blocks }, (_, block) => through(block)));
+}
+
+/** All branches: each from its layer's block on through the rest, then the head. */
 export function branchOperations(
   model: ModelSize,
   blocks: number,
-  { sequences, seqlen }: { readonly sequences: number; readonly seqlen: number },
+  branching: Branching,
 ): { forward: number; head: number } {
   const { layers, vocab, width } = model;
+  const { sequences, seqlen } = branching;
   return {
-    forward: sequences * branchPasses(model, blocks) * blockOperations(layers, seqlen).forward,
-    head: sequences * branchCount(model, blocks) * headOperations(vocab, width, seqlen),
+    forward: sequences * branchPasses(model, blocks, branching) * blockOperations(layers, seqlen).forward,
+    head: sequences * branchCount(model, blocks, branching) * headOperations(vocab, width, seqlen),
   };
 }
 

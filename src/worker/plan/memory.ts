@@ -2,7 +2,7 @@ import type { Holder, PlannedStage } from '../../contract/plan.ts';
 import { groupsOf } from '../../contract/quantization.ts';
 import type { Quantization } from '../../contract/recipe.ts';
 import { batchSequences, HEAD_TOKENS } from '../runtime/forward.ts';
-import { branchCount, sum, tapWidths, type LayerShape } from './costs.ts';
+import { branchCount, sum, tapWidths, type Branching, type LayerShape } from './costs.ts';
 import type { ModelShape, NamedLayer } from './shape.ts';
 import type { Sequences, Workload } from './workload.ts';
 
@@ -67,7 +67,7 @@ function momentsOf(shape: ModelShape, work: Workload, stage: PlannedStage): Mome
       if (work.estimate === 'spectra') return shape.layers.map(spectrumMoment);
       return [
         ...(work.calibration ? estimateMoments(shape, work.calibration, work.blocks) : []),
-        ...(work.sensitivity ? branchMoments(shape, work.sensitivity, work.blocks) : []),
+        ...(work.sensitivity ? branchMoments(shape, work.sensitivity, work) : []),
         ...(work.estimate === 'both' ? shape.layers.map(spectrumMoment) : []),
       ];
     case 'choose':
@@ -186,17 +186,27 @@ function estimateMoments(shape: ModelShape, sequences: Sequences, blocks: number
  * Each layer is swept, then the block runs with it, while all of the block's factors are held; at the end the logits of all branches
  * are compared.
  */
-function branchMoments(shape: ModelShape, sample: Sequences, blocks: number): Moment[] {
+function branchMoments(
+  shape: ModelShape,
+  sample: Branching,
+  { blocks, quantization }: Pick<Workload, 'blocks' | 'quantization'>,
+): Moment[] {
   const held = { factors: factorBytes(tapWidths(shape.layers)), garbage: GARBAGE_BYTES };
   const pruning = shape.layers.map((layer) => ({
-    held: { ...held, layer: sweepBytes(layer) + elements(layer) * shape.weightBytes },
+    held: {
+      ...held,
+      layer:
+        sweepBytes(layer) +
+        elements(layer) * shape.weightBytes +
+        (sample.bits > 0 ? gridBytes(layer, quantization) : 0),
+    },
     layer: layer.name,
   }));
   const running = blockMoments(shape, sample, { taps: false, output: true }).map((moment) => ({
     held: { ...held, ...moment },
     layer: widestLayer(shape).name,
   }));
-  return [...pruning, ...running, ...comparingMoments(shape, sample, branchCount(shape, blocks)).map(atAll)];
+  return [...pruning, ...running, ...comparingMoments(shape, sample, branchCount(shape, blocks, sample)).map(atAll)];
 }
 
 /** The head while its graph is opened, and while a slice of a branch's logits is compared with the dense model's. */

@@ -16,7 +16,7 @@ import { sum } from './costs.ts';
 import { memoryBudget, refusalOf } from './budget.ts';
 import { isBusy, measuredRates, type Rates } from './measure.ts';
 import { stageMemory, total } from './memory.ts';
-import { packedLayers } from './packed.ts';
+import { packedLayers, withSizeTarget } from './packed.ts';
 import { stageSeconds } from './seconds.ts';
 import { shapeOf, type ModelShape } from './shape.ts';
 import { diskBytes } from './storage.ts';
@@ -37,7 +37,9 @@ export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promis
   const threads = resolved.threads ?? 1;
   const shape = shapeOf(model);
   const blocks = resolved.blocks ?? shape.blocks;
-  const layers = packedLayers(resolved.quantization, model, blocks, await meanSparsity(resolved, model, blocks));
+  // Of what is decided in the run: what is foreseen of a size before anything is measured.
+  const foreseen = withSizeTarget(resolved, model);
+  const layers = packedLayers(foreseen.quantization, model, blocks, await meanSparsity(foreseen, model, blocks));
   const { workload, evaluation } = await workloadOf(resolved, model);
   const { calibration, evaluation: windows, sensitivity } = workload;
   const seqlens = [calibration, windows, sensitivity].flatMap((sequences) => (sequences ? [sequences.seqlen] : []));
@@ -55,12 +57,20 @@ export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promis
   });
   const budget = memoryBudget(resolved);
   const memory = { ...peakOf(stages), budgetBytes: budget };
-  const { bytes: nonZeroBytes } = packedModel({ ...shape, layers, quantization: resolved.quantization });
+  const { bytes: nonZeroBytes } = packedModel({ ...shape, layers, quantization: foreseen.quantization });
   const disk = {
     ...diskBytes(shape, workload, layers, resolved.fit?.kind === 'size' ? nonZeroBytes : 0),
     freeBytes: out === undefined ? null : await freeBytes(resolve(out)),
   };
   const seconds = sum(stages.map((stage) => stage.seconds));
+  const search =
+    resolved.fit === null
+      ? null
+      : {
+          attempts: MOST_ATTEMPTS,
+          seconds: seconds + (MOST_ATTEMPTS - 1) * (seconds - keptSeconds(shape, workload, rates)),
+          diskBytes: disk.totalBytes + (MOST_ATTEMPTS - 1) * disk.outputBytes,
+        };
   return {
     model: {
       folder: model.folder,
@@ -76,19 +86,12 @@ export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promis
     stages,
     operations: sum(stages.flatMap(({ operations }) => Object.values(operations))),
     seconds,
-    search:
-      resolved.fit === null
-        ? null
-        : {
-            attempts: MOST_ATTEMPTS,
-            seconds: seconds + (MOST_ATTEMPTS - 1) * (seconds - keptSeconds(shape, workload, rates)),
-            diskBytes: disk.totalBytes + (MOST_ATTEMPTS - 1) * disk.outputBytes,
-          },
+    search,
     memory,
     disk,
     size: { denseBytes: shape.bytes, nonZeroBytes },
     refusal: refusalOf(shape, workload, budget),
-    warnings: [...unevenGroups(resolved, model), ...warningsOf(memory, disk, out)],
+    warnings: [...unevenGroups(resolved, model), ...warningsOf({ memory, disk, search }, out)],
   };
 }
 
@@ -202,7 +205,10 @@ async function meanSparsity(recipe: Recipe, model: Model, blocks: number): Promi
   return sum(pruned) / sum(layers.map(({ weights }) => weights));
 }
 
-function warningsOf(memory: Plan['memory'], disk: Plan['disk'], out: string | undefined): Plan['warnings'] {
+function warningsOf(
+  { memory, disk, search }: Pick<Plan, 'memory' | 'disk' | 'search'>,
+  out: string | undefined,
+): Plan['warnings'] {
   const warning = (code: ErrorCode, params: Record<string, string | number>): Plan['warnings'][number] => ({
     code,
     params,
@@ -217,14 +223,13 @@ function warningsOf(memory: Plan['memory'], disk: Plan['disk'], out: string | un
       }),
     );
   }
-  if (disk.freeBytes !== null && disk.totalBytes > disk.freeBytes) {
-    warnings.push(
-      warning('plan.disk', {
-        path: resolve(out ?? ''),
-        needed: mebibytes(disk.totalBytes),
-        free: mebibytes(disk.freeBytes),
-      }),
-    );
+  const free = disk.freeBytes ?? Infinity;
+  const place = { path: resolve(out ?? ''), free: mebibytes(free) };
+  if (disk.totalBytes > free) {
+    warnings.push(warning('plan.disk', { ...place, needed: mebibytes(disk.totalBytes) }));
+  } else if (search && search.diskBytes > free) {
+    const { attempts, diskBytes: needed } = search;
+    warnings.push(warning('plan.search-disk', { ...place, attempts, needed: mebibytes(needed) }));
   }
   return warnings;
 }

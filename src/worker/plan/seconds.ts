@@ -8,6 +8,7 @@ import {
   sum,
   sweepOperations,
   tapWidths,
+  type Branching,
 } from './costs.ts';
 import { cappedWidth, layerKey, type Rates } from './measure.ts';
 import type { ModelShape } from './shape.ts';
@@ -59,20 +60,22 @@ function estimateSeconds(shape: ModelShape, work: Workload, rates: Rates): numbe
 }
 
 /**
- * Every layer is swept and written down to the disk, and its block opened with it; once more for the branches that are there already.
- * Activations are read and written at each pass through a block, and read for each range of the vocabulary.
+ * Every layer is swept and written down to the disk, and its block opened with it; all of a block's once more for each number of bits;
+ * and the block as it is, for the branches that are there already. Activations are read and written at each pass through a block, and
+ * read for each range of the vocabulary.
  */
-function branchSeconds(shape: ModelShape, blocks: number, sample: Sequences, rates: Rates): number {
+function branchSeconds(shape: ModelShape, blocks: number, sample: Branching, rates: Rates): number {
   const { forward, head } = branchOperations(shape, blocks, sample);
-  const branches = branchCount(shape, blocks);
-  const opened = shape.blocks + shape.layers.length * blocks;
-  const transfers = 1 + 2 * branchPasses(shape, blocks) + branches * shape.vocabularyPasses;
+  const branches = branchCount(shape, blocks, sample);
+  const opened = shape.blocks + (shape.layers.length + sample.bits) * blocks;
+  const transfers = 1 + 2 * branchPasses(shape, blocks, sample) + branches * shape.vocabularyPasses;
+  const compressed = 2 * sweepSeconds(shape, rates.sweep) + blockBytes(shape) / rates.write;
   return (
     forward / forwardRate(rates, sample) +
     head / rates.head +
     (branches * sample.sequences * sample.seqlen * shape.vocab) / rates.divergence +
     (opened * blockBytes(shape) + vocabularyBytes(shape)) / rates.open +
-    blocks * (2 * sweepSeconds(shape, rates.sweep) + blockBytes(shape) / rates.write) +
+    blocks * (1 + sample.bits) * compressed +
     (transfers * activationBytes(shape, sample)) / rates.read
   );
 }

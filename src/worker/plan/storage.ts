@@ -31,12 +31,14 @@ export function diskBytes(
   };
 }
 
-/** One file for the estimates, one for all branches, and the layer that is pruned for one. */
+/** One file for the estimates, one for all branches, and what is compressed for one: a layer, or all of a block's. */
 function estimateBytes(shape: ModelShape, { estimate, calibration, sensitivity, blocks }: Workload): number {
   if (estimate === null || estimate === 'spectra' || calibration === null) return 0;
   const branches = sensitivity
-    ? branchCount(shape, blocks) * activationBytes(shape, sensitivity) +
-      Math.max(...shape.layers.map(({ rows, cols }) => rows * cols)) * shape.weightBytes
+    ? branchCount(shape, blocks, sensitivity) * activationBytes(shape, sensitivity) +
+      (sensitivity.bits > 0
+        ? blockBytes(shape)
+        : Math.max(...shape.layers.map(({ rows, cols }) => rows * cols)) * shape.weightBytes)
     : 0;
   return activationBytes(shape, calibration) + branches;
 }

@@ -1,13 +1,14 @@
 import type { Recipe } from '../../contract/recipe.ts';
 import type { OperationKind, PlannedStage } from '../../contract/plan.ts';
 import {
+  bitsToChoose,
   candidates,
   CHOICE_SEQUENCES,
   needsSensitivities,
   needsStatistics,
   sensitivitySample,
 } from '../schedule/needs.ts';
-import { blockOperations, branchOperations, headOperations, spectrumOperations, sum } from './costs.ts';
+import { blockOperations, branchOperations, headOperations, spectrumOperations, sum, type Branching } from './costs.ts';
 import type { ModelShape } from './shape.ts';
 
 /** What a recipe does to a model, in numbers. */
@@ -16,8 +17,8 @@ export interface Workload {
   readonly quantization: Recipe['quantization'];
   /** What has to be measured first: a calibration pass over the dense model, the weights' spectra, both, or nothing. */
   readonly estimate: 'pass' | 'spectra' | 'both' | null;
-  /** What the layers' sensitivities are measured on, in the estimate pass; null where the scheduler does not go by them. */
-  readonly sensitivity: Sequences | null;
+  /** How sensitivities are measured, in the estimate pass; null where the run does not go by them. */
+  readonly sensitivity: Branching | null;
   /** What `auto` compresses a subsample with, and measures it on; null of other schedulers. */
   readonly choice: Choosing | null;
   /** Blocks to compress. */
@@ -66,7 +67,11 @@ export function schedulingOf(
   };
   return {
     estimate,
-    sensitivity: sensitivitySample({ sequences: heldBack, seqlen }),
+    sensitivity: {
+      ...sensitivitySample({ sequences: heldBack, seqlen }),
+      layers: true,
+      bits: bitsToChoose(recipe).length,
+    },
     choice: recipe.scheduler.kind === 'auto' ? choice : null,
   };
 }
@@ -127,7 +132,7 @@ function estimateOperations(shape: ModelShape, { calibration, sensitivity, block
     gram: sequences * blocks * block.gram,
     factor: blocks * block.factor,
     statistics: blocks * block.energy,
-    ...(sensitivity && { head: branches.head, solve: blocks * (block.solve + block.energy) }),
+    ...(sensitivity && { head: branches.head, solve: blocks * (1 + sensitivity.bits) * (block.solve + block.energy) }),
   };
 }
 

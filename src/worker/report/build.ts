@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { cpus, release, type } from 'node:os';
 import { basename } from 'node:path';
 
-import type { Choice, LayerResult, Perplexity, Report } from '../../contract/report.ts';
+import type { Choice, LayerResult, Perplexity, Report, Target } from '../../contract/report.ts';
 import type { BlockStep } from '../compress/blocks.ts';
 import type { Statistics } from '../compress/estimate.ts';
 import type { Schedule } from '../compress/schedule-layers.ts';
@@ -15,6 +15,7 @@ import { engineVersions } from '../run/versions.ts';
 export interface Results {
   readonly dense: Step<Perplexity[]>;
   readonly statistics: Step<Statistics> | null;
+  readonly target: Target | null;
   readonly choice: Step<Choice> | null;
   readonly schedule: Step<Schedule>;
   readonly blocks: readonly BlockStep[];
@@ -62,6 +63,7 @@ export async function buildReport(run: Run, results: Results): Promise<Report> {
     },
     estimate: results.schedule.value.estimate,
     centroids: results.schedule.value.centroids,
+    target: results.target,
     choice: results.choice?.value ?? null,
     layers,
     seconds: addSeconds(costs),

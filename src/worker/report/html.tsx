@@ -58,6 +58,7 @@ function Page(props: { report: Report; locale: Locale; exports: readonly ExportR
         <Head {...part} />
         <Warnings {...part} />
         <Perplexities {...part} />
+        <ForeseenBits {...part} />
         <Choice {...part} />
         <Exports {...part} exports={exports} />
         <div className="columns">
@@ -196,6 +197,26 @@ function Perplexities({ report, t }: PartProps): ReactElement {
         ])}
       />
       <p className="muted">{t('text.perplexity-compare')}</p>
+    </Section>
+  );
+}
+
+/** The bits that a size left to choose from; nothing where it did not. */
+function ForeseenBits({ report: { target }, t }: PartProps): ReactElement | null {
+  if (target === null || target.foreseen.length === 0) return null;
+  return (
+    <Section title={t('report.foreseen')}>
+      <p>{t('text.foreseen')}</p>
+      <Table
+        id="foreseen"
+        text={0}
+        head={[t('field.foreseen-bits'), t('field.foreseen-sparsity'), t('field.foreseen-rise'), t('field.choice')]}
+        rows={target.foreseen.map(({ bits, sparsity, rise }) => {
+          const isTaken = bits === target.bits;
+          const row = [String(bits), percent(sparsity, 2), fixed(rise, 3), isTaken ? t('text.choice-taken') : ''];
+          return isTaken ? row.map((text) => <span className="strong">{text}</span>) : row;
+        })}
+      />
     </Section>
   );
 }

@@ -56,21 +56,22 @@ export class Activations {
   }
 
   /**
-   * The first `sequences` sequences in order, `size` at a time, each batch read while the caller works on the one before; `x` holds
-   * until the next.
+   * Sequences in order, those from `start` up to `end`, `size` at a time, each batch read while the caller works on the one before; `x`
+   * holds until the next.
    */
-  async *batches(size: number, sequences = this.shape.sequences): AsyncGenerator<Batch, void> {
+  async *batches(size: number, start = 0, end = this.shape.sequences): AsyncGenerator<Batch, void> {
     await this.#written;
-    const buffers = [0, 1].map(() => new Float32Array(Math.min(size, sequences) * this.#sequence)) as [Floats, Floats];
+    const largest = Math.min(size, end - start) * this.#sequence;
+    const buffers = [0, 1].map(() => new Float32Array(largest)) as [Floats, Floats];
     const ahead = async (first: number): Promise<Batch> => {
-      const count = Math.min(size, sequences - first);
-      const x = buffers[(first / size) % 2 === 0 ? 0 : 1].subarray(0, count * this.#sequence);
+      const count = Math.min(size, end - first);
+      const x = buffers[((first - start) / size) % 2 === 0 ? 0 : 1].subarray(0, count * this.#sequence);
       await this.#transfer('read', first, x);
       return { first, count, x };
     };
-    let next = held(ahead(0));
+    let next = held(ahead(start));
     try {
-      for (let first = size; first < sequences; first += size) {
+      for (let first = start + size; first < end; first += size) {
         const batch = await next;
         next = held(ahead(first));
         yield batch;

@@ -1,4 +1,4 @@
-import type { Recipe } from '../../contract/recipe.ts';
+import { bitWidths, type Bits, type Recipe } from '../../contract/recipe.ts';
 import type { Candidate } from '../../contract/report.ts';
 
 /** The sparsity at which the sensitivities are measured (docs/scheduling.md). */
@@ -23,7 +23,7 @@ export function needsStatistics(recipe: Scheduling): boolean {
   return kind === 'kmeans' || kind === 'owl' || needsSensitivities(recipe);
 }
 
-/** What goes by how much the model minds an error in each layer: some schedulers, and whoever decides the target of a perplexity. */
+/** What goes by how much the model minds an error in each layer: some schedulers, and whoever decides the target in the run. */
 export function needsSensitivities(recipe: Scheduling): boolean {
   const { scheduler } = recipe;
   return (
@@ -34,9 +34,16 @@ export function needsSensitivities(recipe: Scheduling): boolean {
   );
 }
 
-/** Whether the target is decided in the run, by the perplexity that it is to come to. */
+/** Whether the target is decided in the run, by what it is to come to: a perplexity, or a size that leaves a choice of bits. */
 export function leavesTarget({ fit, sparsity }: Pick<Recipe, 'fit' | 'sparsity'>): boolean {
-  return fit?.kind === 'perplexity' && sparsity === null;
+  return fit !== null && sparsity === null;
+}
+
+/** Bits of which it is measured what they cost, to be chosen from together with the target of a size: the recipe's, and all fewer. */
+export function bitsToChoose(recipe: Pick<Recipe, 'fit' | 'sparsity' | 'quantization'>): Bits[] {
+  const { fit, quantization } = recipe;
+  if (fit?.kind !== 'size' || !leavesTarget(recipe) || quantization === null) return [];
+  return bitWidths.filter((bits) => bits <= quantization.bits);
 }
 
 interface Sample {

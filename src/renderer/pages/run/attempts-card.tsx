@@ -48,7 +48,7 @@ export function AttemptsCard({ row, recipe, attempts }: ShownRun): ReactElement 
                 )}
               </td>
               <td>{attempt.sparsity === null ? '–' : `${percent(attempt.sparsity, 2)} %`}</td>
-              {recipe.quantization && <td>{attempt.bits}</td>}
+              {recipe.quantization && <td>{attempt.bits ?? '–'}</td>}
               <Value fit={fit} attempt={attempt} />
               <td>{attempt.fits ? t('run.fits') : <StateBadge state={attempt.state} />}</td>
             </tr>

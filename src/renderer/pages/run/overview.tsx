@@ -5,6 +5,7 @@ import { EmptyState } from '../../components/empty-state.tsx';
 import { useLabel } from '../../words.tsx';
 import { AttemptsCard } from './attempts-card.tsx';
 import { ChoiceCard } from './choice-card.tsx';
+import { ForeseenCard } from './foreseen-card.tsx';
 import { ErrorCard, LayerMapCard, ScheduleCard, SparsityCard } from './layer-charts.tsx';
 import { Pace } from './pace.tsx';
 import { PerplexityCards } from './perplexity-cards.tsx';
@@ -26,6 +27,7 @@ export function Overview(props: { run: ShownRun; onOpenLayer: (layer: string) =>
       <div className="run-charts">
         <AttemptsCard {...run} />
         <PerplexityCards row={row} report={report} perplexities={view.perplexities} />
+        <ForeseenCard target={report?.target ?? view.target} inReport={report !== null} />
         <ChoiceCard choice={report?.choice ?? view.choice} inReport={report !== null} />
         {layers.length === 0 ? (
           <EmptyState
