@@ -66,12 +66,6 @@ describe('the memory of a stage', () => {
     expect(held['block-run']).toBe((2 + 7 + 3 + 2 * (4 + 4 + 1)) * 8 * MiB);
   });
 
-  it('counts arrays of more than 32 MiB between two results once, as they go back to the system at once', () => {
-    const held = stageMemory(opt(1088), { ...work, blocks: 1 }, 'compress').held;
-    // 2048 tokens of 1088 values are 8.5 MiB: fc1's results and what its activation function makes of them are 34 MiB each.
-    expect(held['block-run']).toBe((2 + 7 + 3 + 4 + 4 + 2 * 1) * 8.5 * MiB);
-  });
-
   it('is, of a large model and short runs, that of Hessians and factors', () => {
     const hidden = 9216;
     const short: Workload = { ...work, blocks: 1, calibration: { sequences: 1, seqlen: 128 } };
@@ -139,9 +133,13 @@ describe('the memory of a stage', () => {
     expect(held.grams).toBeUndefined();
   });
 
-  it('counts the text that is tokenized at once', () => {
-    const small = stageMemory(opt(1024), { ...work, texts: [10, 1000] }, 'calibration').held;
-    expect(small.text).toBe(40_000);
+  it('counts the text that is tokenized at once, and in all stages what tokenizing leaves', () => {
+    const held = (stage: 'calibration' | 'fingerprint', texts: number[]): number | undefined =>
+      stageMemory(opt(1024), { ...work, texts }, stage).held.text;
+    expect(held('calibration', [10, 4_000_000])).toBe(160_000_000);
+    expect(held('calibration', [10, 1000])).toBe(72 * MiB);
+    expect(held('fingerprint', [10, 4_000_000])).toBe(72 * MiB);
+    expect(held('fingerprint', [0, 0])).toBeUndefined();
   });
 
   it('does not grow with the number of sequences, but for their ids', () => {

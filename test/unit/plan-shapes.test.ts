@@ -171,9 +171,9 @@ describe.each([opt66b, bloom176b])('the plan of the shape $name', (model) => {
     const other = model.biases + 2 * 2 * hidden;
     const packed = (elements: number): number => 1.05 * 4 * (elements + other);
     // A run has one sequence. Two inputs; the taps; the first three of them once more when fc1 has its results, its activation
-    // function as many, and the block's input is kept; where there are outputs, one that is written and one more.
+    // function as many, and the block's input is kept, all of these twice; where there are outputs, one that is written and one more.
     const width = 4 * 2048 * hidden;
-    const run = (2 + (3 + 4) + 3 + (4 + 4 + 1)) * width;
+    const run = (2 + (3 + 4) + 3 + 2 * (4 + 4 + 1)) * width;
     const ids = (4 * 128 + 28 * 141) * 2048;
     const highest = (stage: 'estimate' | 'compress', workload: Workload): number => {
       const { held, layer } = stageMemory(shape, workload, stage);

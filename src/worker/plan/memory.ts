@@ -20,12 +20,12 @@ const FLOAT = 4;
 const PROCESS_BYTES = 100 * 2 ** 20;
 /** V8 lets so many bytes of arrays that nobody needs pile up before it looks for them. */
 const GARBAGE_BYTES = 64 * 2 ** 20;
+/** V8's new space keeps the size to which tokenizing fills it: so much beyond the garbage of other work. */
+const TOKENIZED_BYTES = 72 * 2 ** 20;
 /** Tokenizing a text whole takes about so many times its bytes (calibration/texts.ts). */
 const TEXT_FACTOR = 40;
 /** What onnxruntime packs weights into is a little larger than they are. */
 const PACKED = 1.05;
-/** The C library's allocator gives arrays larger than this back to the system at once, and keeps what is freed of others. */
-const KEPT_BYTES = 32 * 2 ** 20;
 /** Of a slice: logits, their softmax, and what the softmax works in. */
 const LOGITS_COPIES = 3;
 /** Bytes of each of a slice's logits that are compared: as they come, as they are handed over, the reference's, and its powers in float64. */
@@ -42,7 +42,12 @@ const HISTOGRAM_BYTES = 2 ** 15 * 16;
  * not count. For forward passes on another device than the CPU it is the process's memory all the same, and an upper bound.
  */
 export function stageMemory(shape: ModelShape, work: Workload, stage: PlannedStage): Moment {
-  const base = { process: PROCESS_BYTES, tokens: tokenBytes(work) };
+  const hasTexts = work.texts.some((bytes) => bytes > 0);
+  const base = {
+    process: PROCESS_BYTES,
+    tokens: tokenBytes(work),
+    ...(hasTexts && { text: TOKENIZED_BYTES }),
+  };
   const moments = momentsOf(shape, work, stage).map(({ held, layer }) => ({ held: { ...base, ...held }, layer }));
   return moments.reduce<Moment>((most, moment) => (total(moment.held) > total(most.held) ? moment : most), {
     held: base,
@@ -57,7 +62,7 @@ export function total(held: Held): number {
 function momentsOf(shape: ModelShape, work: Workload, stage: PlannedStage): Moment[] {
   switch (stage) {
     case 'calibration':
-      return work.texts.map((bytes) => atAll({ text: TEXT_FACTOR * bytes }));
+      return work.texts.map((bytes) => atAll({ text: Math.max(TOKENIZED_BYTES, TEXT_FACTOR * bytes) }));
     case 'fingerprint':
       return [atAll({ garbage: GARBAGE_BYTES })];
     case 'evaluate-dense':
@@ -133,16 +138,14 @@ function resultBytes({ layers, hidden }: ModelShape, tokens: number, { taps, out
   return FLOAT * tokens * ((taps ? sum(tapWidths(layers)) : 0) + (output ? hidden : 0));
 }
 
-/** The layers that read one tap: their results, a single one also as its bias or activation function makes it, and what is added to later. */
+/**
+ * The layers that read one tap: their results, a single one also as its bias or activation function makes it, and what is added to
+ * later. Twice: onnxruntime's arena keeps as much as it was given back.
+ */
 function groupBytes({ layers, hidden }: ModelShape, tokens: number, tap: string): number {
-  const held = (width: number): number => withKept(FLOAT * tokens * width);
+  const held = (width: number): number => 2 * FLOAT * tokens * width;
   const results = layers.filter((layer) => layer.tap === tap).map(({ rows }) => held(rows));
   return Math.max(sum(results), 2 * Math.max(...results)) + held(hidden);
-}
-
-/** An array that is freed and made again: of small ones the allocator keeps as much as it was given back. */
-function withKept(bytes: number): number {
-  return bytes > KEPT_BYTES ? bytes : 2 * bytes;
 }
 
 /** The head while its graph is opened, and in a run. */
