@@ -161,13 +161,16 @@ function resultsTable(reports: Named): string {
   return table(['run', 'zeros', 'perplexity', 'reference', 'difference'], rows);
 }
 
-const stages = ['evaluate-dense', 'estimate', 'forward', 'gram', 'factor', 'solve', 'propagate', 'evaluate-compressed'];
+const stages = [
+  ...['evaluate-dense', 'estimate', 'choose', 'forward', 'gram', 'factor', 'solve', 'propagate'],
+  'evaluate-compressed',
+];
 
 /** Seconds of each stage and peak memory, as in docs/performance.md. What an earlier run has left in the cache takes none. */
 function costsTable(reports: Named): string {
   const rows = reports.map(({ name, report: { startedAt, finishedAt, seconds, peakMemoryBytes } }) => [
     name,
-    ...stages.map((stage) => (seconds[stage] === undefined ? '' : fixed(seconds[stage], 1))),
+    ...stages.map((stage) => (seconds[stage] ? fixed(seconds[stage], 1) : '')),
     duration((Date.parse(finishedAt) - Date.parse(startedAt)) / 1000),
     bytes(peakMemoryBytes),
   ]);
