@@ -157,7 +157,10 @@ test(
     expect(sized.at(-1)).toBeLessThanOrEqual(5.5e6);
     expect(sized.at(-1)).toBeGreaterThanOrEqual(0.99 * 5.5e6);
     // The first of them chose the bits.
-    await page.getByRole('region', { name: 'Attempts at the goal' }).getByRole('link', { name: 'to a size' }).click();
+    await page
+      .getByRole('region', { name: 'Attempts at the goal' })
+      .getByRole('link', { name: 'to a size', exact: true })
+      .click();
     const bits = page.getByRole('region', { name: 'Bits to choose from' });
     await bits.waitFor();
     expect(await bits.getByRole('row').count()).toBe(1 + 3);
