@@ -122,7 +122,7 @@ async function compressedWeights(
   for (const layer of layers) {
     const factor = factors.get(`${layer.block} ${layer.tap}`);
     if (!factor) throw new Error(`no factor of ${layer.name}`);
-    const all = { method: 'sparsegpt', storage: model.dtype, ...options };
+    const all: PruneOptions = { method: 'sparsegpt', storage: model.dtype, ...options };
     const compressed = await native.prune(model.checkpoint, weightName(layer), factor, all, control);
     const { rows, cols } = compressed;
     const values = compressed.toF32();
