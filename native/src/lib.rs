@@ -1,11 +1,14 @@
 //! The Node-API surface and nothing else. Every failure is thrown as an Error whose message is `{"code": …, "params": {…}}`;
 //! everything that takes long is a promise, computed in the addon's own pool.
 
+pub mod backend;
 pub mod checkpoint;
 pub mod control;
+pub mod cpu;
 pub mod divergence;
 pub mod divergence_surface;
 pub mod error;
+pub mod gpu;
 pub mod linalg;
 pub mod lock;
 pub mod memory;
@@ -474,7 +477,14 @@ pub fn factorize(
     job(move || {
         let gram = gram.lock().expect("no holder panics").take();
         let gram = gram.ok_or_else(|| internal("the Gram matrix has been factored"))?;
-        let inner = Arc::new(factor::factorize(gram, scale, percdamp, order.into(), &control)?);
+        let inner = Arc::new(factor::factorize(
+            &cpu::Cpu,
+            gram,
+            scale,
+            percdamp,
+            order.into(),
+            &control,
+        )?);
         Ok(Factor { inner })
     })
 }

@@ -1,6 +1,7 @@
 use super::factor::{Factor, Order, factorize};
 use super::gram::Gram;
 use crate::control::Control;
+use crate::cpu::Cpu;
 use crate::error::{Error, Result};
 
 /// Pseudo-random numbers, the same in every run (the high bits of a linear congruential generator).
@@ -51,7 +52,7 @@ pub fn gram_of(cols: usize, x: &[f32]) -> Gram {
 }
 
 fn factor_of(gram: Gram, scale: f64, percdamp: f64) -> Result<Factor> {
-    factorize(gram, scale, percdamp, Order::Natural, &Control::default())
+    factorize(&Cpu, gram, scale, percdamp, Order::Natural, &Control::default())
 }
 
 /// xᵀ x in float64, entry by entry.
@@ -198,7 +199,15 @@ fn factor_by_activity_is_that_of_the_permuted_hessian() {
     let (cols, dead) = (300, [0, 150, 299]);
     let x = inputs(3 * cols + 5, cols, &dead);
     let h = naive_hessian(cols, &x, 0.25, 0.01);
-    let factor = factorize(gram_of(cols, &x), 0.25, 0.01, Order::Activity, &Control::default()).unwrap();
+    let factor = factorize(
+        &Cpu,
+        gram_of(cols, &x),
+        0.25,
+        0.01,
+        Order::Activity,
+        &Control::default(),
+    )
+    .unwrap();
     let order: Vec<usize> = factor.order.unwrap().iter().map(|&col| col as usize).collect();
     let mut sorted = order.clone();
     sorted.sort();
@@ -257,7 +266,7 @@ fn progress_ends_at_one() {
     let mut gram = Gram::new(700);
     gram.add(&x, &control).unwrap();
     assert_eq!(control.progress(), 1.0);
-    factorize(gram, 1.0, 0.01, Order::Natural, &control).unwrap();
+    factorize(&Cpu, gram, 1.0, 0.01, Order::Natural, &control).unwrap();
     assert_eq!(control.progress(), 1.0);
 }
 
@@ -302,6 +311,8 @@ fn gram_and_factor_stop_within_100_ms() {
                 .take()
                 .unwrap_or_else(|| Gram::from_dense(cols, &identity))
         };
-        assert_stops_within_100_ms(wait, |control| factorize(take(), 1.0, 0.01, Order::Natural, control));
+        assert_stops_within_100_ms(wait, |control| {
+            factorize(&Cpu, take(), 1.0, 0.01, Order::Natural, control)
+        });
     }
 }

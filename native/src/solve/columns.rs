@@ -78,6 +78,25 @@ impl Columns {
         out.par_chunks_mut(LANES * size).enumerate().map(use_group).collect()
     }
 
+    /// Column after column, `stride` values each.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    pub fn values_mut(&mut self) -> &mut [f32] {
+        &mut self.values
+    }
+
+    /// Values from one column to the next.
+    pub fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// Rows that are computed with: those of the matrix, and zeros up to a multiple of `LANES`.
+    pub fn padded(&self) -> usize {
+        self.padded
+    }
+
     /// The sum of all values' squares.
     pub fn squares(&self) -> f64 {
         let of_column = |column: &[f32]| column.iter().map(|&w| w as f64 * w as f64).sum::<f64>();

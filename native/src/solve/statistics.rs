@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::sparsegpt::{output_energy, read_live};
 use super::sweep::work;
 use super::weight::Weight;
+use crate::backend::Backend;
 use crate::control::Control;
 use crate::error::Result;
 use crate::linalg::factor::Factor;
@@ -27,7 +28,7 @@ pub struct LayerStatistics {
 }
 
 /// Error: `Cancelled`.
-pub fn layer_statistics(weight: Weight, factor: &Factor, control: &Control) -> Result<LayerStatistics> {
+pub fn layer_statistics<B: Backend>(weight: Weight, factor: &Factor<B>, control: &Control) -> Result<LayerStatistics> {
     assert_eq!(weight.cols, factor.cols, "the factor is that of the layer's input");
     control.begin(work(weight.cols))?;
     let curve = saliency_curve(weight, factor, control)?;
@@ -55,7 +56,13 @@ fn bin_of(saliency: f32) -> usize {
 }
 
 /// Calls `visit(row's saliencies)` for every row of a panel.
-fn for_saliencies(weight: Weight, factor: &Factor, squares: &[f32], panel: usize, mut visit: impl FnMut(&[f32])) {
+fn for_saliencies<B: Backend>(
+    weight: Weight,
+    factor: &Factor<B>,
+    squares: &[f32],
+    panel: usize,
+    mut visit: impl FnMut(&[f32]),
+) {
     let mut values = vec![0f32; weight.cols];
     for row in panel * PANEL..((panel + 1) * PANEL).min(weight.rows) {
         read_live(weight, factor, row, &mut values);
@@ -66,8 +73,8 @@ fn for_saliencies(weight: Weight, factor: &Factor, squares: &[f32], panel: usize
     }
 }
 
-fn saliency_curve(weight: Weight, factor: &Factor, control: &Control) -> Result<[f64; CURVE_POINTS]> {
-    let squares: Vec<f32> = factor.u_diagonal().map(|u| u * u).collect();
+fn saliency_curve<B: Backend>(weight: Weight, factor: &Factor<B>, control: &Control) -> Result<[f64; CURVE_POINTS]> {
+    let squares: Vec<f32> = factor.u_diagonal.iter().map(|u| u * u).collect();
     let panels = weight.rows.div_ceil(PANEL);
     let total = weight.rows * weight.cols;
     let ranks: [usize; CURVE_POINTS] = std::array::from_fn(|i| total * i / (CURVE_POINTS - 1));
@@ -167,7 +174,7 @@ impl Histogram {
 
 /// OWL's outlier share of one block (arXiv 2310.05175): 100 * mean(A > m * mean(A)) over the entries of all its layers together,
 /// A = |W| * ‖X_j‖. Each layer comes with the factor of its input. Error: `Cancelled`.
-pub fn outliers(layers: &[(Weight, &Factor)], m: f64, control: &Control) -> Result<f64> {
+pub fn outliers<B: Backend>(layers: &[(Weight, &Factor<B>)], m: f64, control: &Control) -> Result<f64> {
     let total: usize = layers.iter().map(|(weight, _)| weight.rows * weight.cols).sum();
     control.begin(2 * total as u64)?;
     let sum = sum_over_scores(layers, control, |row| row.iter().map(|&a| a as f64).sum())?;
@@ -179,12 +186,12 @@ pub fn outliers(layers: &[(Weight, &Factor)], m: f64, control: &Control) -> Resu
 }
 
 /// The sum of `of_row(scores of a row)` over all rows of all layers, in a fixed order.
-fn sum_over_scores(
-    layers: &[(Weight, &Factor)],
+fn sum_over_scores<B: Backend>(
+    layers: &[(Weight, &Factor<B>)],
     control: &Control,
     of_row: impl Fn(&[f32]) -> f64 + Sync,
 ) -> Result<f64> {
-    let of_layer = |(weight, factor): &(Weight, &Factor)| {
+    let of_layer = |(weight, factor): &(Weight, &Factor<B>)| {
         let norms: Vec<f32> = factor.hessian_diagonal.iter().map(|h| h.sqrt()).collect();
         let of_panel = |panel: usize| {
             let mut values = vec![0f32; weight.cols];
