@@ -84,16 +84,28 @@ impl Gpu {
 
     /// What went wrong since the device was opened. Errors: `GpuLost`, `GpuOutOfMemory`, `GpuFailed`.
     fn check(&self) -> Result<()> {
-        match &*self.0.failure.lock().expect("no holder panics") {
-            Some(failure) => Err(failure.clone()),
-            None => Ok(()),
+        let failure = || self.0.failure.lock().expect("no holder panics").clone();
+        if let Some(Error::GpuFailed { .. }) = failure() {
+            // Maybe because the device was lost: that is told while it is polled.
+            let _ = self.0.device.poll(PollType::Poll);
         }
+        failure().map_or(Ok(()), Err)
     }
 
     /// Gives the device up, as a driver's reset would: everything after it fails with `GpuLost`.
     #[cfg(test)]
     pub(super) fn lose(&self) {
         self.0.device.destroy();
+    }
+
+    /// As if the driver had refused an allocation.
+    #[cfg(test)]
+    pub(super) fn exhaust(&self) {
+        let source = "injected".into();
+        note(
+            &self.0.failure,
+            failure_of(&self.0.name, wgpu::Error::OutOfMemory { source }),
+        );
     }
 
     /// Room for `len` values of 4 bytes, zeros. Errors: `GpuTooLarge`, `GpuOutOfMemory`, `GpuLost`.
@@ -215,8 +227,12 @@ impl Gpu {
     }
 }
 
+/// Keeps what went wrong first; that the device was lost explains all other failures.
 fn note(failure: &Mutex<Option<Error>>, error: Error) {
-    failure.lock().expect("no holder panics").get_or_insert(error);
+    let mut failure = failure.lock().expect("no holder panics");
+    if failure.is_none() || matches!(error, Error::GpuLost { .. }) {
+        *failure = Some(error);
+    }
 }
 
 fn failure_of(adapter: &str, error: wgpu::Error) -> Error {

@@ -69,7 +69,7 @@ fn naive_gram(cols: usize, x: &[f32]) -> Vec<f64> {
 }
 
 /// Lower Cholesky factor of `a` [n, n] row-major, in float64.
-fn naive_cholesky(n: usize, a: &[f64]) -> Vec<f64> {
+pub fn naive_cholesky(n: usize, a: &[f64]) -> Vec<f64> {
     let mut l = vec![0f64; n * n];
     for i in 0..n {
         for j in 0..=i {
@@ -82,7 +82,7 @@ fn naive_cholesky(n: usize, a: &[f64]) -> Vec<f64> {
 }
 
 /// The inverse of a symmetric positive definite matrix by its Cholesky factor, in float64.
-fn naive_inverse(n: usize, a: &[f64]) -> Vec<f64> {
+pub fn naive_inverse(n: usize, a: &[f64]) -> Vec<f64> {
     let l = naive_cholesky(n, a);
     let mut inverse = vec![0f64; n * n];
     for column in 0..n {
@@ -157,7 +157,7 @@ fn gram_names_the_first_row_that_is_not_finite() {
 }
 
 /// The damped Hessian as method.md says, in float64.
-fn naive_hessian(cols: usize, x: &[f32], scale: f64, percdamp: f64) -> Vec<f64> {
+pub fn naive_hessian(cols: usize, x: &[f32], scale: f64, percdamp: f64) -> Vec<f64> {
     let mut h: Vec<f64> = naive_gram(cols, x).iter().map(|sum| sum * scale).collect();
     for i in 0..cols {
         (0..i).for_each(|j| h[j * cols + i] = h[i * cols + j]);

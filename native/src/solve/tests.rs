@@ -60,7 +60,7 @@ impl Layer {
         }
     }
 
-    fn random(rows: usize, cols: usize, dead: &[usize]) -> Self {
+    pub fn random(rows: usize, cols: usize, dead: &[usize]) -> Self {
         Self::ordered(rows, cols, dead, Order::Natural)
     }
 
@@ -245,7 +245,7 @@ fn golden_vectors() {
 }
 
 /// The sweep as method.md tells it, one column after the other, in float64; `storage` in float32 as it must be.
-fn naive_sweep(layer: &Layer, pattern: Pattern, storage: Storage) -> Vec<f32> {
+pub(crate) fn naive_sweep(layer: &Layer, pattern: Pattern, storage: Storage) -> Vec<f32> {
     let (rows, cols) = (layer.rows, layer.cols);
     let u = |i: usize, j: usize| layer.factor.u[i * cols + j] as f64;
     let mut w: Vec<f64> = layer.w.iter().map(|&w| w as f64).collect();
