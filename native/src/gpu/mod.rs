@@ -11,6 +11,7 @@ mod backend;
 mod device;
 mod gram;
 mod kernels;
+pub mod measure;
 mod product;
 mod sweep;
 mod triangle;

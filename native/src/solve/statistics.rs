@@ -173,8 +173,8 @@ impl Histogram {
 }
 
 /// OWL's outlier share of one block (arXiv 2310.05175): 100 * mean(A > m * mean(A)) over the entries of all its layers together,
-/// A = |W| * ‖X_j‖. Each layer comes with the factor of its input. Error: `Cancelled`.
-pub fn outliers<B: Backend>(layers: &[(Weight, &Factor<B>)], m: f64, control: &Control) -> Result<f64> {
+/// A = |W| * ‖X_j‖. Each layer comes with the diagonal of its input's Hessian. Error: `Cancelled`.
+pub fn outliers(layers: &[(Weight, &[f32])], m: f64, control: &Control) -> Result<f64> {
     let total: usize = layers.iter().map(|(weight, _)| weight.rows * weight.cols).sum();
     control.begin(2 * total as u64)?;
     let sum = sum_over_scores(layers, control, |row| row.iter().map(|&a| a as f64).sum())?;
@@ -186,13 +186,13 @@ pub fn outliers<B: Backend>(layers: &[(Weight, &Factor<B>)], m: f64, control: &C
 }
 
 /// The sum of `of_row(scores of a row)` over all rows of all layers, in a fixed order.
-fn sum_over_scores<B: Backend>(
-    layers: &[(Weight, &Factor<B>)],
+fn sum_over_scores(
+    layers: &[(Weight, &[f32])],
     control: &Control,
     of_row: impl Fn(&[f32]) -> f64 + Sync,
 ) -> Result<f64> {
-    let of_layer = |(weight, factor): &(Weight, &Factor<B>)| {
-        let norms: Vec<f32> = factor.hessian_diagonal.iter().map(|h| h.sqrt()).collect();
+    let of_layer = |(weight, hessian_diagonal): &(Weight, &[f32])| {
+        let norms: Vec<f32> = hessian_diagonal.iter().map(|h| h.sqrt()).collect();
         let of_panel = |panel: usize| {
             let mut values = vec![0f32; weight.cols];
             let rows = panel * PANEL..((panel + 1) * PANEL).min(weight.rows);

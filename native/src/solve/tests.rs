@@ -462,7 +462,10 @@ fn outliers_are_counted_over_the_whole_block() {
         .collect();
     let mean = scores.iter().sum::<f64>() / scores.len() as f64;
     let expected = 100.0 * scores.iter().filter(|&&a| a > 2.0 * mean).count() as f64 / scores.len() as f64;
-    let pairs: Vec<_> = layers.iter().map(|layer| (layer.weight(), &layer.factor)).collect();
+    let pairs: Vec<_> = layers
+        .iter()
+        .map(|layer| (layer.weight(), &layer.factor.hessian_diagonal[..]))
+        .collect();
     assert!(expected > 1.0);
     assert!(close(
         outliers(&pairs, 2.0, &Control::default()).unwrap(),
@@ -510,7 +513,12 @@ fn threads_do_not_change_the_result() {
     let compute = || {
         let pruned = layer.sparsegpt(Pattern::Sparsity(0.7), Storage::BF16);
         let found = layer_statistics(layer.weight(), &layer.factor, &Control::default()).unwrap();
-        let share = outliers(&[(layer.weight(), &layer.factor)], 3.0, &Control::default()).unwrap();
+        let share = outliers(
+            &[(layer.weight(), &layer.factor.hessian_diagonal[..])],
+            3.0,
+            &Control::default(),
+        )
+        .unwrap();
         (
             pruned.bytes,
             pruned.error,
@@ -580,7 +588,9 @@ fn all_stop_within_100_ms() {
     assert_stops_within_100_ms(5, |control| {
         magnitude(weight, None::<&Factor>, &pruned(half, Storage::F16), control)
     });
-    assert_stops_within_100_ms(5, |control| outliers(&[(weight, &factor); 4], 5.0, control));
+    assert_stops_within_100_ms(5, |control| {
+        outliers(&[(weight, &factor.hessian_diagonal[..]); 4], 5.0, control)
+    });
     assert_stops_within_100_ms(20, |control| layer_statistics(weight, &factor, control));
     assert_stops_within_100_ms(200, |control| spectrum_alpha(weight, control));
 }

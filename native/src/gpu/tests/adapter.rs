@@ -57,3 +57,14 @@ fn gpu_tasks_stop_when_they_are_cancelled() {
         assert_eq!(refused.err(), Some(Error::Cancelled {}));
     });
 }
+
+#[test]
+fn gpu_passes_its_self_test() {
+    use crate::gpu::measure::{product_rate, self_test};
+    for tile in Tile::ALL {
+        on_gpu_with(tile, |gpu| {
+            println!("{tile:?}: {:.2} GFLOP/s", product_rate(gpu).unwrap() / 1e9);
+        });
+    }
+    on_gpu(|gpu| assert_eq!(self_test(gpu), Ok(())));
+}

@@ -106,19 +106,22 @@ fn weight<'a>(case: &Case, bytes: &'a [u8]) -> Weight<'a> {
     }
 }
 
-/// The share of weights that differ by more than a ten thousandth of the mean size of all.
-fn share_of_others(a: &[f32], b: &[f32]) -> f64 {
+/// The share of the rows in which a weight is another one: off by more than two steps of its type, or in float32 by more than a ten
+/// thousandth of the mean size of all.
+fn share_of_other_rows(case: &Case, a: &[f32], b: &[f32]) -> f64 {
     let size = (b.iter().map(|&b| b as f64 * b as f64).sum::<f64>() / b.len() as f64).sqrt();
-    let others = a
-        .iter()
-        .zip(b)
-        .filter(|&(&a, &b)| (a as f64 - b as f64).abs() > 1e-4 * size)
-        .count();
-    others as f64 / b.len() as f64
+    let step = match case.target.storage {
+        Storage::F32 => 0.0,
+        Storage::F16 => 1.0 / 512.0,
+        Storage::BF16 => 1.0 / 64.0,
+    };
+    let is_other = |(&a, &b): (&f32, &f32)| (a as f64 - b as f64).abs() > 1e-4 * size + step * b.abs() as f64;
+    let rows = a.chunks(case.cols).zip(b.chunks(case.cols));
+    rows.filter(|(a, b)| a.iter().zip(*b).any(is_other)).count() as f64 / case.rows as f64
 }
 
-/// From the same inputs and weights the GPU and the CPU come to the same: U to 2e-5, 99.9 % of the mask and of the weights, loss and
-/// error to a thousandth.
+/// From the same inputs and weights the GPU and the CPU come to the same: U to 2e-5, 99.9 % of the mask, 98 % of the rows (a code that
+/// is rounded the other way changes the rest of its row), loss and error to a thousandth.
 fn check_against_cpu(gpu: &Gpu, seed: u64) {
     let case = Case::random(seed);
     let x = case.x();
@@ -129,29 +132,25 @@ fn check_against_cpu(gpu: &Gpu, seed: u64) {
     let (ours, theirs) = (case.compress(&ours), case.compress(&theirs));
     let (w, expected) = (ours.to_f32(), theirs.to_f32());
     let flips = zeros(&w).iter().zip(zeros(&expected)).filter(|&(&a, b)| a != b).count();
-    let others = share_of_others(&w, &expected);
-    println!(
-        "{seed}: [{}, {}] {flips} flips, {others:.1e} others, U {off:.1e}",
-        case.rows, case.cols
-    );
     assert!(
         flips as f64 <= 0.001 * w.len() as f64,
         "{seed}: {case:?}: {flips} flips"
     );
-    assert!(others <= 0.001, "{seed}: {case:?}: {others} others");
+    let others = share_of_other_rows(&case, &w, &expected);
+    assert!(others <= 0.02, "{seed}: {case:?}: {others} of the rows are others");
     if case.target.quantization.is_none() {
         assert_eq!(ours.zeros, theirs.zeros, "{seed}: {case:?}");
     }
-    let (loss, error) = (theirs.loss.unwrap(), theirs.error.unwrap());
-    assert!(
-        close(ours.loss.unwrap(), loss, 1e-3) || loss < 1e-9,
-        "{seed}: {case:?}: loss {:?}, {loss}",
-        ours.loss
-    );
-    assert!(
-        close(ours.error.unwrap(), error, 1e-3) || error < 1e-9,
-        "{seed}: {case:?}: error {:?}, {error}",
-        ours.error
+    for (what, ours, theirs) in [("loss", ours.loss, theirs.loss), ("error", ours.error, theirs.error)] {
+        let (ours, theirs) = (ours.unwrap(), theirs.unwrap());
+        assert!(
+            (ours - theirs).abs() <= 1e-3 * theirs.abs() + 1e-12,
+            "{seed}: {case:?}: {what} {ours:e}, {theirs:e}"
+        );
+    }
+    println!(
+        "{seed}: [{}, {}], U off by {off:.1e}, {flips} flips, {others:.1e} of the rows others",
+        case.rows, case.cols
     );
 }
 
