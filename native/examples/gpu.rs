@@ -84,6 +84,9 @@ fn main() -> Result<()> {
     let sizes = if sizes.is_empty() { vec![512, 1024] } else { sizes };
     let layers: Vec<Value> = sizes.iter().map(|&cols| measure(&gpu, cols)).collect::<Result<_>>()?;
     let rate = measure::product_rate(&gpu)? / 1e9;
-    println!("{:#}", json!({ "adapter": gpu.name(), "productGflops": rate, "layers": layers }));
+    println!(
+        "{:#}",
+        json!({ "adapter": gpu.name(), "productGflops": rate, "layers": layers })
+    );
     Ok(())
 }

@@ -5,6 +5,7 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::solve::columns::Columns;
 use crate::solve::quantization::Quantization;
+use crate::solve::statistics::Histogram;
 use crate::solve::sweep::{Block, Span};
 
 /// A group of columns whose grid is to be fitted, by their positions in a list of the layer's columns.
@@ -101,4 +102,16 @@ pub trait Backend: Clone + Send + Sync {
 
     /// The sum of the squares of all errors.
     fn squares(&self, errors: Self::Errors) -> Result<f64>;
+
+    /// Counts and sums of the saliencies w² / U_jj²; `u_diagonal`: U_jj of all columns.
+    fn saliency_histogram(&self, w: &Self::Weights, u_diagonal: &[f32], control: &Control) -> Result<Histogram>;
+
+    /// The bits of all saliencies in the histogram's bins that are `wanted`, ascending.
+    fn saliencies_in(
+        &self,
+        w: &Self::Weights,
+        u_diagonal: &[f32],
+        wanted: &[bool],
+        control: &Control,
+    ) -> Result<Vec<u32>>;
 }

@@ -11,6 +11,7 @@ use crate::solve::block::{self, Errors};
 use crate::solve::columns::Columns;
 use crate::solve::quantization::Quantization;
 use crate::solve::quantizer::GridColumns;
+use crate::solve::statistics::{self, Histogram};
 use crate::solve::sweep::{Block, Span};
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -131,5 +132,13 @@ impl Backend for Cpu {
 
     fn squares(&self, errors: Errors) -> Result<f64> {
         Ok(errors.squares)
+    }
+
+    fn saliency_histogram(&self, w: &Columns, u_diagonal: &[f32], control: &Control) -> Result<Histogram> {
+        statistics::saliency_histogram(w, u_diagonal, control)
+    }
+
+    fn saliencies_in(&self, w: &Columns, u_diagonal: &[f32], wanted: &[bool], control: &Control) -> Result<Vec<u32>> {
+        statistics::saliencies_in(w, u_diagonal, wanted, control)
     }
 }

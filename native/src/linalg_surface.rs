@@ -147,6 +147,19 @@ impl Factor {
         on_either!(&*self.inner, factor => factor.bytes() as f64)
     }
 
+    /// The same factor on the CPU, for layers that the GPU refuses with gpu.too-large or gpu.pattern; itself, if it is there.
+    #[napi(ts_return_type = "Promise<Factor>")]
+    pub fn to_cpu(&self) -> AsyncTask<Job<Factor>> {
+        let factor = self.inner.clone();
+        job(move || {
+            let inner = match &*factor {
+                Either::Cpu(_) => factor.clone(),
+                Either::Gpu(on_gpu) => Arc::new(Either::Cpu(on_gpu.to_cpu()?)),
+            };
+            Ok(Factor { inner })
+        })
+    }
+
     /// Frees U now, not when JavaScript's garbage is collected; nothing can be done with the factor afterwards.
     #[napi]
     pub fn release(&mut self) {

@@ -2,7 +2,7 @@
 
 use wgpu::{Adapter, Backends, DeviceType, Instance, InstanceDescriptor};
 
-use super::device::Gpu;
+use super::device::{Gpu, largest_buffer};
 use super::kernels::Tile;
 use crate::error::{Error, Result};
 
@@ -31,7 +31,7 @@ pub enum AdapterKind {
 
 impl AdapterInfo {
     fn of(adapter: &Adapter) -> Self {
-        let (info, limits) = (adapter.get_info(), adapter.limits());
+        let info = adapter.get_info();
         Self {
             name: info.name,
             driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
@@ -43,7 +43,7 @@ impl AdapterInfo {
                 DeviceType::Other => AdapterKind::Other,
                 DeviceType::Cpu => AdapterKind::Software,
             },
-            largest_matrix: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
+            largest_matrix: largest_buffer(&adapter.limits()),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::device::Gpu;
 use super::gram::Gram;
+use super::saliency;
 use super::sweep::{self, Errors, Grids, Weights};
 use super::triangle::Triangle;
 use crate::backend::{Backend, Fit};
@@ -9,6 +10,7 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::solve::columns::Columns;
 use crate::solve::quantization::Quantization;
+use crate::solve::statistics::Histogram;
 use crate::solve::sweep::{Block, Span};
 
 impl Backend for Gpu {
@@ -61,8 +63,8 @@ impl Backend for Gpu {
         w.download(self, control)
     }
 
-    fn grids(&self, rows: usize, groups: usize, group_of: &[u32], control: &Control) -> Result<Grids> {
-        Grids::new(self, rows, groups, group_of, control)
+    fn grids(&self, rows: usize, groups: usize, group_of: &[u32], _control: &Control) -> Result<Grids> {
+        Grids::new(self, rows, groups, group_of)
     }
 
     fn fit(
@@ -105,5 +107,13 @@ impl Backend for Gpu {
 
     fn squares(&self, errors: Errors) -> Result<f64> {
         errors.squares(self)
+    }
+
+    fn saliency_histogram(&self, w: &Weights, u_diagonal: &[f32], _control: &Control) -> Result<Histogram> {
+        saliency::histogram(self, w, u_diagonal)
+    }
+
+    fn saliencies_in(&self, w: &Weights, u_diagonal: &[f32], wanted: &[bool], _control: &Control) -> Result<Vec<u32>> {
+        saliency::members(self, w, u_diagonal, wanted)
     }
 }

@@ -49,6 +49,7 @@ pub enum Kernel {
     Score,
     Count,
     Choose,
+    CountSaliencies,
     Fit,
     Sweep { is_quantized: bool },
 }
@@ -73,7 +74,7 @@ fn on_grid(value: f32, column: u32, row: u32) -> f32 { return value; }
 
 impl Kernel {
     #[cfg(test)]
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Gemm(Shared::Neither),
         Self::Gemm(Shared::A),
         Self::Gemm(Shared::Both),
@@ -87,6 +88,7 @@ impl Kernel {
         Self::Score,
         Self::Count,
         Self::Choose,
+        Self::CountSaliencies,
         Self::Fit,
         Self::Sweep { is_quantized: false },
         Self::Sweep { is_quantized: true },
@@ -105,6 +107,7 @@ impl Kernel {
             Self::Score => "score",
             Self::Count => "count",
             Self::Choose => "choose",
+            Self::CountSaliencies => "count_saliencies",
             Self::Fit => "fit",
             Self::Sweep { .. } => "sweep",
         }
@@ -123,6 +126,7 @@ impl Kernel {
                 include_str!("triangle.wgsl").to_owned()
             }
             Self::Score | Self::Count | Self::Choose => include_str!("select.wgsl").to_owned(),
+            Self::CountSaliencies => include_str!("saliency.wgsl").to_owned(),
             Self::Fit => format!("{STORAGE}\n{}", include_str!("grid.wgsl")),
             Self::Sweep { is_quantized } => {
                 let grids = if is_quantized { GRIDS } else { NO_GRIDS };

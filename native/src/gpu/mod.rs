@@ -13,6 +13,7 @@ mod gram;
 mod kernels;
 pub mod measure;
 mod product;
+mod saliency;
 mod sweep;
 mod triangle;
 

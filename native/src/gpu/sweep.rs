@@ -9,7 +9,7 @@ use super::triangle::Triangle;
 use crate::backend::Fit;
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::solve::columns::Columns;
+use crate::solve::columns::{Columns, stride_of};
 use crate::solve::lanes::LANES;
 use crate::solve::mask::Pruned;
 use crate::solve::quantization::Quantization;
@@ -31,7 +31,7 @@ pub struct Weights {
     pub rows: usize,
     pub cols: usize,
     padded: usize,
-    stride: usize,
+    pub stride: usize,
     pub buffer: Buffer,
 }
 
@@ -41,7 +41,7 @@ impl Weights {
             rows: w.rows,
             cols: w.cols,
             padded: w.padded(),
-            stride: w.stride(),
+            stride: stride_of(w.rows),
             buffer: gpu.buffer_of(w.values())?,
         })
     }
@@ -87,8 +87,8 @@ struct FitParams {
 }
 
 impl Grids {
-    pub fn new(gpu: &Gpu, rows: usize, groups: usize, group_of: &[u32], control: &Control) -> Result<Self> {
-        let stride = Columns::zeros(rows, 1, control)?.stride();
+    pub fn new(gpu: &Gpu, rows: usize, groups: usize, group_of: &[u32]) -> Result<Self> {
+        let stride = stride_of(rows);
         Ok(Self {
             rows,
             groups,

@@ -45,6 +45,12 @@ fn opaque(x: f32) -> f32 {
   return bitcast<f32>(bitcast<u32>(x) ^ params.zero);
 }
 
+// The weight of the j-th of these columns.
+fn weight(j: u32, row: u32) -> f32 {
+  if (j < params.width) { return w[(params.first + j) * params.stride + row]; }
+  return 0.0;
+}
+
 fn u_entry(row: u32, column: u32) -> f32 {
   if (column < params.width && row < params.first + column) { return u[row * params.cols + params.first + column]; }
   return 0.0;
@@ -86,13 +92,18 @@ fn sweep(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_ind
   let row = id.x;
   let stride = params.stride;
   var values: array<vec4f, QUADS>;
+  for (var q = 0u; q < QUADS; q++) {
+    // All four at once: DirectX cannot write to a component that is not known when it compiles.
+    values[q] = vec4f(weight(4u * q, row), weight(4u * q + 1u, row), weight(4u * q + 2u, row), weight(4u * q + 3u, row));
+  }
   var kept = 0u;
-  let threshold = bitcast<f32>(found[0]);
   for (var j = 0u; j < params.width; j++) {
-    let column = params.first + j;
-    values[j / 4u][j % 4u] = w[column * stride + row];
     var keep = params.pruned != ALL;
-    if (params.pruned == UP_TO_RANK) { keep = !(scores[(column - params.block) * stride + row] <= threshold); }
+    if (params.pruned == UP_TO_RANK) {
+      // By their bits, as they were counted.
+      let score = scores[(params.first + j - params.block) * stride + row];
+      keep = (bitcast<u32>(score) & 0x7fffffffu) > found[0];
+    }
     if (keep) { kept |= 1u << j; }
   }
   if (thread < params.width) {

@@ -9,8 +9,10 @@ use super::gram::diagonal_of;
 use super::kernels::Kernel;
 use super::product::{Operands, Part, Product};
 use crate::control::Control;
+use crate::cpu::Cpu;
 use crate::error::Result;
 use crate::linalg::cholesky::{PANEL, panel_work};
+use crate::linalg::factor::Factor;
 
 /// Columns of a corner, as in triangle.wgsl.
 const CORNER: usize = 32;
@@ -19,6 +21,24 @@ const CORNER: usize = 32;
 pub struct Triangle {
     pub n: usize,
     pub buffer: Buffer,
+}
+
+impl Factor<Gpu> {
+    /// The same factor on the CPU, for layers that the GPU refuses. Errors: `GpuLost`, `GpuFailed`.
+    pub fn to_cpu(&self) -> Result<Factor> {
+        let mut u = vec![0f32; self.cols * self.cols];
+        self.backend.read(&self.u.buffer, &mut u)?;
+        Ok(Factor {
+            backend: Cpu,
+            cols: self.cols,
+            u,
+            u_diagonal: self.u_diagonal.clone(),
+            hessian_diagonal: self.hessian_diagonal.clone(),
+            order: self.order.clone(),
+            damping: self.damping,
+            retries: self.retries,
+        })
+    }
 }
 
 /// Parameters of triangle.wgsl.

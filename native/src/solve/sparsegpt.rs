@@ -79,7 +79,17 @@ pub fn output_energy<B: Backend>(
 ) -> Result<f64> {
     let w = Columns::from_rows(rows, factor.cols, read, control)?;
     let distance = w.squares();
-    let mut w = factor.backend.upload(w)?;
+    energy_of(factor.backend.upload(w)?, rows, distance, factor, control)
+}
+
+/// The same of a matrix that is there, ‖W‖² = `distance`.
+pub fn energy_of<B: Backend>(
+    mut w: B::Weights,
+    rows: usize,
+    distance: f64,
+    factor: &Factor<B>,
+    control: &Control,
+) -> Result<f64> {
     let everything = Sweep {
         factor,
         pattern: Pattern::Sparsity(1.0),

@@ -276,10 +276,14 @@ fn gpu_leaves_long_patterns_to_the_cpu() {
             storage: Storage::F32,
             quantization: None,
         };
-        let refused = sparsegpt(layer.weight(), &factor.unwrap(), &target, &Control::default());
+        let factor = factor.unwrap();
+        let refused = sparsegpt(layer.weight(), &factor, &target, &Control::default());
         assert_eq!(
             refused.map(|found| found.zeros),
             Err(Error::GpuPattern { m: 40, limit: 32 })
         );
+        let factor = factor.to_cpu().unwrap();
+        let found = sparsegpt(layer.weight(), &factor, &target, &Control::default()).unwrap();
+        assert_eq!(found.zeros, 3 * 40);
     });
 }

@@ -46,9 +46,7 @@ fn gram_from(gpu: &Gpu, cols: usize, dense: &[f32]) -> Gram {
 }
 
 fn u_of(factor: &Factor<Gpu>) -> Vec<f32> {
-    let mut u = vec![0f32; factor.cols * factor.cols];
-    factor.backend.read(&factor.u.buffer, &mut u).unwrap();
-    u
+    factor.to_cpu().unwrap().u
 }
 
 fn factor<B: Backend>(backend: &B, gram: B::Gram, order: Order) -> Result<Factor<B>> {
