@@ -48,7 +48,7 @@ fn measure(gpu: &Gpu, cols: usize) -> Result<Value> {
         result["gram"] = entry((tokens * cols * cols) as f64, seconds);
         let (seconds, factor) = timed(|| factorize(gpu, gram, 1.0, 0.01, Order::Natural, &control))?;
         result["factor"] = entry(cubes * 2.0 / 3.0, seconds);
-        let mut sweep_seconds = |sparsity: f64, quantization: Option<Quantization>| {
+        let sweep_seconds = |sparsity: f64, quantization: Option<Quantization>| {
             let read = |i: usize, row: &mut [f32]| row.copy_from_slice(&w[i * cols..(i + 1) * cols]);
             let mut w = gpu.upload(Columns::from_rows(cols, cols, read, &control)?)?;
             let rule = Sweep {

@@ -282,12 +282,10 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
     '無法開啟 GPU {{adapter}}：{{reason}}。請更新其驅動程式，或改用其他裝置；tamis devices 會列出可用的裝置。',
   'gpu.lost':
     'GPU {{adapter}} 已失去連線：{{reason}}。其驅動程式已重設，或裝置已移除。請繼續執行；若再次發生，請改用 CPU 繼續執行。',
-  'gpu.out-of-memory':
-    'GPU {{adapter}} 的記憶體不足。請結束其他使用此 GPU 的程式後繼續執行，或改用 CPU 繼續執行。',
+  'gpu.out-of-memory': 'GPU {{adapter}} 的記憶體不足。請結束其他使用此 GPU 的程式後繼續執行，或改用 CPU 繼續執行。',
   'gpu.failed':
     'GPU {{adapter}} 無法完成運算：{{reason}}。請更新其驅動程式，或改用其他裝置；tamis devices 會列出可用的裝置。',
-  'gpu.too-large':
-    '{{size}} 位元組的矩陣對 GPU {{adapter}} 而言太大，其上限為 {{limit}}。請在 CPU 上壓縮此層。',
+  'gpu.too-large': '{{size}} 位元組的矩陣對 GPU {{adapter}} 而言太大，其上限為 {{limit}}。請在 CPU 上壓縮此層。',
   'gpu.pattern':
     'GPU 支援每 m 個權重剪去 n 個的樣式，m 最大為 {{limit}}，不支援 {{m}}。請在 CPU 上壓縮此層，或改用其他樣式。',
   'evaluation.seqlen':
