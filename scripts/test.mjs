@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 import { hostTarget } from './host-target.mjs';
 import { lint } from './lint.mjs';
+import { softwareGpu } from './software-gpu.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const shell = process.platform === 'win32';
@@ -14,7 +15,9 @@ const shell = process.platform === 'win32';
 /** Runs `cargo test`, shows its output as it comes and adds up the result lines of its test programs. */
 async function rustTests() {
   const command = `test --manifest-path native/Cargo.toml --release --tests --quiet --target ${hostTarget()}`;
-  const child = spawn('cargo', command.split(' '), { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+  const gpu = await softwareGpu();
+  const env = { ...process.env, ...(gpu && { VK_DRIVER_FILES: gpu.icd, LD_LIBRARY_PATH: gpu.folder }) };
+  const child = spawn('cargo', command.split(' '), { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   child.stdout.on('data', (chunk) => {
     output += chunk;

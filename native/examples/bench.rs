@@ -7,6 +7,7 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
 use serde_json::{Value, json};
 use tamis_native::control::Control;
+use tamis_native::cpu::Cpu;
 use tamis_native::linalg::factor::{Factor, Order, factorize};
 use tamis_native::linalg::gram::Gram;
 use tamis_native::pool;
@@ -78,7 +79,7 @@ fn measure(rows: usize, cols: usize, threads: usize) -> Value {
         let mut gram = Gram::new(cols);
         // As quick as can be: the damping makes it positive definite.
         gram.add(&x[..64 * cols], &control).unwrap();
-        let (seconds, factor) = timed(|| factorize(gram, 2.0 / 16.0, 0.01, Order::Natural, &control).unwrap());
+        let (seconds, factor) = timed(|| factorize(&Cpu, gram, 2.0 / 16.0, 0.01, Order::Natural, &control).unwrap());
         factored = Some(factor);
         seconds
     });
@@ -94,8 +95,9 @@ fn measure(rows: usize, cols: usize, threads: usize) -> Value {
                 storage: Storage::F16,
             };
             timed(|| {
-                let mut grids = quantization.map(|quantization| Grids::new(&w, None, quantization, &control).unwrap());
-                sweep(&mut w, &rule, grids.as_mut(), &control).unwrap()
+                let mut grids =
+                    quantization.map(|quantization| Grids::new(&w, rows, &factor, quantization, &control).unwrap());
+                sweep(&mut w, rows, &rule, grids.as_mut(), &control).unwrap()
             })
             .0
         })

@@ -24,6 +24,24 @@ pub enum Error {
     #[serde(rename = "internal")]
     Internal { detail: String },
 
+    // GPUs. `adapter` is the adapter's name; sizes are in bytes.
+    #[serde(rename = "gpu.no-adapter")]
+    NoAdapter { adapter: String },
+    #[serde(rename = "gpu.not-usable")]
+    GpuNotUsable { adapter: String, reason: String },
+    #[serde(rename = "gpu.lost")]
+    GpuLost { adapter: String, reason: String },
+    #[serde(rename = "gpu.out-of-memory")]
+    GpuOutOfMemory { adapter: String },
+    #[serde(rename = "gpu.failed")]
+    GpuFailed { adapter: String, reason: String },
+    /// A matrix that this adapter cannot bind at once; the CPU can compute with it.
+    #[serde(rename = "gpu.too-large")]
+    GpuTooLarge { adapter: String, size: u64, limit: u64 },
+    /// Groups of so many neighbours that the GPU's sweep does not know them; the CPU's does.
+    #[serde(rename = "gpu.pattern")]
+    GpuPattern { m: usize, limit: usize },
+
     // Checkpoints: the files around the tensors. `path` is the file that is refused.
     #[serde(rename = "checkpoint.not-a-folder")]
     NotAFolder { path: String },

@@ -1,12 +1,17 @@
 //! The Node-API surface and nothing else. Every failure is thrown as an Error whose message is `{"code": …, "params": {…}}`;
 //! everything that takes long is a promise, computed in the addon's own pool.
 
+pub mod backend;
 pub mod checkpoint;
 pub mod control;
+pub mod cpu;
 pub mod divergence;
 pub mod divergence_surface;
 pub mod error;
+pub mod gpu;
+pub mod gpu_surface;
 pub mod linalg;
+pub mod linalg_surface;
 pub mod lock;
 pub mod memory;
 pub mod output;
@@ -24,14 +29,16 @@ use std::sync::{Arc, Mutex};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
+use crate::backend::Backend;
 use crate::checkpoint::{Matrix, Orientation, transposed};
 use crate::error::{Error as CoreError, internal};
-use crate::linalg::{factor, gram};
+use crate::linalg::factor;
+use crate::linalg_surface::{Factor, on_either};
 use crate::solve::mask::Pattern;
 use crate::solve::quantization::{Quantization, Range as CoreRange};
 use crate::solve::storage::Storage as CoreStorage;
 use crate::solve::target::Target;
-use crate::solve::weight::Compressed;
+use crate::solve::weight::{Compressed, Weight};
 use crate::solve::{magnitude, sparsegpt, spectrum, statistics, wanda};
 
 // The tests count allocations with an allocator of their own.
@@ -346,139 +353,6 @@ impl FileLock {
     }
 }
 
-/// The sum of xᵀ x over the tokens added so far.
-#[napi]
-pub struct Gram {
-    cols: u32,
-    bytes: f64,
-    /// None once it has been factored.
-    inner: Arc<Mutex<Option<gram::Gram>>>,
-}
-
-#[napi]
-impl Gram {
-    #[napi(constructor)]
-    pub fn new(cols: u32) -> Self {
-        let gram = gram::Gram::new(cols as usize);
-        let bytes = gram.bytes() as f64;
-        Self {
-            cols,
-            bytes,
-            inner: Arc::new(Mutex::new(Some(gram))),
-        }
-    }
-
-    /// Adds xᵀ x; x [rows, cols] row-major, not to be changed meanwhile. Error numeric.not-finite {row}.
-    #[napi(ts_return_type = "Promise<void>")]
-    pub fn add(&self, x: Float32Array, rows: u32, control: &Control) -> AsyncTask<Job<()>> {
-        let (inner, control, cols) = (self.inner.clone(), control.inner.clone(), self.cols as usize);
-        job(move || {
-            if x.len() != rows as usize * cols {
-                return Err(internal("the array does not hold that many rows"));
-            }
-            let mut guard = inner.lock().expect("no holder panics");
-            guard
-                .as_mut()
-                .ok_or_else(|| internal("the Gram matrix has been factored"))?
-                .add(&x, &control)
-        })
-    }
-
-    #[napi(getter)]
-    pub fn cols(&self) -> u32 {
-        self.cols
-    }
-
-    /// Bytes of memory that it holds.
-    #[napi(getter)]
-    pub fn bytes(&self) -> f64 {
-        // Never waits for a task that is adding.
-        match self.inner.try_lock() {
-            Ok(gram) if gram.is_none() => 0.0,
-            _ => self.bytes,
-        }
-    }
-}
-
-/// U, upper triangular, UᵀU = H⁻¹ of a damped Hessian.
-#[napi]
-pub struct Factor {
-    inner: Arc<factor::Factor>,
-}
-
-#[napi]
-impl Factor {
-    #[napi(getter)]
-    pub fn cols(&self) -> u32 {
-        self.inner.cols as u32
-    }
-
-    /// What was added to the Hessian's diagonal.
-    #[napi(getter)]
-    pub fn damping(&self) -> f64 {
-        self.inner.damping
-    }
-
-    /// How often the damping had to be multiplied by 10.
-    #[napi(getter)]
-    pub fn retries(&self) -> u32 {
-        self.inner.retries
-    }
-
-    /// The number of columns that are zero in every token.
-    #[napi(getter)]
-    pub fn dead(&self) -> u32 {
-        (0..self.inner.cols).filter(|&col| self.inner.is_dead(col)).count() as u32
-    }
-
-    /// Bytes of memory that it holds.
-    #[napi(getter)]
-    pub fn bytes(&self) -> f64 {
-        self.inner.bytes() as f64
-    }
-
-    /// Frees U now, not when JavaScript's garbage is collected; nothing can be done with the factor afterwards.
-    #[napi]
-    pub fn release(&mut self) {
-        self.inner = Arc::default();
-    }
-}
-
-/// In which order a layer's columns are compressed: as they are, or by descending diagonal of the Hessian.
-#[napi(string_enum = "kebab-case")]
-pub enum Order {
-    Natural,
-    ActOrder,
-}
-
-impl From<Order> for factor::Order {
-    fn from(order: Order) -> Self {
-        match order {
-            Order::Natural => Self::Natural,
-            Order::ActOrder => Self::Activity,
-        }
-    }
-}
-
-/// Factors H = scale * gram (scale = 2 / sequences) and frees the Gram matrix, to which nothing can be added afterwards.
-/// Error factor.not-positive-definite {} after two retries.
-#[napi(ts_return_type = "Promise<Factor>")]
-pub fn factorize(
-    gram: &Gram,
-    scale: f64,
-    percdamp: f64,
-    #[napi(ts_arg_type = "'natural' | 'act-order'")] order: Order,
-    control: &Control,
-) -> AsyncTask<Job<Factor>> {
-    let (gram, control) = (gram.inner.clone(), control.inner.clone());
-    job(move || {
-        let gram = gram.lock().expect("no holder panics").take();
-        let gram = gram.ok_or_else(|| internal("the Gram matrix has been factored"))?;
-        let inner = Arc::new(factor::factorize(gram, scale, percdamp, order.into(), &control)?);
-        Ok(Factor { inner })
-    })
-}
-
 /// A weight [rows, cols] = [out, in] by its tensor's name. `transposed`: the file holds it as [cols, rows].
 #[napi(object)]
 pub struct WeightName {
@@ -520,7 +394,8 @@ pub fn layer_statistics(
 ) -> AsyncTask<Job<LayerStatistics>> {
     let (checkpoint, factor, control) = (checkpoint.inner.clone(), factor.inner.clone(), control.inner.clone());
     job(move || {
-        let found = statistics::layer_statistics(weight.load(&checkpoint)?.as_weight(), &factor, &control)?;
+        let loaded = weight.load(&checkpoint)?;
+        let found = on_either!(&*factor, factor => statistics::layer_statistics(loaded.as_weight(), factor, &control))?;
         Ok(LayerStatistics {
             estimate: found.estimate,
             curve: found.curve.to_vec(),
@@ -546,7 +421,9 @@ pub fn outliers(
         }
         let loaded = weights.iter().map(|weight| weight.load(&checkpoint));
         let loaded = loaded.collect::<error::Result<Vec<_>>>()?;
-        let inputs = factors.iter().map(|factor| factor.as_ref());
+        let inputs = factors
+            .iter()
+            .map(|factor| on_either!(&**factor, factor => &factor.hessian_diagonal[..]));
         let layers: Vec<_> = loaded.iter().map(Matrix::as_weight).zip(inputs).collect();
         statistics::outliers(&layers, m, &control)
     })
@@ -559,6 +436,7 @@ pub fn spectrum_alpha(checkpoint: &Checkpoint, weight: WeightName, control: &Con
     job(move || spectrum::spectrum_alpha(weight.load(&checkpoint)?.as_weight(), &control))
 }
 
+#[derive(Clone, Copy)]
 #[napi(string_enum = "lowercase")]
 pub enum Method {
     Sparsegpt,
@@ -687,18 +565,35 @@ pub fn prune(
         let loaded = weight.load(&checkpoint)?;
         let weight = loaded.as_weight();
         let target = options.target(weight.cols)?;
-        let is_ordered = factor.as_ref().is_some_and(|factor| factor.order.is_some());
+        let is_ordered = factor
+            .as_deref()
+            .is_some_and(|factor| on_either!(factor, factor => factor.order.is_some()));
         if is_ordered && matches!(target.pattern, Pattern::NofM { .. }) {
             return Err(internal("n of every m are neighbours in the order of the sweep"));
         }
-        let needed = || factor.as_deref().ok_or_else(|| internal("this method needs a factor"));
-        let inner = match options.method {
-            Method::Sparsegpt => sparsegpt::sparsegpt(weight, needed()?, &target, &control)?,
-            Method::Wanda => wanda::wanda(weight, needed()?, &target, &control)?,
-            Method::Magnitude => magnitude::magnitude(weight, factor.as_deref(), &target, &control)?,
-        };
+        let inner = match factor.as_deref() {
+            Some(factor) => {
+                on_either!(factor, factor => compress(options.method, weight, Some(factor), &target, &control))
+            }
+            None => compress(options.method, weight, None::<&factor::Factor>, &target, &control),
+        }?;
         Ok(CompressedLayer { inner: Arc::new(inner) })
     })
+}
+
+fn compress<B: Backend>(
+    method: Method,
+    weight: Weight,
+    factor: Option<&factor::Factor<B>>,
+    target: &Target,
+    control: &control::Control,
+) -> error::Result<Compressed> {
+    let needed = || factor.ok_or_else(|| internal("this method needs a factor"));
+    match method {
+        Method::Sparsegpt => sparsegpt::sparsegpt(weight, needed()?, target, control),
+        Method::Wanda => wanda::wanda(weight, needed()?, target, control),
+        Method::Magnitude => magnitude::magnitude(weight, factor, target, control),
+    }
 }
 
 /// A compressed weight [rows, cols] in the bytes that it is stored in, with the scales and zero points of its codes where it is

@@ -9,7 +9,7 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 
 /// Tokens whose products are summed in float32 before they go into the float64 sums.
-const CHUNK: usize = 1024;
+pub const CHUNK: usize = 1024;
 
 /// Rows and columns of a tile, for matrices of `cols` columns: small enough to occupy some threads and to waste little on the diagonal.
 fn tile_size(cols: usize) -> usize {
@@ -159,7 +159,7 @@ impl Tile {
 }
 
 /// The first row with a value that is not finite, or else with values too large for their squares to be summed in float32.
-fn first_bad_row(x: &[f32], cols: usize) -> usize {
+pub fn first_bad_row(x: &[f32], cols: usize) -> usize {
     let row_with = |bad: fn(&f32) -> bool| x.chunks(cols).position(|row| row.iter().any(bad));
     row_with(|v| !v.is_finite())
         .or_else(|| row_with(|v| v.abs() > 1e15))

@@ -1,4 +1,5 @@
 pub mod buffer;
+pub mod cholesky;
 pub mod factor;
 pub mod gemm;
 pub mod gram;

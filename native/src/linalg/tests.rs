@@ -1,6 +1,7 @@
 use super::factor::{Factor, Order, factorize};
 use super::gram::Gram;
 use crate::control::Control;
+use crate::cpu::Cpu;
 use crate::error::{Error, Result};
 
 /// Pseudo-random numbers, the same in every run (the high bits of a linear congruential generator).
@@ -51,7 +52,7 @@ pub fn gram_of(cols: usize, x: &[f32]) -> Gram {
 }
 
 fn factor_of(gram: Gram, scale: f64, percdamp: f64) -> Result<Factor> {
-    factorize(gram, scale, percdamp, Order::Natural, &Control::default())
+    factorize(&Cpu, gram, scale, percdamp, Order::Natural, &Control::default())
 }
 
 /// xᵀ x in float64, entry by entry.
@@ -68,7 +69,7 @@ fn naive_gram(cols: usize, x: &[f32]) -> Vec<f64> {
 }
 
 /// Lower Cholesky factor of `a` [n, n] row-major, in float64.
-fn naive_cholesky(n: usize, a: &[f64]) -> Vec<f64> {
+pub fn naive_cholesky(n: usize, a: &[f64]) -> Vec<f64> {
     let mut l = vec![0f64; n * n];
     for i in 0..n {
         for j in 0..=i {
@@ -81,7 +82,7 @@ fn naive_cholesky(n: usize, a: &[f64]) -> Vec<f64> {
 }
 
 /// The inverse of a symmetric positive definite matrix by its Cholesky factor, in float64.
-fn naive_inverse(n: usize, a: &[f64]) -> Vec<f64> {
+pub fn naive_inverse(n: usize, a: &[f64]) -> Vec<f64> {
     let l = naive_cholesky(n, a);
     let mut inverse = vec![0f64; n * n];
     for column in 0..n {
@@ -156,7 +157,7 @@ fn gram_names_the_first_row_that_is_not_finite() {
 }
 
 /// The damped Hessian as method.md says, in float64.
-fn naive_hessian(cols: usize, x: &[f32], scale: f64, percdamp: f64) -> Vec<f64> {
+pub fn naive_hessian(cols: usize, x: &[f32], scale: f64, percdamp: f64) -> Vec<f64> {
     let mut h: Vec<f64> = naive_gram(cols, x).iter().map(|sum| sum * scale).collect();
     for i in 0..cols {
         (0..i).for_each(|j| h[j * cols + i] = h[i * cols + j]);
@@ -198,7 +199,15 @@ fn factor_by_activity_is_that_of_the_permuted_hessian() {
     let (cols, dead) = (300, [0, 150, 299]);
     let x = inputs(3 * cols + 5, cols, &dead);
     let h = naive_hessian(cols, &x, 0.25, 0.01);
-    let factor = factorize(gram_of(cols, &x), 0.25, 0.01, Order::Activity, &Control::default()).unwrap();
+    let factor = factorize(
+        &Cpu,
+        gram_of(cols, &x),
+        0.25,
+        0.01,
+        Order::Activity,
+        &Control::default(),
+    )
+    .unwrap();
     let order: Vec<usize> = factor.order.unwrap().iter().map(|&col| col as usize).collect();
     let mut sorted = order.clone();
     sorted.sort();
@@ -257,7 +266,7 @@ fn progress_ends_at_one() {
     let mut gram = Gram::new(700);
     gram.add(&x, &control).unwrap();
     assert_eq!(control.progress(), 1.0);
-    factorize(gram, 1.0, 0.01, Order::Natural, &control).unwrap();
+    factorize(&Cpu, gram, 1.0, 0.01, Order::Natural, &control).unwrap();
     assert_eq!(control.progress(), 1.0);
 }
 
@@ -302,6 +311,8 @@ fn gram_and_factor_stop_within_100_ms() {
                 .take()
                 .unwrap_or_else(|| Gram::from_dense(cols, &identity))
         };
-        assert_stops_within_100_ms(wait, |control| factorize(take(), 1.0, 0.01, Order::Natural, control));
+        assert_stops_within_100_ms(wait, |control| {
+            factorize(&Cpu, take(), 1.0, 0.01, Order::Natural, control)
+        });
     }
 }

@@ -19,9 +19,7 @@ pub struct Columns {
 
 impl Columns {
     pub fn zeros(rows: usize, cols: usize, control: &Control) -> Result<Self> {
-        let padded = rows.next_multiple_of(LANES);
-        // Neighbouring columns a multiple of 4 KiB apart would compete for the same lines of the cache.
-        let stride = padded + if padded.is_multiple_of(1024) { LANES } else { 0 };
+        let (padded, stride) = (rows.next_multiple_of(LANES), stride_of(rows));
         let values = zeros(stride * cols, control)?;
         Ok(Self {
             rows,
@@ -78,6 +76,31 @@ impl Columns {
         out.par_chunks_mut(LANES * size).enumerate().map(use_group).collect()
     }
 
+    /// Column after column, `stride` values each.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    pub fn values_mut(&mut self) -> &mut [f32] {
+        &mut self.values
+    }
+
+    /// Rows that are computed with: those of the matrix, and zeros up to a multiple of `LANES`.
+    pub fn padded(&self) -> usize {
+        self.padded
+    }
+
+    /// Calls `visit` with the rows of a range that begins at a multiple of `LANES`, one after the other.
+    pub fn for_rows(&self, rows: std::ops::Range<usize>, mut visit: impl FnMut(&[f32])) {
+        let mut values = vec![0f32; LANES * self.cols];
+        for first in rows.clone().step_by(LANES) {
+            let count = LANES.min(rows.end - first);
+            let values = &mut values[..count * self.cols];
+            columns_to_rows(self.view().subrows(first, count), values);
+            values.chunks(self.cols).for_each(&mut visit);
+        }
+    }
+
     /// The sum of all values' squares.
     pub fn squares(&self) -> f64 {
         let of_column = |column: &[f32]| column.iter().map(|&w| w as f64 * w as f64).sum::<f64>();
@@ -96,6 +119,13 @@ impl Columns {
     pub fn view_mut(&mut self) -> MatMut<'_, f32> {
         MatMut::from_column_major_slice_with_stride_mut(&mut self.values, self.padded, self.cols, self.stride)
     }
+}
+
+/// Values from one column of `rows` to the next.
+pub fn stride_of(rows: usize) -> usize {
+    let padded = rows.next_multiple_of(LANES);
+    // Neighbouring columns a multiple of 4 KiB apart would compete for the same lines of the cache.
+    padded + if padded.is_multiple_of(1024) { LANES } else { 0 }
 }
 
 /// Columns turned into rows, or back, at once: whole lines of the cache, however far apart the rows lie.

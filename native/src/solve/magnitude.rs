@@ -5,6 +5,7 @@ use super::sweep::work;
 use super::target::Target;
 use super::wanda::{prune_rows, with_error};
 use super::weight::{Compressed, Weight};
+use crate::backend::Backend;
 use crate::control::Control;
 use crate::error::Result;
 use crate::linalg::factor::Factor;
@@ -14,7 +15,12 @@ const PANEL: usize = 64;
 
 /// Prunes a layer by magnitude: all up to the entry of rank min(floor(sparsity * N), N - 1) over the whole layer, or in each row n of
 /// every m. The error is known only where a factor is given. Errors: `NotFinite`, `Cancelled`.
-pub fn magnitude(weight: Weight, factor: Option<&Factor>, target: &Target, control: &Control) -> Result<Compressed> {
+pub fn magnitude<B: Backend>(
+    weight: Weight,
+    factor: Option<&Factor<B>>,
+    target: &Target,
+    control: &Control,
+) -> Result<Compressed> {
     let pattern = target.pattern;
     control.begin(if factor.is_some() { 2 * work(weight.cols) } else { 1 })?;
     let limit = match pattern {

@@ -13,12 +13,41 @@ pub enum Pattern {
     NofM { n: usize, m: usize },
 }
 
+/// What of a block is pruned, by the saliency of its weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pruned {
+    Nothing,
+    All,
+    /// Everything up to the weight of this 0-based rank, all rows together.
+    UpToRank(usize),
+    /// In each row the `n` least salient of every `m`, when the sweep comes to them.
+    NofM {
+        n: usize,
+        m: usize,
+    },
+}
+
+impl Pattern {
+    /// Of a block of `count` weights.
+    pub fn pruned(self, count: usize) -> Pruned {
+        match self {
+            Self::NofM { n, m } => Pruned::NofM { n, m },
+            Self::Sparsity(sparsity) if sparsity >= 1.0 => Pruned::All,
+            Self::Sparsity(sparsity) => rank(sparsity, count).map_or(Pruned::Nothing, Pruned::UpToRank),
+        }
+    }
+}
+
+/// SparseGPT's rule for `count` scores: everything up to the one of 0-based rank min(floor(sparsity * count), count - 1) is pruned.
+fn rank(sparsity: f64, count: usize) -> Option<usize> {
+    (sparsity > 0.0 && count > 0).then(|| ((sparsity * count as f64) as usize).min(count - 1))
+}
+
 /// Bits of a float32 that the first pass of the selection looks at: the exponent and four of the mantissa.
 const HISTOGRAM_BITS: u32 = 12;
 const SHIFT: u32 = 31 - HISTOGRAM_BITS;
 
-/// The threshold of SparseGPT's rule for `count` scores: the one of 0-based rank min(floor(sparsity * count), count - 1), and
-/// everything up to it is pruned; below every score where nothing is.
+/// The threshold of SparseGPT's rule for `count` scores, up to which everything is pruned; below every score where nothing is.
 ///
 /// `visit(part, sink)` hands the scores (not negative) of one of `parts` parts to `sink`, the same ones each time. Errors: those of
 /// `visit`.
@@ -26,10 +55,10 @@ pub fn threshold<V>(sparsity: f64, count: usize, parts: usize, visit: V) -> Resu
 where
     V: Fn(usize, &mut dyn FnMut(&[f32])) -> Result<()> + Sync,
 {
-    if sparsity <= 0.0 || count == 0 {
-        return Ok(-1.0);
+    match rank(sparsity, count) {
+        Some(rank) => nth_smallest(rank, parts, visit),
+        None => Ok(-1.0),
     }
-    nth_smallest(((sparsity * count as f64) as usize).min(count - 1), parts, visit)
 }
 
 /// The bits of floats that are not negative are in the order of the floats; NaN, of either sign, comes last.

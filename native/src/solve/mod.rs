@@ -1,3 +1,4 @@
+pub mod block;
 pub mod columns;
 pub mod lanes;
 pub mod magnitude;
@@ -16,4 +17,4 @@ pub mod weight;
 #[cfg(test)]
 mod quantizer_tests;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

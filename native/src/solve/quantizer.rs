@@ -1,17 +1,32 @@
 //! Scales and zero points (method.md, section 4): a weight of code q is stored as scale * (q - zero).
 
+use std::ops::Range;
+
 use faer::prelude::{MatMut, MatRef, ReborrowMut};
 use rayon::prelude::*;
 
 use super::columns::{Columns, column, column_mut};
 use super::lanes::{Grid, LANES, Lanes, extremes, grid, quantize, range_errors};
-use super::quantization::{Quantization, Quantized, Range};
+use super::quantization::{Quantization, Quantized, Range as RangeRule};
+use crate::backend::{Backend, Fit};
 use crate::control::Control;
 use crate::error::Result;
+use crate::linalg::factor::Factor;
 
 /// Ranges tried by the search, and by how much of the whole one they differ.
 const SHRUNK: usize = 80;
 const SHRINK_STEP: f64 = 0.01;
+
+/// The shares of a group's range that are tried.
+pub fn range_shares(range: RangeRule) -> Vec<f32> {
+    let tried = match range {
+        RangeRule::MinMax => 1,
+        RangeRule::Mse => SHRUNK,
+    };
+    (0..tried)
+        .map(|step| (1.0 - step as f64 * SHRINK_STEP) as f32)
+        .collect()
+}
 
 impl Grid {
     /// Of the group that consists of `columns`. Error: `Cancelled`.
@@ -19,13 +34,13 @@ impl Grid {
         let (mut low, mut high) = (Lanes::ZERO, Lanes::ZERO);
         extremes(columns, &mut low, &mut high);
         let whole = grid(&low, &high, 1.0, quantization);
-        if quantization.range == Range::MinMax {
+        if quantization.range == RangeRule::MinMax {
             return Ok(whole);
         }
         let mut best = whole;
         let mut least = Lanes([f32::INFINITY; LANES]);
-        for step in 0..SHRUNK {
-            let shrunk = grid(&low, &high, (1.0 - step as f64 * SHRINK_STEP) as f32, quantization);
+        for share in range_shares(quantization.range) {
+            let shrunk = grid(&low, &high, share, quantization);
             let mut errors = Lanes::ZERO;
             range_errors(columns, &shrunk, quantization.most(), &mut errors);
             for lane in 0..LANES {
@@ -63,65 +78,46 @@ impl Quantized {
 }
 
 /// The scales and zero points of a layer that is being swept.
-pub struct Grids {
+pub struct Grids<B: Backend> {
     pub quantization: Quantization,
-    /// [rows, groups]
-    scales: Columns,
-    zeros: Columns,
+    pub values: B::Grids,
     /// The group of each column, columns in the order of the sweep.
     pub group_of: Vec<u32>,
     /// All grids are known; otherwise a group's is that of the weights as they stand when the sweep comes to its block.
     pub is_fixed: bool,
 }
 
-impl Grids {
-    /// For the weights `w` whose column j is the layer's column `order[j]` (None: j). Error: `Cancelled`.
-    pub fn new(w: &Columns, order: Option<&[u32]>, quantization: Quantization, control: &Control) -> Result<Self> {
-        let (group, cols) = (quantization.group, w.cols);
+impl<B: Backend> Grids<B> {
+    /// For the weights `w` [rows, factor.cols], columns in the factor's order. Errors: those of the backend.
+    pub fn new(
+        w: &B::Weights,
+        rows: usize,
+        factor: &Factor<B>,
+        quantization: Quantization,
+        control: &Control,
+    ) -> Result<Self> {
+        let (group, cols) = (quantization.group, factor.cols);
         let groups = cols.div_ceil(group);
         let is_fixed = quantization.static_groups || groups == 1;
+        let order = factor.order.as_deref();
         let column_of = |j: usize| order.map_or(j, |order| order[j] as usize);
         let group_of = (0..cols).map(|j| if is_fixed { column_of(j) } else { j } / group);
-        let mut grids = Self {
-            quantization,
-            scales: Columns::zeros(w.rows, groups, control)?,
-            zeros: Columns::zeros(w.rows, groups, control)?,
-            group_of: group_of.map(|group| group as u32).collect(),
-            is_fixed,
-        };
+        let group_of: Vec<u32> = group_of.map(|group| group as u32).collect();
+        let mut values = factor.backend.grids(rows, groups, &group_of, control)?;
         if is_fixed {
             let mut position = vec![0; cols];
-            (0..cols).for_each(|j| position[column_of(j)] = j);
-            grids.fit_all(w, &position, control)?;
+            (0..cols).for_each(|j| position[column_of(j)] = j as u32);
+            let fits: Vec<Fit> = groups_of(0..groups, group, cols).collect();
+            factor
+                .backend
+                .fit(&mut values, w, &position, &fits, &quantization, control)?;
         }
-        Ok(grids)
-    }
-
-    /// Every group's grid from `w`, of which column `position[c]` is the layer's column c.
-    fn fit_all(&mut self, w: &Columns, position: &[usize], control: &Control) -> Result<()> {
-        let quantization = self.quantization;
-        let fit_rows = |(top, (scales, zeros)): (usize, (MatMut<f32>, MatMut<f32>))| {
-            let w = w.view().subrows(top * LANES, LANES);
-            let mut grids = GridsMut { scales, zeros };
-            let mut columns = Vec::new();
-            for (group, members) in position.chunks(quantization.group).enumerate() {
-                gather(w, members.iter().copied(), &mut columns);
-                grids.set(group, &Grid::fit(&columns, &quantization, control)?);
-            }
-            control.check()
-        };
-        let scales = self.scales.view_mut().par_row_chunks_mut(LANES);
-        let rows = scales.zip(self.zeros.view_mut().par_row_chunks_mut(LANES));
-        rows.enumerate().try_for_each(fit_rows)
-    }
-
-    /// The grids of `height` rows after the other.
-    pub fn panels(&mut self, height: usize) -> Vec<GridsMut<'_>> {
-        let scales = self.scales.view_mut().par_row_chunks_mut(height);
-        scales
-            .zip(self.zeros.view_mut().par_row_chunks_mut(height))
-            .map(|(scales, zeros)| GridsMut { scales, zeros })
-            .collect()
+        Ok(Self {
+            quantization,
+            values,
+            group_of,
+            is_fixed,
+        })
     }
 
     /// The end of the last group that starts before column `end` in the order of the sweep.
@@ -134,42 +130,34 @@ impl Grids {
         }
     }
 
-    /// Of the groups that start in columns `first..first + width` and have no grid yet: their numbers, and where they begin and end,
-    /// in columns from `first`.
-    pub fn starting(&self, first: usize, width: usize) -> Vec<(usize, usize, usize)> {
-        if self.is_fixed {
-            return Vec::new();
+    /// Fits the grids of the groups that start in `block`, of which nothing has been swept, unless they are known.
+    pub fn fit_starting(&mut self, backend: &B, w: &B::Weights, block: Range<usize>, control: &Control) -> Result<()> {
+        let (size, cols) = (self.quantization.group, self.group_of.len());
+        let groups = block.start.div_ceil(size)..block.end.div_ceil(size);
+        if self.is_fixed || groups.is_empty() {
+            return Ok(());
         }
-        let size = self.quantization.group;
-        let range = |group: usize| {
-            (
-                group,
-                group * size - first,
-                ((group + 1) * size).min(self.group_of.len()) - first,
-            )
-        };
-        let groups = first.div_ceil(size)..(first + width).div_ceil(size);
-        groups.map(range).collect()
+        let fits: Vec<Fit> = groups_of(groups, size, cols).collect();
+        let columns: Vec<u32> = (0..cols as u32).collect();
+        backend.fit(&mut self.values, w, &columns, &fits, &self.quantization, control)
     }
 
-    /// As they are stored, of a sweep in the order `order`. Error: `Cancelled`.
-    pub fn finish(self, order: Option<&[u32]>, control: &Control) -> Result<Quantized> {
-        let groups = self.scales.cols;
-        let mut scales = vec![0f32; self.scales.rows * groups];
+    /// As they are stored, of a sweep with `factor`. Errors: those of the backend.
+    pub fn finish(self, factor: &Factor<B>, control: &Control) -> Result<Quantized> {
+        let (scale_columns, zero_columns) = factor.backend.download_grids(self.values, control)?;
+        let (rows, groups) = (scale_columns.rows, scale_columns.cols);
+        let mut scales = vec![0f32; rows * groups];
         let copy = |_, values: &[f32], out: &mut [f32]| out.copy_from_slice(values);
-        self.scales.map_rows(&mut scales, groups, copy, control)?;
-        let mut zeros = vec![0u8; self.zeros.rows * groups];
+        scale_columns.map_rows(&mut scales, groups, copy, control)?;
+        let mut zeros = vec![0u8; rows * groups];
         let round = |_, values: &[f32], out: &mut [u8]| {
             out.iter_mut().zip(values).for_each(|(out, &zero)| *out = zero as u8);
         };
-        self.zeros.map_rows(&mut zeros, groups, round, control)?;
-        let is_scattered = !self.is_fixed && order.is_some();
-        let group_of = is_scattered.then(|| {
+        zero_columns.map_rows(&mut zeros, groups, round, control)?;
+        let order = factor.order.as_ref().filter(|_| !self.is_fixed);
+        let group_of = order.map(|order| {
             let mut of_column = vec![0; self.group_of.len()];
-            let order = order.into_iter().flatten();
-            order
-                .zip(&self.group_of)
-                .for_each(|(&col, &group)| of_column[col as usize] = group);
+            (order.iter().zip(&self.group_of)).for_each(|(&col, &group)| of_column[col as usize] = group);
             of_column
         });
         Ok(Quantized {
@@ -182,43 +170,66 @@ impl Grids {
     }
 }
 
-/// The grids of some rows: [rows, groups] each.
-pub struct GridsMut<'a> {
-    scales: MatMut<'a, f32>,
-    zeros: MatMut<'a, f32>,
+/// The columns of groups of `size`, the last of which may be shorter.
+fn groups_of(groups: Range<usize>, size: usize, cols: usize) -> impl Iterator<Item = Fit> {
+    groups.map(move |group| Fit {
+        group,
+        first: group * size,
+        end: ((group + 1) * size).min(cols),
+    })
 }
 
-impl GridsMut<'_> {
-    /// Those of the `LANES` rows from `top` on.
-    pub fn lanes(&mut self, top: usize) -> GridsMut<'_> {
-        GridsMut {
-            scales: self.scales.rb_mut().subrows_mut(top, LANES),
-            zeros: self.zeros.rb_mut().subrows_mut(top, LANES),
-        }
+/// Scales and zero points on the CPU.
+pub struct GridColumns {
+    /// [rows, groups]
+    pub scales: Columns,
+    pub zeros: Columns,
+    /// The group of each column, columns in the order of the sweep.
+    pub group_of: Vec<u32>,
+}
+
+impl GridColumns {
+    /// Fits the grids of groups, each of columns of `w` that `members` lists. Error: `Cancelled`.
+    pub fn fit(
+        &mut self,
+        w: &Columns,
+        members: &[u32],
+        fits: &[Fit],
+        quantization: &Quantization,
+        control: &Control,
+    ) -> Result<()> {
+        let fit_rows = |(top, (mut scales, mut zeros)): (usize, (MatMut<f32>, MatMut<f32>))| {
+            let w = w.view().subrows(top * LANES, LANES);
+            let mut columns = Vec::new();
+            for &Fit { group, first, end } in fits {
+                gather(w, members[first..end].iter().map(|&j| j as usize), &mut columns);
+                let grid = Grid::fit(&columns, quantization, control)?;
+                column_mut(scales.rb_mut(), group).copy_from_slice(&grid.scale.0);
+                column_mut(zeros.rb_mut(), group).copy_from_slice(&grid.zero.0);
+            }
+            control.check()
+        };
+        let scales = self.scales.view_mut().par_row_chunks_mut(LANES);
+        let rows = scales.zip(self.zeros.view_mut().par_row_chunks_mut(LANES));
+        rows.enumerate().try_for_each(fit_rows)
     }
 
-    /// Of `LANES` rows.
-    pub fn set(&mut self, group: usize, grid: &Grid) {
-        column_mut(self.scales.rb_mut(), group).copy_from_slice(&grid.scale.0);
-        column_mut(self.zeros.rb_mut(), group).copy_from_slice(&grid.zero.0);
-    }
-
-    /// Of `LANES` rows.
-    pub fn get(&self, group: usize) -> Grid {
-        let lanes = |matrix: MatRef<f32>| {
+    /// The grid of a group in the `LANES` rows from `top` on.
+    pub fn get(&self, group: usize, top: usize) -> Grid {
+        let lanes = |matrix: &Columns| {
             let mut lanes = Lanes::ZERO;
-            lanes.0.copy_from_slice(column(matrix, group, 0, LANES));
+            lanes.0.copy_from_slice(column(matrix.view(), group, top, LANES));
             lanes
         };
         Grid {
-            scale: lanes(self.scales.as_ref()),
-            zero: lanes(self.zeros.as_ref()),
+            scale: lanes(&self.scales),
+            zero: lanes(&self.zeros),
         }
     }
 }
 
 /// Copies columns of `LANES` rows.
-pub fn gather(from: MatRef<f32>, columns: impl Iterator<Item = usize>, to: &mut Vec<Lanes>) {
+fn gather(from: MatRef<f32>, columns: impl Iterator<Item = usize>, to: &mut Vec<Lanes>) {
     to.clear();
     to.extend(columns.map(|j| {
         let mut lanes = Lanes::ZERO;

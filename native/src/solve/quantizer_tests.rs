@@ -9,7 +9,7 @@ use super::wanda::wanda;
 use super::weight::{Compressed, Weight};
 use crate::control::Control;
 use crate::error::Error;
-use crate::linalg::factor::Order;
+use crate::linalg::factor::{Factor, Order};
 use crate::linalg::tests::{Noise, assert_stops_within_100_ms, with_threads};
 
 const PLAIN: Quantization = Quantization {
@@ -311,7 +311,10 @@ fn codes_are_recoverable_in_every_type() {
                 let control = Control::default();
                 assert_recoverable(&layer.compress(&target), &name);
                 assert_recoverable(&wanda(layer.weight(), &layer.factor, &target, &control).unwrap(), &name);
-                assert_recoverable(&magnitude(layer.weight(), None, &target, &control).unwrap(), &name);
+                assert_recoverable(
+                    &magnitude(layer.weight(), None::<&Factor>, &target, &control).unwrap(),
+                    &name,
+                );
             }
         }
     }
@@ -415,7 +418,7 @@ fn the_search_finds_the_least_error() {
             ..PLAIN
         };
         let target = exact(Pattern::Sparsity(0.0), search);
-        let result = magnitude(layer.weight(), None, &target, &Control::default()).unwrap();
+        let result = magnitude(layer.weight(), None::<&Factor>, &target, &Control::default()).unwrap();
         let most = f64::from(search.most());
         let mut shrunk = 0;
         for (row, grids) in layer.w.chunks(128).zip(stored_grids(&result).chunks(128)) {
@@ -491,7 +494,7 @@ fn a_weight_that_is_not_finite_is_refused_by_its_row() {
             let found = [
                 sparsegpt(layer.weight(), &layer.factor, &target, &control),
                 wanda(layer.weight(), &layer.factor, &target, &control),
-                magnitude(layer.weight(), None, &target, &control),
+                magnitude(layer.weight(), None::<&Factor>, &target, &control),
             ];
             for found in found {
                 assert_eq!(
@@ -536,6 +539,7 @@ fn quantizing_stops_within_100_ms() {
     let mut layer = Layer::new(1, 1, vec![1.0], vec![1.0], Order::Natural);
     layer.factor.cols = cols;
     layer.factor.u = identity(cols);
+    layer.factor.u_diagonal = vec![1.0; cols];
     layer.factor.hessian_diagonal = vec![1.0; cols];
     let bytes: Vec<u8> = Noise(2)
         .take(rows * cols)

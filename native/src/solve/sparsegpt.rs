@@ -7,6 +7,7 @@ use super::storage::Storage;
 use super::sweep::{Sweep, sweep, work};
 use super::target::Target;
 use super::weight::{Compressed, Weight};
+use crate::backend::Backend;
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::linalg::buffer::zeros;
@@ -14,7 +15,12 @@ use crate::linalg::factor::Factor;
 
 /// Prunes a layer by SparseGPT and quantizes what is kept by OPTQ, in one sweep. Errors: `NotFinite` with the first row where the
 /// result is not, `Cancelled`.
-pub fn sparsegpt(weight: Weight, factor: &Factor, target: &Target, control: &Control) -> Result<Compressed> {
+pub fn sparsegpt<B: Backend>(
+    weight: Weight,
+    factor: &Factor<B>,
+    target: &Target,
+    control: &Control,
+) -> Result<Compressed> {
     assert_eq!(weight.cols, factor.cols, "the factor is that of the layer's input");
     let &Target {
         pattern,
@@ -24,29 +30,29 @@ pub fn sparsegpt(weight: Weight, factor: &Factor, target: &Target, control: &Con
     control.begin(2 * work(weight.cols))?;
     let read = |row: usize, values: &mut [f32]| read_live(weight, factor, row, values);
     let energy = output_energy(weight.rows, factor, read, control)?;
-    let mut w = Columns::from_rows(weight.rows, weight.cols, read, control)?;
-    let order = factor.order.as_deref();
-    let grids = quantization.map(|quantization| Grids::new(&w, order, quantization, control));
+    let backend = &factor.backend;
+    let mut w = backend.upload(Columns::from_rows(weight.rows, weight.cols, read, control)?)?;
+    let grids = quantization.map(|quantization| Grids::new(&w, weight.rows, factor, quantization, control));
     let mut grids = grids.transpose()?;
     let rule = Sweep {
         factor,
         pattern,
         storage,
     };
-    let squares = sweep(&mut w, &rule, grids.as_mut(), control)?;
-    let (compressed, distance) = finish(&w, weight, factor, storage, control)?;
+    let squares = sweep(&mut w, weight.rows, &rule, grids.as_mut(), control)?;
+    let (compressed, distance) = finish(&backend.download(w, control)?, weight, factor, storage, control)?;
     // W - Q = Err U and U H Uᵀ = 1, so ‖Err‖² is the damped tr(Δ H Δᵀ).
     let error = (squares - factor.damping * distance) / energy;
     Ok(Compressed {
         error: Some(error),
         loss: Some(squares / 2.0),
-        quantization: grids.map(|grids| grids.finish(order, control)).transpose()?,
+        quantization: grids.map(|grids| grids.finish(factor, control)).transpose()?,
         ..compressed
     })
 }
 
 /// Row `row` of a weight as all methods see it: columns in the factor's order, zero where the input is dead.
-pub fn read_live(weight: Weight, factor: &Factor, row: usize, values: &mut [f32]) {
+pub fn read_live<B: Backend>(weight: Weight, factor: &Factor<B>, row: usize, values: &mut [f32]) {
     let live = |col: usize, value: f32| if factor.is_dead(col) { 0.0 } else { value };
     let Some(order) = &factor.order else {
         weight.read_row(row, values);
@@ -65,28 +71,39 @@ pub fn read_live(weight: Weight, factor: &Factor, row: usize, values: &mut [f32]
 
 /// tr(W H Wᵀ), H undamped, of a matrix W [rows, factor.cols] that is read row by row as by `read_live`: the energy that it
 /// gives the layer's output over the calibration tokens. It is the squared error of a sweep that prunes everything.
-pub fn output_energy(
+pub fn output_energy<B: Backend>(
     rows: usize,
-    factor: &Factor,
+    factor: &Factor<B>,
     read: impl Fn(usize, &mut [f32]) + Sync,
     control: &Control,
 ) -> Result<f64> {
-    let mut w = Columns::from_rows(rows, factor.cols, read, control)?;
+    let w = Columns::from_rows(rows, factor.cols, read, control)?;
     let distance = w.squares();
+    energy_of(factor.backend.upload(w)?, rows, distance, factor, control)
+}
+
+/// The same of a matrix that is there, ‖W‖² = `distance`.
+pub fn energy_of<B: Backend>(
+    mut w: B::Weights,
+    rows: usize,
+    distance: f64,
+    factor: &Factor<B>,
+    control: &Control,
+) -> Result<f64> {
     let everything = Sweep {
         factor,
         pattern: Pattern::Sparsity(1.0),
         storage: Storage::F32,
     };
-    let squares = sweep(&mut w, &everything, None, control)?;
+    let squares = sweep(&mut w, rows, &everything, None, control)?;
     Ok(squares - factor.damping * distance)
 }
 
 /// Writes the swept weights in their storage type. Returns them with ‖W - Q‖².
-fn finish(
+fn finish<B: Backend>(
     w: &Columns,
     weight: Weight,
-    factor: &Factor,
+    factor: &Factor<B>,
     storage: Storage,
     control: &Control,
 ) -> Result<(Compressed, f64)> {

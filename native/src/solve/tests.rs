@@ -12,6 +12,7 @@ use super::wanda::wanda;
 use super::weight::{Compressed, Weight};
 use crate::checkpoint::Checkpoint;
 use crate::control::Control;
+use crate::cpu::Cpu;
 use crate::error::Error;
 use crate::linalg::factor::{Factor, Order, factorize};
 use crate::linalg::gram::Gram;
@@ -27,7 +28,7 @@ fn pruned(pattern: Pattern, storage: Storage) -> Target {
 }
 
 /// A layer with the Hessian of its input, and the factor of that.
-pub(super) struct Layer {
+pub(crate) struct Layer {
     pub rows: usize,
     pub cols: usize,
     pub w: Vec<f32>,
@@ -39,7 +40,15 @@ pub(super) struct Layer {
 
 impl Layer {
     pub fn new(rows: usize, cols: usize, w: Vec<f32>, hessian: Vec<f32>, order: Order) -> Self {
-        let factor = factorize(Gram::from_dense(cols, &hessian), 1.0, 0.01, order, &Control::default()).unwrap();
+        let factor = factorize(
+            &Cpu,
+            Gram::from_dense(cols, &hessian),
+            1.0,
+            0.01,
+            order,
+            &Control::default(),
+        )
+        .unwrap();
         let bytes = w.iter().flat_map(|w| w.to_le_bytes()).collect();
         Self {
             rows,
@@ -51,7 +60,7 @@ impl Layer {
         }
     }
 
-    fn random(rows: usize, cols: usize, dead: &[usize]) -> Self {
+    pub fn random(rows: usize, cols: usize, dead: &[usize]) -> Self {
         Self::ordered(rows, cols, dead, Order::Natural)
     }
 
@@ -105,27 +114,44 @@ impl Layer {
     }
 }
 
-pub(super) fn distance(a: &[f32], b: &[f32]) -> f64 {
+pub(crate) fn distance(a: &[f32], b: &[f32]) -> f64 {
     let squares: f64 = a.iter().zip(b).map(|(&a, &b)| (a as f64 - b as f64).powi(2)).sum();
     (squares / b.iter().map(|&b| (b as f64).powi(2)).sum::<f64>()).sqrt()
 }
 
-pub(super) fn zeros(values: &[f32]) -> Vec<bool> {
+pub(crate) fn zeros(values: &[f32]) -> Vec<bool> {
     values.iter().map(|&value| value == 0.0).collect()
 }
 
-pub(super) fn close(a: f64, b: f64, bound: f64) -> bool {
+pub(crate) fn close(a: f64, b: f64, bound: f64) -> bool {
     (a - b).abs() <= bound * b.abs()
 }
 
 /// The authors' results, of which the README beside the originals says how near to come.
-#[test]
-fn golden_vectors() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../test/fixtures/golden");
-    let manifest = std::fs::read_to_string(folder.join("manifest.json")).unwrap();
-    let entries: Vec<serde_json::Value> = serde_json::from_str(&manifest).unwrap();
-    assert_eq!(entries.len(), 17);
-    for entry in entries {
+pub(crate) struct Golden {
+    pub name: String,
+    pub rows: usize,
+    pub cols: usize,
+    pub weight: Vec<f32>,
+    pub hessian: Vec<f32>,
+    pub order: Order,
+    pub target: Target,
+    expected: Vec<f32>,
+    sparsity: f64,
+    loss: f64,
+    error: f64,
+}
+
+impl Golden {
+    pub fn all() -> Vec<Self> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../test/fixtures/golden");
+        let manifest = std::fs::read_to_string(folder.join("manifest.json")).unwrap();
+        let entries: Vec<serde_json::Value> = serde_json::from_str(&manifest).unwrap();
+        assert_eq!(entries.len(), 17);
+        entries.iter().map(|entry| Self::of(&folder, entry)).collect()
+    }
+
+    fn of(folder: &Path, entry: &serde_json::Value) -> Self {
         let name = entry["name"].as_str().unwrap();
         let file = Checkpoint::open_file(&folder.join(name).with_extension("safetensors")).unwrap();
         let read = |name: &str| {
@@ -151,30 +177,54 @@ fn golden_vectors() {
             range: Range::MinMax,
             scales: Storage::F32,
         });
-        let order = if is_set("act") { Order::Activity } else { Order::Natural };
-        let layer = Layer::new(rows, cols, read("weight"), read("hessian"), order);
-        let result = layer.compress(&Target {
-            pattern,
-            storage: Storage::F32,
-            quantization,
-        });
-        let (ours, expected) = (result.to_f32(), read("expected"));
-        assert!(zeros(&ours) == zeros(&expected), "{name}: another mask");
-        let off = distance(&ours, &expected);
+        Self {
+            name: name.to_owned(),
+            rows,
+            cols,
+            weight: read("weight"),
+            hessian: read("hessian"),
+            order: if is_set("act") { Order::Activity } else { Order::Natural },
+            target: Target {
+                pattern,
+                storage: Storage::F32,
+                quantization,
+            },
+            expected: read("expected"),
+            sparsity: number("sparsity_out"),
+            loss: number("error"),
+            error: number("relative_output_error"),
+        }
+    }
+
+    pub fn check(&self, result: &Compressed) {
+        let (name, ours) = (&self.name, result.to_f32());
+        assert!(zeros(&ours) == zeros(&self.expected), "{name}: another mask");
+        let off = distance(&ours, &self.expected);
         assert!(off < 1e-5, "{name}: off by {off:e}");
         assert!(
-            close(result.zeros as f64 / (rows * cols) as f64, number("sparsity_out"), 1e-6),
+            close(
+                result.zeros as f64 / (self.rows * self.cols) as f64,
+                self.sparsity,
+                1e-6
+            ),
             "{name}: zeros"
         );
         assert!(
-            close(result.loss.unwrap(), number("error"), 1e-5),
+            close(result.loss.unwrap(), self.loss, 1e-5),
             "{name}: loss {:?}",
             result.loss
         );
         assert!(
-            close(result.error.unwrap(), number("relative_output_error"), 1e-3),
+            close(result.error.unwrap(), self.error, 1e-3),
             "{name}: error {:?}",
             result.error
+        );
+        let layer = Layer::new(
+            self.rows,
+            self.cols,
+            self.weight.clone(),
+            self.hessian.clone(),
+            self.order,
         );
         let naive = layer.relative_error(&ours);
         assert!(
@@ -185,8 +235,17 @@ fn golden_vectors() {
     }
 }
 
+#[test]
+fn golden_vectors() {
+    for golden in Golden::all() {
+        let (weight, hessian) = (golden.weight.clone(), golden.hessian.clone());
+        let layer = Layer::new(golden.rows, golden.cols, weight, hessian, golden.order);
+        golden.check(&layer.compress(&golden.target));
+    }
+}
+
 /// The sweep as method.md tells it, one column after the other, in float64; `storage` in float32 as it must be.
-fn naive_sweep(layer: &Layer, pattern: Pattern, storage: Storage) -> Vec<f32> {
+pub(crate) fn naive_sweep(layer: &Layer, pattern: Pattern, storage: Storage) -> Vec<f32> {
     let (rows, cols) = (layer.rows, layer.cols);
     let u = |i: usize, j: usize| layer.factor.u[i * cols + j] as f64;
     let mut w: Vec<f64> = layer.w.iter().map(|&w| w as f64).collect();
@@ -358,7 +417,7 @@ fn statistics_are_those_of_the_definition() {
     let layer = Layer::random(61, 210, &[5]);
     let mut w = layer.w.clone();
     w.iter_mut().skip(5).step_by(210).for_each(|w| *w = 0.0);
-    let u: Vec<f64> = layer.factor.u_diagonal().map(f64::from).collect();
+    let u: Vec<f64> = layer.factor.u_diagonal.iter().map(|&u| u as f64).collect();
     let mut saliencies: Vec<f64> = w
         .iter()
         .enumerate()
@@ -403,7 +462,10 @@ fn outliers_are_counted_over_the_whole_block() {
         .collect();
     let mean = scores.iter().sum::<f64>() / scores.len() as f64;
     let expected = 100.0 * scores.iter().filter(|&&a| a > 2.0 * mean).count() as f64 / scores.len() as f64;
-    let pairs: Vec<_> = layers.iter().map(|layer| (layer.weight(), &layer.factor)).collect();
+    let pairs: Vec<_> = layers
+        .iter()
+        .map(|layer| (layer.weight(), &layer.factor.hessian_diagonal[..]))
+        .collect();
     assert!(expected > 1.0);
     assert!(close(
         outliers(&pairs, 2.0, &Control::default()).unwrap(),
@@ -451,7 +513,12 @@ fn threads_do_not_change_the_result() {
     let compute = || {
         let pruned = layer.sparsegpt(Pattern::Sparsity(0.7), Storage::BF16);
         let found = layer_statistics(layer.weight(), &layer.factor, &Control::default()).unwrap();
-        let share = outliers(&[(layer.weight(), &layer.factor)], 3.0, &Control::default()).unwrap();
+        let share = outliers(
+            &[(layer.weight(), &layer.factor.hessian_diagonal[..])],
+            3.0,
+            &Control::default(),
+        )
+        .unwrap();
         (
             pruned.bytes,
             pruned.error,
@@ -475,7 +542,7 @@ fn a_weight_that_is_not_finite_is_refused_by_its_row() {
     let found = [
         sparsegpt(layer.weight(), &layer.factor, &pruned(half, Storage::F32), &control),
         wanda(layer.weight(), &layer.factor, &pruned(half, Storage::F32), &control),
-        magnitude(layer.weight(), None, &pruned(half, Storage::F16), &control),
+        magnitude(layer.weight(), None::<&Factor>, &pruned(half, Storage::F16), &control),
     ];
     found
         .into_iter()
@@ -489,8 +556,10 @@ fn all_stop_within_100_ms() {
         .map(|k| if k % (cols + 1) == 0 { 1.0 } else { 0.0 })
         .collect();
     let factor = Factor {
+        backend: Cpu,
         cols,
         u: identity,
+        u_diagonal: vec![1.0; cols],
         hessian_diagonal: vec![1.0; cols],
         order: None,
         damping: 0.0,
@@ -517,9 +586,11 @@ fn all_stop_within_100_ms() {
         });
     }
     assert_stops_within_100_ms(5, |control| {
-        magnitude(weight, None, &pruned(half, Storage::F16), control)
+        magnitude(weight, None::<&Factor>, &pruned(half, Storage::F16), control)
     });
-    assert_stops_within_100_ms(5, |control| outliers(&[(weight, &factor); 4], 5.0, control));
+    assert_stops_within_100_ms(5, |control| {
+        outliers(&[(weight, &factor.hessian_diagonal[..]); 4], 5.0, control)
+    });
     assert_stops_within_100_ms(20, |control| layer_statistics(weight, &factor, control));
     assert_stops_within_100_ms(200, |control| spectrum_alpha(weight, control));
 }

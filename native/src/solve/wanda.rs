@@ -11,13 +11,14 @@ use super::sparsegpt::{output_energy, read_live};
 use super::sweep::work;
 use super::target::Target;
 use super::weight::{Compressed, Weight};
+use crate::backend::Backend;
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::linalg::buffer::zeros;
 use crate::linalg::factor::Factor;
 
 /// Prunes a layer by Wanda: in each row the floor(sparsity * cols) lowest scores, or n of every m. Errors: `NotFinite`, `Cancelled`.
-pub fn wanda(weight: Weight, factor: &Factor, target: &Target, control: &Control) -> Result<Compressed> {
+pub fn wanda<B: Backend>(weight: Weight, factor: &Factor<B>, target: &Target, control: &Control) -> Result<Compressed> {
     assert_eq!(weight.cols, factor.cols, "the factor is that of the layer's input");
     control.begin(2 * work(weight.cols))?;
     // ‖X_j‖ up to a factor that is the same for all columns.
@@ -33,9 +34,9 @@ pub fn wanda(weight: Weight, factor: &Factor, target: &Target, control: &Control
 /// Zeroes the weights that `mark(row's values, marks)` marks in each row, and rounds the others to the target's type or quantizes
 /// them to the nearest code; what is quantized is zero in columns that the factor calls dead.
 /// Errors: `NotFinite` with the first row that is not, `Cancelled`.
-pub fn prune_rows(
+pub fn prune_rows<B: Backend>(
     weight: Weight,
-    factor: Option<&Factor>,
+    factor: Option<&Factor<B>>,
     target: &Target,
     mark: impl Fn(&[f32], &mut [bool]) + Sync,
     control: &Control,
@@ -88,7 +89,7 @@ pub fn prune_rows(
 }
 
 /// Zeroes the dead columns of `rows` [rows, factor.cols].
-fn clear_dead(rows: &mut [f32], factor: &Factor) {
+fn clear_dead<B: Backend>(rows: &mut [f32], factor: &Factor<B>) {
     for row in rows.chunks_mut(factor.cols) {
         let columns = row.iter_mut().enumerate();
         columns
@@ -98,7 +99,12 @@ fn clear_dead(rows: &mut [f32], factor: &Factor) {
 }
 
 /// Adds the relative error of the layer's output to a compressed layer that was made without one.
-pub fn with_error(compressed: Compressed, weight: Weight, factor: &Factor, control: &Control) -> Result<Compressed> {
+pub fn with_error<B: Backend>(
+    compressed: Compressed,
+    weight: Weight,
+    factor: &Factor<B>,
+    control: &Control,
+) -> Result<Compressed> {
     let dense = output_energy(
         weight.rows,
         factor,

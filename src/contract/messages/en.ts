@@ -340,6 +340,20 @@ export const en = {
     'The onnxruntime for {{platform}} has no support for {{device}}. Choose another --device; tamis devices lists those that work.',
   'device.failed':
     'The device {{device}} does not run this model: {{reason}}. Choose another --device; tamis devices lists and tests them.',
+  'gpu.no-adapter':
+    'There is no GPU {{adapter}} that Tamis can compute on. Install its driver (Vulkan, Metal or DirectX 12), or choose another; tamis devices lists them.',
+  'gpu.not-usable':
+    'The GPU {{adapter}} cannot be opened: {{reason}}. Update its driver, or choose another; tamis devices lists them.',
+  'gpu.lost':
+    'The GPU {{adapter}} was lost: {{reason}}. Its driver was reset or it was taken away. Resume the run, on the CPU if it happens again.',
+  'gpu.out-of-memory':
+    'The GPU {{adapter}} has too little memory. End other programs that use it and resume the run, or resume it on the CPU.',
+  'gpu.failed':
+    'The GPU {{adapter}} refused a computation: {{reason}}. Update its driver, or choose another device; tamis devices lists them.',
+  'gpu.too-large':
+    'A matrix of {{size}} bytes is too large for the GPU {{adapter}}, which takes up to {{limit}}. Compress this layer on the CPU.',
+  'gpu.pattern':
+    'The GPU prunes n of every m weights for m up to {{limit}}, not {{m}}. Compress this layer on the CPU, or choose another pattern.',
   'evaluation.seqlen':
     'evaluation.seqlen is {{seqlen}}, but the model takes at most {{limit}} tokens. Set it to {{limit}} or less.',
   'export.no-genai-config':

@@ -276,6 +276,18 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
     '{{platform}} 版的 onnxruntime 不支援 {{device}}。請改用其他 --device；tamis devices 會列出可用的裝置。',
   'device.failed':
     '裝置 {{device}} 無法執行此模型：{{reason}}。請改用其他 --device；可用 tamis devices 列出並測試各裝置。',
+  'gpu.no-adapter':
+    '沒有 Tamis 可用的 GPU {{adapter}}。請安裝其驅動程式（Vulkan、Metal 或 DirectX 12），或改用其他裝置；tamis devices 會列出可用的裝置。',
+  'gpu.not-usable':
+    '無法開啟 GPU {{adapter}}：{{reason}}。請更新其驅動程式，或改用其他裝置；tamis devices 會列出可用的裝置。',
+  'gpu.lost':
+    'GPU {{adapter}} 已失去連線：{{reason}}。其驅動程式已重設，或裝置已移除。請繼續執行；若再次發生，請改用 CPU 繼續執行。',
+  'gpu.out-of-memory': 'GPU {{adapter}} 的記憶體不足。請結束其他使用此 GPU 的程式後繼續執行，或改用 CPU 繼續執行。',
+  'gpu.failed':
+    'GPU {{adapter}} 無法完成運算：{{reason}}。請更新其驅動程式，或改用其他裝置；tamis devices 會列出可用的裝置。',
+  'gpu.too-large': '{{size}} 位元組的矩陣對 GPU {{adapter}} 而言太大，其上限為 {{limit}}。請在 CPU 上壓縮此層。',
+  'gpu.pattern':
+    'GPU 支援每 m 個權重剪去 n 個的樣式，m 最大為 {{limit}}，不支援 {{m}}。請在 CPU 上壓縮此層，或改用其他樣式。',
   'evaluation.seqlen':
     'evaluation.seqlen 為 {{seqlen}}，但模型最多接受 {{limit}} 個 token。請指定 {{limit}} 或更小的值。',
   'export.no-genai-config': '{{path}} 沒有 genai_config.json，不是 ONNX 匯出結果。請選擇 tamis export 寫出的資料夾。',

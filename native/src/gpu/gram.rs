@@ -1,0 +1,146 @@
+//! Xᵀ X on the GPU: the sums of 256 tokens in float32, and the sums of these in twice that precision, as two float32 numbers each.
+//! (The CPU's product keeps several partial sums of its 1024 tokens; one after the other 256 are as exact.)
+//!
+//! Twice float32 rather than float64 on the CPU: fetching the products of each chunk would move n² / 2 numbers for every 1024 tokens, half as
+//! much as the tokens themselves where n is 1024, and twice as much where it is 4096. The two numbers take the memory of one
+//! float64. No compiler may contract or reorder what they are made of (see `opaque` in gram.wgsl).
+
+use bytemuck::{Pod, Zeroable};
+
+use super::device::{Buffer, Gpu};
+use super::kernels::Kernel;
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::linalg::gram::{CHUNK, first_bad_row};
+
+/// Tokens whose products are summed in float32.
+const SUMMED: usize = 256;
+
+/// The sum of xᵀ x over all tokens added so far.
+pub struct Gram {
+    pub cols: usize,
+    /// [cols, cols] row-major, the upper triangle of hi + lo.
+    pub hi: Buffer,
+    pub lo: Buffer,
+}
+
+/// As in gram.wgsl.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct Params {
+    first: u32,
+    tokens: u32,
+    cols: u32,
+    chunk: u32,
+    zero: u32,
+}
+
+impl Gram {
+    pub fn new(gpu: &Gpu, cols: usize) -> Result<Self> {
+        Ok(Self {
+            cols,
+            hi: gpu.buffer(cols * cols)?,
+            lo: gpu.buffer(cols * cols)?,
+        })
+    }
+
+    /// Adds xᵀ x; x [tokens, cols] row-major. Error: `NotFinite` with the first row of x that is not; the sums are then spoiled.
+    pub fn add(&mut self, gpu: &Gpu, x: &[f32], control: &Control) -> Result<()> {
+        let cols = self.cols;
+        assert!(x.len().is_multiple_of(cols), "x holds whole rows");
+        let tokens = x.len() / cols;
+        control.begin(tokens as u64)?;
+        if tokens == 0 {
+            return Ok(());
+        }
+        let rows = gpu.buffer(CHUNK.min(tokens) * cols)?;
+        let first_bad = gpu.buffer_of(&[u32::MAX])?;
+        let tile = gpu.tile();
+        let groups = [
+            cols.div_ceil(tile.cols() as usize),
+            cols.div_ceil(tile.rows() as usize),
+            1,
+        ];
+        for (i, chunk) in x.chunks(CHUNK * cols).enumerate() {
+            let tokens = chunk.len() / cols;
+            gpu.write(&rows, chunk)?;
+            let mut tasks = gpu.tasks();
+            for first in (0..tokens).step_by(SUMMED) {
+                let params = Params {
+                    first: first as u32,
+                    tokens: SUMMED.min(tokens - first) as u32,
+                    cols: cols as u32,
+                    chunk: i as u32,
+                    zero: 0,
+                };
+                tasks.add(Kernel::Gram, params, &[&rows, &self.hi, &self.lo, &first_bad], groups);
+            }
+            tasks.submit()?;
+            control.advance(tokens as u64)?;
+        }
+        let mut bad = [0u32];
+        gpu.read(&first_bad, &mut bad)?;
+        match x.chunks(CHUNK * cols).nth(bad[0] as usize) {
+            None => Ok(()),
+            Some(chunk) => Err(Error::NotFinite {
+                row: bad[0] as usize * CHUNK + first_bad_row(chunk, cols),
+            }),
+        }
+    }
+
+    pub fn diagonal(&self, gpu: &Gpu) -> Result<Vec<f64>> {
+        let hi = diagonal_of(gpu, &self.hi, self.cols)?;
+        let lo = diagonal_of(gpu, &self.lo, self.cols)?;
+        Ok(hi.iter().zip(&lo).map(|(&hi, &lo)| hi as f64 + lo as f64).collect())
+    }
+
+    /// `scale` times it with `diagonal` [cols] in the place of its own, rows and columns in the reverse of `order` (None: as they
+    /// are): [cols, cols] row-major, upper triangle, zeros below the diagonal.
+    pub fn hessian(&self, gpu: &Gpu, order: Option<&[u32]>, scale: f64, diagonal: &[f32]) -> Result<Buffer> {
+        #[derive(Clone, Copy, Pod, Zeroable)]
+        #[repr(C)]
+        struct Params {
+            n: u32,
+            scale_hi: f32,
+            scale_lo: f32,
+        }
+        let n = self.cols;
+        let natural: Vec<u32> = (0..n as u32).collect();
+        let order = gpu.buffer_of(order.unwrap_or(&natural))?;
+        let diagonal = gpu.buffer_of(diagonal)?;
+        let hessian = gpu.buffer(n * n)?;
+        let scale_hi = scale as f32;
+        let params = Params {
+            n: n as u32,
+            scale_hi,
+            scale_lo: (scale - scale_hi as f64) as f32,
+        };
+        let mut tasks = gpu.tasks();
+        let groups = [n.div_ceil(16), n.div_ceil(16), 1];
+        tasks.add(
+            Kernel::Hessian,
+            params,
+            &[&hessian, &self.hi, &self.lo, &diagonal, &order],
+            groups,
+        );
+        tasks.submit()?;
+        Ok(hessian)
+    }
+}
+
+/// The diagonal of a matrix [n, n].
+pub fn diagonal_of(gpu: &Gpu, matrix: &Buffer, n: usize) -> Result<Vec<f32>> {
+    let diagonal = gpu.buffer(n)?;
+    let mut tasks = gpu.tasks();
+    // The kernel's other parameters are a scale that it does not use.
+    tasks.add(
+        Kernel::Diagonal,
+        [n as u32, 0, 0],
+        &[&diagonal, matrix],
+        [n.div_ceil(64), 1, 1],
+    );
+    tasks.submit()?;
+    let mut values = vec![0f32; n];
+    gpu.read(&diagonal, &mut values)?;
+    Ok(values)
+}

@@ -1,0 +1,152 @@
+//! The kernels: their WGSL sources and where they are entered.
+
+/// How a product is cut: a workgroup of `x * y` threads computes 8 y rows by 8 x columns, `k` terms of each sum at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tile {
+    pub x: u32,
+    pub y: u32,
+    pub k: u32,
+}
+
+impl Tile {
+    pub const DEFAULT: Self = Self { x: 8, y: 8, k: 16 };
+    /// Those that an adapter may be given. The largest needs 16 KiB of workgroup memory and 256 threads, which every adapter has.
+    #[cfg(test)]
+    pub const ALL: [Self; 4] = [
+        Self::DEFAULT,
+        Self { x: 8, y: 8, k: 32 },
+        Self { x: 16, y: 8, k: 16 },
+        Self { x: 16, y: 16, k: 16 },
+    ];
+
+    pub fn rows(self) -> u32 {
+        8 * self.y
+    }
+
+    pub fn cols(self) -> u32 {
+        8 * self.x
+    }
+}
+
+/// Which operands of a product lie in the buffer that it is written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Shared {
+    Neither,
+    A,
+    Both,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kernel {
+    Gemm(Shared),
+    Gram,
+    Hessian,
+    Diagonal,
+    FactorCorner,
+    SolveRows,
+    InvertCorners,
+    Flip,
+    Score,
+    Count,
+    Choose,
+    CountSaliencies,
+    Fit,
+    Sweep { is_quantized: bool },
+}
+
+const PRODUCT: &str = include_str!("product.wgsl");
+const STORAGE: &str = include_str!("storage.wgsl");
+
+const GRIDS: &str = "
+@group(0) @binding(7) var<storage, read> grids: array<f32>; // [2, groups, stride]: scales, then zero points
+@group(0) @binding(8) var<storage, read> group_of: array<u32>; // [cols]
+
+fn on_grid(value: f32, column: u32, row: u32) -> f32 {
+  let group = group_of[column];
+  let scale = grids[group * params.stride + row];
+  let zero = grids[(params.groups + group) * params.stride + row];
+  return scale * level(value, scale, zero, params.most);
+}
+";
+const NO_GRIDS: &str = "
+fn on_grid(value: f32, column: u32, row: u32) -> f32 { return value; }
+";
+
+impl Kernel {
+    #[cfg(test)]
+    pub const ALL: [Self; 17] = [
+        Self::Gemm(Shared::Neither),
+        Self::Gemm(Shared::A),
+        Self::Gemm(Shared::Both),
+        Self::Gram,
+        Self::Hessian,
+        Self::Diagonal,
+        Self::FactorCorner,
+        Self::SolveRows,
+        Self::InvertCorners,
+        Self::Flip,
+        Self::Score,
+        Self::Count,
+        Self::Choose,
+        Self::CountSaliencies,
+        Self::Fit,
+        Self::Sweep { is_quantized: false },
+        Self::Sweep { is_quantized: true },
+    ];
+
+    pub fn entry(self) -> &'static str {
+        match self {
+            Self::Gemm(_) => "gemm",
+            Self::Gram => "gram",
+            Self::Hessian => "hessian",
+            Self::Diagonal => "diagonal_of",
+            Self::FactorCorner => "factor_corner",
+            Self::SolveRows => "solve_rows",
+            Self::InvertCorners => "invert_corners",
+            Self::Flip => "flip",
+            Self::Score => "score",
+            Self::Count => "count",
+            Self::Choose => "choose",
+            Self::CountSaliencies => "count_saliencies",
+            Self::Fit => "fit",
+            Self::Sweep { .. } => "sweep",
+        }
+    }
+
+    pub fn source(self, tile: Tile) -> String {
+        let product = |rest: &str| {
+            let Tile { x, y, k } = tile;
+            format!("const WX: u32 = {x}u;\nconst WY: u32 = {y}u;\nconst KT: u32 = {k}u;\n{PRODUCT}\n{rest}")
+        };
+        match self {
+            Self::Gemm(shared) => product(&gemm(shared)),
+            Self::Gram => product(include_str!("gram.wgsl")),
+            Self::Hessian | Self::Diagonal => include_str!("hessian.wgsl").to_owned(),
+            Self::FactorCorner | Self::SolveRows | Self::InvertCorners | Self::Flip => {
+                include_str!("triangle.wgsl").to_owned()
+            }
+            Self::Score | Self::Count | Self::Choose => include_str!("select.wgsl").to_owned(),
+            Self::CountSaliencies => include_str!("saliency.wgsl").to_owned(),
+            Self::Fit => format!("{STORAGE}\n{}", include_str!("grid.wgsl")),
+            Self::Sweep { is_quantized } => {
+                let grids = if is_quantized { GRIDS } else { NO_GRIDS };
+                format!("{STORAGE}\n{}", include_str!("sweep.wgsl").replace("//: grids", grids))
+            }
+        }
+    }
+}
+
+/// A buffer may not be bound twice where it is written, so an operand that lies in it is read through the same binding.
+fn gemm(shared: Shared) -> String {
+    let binding =
+        |number: u32, name: &str| format!("@group(0) @binding({number}) var<storage, read> {name}: array<f32>;\n");
+    let (a, b, bindings) = match shared {
+        Shared::Neither => ("a", "b", binding(2, "a") + &binding(3, "b")),
+        Shared::A => ("c", "b", binding(2, "b")),
+        Shared::Both => ("c", "c", String::new()),
+    };
+    include_str!("gemm.wgsl")
+        .replace("//: operands", &bindings)
+        .replace("A[", &format!("{a}["))
+        .replace("B[", &format!("{b}["))
+}

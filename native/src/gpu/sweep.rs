@@ -1,0 +1,378 @@
+//! The sweep on the GPU: weights column after column as `Columns` holds them, rows across threads.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::device::{Buffer, Gpu, Tasks};
+use super::kernels::Kernel;
+use super::product::{Operands, Part, Product};
+use super::triangle::Triangle;
+use crate::backend::Fit;
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::solve::columns::{Columns, stride_of};
+use crate::solve::lanes::LANES;
+use crate::solve::mask::Pruned;
+use crate::solve::quantization::Quantization;
+use crate::solve::quantizer::range_shares;
+use crate::solve::storage::Storage;
+use crate::solve::sweep::{Block, Span};
+
+/// Columns that a kernel sweeps, as in sweep.wgsl; so many neighbours a group of n:m may have.
+const WIDTH: usize = 32;
+/// Counts of select.wgsl, behind two other numbers.
+const BINS: usize = 2048;
+/// Columns that a workgroup of select.wgsl counts.
+const COUNTED: usize = 16;
+/// The bits that each pass of the selection looks at: how many are below them, and how many there are.
+const PASSES: [(u32, u32); 3] = [(20, 11), (10, 10), (0, 10)];
+
+/// A matrix [rows, cols] column after column, `stride` values each, zeros behind `rows`.
+pub struct Weights {
+    pub rows: usize,
+    pub cols: usize,
+    padded: usize,
+    pub stride: usize,
+    pub buffer: Buffer,
+}
+
+impl Weights {
+    pub fn upload(gpu: &Gpu, w: &Columns) -> Result<Self> {
+        Ok(Self {
+            rows: w.rows,
+            cols: w.cols,
+            padded: w.padded(),
+            stride: stride_of(w.rows),
+            buffer: gpu.buffer_of(w.values())?,
+        })
+    }
+
+    pub fn download(&self, gpu: &Gpu, control: &Control) -> Result<Columns> {
+        let mut columns = Columns::zeros(self.rows, self.cols, control)?;
+        gpu.read(&self.buffer, columns.values_mut())?;
+        Ok(columns)
+    }
+}
+
+fn code_of(storage: Storage) -> u32 {
+    match storage {
+        Storage::F32 => 0,
+        Storage::F16 => 1,
+        Storage::BF16 => 2,
+    }
+}
+
+/// Scales and zero points of a layer that is being swept.
+pub struct Grids {
+    rows: usize,
+    groups: usize,
+    stride: usize,
+    /// [2, groups, stride]
+    values: Buffer,
+    group_of: Buffer,
+}
+
+/// As in grid.wgsl.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct FitParams {
+    stride: u32,
+    groups: u32,
+    most: f32,
+    middle: f32,
+    is_symmetric: u32,
+    scales: u32,
+    shares: u32,
+    zero: u32,
+    share: [f32; 80],
+}
+
+impl Grids {
+    pub fn new(gpu: &Gpu, rows: usize, groups: usize, group_of: &[u32]) -> Result<Self> {
+        let stride = stride_of(rows);
+        Ok(Self {
+            rows,
+            groups,
+            stride,
+            values: gpu.buffer(2 * groups * stride)?,
+            group_of: gpu.buffer_of(group_of)?,
+        })
+    }
+
+    /// Fits the grids of groups, each of columns of `w` that `members` lists.
+    pub fn fit(
+        &self,
+        gpu: &Gpu,
+        w: &Weights,
+        members: &[u32],
+        fits: &[Fit],
+        quantization: &Quantization,
+    ) -> Result<()> {
+        let shares = range_shares(quantization.range);
+        let mut params = FitParams {
+            stride: w.stride as u32,
+            groups: self.groups as u32,
+            most: quantization.most(),
+            middle: quantization.middle(),
+            is_symmetric: quantization.symmetric as u32,
+            scales: code_of(quantization.scales),
+            shares: shares.len() as u32,
+            zero: 0,
+            share: [0.0; 80],
+        };
+        params.share[..shares.len()].copy_from_slice(&shares);
+        let ranges: Vec<[u32; 4]> = fits
+            .iter()
+            .map(|fit| [fit.group as u32, fit.first as u32, fit.end as u32, 0])
+            .collect();
+        let (members, ranges) = (gpu.buffer_of(members)?, gpu.buffer_of(&ranges)?);
+        let mut tasks = gpu.tasks();
+        let groups = [w.padded / LANES, fits.len(), 1];
+        tasks.add(
+            Kernel::Fit,
+            params,
+            &[&self.values, &w.buffer, &members, &ranges],
+            groups,
+        );
+        tasks.submit()
+    }
+
+    /// Scales and zero points [rows, groups].
+    pub fn download(&self, gpu: &Gpu, control: &Control) -> Result<(Columns, Columns)> {
+        let mut values = vec![0f32; 2 * self.groups * self.stride];
+        gpu.read(&self.values, &mut values)?;
+        let columns = |values: &[f32]| {
+            let mut columns = Columns::zeros(self.rows, self.groups, control)?;
+            columns.values_mut().copy_from_slice(values);
+            Ok(columns)
+        };
+        let (scales, zeros) = values.split_at(self.groups * self.stride);
+        Ok((columns(scales)?, columns(zeros)?))
+    }
+}
+
+/// What a sweep keeps beside the weights.
+pub struct Errors {
+    /// The errors of a span's columns [span, stride].
+    columns: Buffer,
+    /// Σ err² of each row [blocks, stride], float32; their sum in float64 is the CPU's.
+    squares: Buffer,
+    /// Values of `squares`.
+    len: usize,
+    /// Blocks swept so far.
+    blocks: usize,
+    /// Of a block [width, stride], and what the selection finds.
+    scores: Buffer,
+    found: Buffer,
+    /// U_jj of all columns.
+    diagonal: Buffer,
+}
+
+/// As in select.wgsl.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct SelectParams {
+    rows: u32,
+    stride: u32,
+    first: u32,
+    width: u32,
+    rank: u32,
+    shift: u32,
+    bits: u32,
+}
+
+/// As in sweep.wgsl.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct SweepParams {
+    cols: u32,
+    stride: u32,
+    first: u32,
+    width: u32,
+    block: u32,
+    span: u32,
+    pruned: u32,
+    n: u32,
+    m: u32,
+    storage: u32,
+    most: f32,
+    groups: u32,
+    squares: u32,
+    zero: u32,
+}
+
+/// The largest width of a block that a GPU sweeps: that of n:m with m up to `WIDTH`, or 128.
+const WIDEST: usize = 128;
+
+impl Errors {
+    pub fn new(gpu: &Gpu, w: &Weights, span: usize, u_diagonal: &[f32]) -> Result<Self> {
+        // Blocks are at least half as wide as the widest.
+        let len = w.cols.div_ceil(WIDEST / 2) * w.stride;
+        Ok(Self {
+            columns: gpu.buffer(span * w.stride)?,
+            squares: gpu.buffer(len)?,
+            len,
+            blocks: 0,
+            scores: gpu.buffer(WIDEST.min(w.cols) * w.stride)?,
+            found: gpu.buffer(2 + BINS)?,
+            diagonal: gpu.buffer_of(u_diagonal)?,
+        })
+    }
+
+    pub fn squares(&self, gpu: &Gpu) -> Result<f64> {
+        let mut squares = vec![0f32; self.len];
+        gpu.read(&self.squares, &mut squares)?;
+        Ok(squares.iter().map(|&square| square as f64).sum())
+    }
+}
+
+/// Sweeps one block of columns and spreads its errors up to its reach. Error: `GpuPattern`.
+pub fn sweep_block(
+    gpu: &Gpu,
+    w: &Weights,
+    u: &Triangle,
+    errors: &mut Errors,
+    grids: Option<&Grids>,
+    block: &Block,
+) -> Result<()> {
+    let mut tasks = gpu.tasks();
+    let (pruned, n, m) = match block.pruned {
+        Pruned::Nothing => (0, 0, 1),
+        Pruned::All => (1, 0, 1),
+        Pruned::UpToRank(rank) => {
+            select(&mut tasks, w, errors, block, rank);
+            (2, 0, 1)
+        }
+        Pruned::NofM { m, .. } if m > WIDTH => return Err(Error::GpuPattern { m, limit: WIDTH }),
+        Pruned::NofM { n, m } => (3, n, m),
+    };
+    let end = block.first + block.width;
+    // Groups of m begin where a kernel's columns do.
+    let step = WIDTH / m * m;
+    for first in (block.first..end).step_by(step) {
+        let params = SweepParams {
+            cols: w.cols as u32,
+            stride: w.stride as u32,
+            first: first as u32,
+            width: step.min(end - first) as u32,
+            block: block.first as u32,
+            span: block.span as u32,
+            pruned,
+            n: n as u32,
+            m: m as u32,
+            storage: code_of(block.storage),
+            most: block.quantization.map_or(0.0, |quantization| quantization.most()),
+            groups: grids.map_or(0, |grids| grids.groups) as u32,
+            squares: (errors.blocks * w.stride) as u32,
+            zero: 0,
+        };
+        let mut buffers = vec![
+            &w.buffer,
+            &errors.columns,
+            &errors.squares,
+            &u.buffer,
+            &errors.scores,
+            &errors.found,
+        ];
+        buffers.extend(grids.iter().flat_map(|grids| [&grids.values, &grids.group_of]));
+        let is_quantized = grids.is_some();
+        tasks.add(
+            Kernel::Sweep { is_quantized },
+            params,
+            &buffers,
+            [w.padded / LANES, 1, 1],
+        );
+    }
+    errors.blocks += 1;
+    subtract_errors(
+        gpu,
+        &mut tasks,
+        w,
+        u,
+        errors,
+        block.first - block.span,
+        block.first..end,
+        end..block.reach,
+    );
+    tasks.submit()
+}
+
+/// Spreads the errors of a span over all columns from its reach on.
+pub fn spread(gpu: &Gpu, w: &Weights, u: &Triangle, errors: &Errors, span: &Span) -> Result<()> {
+    let mut tasks = gpu.tasks();
+    subtract_errors(
+        gpu,
+        &mut tasks,
+        w,
+        u,
+        errors,
+        0,
+        span.first..span.end,
+        span.reach..w.cols,
+    );
+    tasks.submit()
+}
+
+/// `W[:, later] -= Err U[columns, later]`, the errors of `columns` being the kept ones from `first` on.
+#[allow(clippy::too_many_arguments)]
+fn subtract_errors(
+    gpu: &Gpu,
+    tasks: &mut Tasks,
+    w: &Weights,
+    u: &Triangle,
+    errors: &Errors,
+    first: usize,
+    columns: std::ops::Range<usize>,
+    later: std::ops::Range<usize>,
+) {
+    let product = Product {
+        m: later.len(),
+        n: w.padded,
+        k: columns.len(),
+        a: Part {
+            start: columns.start * u.n + later.start,
+            first: u.n,
+            second: 1,
+        },
+        b: Part {
+            start: first * w.stride,
+            first: w.stride,
+            second: 1,
+        },
+        c: Part {
+            start: later.start * w.stride,
+            first: w.stride,
+            second: 1,
+        },
+        alpha: -1.0,
+        accumulate: true,
+        is_upper: false,
+        is_b_upper: false,
+    };
+    product.add_to(
+        tasks,
+        gpu.tile(),
+        Operands::Apart(&u.buffer, &errors.columns),
+        &w.buffer,
+    );
+}
+
+/// Scores the block's weights and finds the score of a rank.
+fn select(tasks: &mut Tasks, w: &Weights, errors: &Errors, block: &Block, rank: usize) {
+    let params = |(shift, bits): (u32, u32)| SelectParams {
+        rows: w.rows as u32,
+        stride: w.stride as u32,
+        first: block.first as u32,
+        width: block.width as u32,
+        rank: rank as u32,
+        shift,
+        bits,
+    };
+    let groups = [w.padded / LANES, block.width, 1];
+    let buffers = [&errors.found, &errors.scores, &w.buffer, &errors.diagonal];
+    tasks.add(Kernel::Score, params(PASSES[0]), &buffers, groups);
+    for pass in PASSES {
+        let groups = [w.rows.div_ceil(256), block.width.div_ceil(COUNTED), 1];
+        tasks.add(Kernel::Count, params(pass), &[&errors.found, &errors.scores], groups);
+        tasks.add(Kernel::Choose, params(pass), &[&errors.found], [1, 1, 1]);
+    }
+}

@@ -1,0 +1,70 @@
+use super::*;
+use crate::error::Error;
+use crate::gpu::adapter::open;
+
+#[test]
+fn gpu_software_adapters_are_opened_by_name_only() {
+    let adapters = list();
+    println!("{adapters:?}");
+    if adapters.iter().all(|info| info.kind == AdapterKind::Software) {
+        let adapter = "auto".to_owned();
+        assert_eq!(open(None).err(), Some(Error::NoAdapter { adapter }));
+    }
+    let adapter = "none of this name".to_owned();
+    assert_eq!(open(Some(&adapter)).err(), Some(Error::NoAdapter { adapter }));
+    on_gpu(|gpu| assert_eq!(Some(gpu.name()), name().as_deref()));
+}
+
+#[test]
+fn gpu_that_is_lost_is_an_error() {
+    on_gpu(|gpu| {
+        let x = vec![1.0; 64];
+        let mut sums = gram(gpu, 8, &x);
+        gpu.lose();
+        let lost = |error: Option<Error>| {
+            assert!(matches!(error, Some(Error::GpuLost { .. })), "{error:?}");
+        };
+        let control = Control::default();
+        lost(gpu.add(&mut sums, &x, &control).err());
+        lost(gpu.gram(8).err());
+        lost(factorize(gpu, sums, 1.0, 0.01, Order::Natural, &control).err());
+    });
+}
+
+#[test]
+fn gpu_that_has_too_little_memory_is_an_error() {
+    on_gpu(|gpu| {
+        let refused = gpu.buffer(1 << 40).err();
+        assert!(
+            matches!(refused, Some(Error::GpuTooLarge { size, .. }) if size == 4 << 40),
+            "{refused:?}"
+        );
+        assert!(gpu.buffer(1).is_ok(), "the device goes on");
+        gpu.exhaust();
+        assert!(matches!(gpu.buffer(1).err(), Some(Error::GpuOutOfMemory { .. })));
+    });
+}
+
+#[test]
+fn gpu_tasks_stop_when_they_are_cancelled() {
+    on_gpu(|gpu| {
+        let x = vec![1.0; 64];
+        let mut sums = gram(gpu, 8, &x);
+        let control = Control::default();
+        control.cancel();
+        assert_eq!(gpu.add(&mut sums, &x, &control), Err(Error::Cancelled {}));
+        let refused = factorize(gpu, sums, 1.0, 0.01, Order::Natural, &control);
+        assert_eq!(refused.err(), Some(Error::Cancelled {}));
+    });
+}
+
+#[test]
+fn gpu_passes_its_self_test() {
+    use crate::gpu::measure::{product_rate, self_test};
+    for tile in Tile::ALL {
+        on_gpu_with(tile, |gpu| {
+            println!("{tile:?}: {:.2} GFLOP/s", product_rate(gpu).unwrap() / 1e9);
+        });
+    }
+    on_gpu(|gpu| assert_eq!(self_test(gpu), Ok(())));
+}

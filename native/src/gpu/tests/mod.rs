@@ -1,0 +1,73 @@
+mod adapter;
+mod layers;
+mod linalg;
+
+use super::adapter::{AdapterKind, list, open_with};
+use super::device::Gpu;
+use super::gram::Gram;
+use super::kernels::{Kernel, Tile};
+use crate::backend::Backend;
+use crate::control::Control;
+use crate::error::Result;
+use crate::linalg::factor::{Factor, Order, factorize};
+
+/// The name of the adapter that the tests run on, in the environment variable TAMIS_GPU, or a software adapter.
+fn name() -> Option<String> {
+    let software = || {
+        let found = list().into_iter().find(|info| info.kind == AdapterKind::Software);
+        found.map(|info| info.name)
+    };
+    std::env::var("TAMIS_GPU").ok().or_else(software)
+}
+
+/// Runs `test` on the tests' adapter, or says why not.
+fn on_gpu(test: impl FnOnce(&Gpu)) {
+    on_gpu_with(Tile::DEFAULT, test);
+}
+
+fn on_gpu_with(tile: Tile, test: impl FnOnce(&Gpu)) {
+    match name() {
+        Some(name) => test(&open_with(Some(&name), tile).unwrap()),
+        None => println!("skipped: no software GPU (VK_DRIVER_FILES and LD_LIBRARY_PATH name one) and no TAMIS_GPU"),
+    }
+}
+
+fn gram(gpu: &Gpu, cols: usize, x: &[f32]) -> Gram {
+    let mut gram = gpu.gram(cols).unwrap();
+    gpu.add(&mut gram, x, &Control::default()).unwrap();
+    gram
+}
+
+/// With the entries of `dense` [cols, cols] row-major.
+fn gram_from(gpu: &Gpu, cols: usize, dense: &[f32]) -> Gram {
+    let gram = Gram::new(gpu, cols).unwrap();
+    gpu.write(&gram.hi, dense).unwrap();
+    gram
+}
+
+fn u_of(factor: &Factor<Gpu>) -> Vec<f32> {
+    factor.to_cpu().unwrap().u
+}
+
+fn factor<B: Backend>(backend: &B, gram: B::Gram, order: Order) -> Result<Factor<B>> {
+    factorize(backend, gram, 0.25, 0.01, order, &Control::default())
+}
+
+#[test]
+fn gpu_kernels_are_valid_for_every_tile() {
+    use wgpu::naga::valid::{Capabilities, ValidationFlags, Validator};
+    for (kernel, tile) in Kernel::ALL
+        .iter()
+        .flat_map(|kernel| Tile::ALL.map(|tile| (kernel, tile)))
+    {
+        let module = wgpu::naga::front::wgsl::parse_str(&kernel.source(tile));
+        let module = module
+            .unwrap_or_else(|error| panic!("{kernel:?}, {tile:?}: {}", error.emit_to_string(&kernel.source(tile))));
+        let found = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module);
+        found.unwrap_or_else(|error| panic!("{kernel:?}, {tile:?}: {error:?}"));
+        assert!(
+            module.entry_points.iter().any(|entry| entry.name == kernel.entry()),
+            "{kernel:?}"
+        );
+    }
+}
