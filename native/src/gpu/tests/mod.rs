@@ -1,6 +1,7 @@
 mod adapter;
 mod layers;
 mod linalg;
+mod rounding;
 
 use super::adapter::{AdapterKind, list, open_with};
 use super::device::Gpu;
