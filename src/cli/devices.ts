@@ -12,7 +12,9 @@ import { table } from './table.ts';
 
 export function devicesCommand(): Command {
   return new Command('devices')
-    .description('List the devices that forward passes can run on here, and the GPUs that the native core can open (runs do not use them yet); each is tried and measured.')
+    .description(
+      'List the devices that forward passes can run on here, and the GPUs that the native core can open (runs do not use them yet); each is tried and measured.',
+    )
     .option('--threads <n>', 'threads of the CPU (default: all)', number)
     .option('--json', 'print them as JSON')
     .action(async (flags: { threads?: number; json?: true }) => {
