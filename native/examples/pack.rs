@@ -199,7 +199,7 @@ fn measure_layouts(run: &Run) {
         measure_layout(
             run,
             "pack-quantized",
-            &[Part::CtWeightPacked, Part::CtWeightScale],
+            &[Part::CtWeightPacked, Part::CtWeightScale { bytes: 2 }],
             |bytes| {
                 let shape = [rows as u64, cols as u64]
                     .iter()

@@ -28,7 +28,7 @@ pub struct LayerMeasures {
 #[napi(object)]
 pub struct PackedPart {
     #[napi(
-        ts_type = "'gptq.qweight' | 'gptq.qzeros' | 'gptq_v2.qzeros' | 'gptq.scales' | 'gptq.g_idx' | 'ct.weight_packed' | 'ct.weight_scale' | 'ct.weight_zero_point' | 'nbits.b' | 'nbits.scales' | 'nbits.zero_points' | 'q4_0' | 'q4_1' | 'q8_0'"
+        ts_type = "'gptq.qweight' | 'gptq.qzeros' | 'gptq_v2.qzeros' | 'gptq.scales' | 'gptq.g_idx' | 'ct.weight_packed' | 'ct.weight_scale' | 'ct.weight_scale_f32' | 'ct.weight_zero_point' | 'nbits.b' | 'nbits.scales' | 'nbits.zero_points' | 'q4_0' | 'q4_1' | 'q8_0'"
     )]
     pub part: String,
     pub block_size: Option<u32>,

@@ -19,8 +19,8 @@ pub enum Part {
     GptqGidx,
     /// i32 [rows, ceil(cols * bits / 32)]
     CtWeightPacked,
-    /// f16 or bf16 [rows, groups]
-    CtWeightScale,
+    /// [rows, groups], in the dtype of the weight: programs multiply in that of the scales. `bytes` of one: 4, or 2.
+    CtWeightScale { bytes: usize },
     /// i32 [ceil(rows * bits / 32), groups]
     CtWeightZeroPoint,
     /// u8 [rows, blocks, block * bits / 8], three bits in four
@@ -103,7 +103,8 @@ impl Part {
             "gptq.scales" => Self::GptqScales,
             "gptq.g_idx" => Self::GptqGidx,
             "ct.weight_packed" => Self::CtWeightPacked,
-            "ct.weight_scale" => Self::CtWeightScale,
+            "ct.weight_scale" => Self::CtWeightScale { bytes: 2 },
+            "ct.weight_scale_f32" => Self::CtWeightScale { bytes: 4 },
             "ct.weight_zero_point" => Self::CtWeightZeroPoint,
             "nbits.b" => Self::NbitsB { block: block()? },
             "nbits.scales" => Self::NbitsScales { block: block()? },
@@ -124,7 +125,7 @@ impl Part {
             | Self::GptqGidx
             | Self::CtWeightZeroPoint => None,
             Self::CtWeightPacked => Some(4 * words(of.cols, of.bits)),
-            Self::CtWeightScale => Some(2 * groups),
+            Self::CtWeightScale { bytes } => Some(bytes * groups),
             Self::NbitsB { block } => Some(of.cols.div_ceil(block) * (block * width as usize / 8)),
             Self::NbitsScales { block } => Some(4 * of.cols.div_ceil(block)),
             Self::NbitsZeroPoints { block } => Some((of.cols.div_ceil(block) * width as usize).div_ceil(8)),

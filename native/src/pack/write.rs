@@ -87,7 +87,12 @@ fn codes_row(codes: &Reader, part: Part, row: usize, scratch: &mut Scratch, out:
 fn grid_row(layer: &QuantizedLayer, part: Part, row: usize, out: &mut [u8]) {
     let grid = &layer.grid;
     match part {
-        Part::CtWeightScale => {
+        Part::CtWeightScale { bytes: 4 } => {
+            for (out, scale) in out.as_chunks_mut::<4>().0.iter_mut().zip(grid.scales_of(row)) {
+                *out = scale.to_le_bytes();
+            }
+        }
+        Part::CtWeightScale { .. } => {
             let scales = grid.scales_of(row).iter();
             let bits = scales.map(|&scale| match layer.storage() {
                 Storage::BF16 => bf16::from_f32(scale).to_bits(),
@@ -190,7 +195,7 @@ fn fits(layer: &QuantizedLayer, part: Part) -> Result<()> {
         Part::Ggml(kind) if kind.bits() < grid.bits => return Err(internal("this ggml type has fewer bits")),
         Part::Ggml(_) => GGML_BLOCK,
         Part::NbitsB { block } | Part::NbitsScales { block } | Part::NbitsZeroPoints { block } => block,
-        Part::CtWeightPacked | Part::CtWeightScale | Part::CtWeightZeroPoint => 1,
+        Part::CtWeightPacked | Part::CtWeightScale { .. } | Part::CtWeightZeroPoint => 1,
         _ => return Ok(()),
     };
     match &grid.members {

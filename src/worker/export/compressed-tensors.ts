@@ -43,11 +43,16 @@ function partsOf({ model }: FinishedRun, layer: CodedLayer): LayerPart[] {
   const { rows, cols, bits, symmetric } = layer;
   const groups = groupsOf(layer);
   const words = (codes: number): number => Math.ceil((codes * bits) / 32);
-  const scales = model.dtype === 'BF16' ? 'BF16' : 'F16';
   const shape = new Uint8Array(new BigInt64Array([BigInt(rows), BigInt(cols)]).buffer);
   return [
     { suffix: 'weight_packed', dtype: 'I32', shape: [rows, words(cols)], content: 'ct.weight_packed' },
-    { suffix: 'weight_scale', dtype: scales, shape: [rows, groups], content: 'ct.weight_scale' },
+    // In the weights' dtype: the programs that load them multiply in that of the scales.
+    {
+      suffix: 'weight_scale',
+      dtype: model.dtype,
+      shape: [rows, groups],
+      content: model.dtype === 'F32' ? 'ct.weight_scale_f32' : 'ct.weight_scale',
+    },
     { suffix: 'weight_shape', dtype: 'I64', shape: [2], content: shape },
     ...(symmetric
       ? []

@@ -6,6 +6,7 @@ use super::example::{Example, Wish, safetensors};
 use super::naive;
 use crate::checkpoint::tests::{Folder, Random};
 use crate::control::Control;
+use crate::pack::dense::dtype_name;
 use crate::pack::layer::QuantizedLayer;
 use crate::pack::part::{GgmlType, Part};
 use crate::pack::read::{DataFile, NbitsPlaces, PackedLayer};
@@ -91,18 +92,15 @@ fn pack_quantized() {
         };
         each(wish, |of, layer, folder| {
             let codes = packed(layer, Part::CtWeightPacked, None);
-            let scales = packed(layer, Part::CtWeightScale, None);
+            let bytes = of.storage.size();
+            let scales = packed(layer, Part::CtWeightScale { bytes }, None);
             let zeros = packed(layer, Part::CtWeightZeroPoint, None);
             assert!(codes == naive::weight_packed(of));
             assert!(scales == naive::weight_scale(of));
             assert!(zeros == naive::weight_zero_point(of));
             let (rows, groups) = (of.rows as u64, of.groups as u64);
             let words = |codes: usize| (codes * of.bits as usize).div_ceil(32) as u64;
-            let dtype = if of.storage == crate::solve::storage::Storage::BF16 {
-                "BF16"
-            } else {
-                "F16"
-            };
+            let dtype = dtype_name(of.storage);
             let shape: Vec<u8> = [rows, of.cols as u64].iter().flat_map(|n| n.to_le_bytes()).collect();
             let mut tensors = vec![
                 ("a.weight_packed", "I32", vec![rows, words(of.cols)], codes),
@@ -219,7 +217,7 @@ fn rows_in_another_order() {
         let parts = [
             Part::Ggml(GgmlType::Q4_0),
             Part::CtWeightPacked,
-            Part::CtWeightScale,
+            Part::CtWeightScale { bytes: 2 },
             Part::NbitsB { block: 32 },
         ];
         for part in parts {

@@ -109,8 +109,9 @@ pub fn weight_packed(of: &Example) -> Vec<u8> {
 
 pub fn weight_scale(of: &Example) -> Vec<u8> {
     let bytes = |&scale: &f32| match of.storage {
-        Storage::BF16 => bf16::from_f32(scale).to_le_bytes(),
-        _ => f16::from_f32(scale).to_le_bytes(),
+        Storage::F32 => scale.to_le_bytes().to_vec(),
+        Storage::F16 => f16::from_f32(scale).to_le_bytes().to_vec(),
+        Storage::BF16 => bf16::from_f32(scale).to_le_bytes().to_vec(),
     };
     of.scales.iter().flat_map(bytes).collect()
 }
