@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { findElectron } from './electron.mjs';
 
 /**
- * A Vulkan adapter in software (SwiftShader, as Electron ships it), for the tests on machines without a GPU. A program
- * uses it with `VK_DRIVER_FILES=<icd>` and `LD_LIBRARY_PATH=<folder>` in its environment.
+ * A Vulkan adapter in software (SwiftShader, as Electron ships it), for the tests on machines without a GPU: what a program
+ * that is to use it has in its environment.
  * Null where there is none, with the reason on the error output.
  */
 export async function softwareGpu() {
@@ -13,5 +13,6 @@ export async function softwareGpu() {
     console.error('No software GPU: `npm test` installs it on Linux x64, and none is known for other systems.');
     return null;
   }
-  return { folder: electron.folder, icd: join(electron.folder, 'vk_swiftshader_icd.json') };
+  const { folder } = electron;
+  return { VK_DRIVER_FILES: join(folder, 'vk_swiftshader_icd.json'), LD_LIBRARY_PATH: folder };
 }

@@ -15,8 +15,7 @@ const shell = process.platform === 'win32';
 /** Runs `cargo test`, shows its output as it comes and adds up the result lines of its test programs. */
 async function rustTests() {
   const command = `test --manifest-path native/Cargo.toml --release --tests --quiet --target ${hostTarget()}`;
-  const gpu = await softwareGpu();
-  const env = { ...process.env, ...(gpu && { VK_DRIVER_FILES: gpu.icd, LD_LIBRARY_PATH: gpu.folder }) };
+  const env = { ...process.env, ...(await softwareGpu()) };
   const child = spawn('cargo', command.split(' '), { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   child.stdout.on('data', (chunk) => {

@@ -10,6 +10,7 @@ use tamis_native::control::Control;
 use tamis_native::cpu::Cpu;
 use tamis_native::linalg::factor::{Factor, Order, factorize};
 use tamis_native::linalg::gram::Gram;
+use tamis_native::noise::noise;
 use tamis_native::pool;
 use tamis_native::solve::columns::Columns;
 use tamis_native::solve::mask::Pattern;
@@ -27,18 +28,6 @@ const SHAPES: [(usize, usize); 6] = [
     (2048, 8192),
 ];
 const TOKENS: usize = 4096;
-
-/// Pseudo-random values between -1 and 1.
-fn noise(count: usize) -> Vec<f32> {
-    let mut state = 1u64;
-    let mut next = || {
-        state = state
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
-        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
-    };
-    (0..count).map(|_| next()).collect()
-}
 
 /// The best of several times, in seconds: at least three and half a second of them.
 fn best(mut run: impl FnMut() -> f64) -> f64 {

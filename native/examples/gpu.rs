@@ -9,24 +9,13 @@ use tamis_native::control::Control;
 use tamis_native::error::Result;
 use tamis_native::gpu::{Gpu, adapter, measure};
 use tamis_native::linalg::factor::{Order, factorize};
+use tamis_native::noise::noise;
 use tamis_native::solve::columns::Columns;
 use tamis_native::solve::mask::Pattern;
 use tamis_native::solve::quantization::{Quantization, Range};
 use tamis_native::solve::quantizer::Grids;
 use tamis_native::solve::storage::Storage;
 use tamis_native::solve::sweep::{Sweep, sweep};
-
-/// Pseudo-random values between -1 and 1.
-fn noise(count: usize) -> Vec<f32> {
-    let mut state = 1u64;
-    let mut next = || {
-        state = state
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
-        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
-    };
-    (0..count).map(|_| next()).collect()
-}
 
 fn timed<R>(run: impl FnOnce() -> Result<R>) -> Result<(f64, R)> {
     let start = Instant::now();

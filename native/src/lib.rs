@@ -14,6 +14,7 @@ pub mod linalg;
 pub mod linalg_surface;
 pub mod lock;
 pub mod memory;
+pub mod noise;
 pub mod output;
 pub mod pack;
 pub mod pack_surface;

@@ -27,7 +27,7 @@ describe('WebGPU on the software adapter', { timeout: 180_000 }, () => {
   let result: Promise<Probe> | undefined;
   beforeEach((context) => {
     if (gpu === null) context.skip('no software adapter here');
-    result ??= gpu ? probeWith({ VK_DRIVER_FILES: gpu.icd, LD_LIBRARY_PATH: gpu.folder }) : undefined;
+    result ??= gpu ? probeWith(gpu) : undefined;
   });
 
   test('a block with its taps and the head give what the CPU gives', async () => {

@@ -9,6 +9,7 @@ use crate::control::Control;
 use crate::cpu::Cpu;
 use crate::error::{Error, Result};
 use crate::linalg::factor::{Factor, Order, factorize};
+use crate::noise::noise;
 use crate::solve::mask::Pattern;
 use crate::solve::sparsegpt::sparsegpt;
 use crate::solve::storage::Storage;
@@ -57,18 +58,6 @@ fn loss_on<B: Backend>(backend: &B) -> Result<f64> {
     };
     let Compressed { loss, .. } = sparsegpt(weight, &factor, &target, &control)?;
     Ok(loss.expect("sparsegpt gives a loss"))
-}
-
-/// Pseudo-random values between -1 and 1.
-fn noise(count: usize) -> Vec<f32> {
-    let mut state = 1u64;
-    let mut next = || {
-        state = state
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
-        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
-    };
-    (0..count).map(|_| next()).collect()
 }
 
 /// Floating-point operations a second of a product of two matrices, the larger the faster the adapter.

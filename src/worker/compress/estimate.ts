@@ -78,7 +78,8 @@ async function passStatistics(run: Run): Promise<Statistics> {
   const sampled = { ...key, heldBack, ...sensitivitySample(heldBackOf(run)) };
   const bits = bitsToChoose(recipe);
   let measured: Statistics | null = null;
-  let [sensitivities, quantized]: Readonly<Record<string, number>>[] = [];
+  let sensitivities: Statistics['sensitivities'] = {};
+  let quantized: Statistics['quantized'] = {};
   if (needsSensitivities(recipe)) {
     const of = { ...sampled, sparsity: SENSITIVITY_SPARSITY };
     ({ value: sensitivities } = await remembered('sensitivities', of, divergencesSchema, async () => {
@@ -98,7 +99,7 @@ async function passStatistics(run: Run): Promise<Statistics> {
     sensitivities: {},
     quantized: {},
   }));
-  return { ...value, sensitivities: { ...sensitivities }, quantized: { ...quantized } };
+  return { ...value, sensitivities, quantized };
 }
 
 /** One pass of the calibration sequences over the dense model, block by block, and of the branches with it. */
@@ -126,8 +127,8 @@ async function measure(run: Run, m: number, wanted: Branches): Promise<Statistic
     progress.block = null;
     if (branches) {
       const { layers, bits } = await measureBranches(run, branches);
-      statistics.sensitivities = { ...layers };
-      statistics.quantized = { ...bits };
+      statistics.sensitivities = layers;
+      statistics.quantized = bits;
     }
   } finally {
     await activations.remove();

@@ -218,9 +218,9 @@ interface Placed extends Branches {
 
 /** Nats a token. */
 export interface BranchDivergences {
-  readonly layers: Readonly<Record<string, number>>;
+  readonly layers: Record<string, number>;
   /** By bits. */
-  readonly bits: Readonly<Record<string, number>>;
+  readonly bits: Record<string, number>;
 }
 
 interface Passing {
