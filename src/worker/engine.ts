@@ -87,7 +87,7 @@ async function execute(directory: RunDirectory, inputs: Inputs, options: RunOpti
     recordFailure(emit, { type: 'failed', code, params });
     throw error;
   } finally {
-    inputs.devices.close();
+    await inputs.devices.close();
     directory.close();
   }
 }
