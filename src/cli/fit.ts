@@ -6,13 +6,14 @@ import { TamisError } from '../contract/errors.ts';
 import { errorOf } from '../contract/failure.ts';
 import { attemptOf, fromGoal, judgeReports, MOST_ATTEMPTS, withTrial } from '../contract/fit.ts';
 import { megabytes, percent, perplexity } from '../contract/format.ts';
+import { message } from '../contract/messages/index.ts';
 import { recipeSchema, type Fit, type Recipe } from '../contract/recipe.ts';
 import { reportSchema, type Report } from '../contract/report.ts';
 import { compress, resume } from '../worker/engine.ts';
 import { openModel } from '../worker/model/open.ts';
 import { resolveRecipe } from '../worker/prepare.ts';
 import { isFree } from '../worker/run/directory.ts';
-import type { Acting } from './act.ts';
+import { locale, type Acting } from './act.ts';
 import { table } from './table.ts';
 
 /**
@@ -24,7 +25,9 @@ import { table } from './table.ts';
 export async function compressToFit(recipe: Recipe, fit: Fit, to: string, acting: Acting): Promise<Report> {
   const out = resolve(to);
   if (existsSync(out)) throw new TamisError('run.exists', { path: out });
-  const first = await resolveRecipe(recipe, await openModel(recipe.model));
+  const first = await resolveRecipe(recipe, await openModel(recipe.model), (code, params) =>
+    tell(message(code, params, locale())),
+  );
   const reports: Report[] = [];
   let next = first;
   for (;;) {

@@ -1,7 +1,7 @@
 import { SingleBar } from 'cli-progress';
 
 import type { Progress } from '../contract/bridge.ts';
-import type { RunEvent, Stage } from '../contract/events.ts';
+import { isPassing, type LoggedEvent, type RunEvent, type Stage } from '../contract/events.ts';
 import type { ExportStage } from '../contract/exports.ts';
 import type { Trial } from '../contract/fit.ts';
 import type { PullProgress, PullStage } from '../contract/hub.ts';
@@ -49,7 +49,7 @@ export class ProgressView {
 
   show(event: RunEvent): void {
     if (event.type === 'progress') this.#progress(event);
-    else this.#line(event);
+    else if (!isPassing(event)) this.#line(event);
   }
 
   close(): void {
@@ -97,7 +97,7 @@ export class ProgressView {
     write(`${name}: ${Math.floor(share * 100)} %, ${detail}`);
   }
 
-  #line(event: Exclude<RunEvent, { type: 'progress' }>): void {
+  #line(event: LoggedEvent): void {
     const text = lineOf(event, this.#locale);
     if (text === null) return;
     this.close();
@@ -123,7 +123,7 @@ function startBar(stage: string): SingleBar {
 }
 
 /** What is worth a line of its own; null = nothing. */
-function lineOf(event: Exclude<RunEvent, { type: 'progress' }>, locale: Locale): string | null {
+function lineOf(event: LoggedEvent, locale: Locale): string | null {
   switch (event.type) {
     case 'stage':
       if (event.state === 'started') return null;
@@ -155,6 +155,8 @@ function lineOf(event: Exclude<RunEvent, { type: 'progress' }>, locale: Locale):
       return `Warning: ${message(event.code as ErrorCode, event.params, locale)}`;
     case 'finished':
       return `Finished in ${duration(event.seconds)}`;
+    case 'devices':
+      return event.gpu === null ? null : `GPU: ${event.gpu.name}`;
     case 'layers':
     case 'estimate':
     case 'sensitivity':

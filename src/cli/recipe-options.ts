@@ -56,6 +56,8 @@ export interface RecipeFlags extends EvaluationFlags {
   calibrationSeqlen?: number;
   seed?: number;
   device?: string;
+  gpu?: string;
+  cpuFallback?: boolean;
   threads?: number;
   memory?: number;
   blocks?: number;
@@ -212,6 +214,12 @@ export function addRecipeOptions(command: Command): Command {
     );
   addEvaluationOptions(command);
   addDeviceOptions(command);
+  command
+    .option(
+      '--gpu <name>',
+      'GPU for Hessians, factors and sweeps: auto, none, or a name that tamis devices lists (default: auto)',
+    )
+    .option('--no-cpu-fallback', 'end with an error where a device or GPU is lost, in place of going on on the CPU');
   addMemoryOption(command);
   return command
     .option('--seed <n>', "of the calibration's windows and of K-means (default: 0)", number)
@@ -235,6 +243,8 @@ export function recipeFrom(model: string | undefined, flags: RecipeFlags): Recip
     ...defined({
       seed: flags.seed,
       device: flags.device,
+      gpu: flags.gpu,
+      cpuFallback: flags.cpuFallback === false ? false : undefined,
       threads: flags.threads,
       memory: flags.memory,
       blocks: flags.blocks,

@@ -98,6 +98,7 @@ export const requests = {
   'files.choose': { input: z.strictObject({ purpose: z.enum(purposes) }), output: z.array(path) },
 
   'settings.set': { input: settingsChangeSchema, output: settingsSchema },
+  'devices.gpus': { input: nothing, output: z.array(z.string()) },
   'devices.list': { input: nothing, output: z.array(deviceReportSchema) },
   'storage.list': { input: nothing, output: z.array(storageSchema) },
   'storage.reveal': { input: z.strictObject({ kind: z.enum(storageKinds) }), output: nothing },

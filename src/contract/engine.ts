@@ -28,6 +28,8 @@ export const questions = {
   zeros: { input: z.strictObject({ path }), output: z.null(), told: z.array(tensorZerosSchema) },
   plan: { input: z.strictObject({ recipe: recipeSchema, out: path }), output: planSchema, told: z.never() },
   devices: { input: z.strictObject({ threads: z.int() }), output: z.array(deviceReportSchema), told: z.never() },
+  /** Names, those first that are preferred. */
+  gpus: { input: z.null(), output: z.array(z.string()), told: z.never() },
   /** Compresses the first blocks of the recipe in `folder`, which main makes and removes. */
   try: { input: z.strictObject({ recipe: recipeSchema, folder: path }), output: trialSchema, told: progressSchema },
   /** Of a finished run's folder. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { gpuSchema, gpuUsageSchema } from './gpu.ts';
 import { centroidSchema, choiceSchema, layerResultSchema, perplexitySchema, targetSchema } from './report.ts';
 
 export const stages = [
@@ -37,6 +38,10 @@ export const eventSchema = z.discriminatedUnion('type', [
     remainingSeconds: z.number().nullable(),
     memoryBytes: z.int(),
   }),
+  /** What the run computes on: forward passes on the device; Gram matrices, factors and sweeps on the GPU, where there is one. Told once at every start, and where one of them is given up. */
+  z.strictObject({ type: z.literal('devices'), device: z.string(), gpu: gpuSchema.nullable() }),
+  /** Once a second or less often, where the run's GPU tells. Not in `events.jsonl`, as progress is not. */
+  z.strictObject({ type: z.literal('gpu-usage'), ...gpuUsageSchema.shape }),
   /** The layers to be compressed, in order; told once at every start. */
   z.strictObject({
     type: z.literal('layers'),
@@ -64,6 +69,21 @@ export const eventSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('failed'), code: z.string(), params }),
 ]);
 export type RunEvent = z.infer<typeof eventSchema>;
+
+/** Of no worth once the next of its kind has come: they are shown, not logged. */
+const passing = ['progress', 'gpu-usage'] as const;
+export type PassingEvent = Extract<RunEvent, { type: (typeof passing)[number] }>;
+export type LoggedEvent = Exclude<RunEvent, PassingEvent>;
+
+export function isPassing(event: RunEvent): event is PassingEvent {
+  return passing.some((type) => type === event.type);
+}
 /** An event with the ISO 8601 time it was told at. A line of `events.jsonl` is the event itself with `at` in front. */
 export const timedEventSchema = z.strictObject({ at: z.string(), event: eventSchema });
 export type TimedEvent = z.infer<typeof timedEventSchema>;
+
+/** Without the passing ones that a later one of their kind has taken the place of. */
+export function withoutPassed(events: readonly TimedEvent[]): TimedEvent[] {
+  const newest = new Map(events.map((timed) => [timed.event.type, timed]));
+  return events.filter((timed) => !isPassing(timed.event) || newest.get(timed.event.type) === timed);
+}

@@ -22,6 +22,8 @@ export function recipeCommand(recipe: Recipe): string {
     ...evaluationOptions(recipe.evaluation),
     ...unless(recipe.seed === 0, '--seed', recipe.seed),
     ...unless(recipe.device === 'auto', '--device', recipe.device),
+    ...unless(recipe.gpu === 'auto', '--gpu', recipe.gpu),
+    ...(recipe.cpuFallback ? [] : ['--no-cpu-fallback']),
     ...option('--threads', recipe.threads),
     ...option('--memory', recipe.memory === null ? null : byteSize(recipe.memory)),
     ...option('--blocks', recipe.blocks),

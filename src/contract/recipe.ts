@@ -125,7 +125,12 @@ const settings = {
     .prefault({}),
   /** Of the calibration's windows and of K-means. */
   seed: z.int().min(0).max(0x7fffffff).default(0),
+  /** Of forward passes. */
   device: z.enum(devices).default('auto'),
+  /** Of Gram matrices, factors and sweeps: `auto`, `none`, or the name of a GPU as `tamis devices` lists it. */
+  gpu: z.string().min(1).default('auto'),
+  /** Whether the CPU takes over from the last finished block on where a device or GPU is lost in the run, which changes the last bits of results. */
+  cpuFallback: z.boolean().default(true),
   /** Threads of the CPU; null = all of them. */
   threads: z.int().min(1).max(1024).nullable().default(null),
   /** Bytes of anonymous memory that the run may hold; null = 60 % of what is free when it starts. No result depends on it. */

@@ -151,6 +151,9 @@ export const reportSchema = z.strictObject({
     threads: z.int(),
     kernels: z.string(),
     device: z.string(),
+    /** What Gram matrices, factors and sweeps were computed on; null = the CPU. */
+    gpu: z.string().nullable().default(null),
+    gpuDriver: z.string().nullable().default(null),
     node: z.string(),
     onnxruntime: z.string(),
   }),

@@ -1,5 +1,5 @@
 import type { MessageParams } from './errors.ts';
-import { stages as allStages, type RunEvent, type Stage, type TimedEvent } from './events.ts';
+import { isPassing, stages as allStages, type RunEvent, type Stage, type TimedEvent } from './events.ts';
 import type { Centroid, Choice, LayerResult, Perplexity, Target } from './report.ts';
 
 /** `kept`: done by an earlier start of the run. `stopped`: begun, and the run ended before it did. */
@@ -34,6 +34,10 @@ type EventOf<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>;
 export interface RunView {
   readonly stages: readonly StageView[];
   readonly progress: EventOf<'progress'> | null;
+  /** What it computes on; null before it has told. */
+  readonly devices: EventOf<'devices'> | null;
+  /** null where its GPU does not tell. */
+  readonly gpuUsage: EventOf<'gpu-usage'> | null;
   /** Blocks compressed, and to be compressed; null until the first one is. */
   readonly blocks: { readonly done: number; readonly of: number } | null;
   readonly layers: readonly LayerView[];
@@ -49,7 +53,7 @@ export interface RunView {
   /** Why the last start of the run ended early. */
   readonly failure: { readonly code: string; readonly params: MessageParams } | null;
   readonly finished: boolean;
-  /** All events but `progress`, oldest first. */
+  /** All events but those that pass, oldest first. */
   readonly log: readonly TimedEvent[];
   /** ISO 8601 time of the last event; null before the first. */
   readonly at: string | null;
@@ -58,6 +62,8 @@ export interface RunView {
 export const emptyView: RunView = {
   stages: allStages.map((stage) => ({ stage, state: 'waiting', seconds: 0, since: null })),
   progress: null,
+  devices: null,
+  gpuUsage: null,
   blocks: null,
   layers: [],
   places: new Map(),
@@ -74,7 +80,7 @@ export const emptyView: RunView = {
 
 /** The view after further events of the run. What they do not touch stays the same object. */
 export function applyEvents(view: RunView, events: readonly TimedEvent[]): RunView {
-  const told = events.filter(({ event }) => event.type !== 'progress');
+  const told = events.filter(({ event }) => !isPassing(event));
   const log = told.length === 0 ? view.log : [...view.log, ...told];
   return { ...events.reduce(applyEvent, view), log };
 }
@@ -88,6 +94,10 @@ function applyEvent(before: RunView, { at, event }: TimedEvent): RunView {
       return { ...view, stages: applyStage(before, at, event) };
     case 'progress':
       return { ...view, progress: event };
+    case 'devices':
+      return { ...view, devices: event, gpuUsage: null };
+    case 'gpu-usage':
+      return { ...view, gpuUsage: event };
     case 'layers':
       return { ...view, ...announceLayers(before, event.layers) };
     case 'estimate':
@@ -109,13 +119,14 @@ function applyEvent(before: RunView, { at, event }: TimedEvent): RunView {
     case 'warning':
       return { ...view, warnings: addWarning(before.warnings, event) };
     case 'finished':
-      return { ...view, finished: true, progress: null };
+      return { ...view, finished: true, progress: null, gpuUsage: null };
     case 'failed':
       return {
         ...view,
         failure: { code: event.code, params: event.params },
         stages: stopRunning(before.stages, at),
         progress: null,
+        gpuUsage: null,
       };
   }
 }
@@ -132,7 +143,9 @@ function applyStage(view: RunView, at: string, { stage, state, seconds }: EventO
 
 /** The view of a run that goes on no more, whether it could still tell or not: nothing in it is running. */
 export function ended(view: RunView): RunView {
-  return view.at === null ? view : { ...view, stages: stopRunning(view.stages, view.at), progress: null };
+  return view.at === null
+    ? view
+    : { ...view, stages: stopRunning(view.stages, view.at), progress: null, gpuUsage: null };
 }
 
 function stopRunning(all: readonly StageView[], at: string): readonly StageView[] {

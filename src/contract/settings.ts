@@ -15,6 +15,8 @@ const fields = {
   memory: z.int().positive().nullable(),
   /** Of new runs. */
   device: z.enum(devices),
+  /** Of new runs: auto, none or a name. */
+  gpu: z.string().min(1),
   /** Folder that new runs are written to; null = `runs` in the application's own data folder. */
   runsFolder: z.string().min(1).nullable(),
   /** Folder that models are fetched into; null = `models` in the application's own data folder. */
@@ -29,6 +31,7 @@ export const settingsSchema = z.strictObject({
   threads: fields.threads.default(null),
   memory: fields.memory.default(null),
   device: fields.device.default('auto'),
+  gpu: fields.gpu.default('auto'),
   runsFolder: fields.runsFolder.default(null),
   modelsFolder: fields.modelsFolder.default(null),
   hubEndpoint: fields.hubEndpoint.default(null),
@@ -43,6 +46,7 @@ export const settingsChangeSchema = z
     threads: fields.threads,
     memory: fields.memory,
     device: fields.device,
+    gpu: fields.gpu,
     hubEndpoint: fields.hubEndpoint,
   })
   .partial();

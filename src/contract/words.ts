@@ -165,6 +165,7 @@ export function recipeWords(
     [t('field.damping'), String(recipe.percdamp)],
     [t('field.seed'), String(recipe.seed)],
     [t('field.device'), recipe.device],
+    [t('field.gpu'), recipe.gpu],
   ];
 }
 

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 
 import { TamisError } from '../contract/errors.ts';
-import type { RunEvent } from '../contract/events.ts';
+import { isPassing, type RunEvent } from '../contract/events.ts';
 import type { Recipe } from '../contract/recipe.ts';
 import { perplexitySchema, type Perplexity, type Report } from '../contract/report.ts';
 import { compressBlocks, type BlockStep } from './compress/blocks.ts';
@@ -18,6 +18,7 @@ import { prepare, resolveRecipe } from './prepare.ts';
 import { buildReport } from './report/build.ts';
 import { writeReport } from './report/write.ts';
 import { isFree, RunDirectory } from './run/directory.ts';
+import { givenUpSchema, nothingGivenUp } from './run/devices.ts';
 import { assertSame, fingerprintId, fingerprintSchema, takeFingerprint } from './run/fingerprint.ts';
 import type { Inputs } from './run/inputs.ts';
 import { nothingToDo, stage, step, type Run, type Step } from './run/run.ts';
@@ -31,15 +32,17 @@ export interface RunOptions {
 /** Compresses the recipe's model into a new folder `out` and measures what that cost. */
 export async function compress(recipe: Recipe, out: string, options: RunOptions): Promise<Report> {
   if (!isFree(out)) throw new TamisError('run.exists', { path: resolve(out) });
-  const resolved = await resolveRecipe(recipe, await openModel(recipe.model));
   const early: RunEvent[] = [];
   const emit = (event: RunEvent): void => {
     early.push(event);
     options.onEvent(event);
   };
+  const resolved = await resolveRecipe(recipe, await openModel(recipe.model), (code, params) =>
+    emit({ type: 'warning', code, params }),
+  );
   const inputs = await prepare(resolved, { signal: options.signal, emit });
   const directory = await RunDirectory.create(out, resolved);
-  for (const event of early) if (event.type !== 'progress') directory.append(event);
+  for (const event of early) if (!isPassing(event)) directory.append(event);
   return await execute(directory, inputs, options);
 }
 
@@ -54,7 +57,8 @@ export async function resume(path: string, options: ResumeOptions): Promise<Repo
   try {
     const recipe = await directory.recipe();
     const memory = options.memory ?? recipe.memory;
-    const inputs = await prepare({ ...recipe, memory }, { signal: options.signal, emit: options.onEvent });
+    const givenUp = (await directory.readStep('given-up', givenUpSchema)) ?? nothingGivenUp;
+    const inputs = await prepare({ ...recipe, memory }, { signal: options.signal, emit: options.onEvent }, givenUp);
     return await execute(directory, inputs, options);
   } finally {
     directory.close();
@@ -63,8 +67,15 @@ export async function resume(path: string, options: ResumeOptions): Promise<Repo
 
 /** Holds the run's directory while the stages go; what ends them early is the last event in its log. */
 async function execute(directory: RunDirectory, inputs: Inputs, options: RunOptions): Promise<Report> {
+  const warned = new Set<string>();
   const emit = (event: RunEvent): void => {
-    if (event.type !== 'progress') directory.append(event);
+    if (event.type === 'warning') {
+      // What holds for many layers is told once.
+      const text = JSON.stringify(event);
+      if (warned.has(text)) return;
+      warned.add(text);
+    }
+    if (!isPassing(event)) directory.append(event);
     options.onEvent(event);
   };
   try {
@@ -76,6 +87,7 @@ async function execute(directory: RunDirectory, inputs: Inputs, options: RunOpti
     recordFailure(emit, { type: 'failed', code, params });
     throw error;
   } finally {
+    inputs.devices.close();
     directory.close();
   }
 }
@@ -92,11 +104,12 @@ function recordFailure(emit: Told['emit'], event: RunEvent): void {
 /** recipe -> stages -> report. Each stage finds what an earlier start of the run has finished and does the rest. */
 async function runStages(directory: RunDirectory, inputs: Inputs, told: Told): Promise<Report> {
   const started = performance.now();
-  const fingerprint = await timed(told.emit, 'fingerprint', {}, () => takeFingerprint(inputs, told));
   const kept = await directory.readStep('fingerprint', fingerprintSchema);
+  const fingerprint = await timed(told.emit, 'fingerprint', {}, () => takeFingerprint(inputs, kept, told));
   if (kept) assertSame(kept, fingerprint, directory.path);
   else await directory.writeStep('fingerprint', fingerprint);
   told.emit({ type: 'started', fingerprint: fingerprintId(fingerprint), resumed: kept !== null });
+  told.emit(inputs.devices.event);
   told.emit({ type: 'layers', layers: layersOf(inputs.model, inputs.blocks) });
 
   const begun: Run = { directory, ...inputs, fingerprint, ...told };

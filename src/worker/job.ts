@@ -1,5 +1,5 @@
 import type { Job, Word } from '../contract/engine.ts';
-import type { RunEvent, TimedEvent } from '../contract/events.ts';
+import { withoutPassed, type RunEvent, type TimedEvent } from '../contract/events.ts';
 import { failureOf } from '../contract/failure.ts';
 import { compress, resume } from './engine.ts';
 
@@ -36,8 +36,7 @@ class Batch {
   }
 
   add(event: RunEvent): void {
-    if (event.type === 'progress') this.#events = this.#events.filter((earlier) => earlier.event.type !== 'progress');
-    this.#events.push({ at: new Date().toISOString(), event });
+    this.#events = withoutPassed([...this.#events, { at: new Date().toISOString(), event }]);
     const wait = this.#sent + INTERVAL_MS - performance.now();
     if (wait <= 0) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), wait);

@@ -14,9 +14,11 @@ import { withSizeTarget } from './plan/packed.ts';
 import { shapeOf } from './plan/shape.ts';
 import { schedulingOf, type Workload } from './plan/workload.ts';
 import type { Report } from '../contract/report.ts';
+import { Devices, nothingGivenUp, type GivenUp } from './run/devices.ts';
 import type { Inputs } from './run/inputs.ts';
 import { timed, type Told } from './run/told.ts';
-import { chooseDevice } from './runtime/devices.ts';
+import { assertWorks, chooseDevice } from './runtime/devices.ts';
+import { chooseGpu, openGpu, type Warn } from './runtime/gpu.ts';
 import { openTensorFile, setThreads } from './native.ts';
 import type { SessionOptions } from './runtime/session.ts';
 import { HELD_BACK, needsSensitivities, needsStatistics } from './schedule/needs.ts';
@@ -29,7 +31,7 @@ const SEQLEN = 2048;
  * Decides what a recipe leaves open (device, threads, sequence lengths, the family's scheduler, the target of a size where no bits are
  * to be chosen), so that it reproduces the run.
  */
-export async function resolveRecipe(recipe: Recipe, model: Model): Promise<Recipe> {
+export async function resolveRecipe(recipe: Recipe, model: Model, warn: Warn): Promise<Recipe> {
   const threads = recipe.threads ?? availableParallelism();
   const { blocks, maxSeqlen, defaultScheduler } = model.family;
   if (recipe.blocks !== null && recipe.blocks > blocks)
@@ -40,6 +42,7 @@ export async function resolveRecipe(recipe: Recipe, model: Model): Promise<Recip
   return {
     ...(measuresBits(recipe) ? recipe : sized),
     device: await chooseDevice(recipe.device, threads),
+    gpu: usesHessians(recipe) ? await chooseGpu(recipe.gpu, warn) : 'none',
     threads,
     scheduler:
       recipe.scheduler.kind === 'auto' ? recipe.scheduler : resolveScheduler(recipe.scheduler, defaultScheduler),
@@ -49,6 +52,11 @@ export async function resolveRecipe(recipe: Recipe, model: Model): Promise<Recip
     },
     evaluation: { ...recipe.evaluation, seqlen: seqlenOf('evaluation.seqlen', recipe.evaluation.seqlen, maxSeqlen) },
   };
+}
+
+/** Whether there is anything for a GPU to do but forward passes. */
+function usesHessians(recipe: Recipe): boolean {
+  return recipe.method !== 'magnitude' || needsStatistics(recipe);
 }
 
 /** Whether the run itself decides the target of a size, with the bits: it needs calibration data and a choice. */
@@ -100,14 +108,11 @@ export function unevenGroups({ quantization, blocks }: Recipe, model: Model): Re
   }));
 }
 
-/** Opens the model and samples the tokens of a recipe that `resolveRecipe` made whole. */
-export async function prepare(recipe: Recipe, told: Told): Promise<Inputs> {
+/** Opens the model and samples the tokens of a recipe that `resolveRecipe` made whole, on devices but for those that the run gave up before. */
+export async function prepare(recipe: Recipe, told: Told, givenUp: GivenUp = nothingGivenUp): Promise<Inputs> {
   const model = await openModel(recipe.model);
-  const session: SessionOptions = {
-    device: await chooseDevice(recipe.device, recipe.threads ?? 1),
-    threads: recipe.threads ?? 1,
-  };
-  await setThreads(session.threads);
+  await setThreads(recipe.threads ?? 1);
+  const devices = await openDevices(recipe, givenUp);
   const blocks = recipe.blocks ?? model.family.blocks;
   const sparsities = await readSparsities(recipe);
   assertSchedule(recipe, model, blocks, sparsities);
@@ -118,10 +123,19 @@ export async function prepare(recipe: Recipe, told: Told): Promise<Inputs> {
     const datasets: EvaluationTokens[] = [];
     for (const dataset of recipe.evaluation.datasets)
       datasets.push(await tokensOf(dataset, recipe.evaluation, model, sources));
-    const inputs = { recipe, model, session, blocks, calibration, datasets, sparsities };
+    const inputs = { recipe, model, devices, blocks, calibration, datasets, sparsities };
     assertFits(shapeOf(model), workloadOf(inputs), memoryBudget(recipe));
     return inputs;
   });
+}
+
+/** Whatever does not work is refused here, so that a later failure is a loss. */
+async function openDevices({ device, threads, gpu, cpuFallback }: Recipe, givenUp: GivenUp): Promise<Devices> {
+  if (device === 'auto' || gpu === 'auto') throw new Error('the recipe is not resolved');
+  const session: SessionOptions = { device, threads: threads ?? 1 };
+  if (!givenUp.device) await assertWorks(session);
+  const opened = gpu === 'none' || givenUp.gpu ? null : await openGpu(gpu);
+  return new Devices({ session, gpu: opened }, cpuFallback, givenUp);
 }
 
 /** What a run that has its tokens is going to do. */
@@ -177,7 +191,7 @@ async function sample(
   sources: Sources,
   { signal, emit }: Told,
 ): Promise<CalibrationTokens | null> {
-  if (recipe.method === 'magnitude' && !needsStatistics(recipe)) return null;
+  if (!usesHessians(recipe)) return null;
   const { corpus, sequences, seqlen } = recipe.calibration;
   if (corpus === null) throw new TamisError('recipe.no-calibration');
   const { maxSeqlen, vocab } = model.family;

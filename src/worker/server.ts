@@ -39,6 +39,10 @@ const answers: { readonly [N in QuestionName]: Answering<N> } = {
     const reports = await listDevices(threads);
     return reports.map(({ failure, ...report }) => ({ ...report, failure: failure && failureOf(failure) }));
   },
+  gpus: async () => {
+    const { gpuNames } = await import('./runtime/gpu.ts');
+    return await gpuNames();
+  },
   try: async ({ recipe, folder }, { signal, tell }) => {
     const { tryRecipe } = await import('./trial.ts');
     return await tryRecipe(recipe, folder, { signal, onProgress: tell });

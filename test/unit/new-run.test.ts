@@ -25,6 +25,7 @@ const boot: Boot = {
     threads: 6,
     memory: 3 * 2 ** 29,
     device: 'cpu',
+    gpu: 'none',
     runsFolder: null,
     modelsFolder: null,
     hubEndpoint: null,

@@ -51,6 +51,8 @@ export const appEn = {
 
   // Names
   'device.auto': 'Automatic',
+  'gpu.auto': 'Automatic',
+  'gpu.none': 'None',
   'device.cpu': 'CPU',
   'device.cuda': 'CUDA',
   'device.webgpu': 'WebGPU',
@@ -247,6 +249,8 @@ export const appEn = {
   'new.symmetric-text': 'Codes around zero; no zero points are stored.',
   'new.act-order': 'Act-order',
   'new.act-order-text': 'Columns with the largest Hessian diagonal first.',
+  'new.cpu-fallback': 'Lost devices',
+  'new.cpu-fallback-text': 'The CPU goes on from the last finished block.',
   'new.static-groups': 'Static groups',
   'new.static-groups-text': 'Scales from the dense weights, before the sweep.',
   'new.exceptions': 'Exceptions',

@@ -50,6 +50,8 @@ export const appZhTW: Readonly<Record<keyof typeof appEn, string>> = {
   'chart.save-csv': '將數值儲存為 CSV…',
 
   'device.auto': '自動',
+  'gpu.auto': '自動',
+  'gpu.none': '不使用',
   'device.cpu': 'CPU',
   'device.cuda': 'CUDA',
   'device.webgpu': 'WebGPU',
@@ -238,6 +240,8 @@ export const appZhTW: Readonly<Record<keyof typeof appEn, string>> = {
   'new.symmetric-text': '碼以零為中心，不儲存零點。',
   'new.act-order': 'Act-order（依活化排序）',
   'new.act-order-text': 'Hessian 對角線最大的行先處理。',
+  'new.cpu-fallback': '裝置失效',
+  'new.cpu-fallback-text': '由 CPU 從最後完成的區塊繼續。',
   'new.static-groups': '靜態群組',
   'new.static-groups-text': '掃描前先由稠密權重決定縮放係數。',
   'new.exceptions': '例外',

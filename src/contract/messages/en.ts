@@ -290,7 +290,7 @@ export const en = {
   'run.changed-evaluation':
     'The evaluation data of the run in {{path}} has changed since it began. Put it back as it was, or start a new run.',
   'run.changed-engine':
-    'The run in {{path}} was begun by another version of Tamis, on another processor or with other threads. Go on where it was begun, or start a new run.',
+    'The run in {{path}} was begun by another version of Tamis, on another processor or GPU, with another driver or other threads. Go on where it was begun, or start a new run.',
   'numeric.not-finite': "Row {{row}} of a layer's input is not finite. Check the checkpoint.",
   'factor.not-positive-definite':
     'A Hessian is not positive definite, even with more damping. Give more or other calibration data.',
@@ -340,14 +340,20 @@ export const en = {
     'The onnxruntime for {{platform}} has no support for {{device}}. Choose another --device; tamis devices lists those that work.',
   'device.failed':
     'The device {{device}} does not run this model: {{reason}}. Choose another --device; tamis devices lists and tests them.',
+  'gpu.not-used':
+    'The GPU {{adapter}} does not work: {{reason}}. The CPU does its work. Update its driver; tamis devices tests it.',
+  'gpu.layers-on-cpu':
+    'Layers {{layers}} are too large for the GPU {{gpu}}, or pruned in a pattern that it does not know: the CPU compresses them.',
+  'device.given-up':
+    '{{device}} was lost in the step {{step}}: {{reason}}. The CPU did that step anew, and all further ones.',
   'gpu.no-adapter':
     'There is no GPU {{adapter}} that Tamis can compute on. Install its driver (Vulkan, Metal or DirectX 12), or choose another; tamis devices lists them.',
   'gpu.not-usable':
     'The GPU {{adapter}} cannot be opened: {{reason}}. Update its driver, or choose another; tamis devices lists them.',
   'gpu.lost':
-    'The GPU {{adapter}} was lost: {{reason}}. Its driver was reset or it was taken away. Resume the run, on the CPU if it happens again.',
+    'The GPU {{adapter}} was lost: {{reason}}. Its driver was reset or it was taken away. Resume the run; without --no-cpu-fallback the CPU would have gone on.',
   'gpu.out-of-memory':
-    'The GPU {{adapter}} has too little memory. End other programs that use it and resume the run, or resume it on the CPU.',
+    'The GPU {{adapter}} has too little memory. End other programs that use it and resume the run; without --no-cpu-fallback the CPU would have gone on.',
   'gpu.failed':
     'The GPU {{adapter}} refused a computation: {{reason}}. Update its driver, or choose another device; tamis devices lists them.',
   'gpu.too-large':

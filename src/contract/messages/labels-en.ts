@@ -91,6 +91,8 @@ export const labelsEn = {
   'field.bits-kept': 'Bits of a kept weight',
   'field.bits-weight': 'Bits a weight, packed',
   'field.device': 'Device',
+  'field.gpu': 'GPU',
+  'field.driver': 'Driver',
   'field.started': 'Started',
   'field.finished': 'Finished',
   'field.dataset': 'Dataset',

@@ -88,6 +88,8 @@ export const labelsZhTW: Readonly<Record<keyof typeof labelsEn, string>> = {
   'field.bits-kept': '保留權重的位元數',
   'field.bits-weight': '每個權重的位元數（封裝後）',
   'field.device': '裝置',
+  'field.gpu': 'GPU',
+  'field.driver': '驅動程式',
   'field.started': '開始',
   'field.finished': '結束',
   'field.dataset': '資料集',

@@ -133,6 +133,8 @@ export const runsEn = {
   'log.stage-started': '{{stage}}: begun',
   'log.stage-finished': '{{stage}}: finished in {{time}}',
   'log.stage-kept': '{{stage}}: kept from before',
+  'log.devices': 'Forward passes run on: {{device}}',
+  'log.devices-gpu': 'Forward passes run on: {{device}}; Hessians and sweeps: {{gpu}}',
   'log.layers': 'Layers to compress: {{layers}}',
   'log.estimate': '{{layer}}: estimate {{value}}',
   'log.sensitivity': '{{layer}}: sensitivity {{value}}',

@@ -128,6 +128,8 @@ export const runsZhTW: Readonly<Record<keyof typeof runsEn, string>> = {
   'log.stage-started': '{{stage}}：開始',
   'log.stage-finished': '{{stage}}：完成，費時 {{time}}',
   'log.stage-kept': '{{stage}}：沿用先前結果',
+  'log.devices': '前向計算裝置：{{device}}',
+  'log.devices-gpu': '前向計算裝置：{{device}}；Hessian 與掃描：{{gpu}}',
   'log.layers': '要壓縮的層數：{{layers}}',
   'log.estimate': '{{layer}}：估計值 {{value}}',
   'log.sensitivity': '{{layer}}：敏感度 {{value}}',

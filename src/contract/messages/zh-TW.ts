@@ -237,7 +237,7 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'run.changed-calibration': '{{path}} 的校準資料自執行開始後已變更。請還原，或開始新的執行。',
   'run.changed-evaluation': '{{path}} 的評估資料自執行開始後已變更。請還原，或開始新的執行。',
   'run.changed-engine':
-    '{{path}} 的執行是由其他版本的 Tamis、其他處理器或不同的執行緒數開始的。請在原環境繼續，或開始新的執行。',
+    '{{path}} 的執行是由其他版本的 Tamis、其他處理器或 GPU、其他驅動程式或不同的執行緒數開始的。請在原環境繼續，或開始新的執行。',
   'numeric.not-finite': '某層輸入的第 {{row}} 列不是有限數值。請檢查檢查點。',
   'factor.not-positive-definite': 'Hessian 即使增加阻尼仍非正定。請提供更多或其他校準資料。',
 
@@ -276,13 +276,17 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
     '{{platform}} 版的 onnxruntime 不支援 {{device}}。請改用其他 --device；tamis devices 會列出可用的裝置。',
   'device.failed':
     '裝置 {{device}} 無法執行此模型：{{reason}}。請改用其他 --device；可用 tamis devices 列出並測試各裝置。',
+  'gpu.not-used': 'GPU {{adapter}} 無法使用：{{reason}}。改由 CPU 計算。請更新其驅動程式；可用 tamis devices 測試。',
+  'gpu.layers-on-cpu': '{{layers}} 層對 GPU {{gpu}} 而言太大，或使用其不支援的剪枝樣式：改由 CPU 壓縮這些層。',
+  'device.given-up': '步驟 {{step}} 中失去 {{device}}：{{reason}}。此步驟與之後的所有步驟改由 CPU 計算。',
   'gpu.no-adapter':
     '沒有 Tamis 可用的 GPU {{adapter}}。請安裝其驅動程式（Vulkan、Metal 或 DirectX 12），或改用其他裝置；tamis devices 會列出可用的裝置。',
   'gpu.not-usable':
     '無法開啟 GPU {{adapter}}：{{reason}}。請更新其驅動程式，或改用其他裝置；tamis devices 會列出可用的裝置。',
   'gpu.lost':
-    'GPU {{adapter}} 已失去連線：{{reason}}。其驅動程式已重設，或裝置已移除。請繼續執行；若再次發生，請改用 CPU 繼續執行。',
-  'gpu.out-of-memory': 'GPU {{adapter}} 的記憶體不足。請結束其他使用此 GPU 的程式後繼續執行，或改用 CPU 繼續執行。',
+    'GPU {{adapter}} 已失去連線：{{reason}}。其驅動程式已重設，或裝置已移除。請繼續執行；若未指定 --no-cpu-fallback，會改由 CPU 繼續。',
+  'gpu.out-of-memory':
+    'GPU {{adapter}} 的記憶體不足。請結束其他使用此 GPU 的程式後繼續執行；若未指定 --no-cpu-fallback，會改由 CPU 繼續。',
   'gpu.failed':
     'GPU {{adapter}} 無法完成運算：{{reason}}。請更新其驅動程式，或改用其他裝置；tamis devices 會列出可用的裝置。',
   'gpu.too-large': '{{size}} 位元組的矩陣對 GPU {{adapter}} 而言太大，其上限為 {{limit}}。請在 CPU 上壓縮此層。',

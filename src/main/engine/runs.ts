@@ -1,9 +1,9 @@
 import type { Job } from '../../contract/engine.ts';
 import { TamisError } from '../../contract/errors.ts';
-import type { TimedEvent } from '../../contract/events.ts';
+import { isPassing, type TimedEvent } from '../../contract/events.ts';
 import { failureOf, type Failure } from '../../contract/failure.ts';
 import { resumable, type RunRow } from '../../contract/history.ts';
-import type { Device } from '../../contract/recipe.ts';
+import type { Recipe } from '../../contract/recipe.ts';
 import type { EndState } from '../history/card.ts';
 import { hasBegun, readEvents, readReport } from '../history/folder.ts';
 import type { History } from '../history/history.ts';
@@ -15,10 +15,11 @@ const STOP_MS = 60_000;
 /** A run whose process is alive. */
 interface Active {
   readonly process: EngineProcess;
-  readonly device: Device;
+  readonly recipe: Recipe;
   /** All that the run has told, of earlier starts too, without `progress`. */
   readonly events: TimedEvent[];
-  progress: TimedEvent | null;
+  /** The newest of each kind that passes. */
+  readonly passing: Map<string, TimedEvent>;
   /** What the person asked for, and so what the run's end is called. */
   asked: 'paused' | 'cancelled' | null;
 }
@@ -62,18 +63,18 @@ export class Runs {
   pump(): void {
     if (this.#isClosing) return;
     for (const { id } of this.#history.queued()) {
-      const { device } = this.#history.recipe(id);
-      const isTaken = [...this.#active.values()].some((other) => sameDevice(other.device, device));
+      const recipe = this.#history.recipe(id);
+      const isTaken = [...this.#active.values()].some((other) => sharesDevice(other.recipe, recipe));
       if (!isTaken) this.#begin(id);
     }
     this.#watchers.onBusy(this.#active.size > 0);
   }
 
-  /** What a run has told so far; the newest progress of a running one is the last. */
+  /** What a run has told so far; the newest of what passes comes last. */
   async events(id: string): Promise<TimedEvent[]> {
     const active = this.#active.get(id);
     if (!active) return await readEvents(this.#history.get(id).path);
-    return active.progress ? [...active.events, active.progress] : [...active.events];
+    return [...active.events, ...active.passing.values()];
   }
 
   async pause(id: string): Promise<void> {
@@ -124,7 +125,7 @@ export class Runs {
       },
       onEnd: (end) => void this.#end(id, end).finally(settle),
     });
-    const active: Active = { process, device: recipe.device, events: [], progress: null, asked: null };
+    const active: Active = { process, recipe, events: [], passing: new Map(), asked: null };
     this.#active.set(id, active);
     if (job.kind === 'resume') void readEvents(path).then((earlier) => active.events.unshift(...earlier));
     this.#watchers.onChange(this.#history.start(id));
@@ -134,7 +135,7 @@ export class Runs {
     const active = this.#active.get(id);
     if (!active) return;
     for (const timed of events) {
-      if (timed.event.type === 'progress') active.progress = timed;
+      if (isPassing(timed.event)) active.passing.set(timed.event.type, timed);
       else active.events.push(timed);
     }
     this.#watchers.onEvents(id, events);
@@ -166,9 +167,13 @@ export class Runs {
   }
 }
 
-/** `auto` may become any device, so it shares with none. */
-function sameDevice(one: Device, other: Device): boolean {
-  return one === other || one === 'auto' || other === 'auto';
+type Places = Pick<Recipe, 'device' | 'gpu'>;
+
+/** `auto` may become any device, or any GPU. */
+function sharesDevice(one: Places, other: Places): boolean {
+  const isSame = (a: string, b: string): boolean => a === b || a === 'auto' || b === 'auto';
+  const useGpus = one.gpu !== 'none' && other.gpu !== 'none';
+  return isSame(one.device, other.device) || (useGpus && isSame(one.gpu, other.gpu));
 }
 
 interface Outcome {

@@ -31,6 +31,7 @@ export function settingsHandlers(host: Host): HandlersOf<'settings.' | 'devices.
       return settings;
     },
     // A driver may crash: in a process of its own that costs a line in the log.
+    'devices.gpus': async () => await askAlone(place, 'gpus', null),
     'devices.list': async () => await askAlone(place, 'devices', { threads: stores.settings.value.threads ?? 0 }),
     'storage.list': async () => await listStorage(folders()),
     'storage.reveal': async ({ kind }) => {

@@ -1,4 +1,4 @@
-import type { TimedEvent } from '../../contract/events.ts';
+import { withoutPassed, type TimedEvent } from '../../contract/events.ts';
 
 /** So many of a run's last events can still be on their way as pushes when the page asks for all of them. */
 const MAY_COME_AGAIN = 500;
@@ -18,11 +18,7 @@ export class Inbox {
 
   add(events: readonly TimedEvent[]): void {
     // A hidden window draws no frames: of what waits there, only the newest progress counts.
-    const isProgress = ({ event }: TimedEvent): boolean => event.type === 'progress';
-    this.#waiting = [
-      ...(events.some(isProgress) ? this.#waiting.filter((one) => !isProgress(one)) : this.#waiting),
-      ...events,
-    ];
+    this.#waiting = withoutPassed([...this.#waiting, ...events]);
     if (this.#known !== null && this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#flush());
   }
 

@@ -1,5 +1,5 @@
 import type { MessageParams } from '../../contract/errors.ts';
-import type { RunEvent, Stage } from '../../contract/events.ts';
+import type { LoggedEvent, Stage } from '../../contract/events.ts';
 import { duration, fixed, perplexity, percent, significant } from '../../contract/format.ts';
 import { en } from '../../contract/messages/en.ts';
 import { message, type ErrorCode, type Locale } from '../../contract/messages/index.ts';
@@ -20,12 +20,16 @@ export function stageName(stage: Stage, t: Label): string {
 }
 
 /** An event as a line of the log. */
-export function eventSentence(event: Exclude<RunEvent, { type: 'progress' }>, t: Label, locale: Locale): string {
+export function eventSentence(event: LoggedEvent, t: Label, locale: Locale): string {
   switch (event.type) {
     case 'started':
       return t(event.resumed ? 'log.resumed' : 'log.started', { fingerprint: event.fingerprint });
     case 'stage':
       return t(`log.stage-${event.state}`, { stage: stageName(event.stage, t), time: duration(event.seconds) });
+    case 'devices': {
+      const { device, gpu } = event;
+      return gpu === null ? t('log.devices', { device }) : t('log.devices-gpu', { device, gpu: gpu.name });
+    }
     case 'layers':
       return t('log.layers', { layers: event.layers.length });
     case 'estimate':

@@ -1,6 +1,14 @@
 import type { LayerResult } from '../../contract/report.ts';
 import { weightName, type Layer } from '../families/family.ts';
-import { controlled, native, translated, type CompressedLayer, type Factor, type Gram } from '../native.ts';
+import {
+  controlled,
+  native,
+  translated,
+  type CompressedLayer,
+  type Control,
+  type Factor,
+  type Gram,
+} from '../native.ts';
 import { Activations } from '../run/activations.ts';
 import type { Clock } from '../run/clock.ts';
 import type { Run } from '../run/run.ts';
@@ -11,6 +19,7 @@ import { quantizationOptions, withQuantizationFile } from './quantization-file.t
 import type { LayerPlan } from './schedule-layers.ts';
 import { shardName, tensorsOfShard } from './shards.ts';
 import { need } from './names.ts';
+import { useFactor } from './solver.ts';
 
 export interface BlockTask {
   readonly run: Run;
@@ -107,15 +116,19 @@ function byTap(layers: readonly Layer[]): Map<string, Layer[]> {
 }
 
 async function compressLayer(task: BlockTask, layer: Layer, factor: Factor | null, store: Store): Promise<LayerResult> {
-  const { block, clock } = task;
+  const { block, clock, calibration } = task;
   const { model, recipe, signal, emit } = task.run;
   const plan = need(task.plans, layer.name);
   const storage = model.dtype;
   const share = recipe.nm ? { n: recipe.nm.n, m: recipe.nm.m } : { sparsity: plan.sparsity };
   const quantization = quantizationOptions(recipe.quantization, layer.name);
   const options = { method: recipe.method, storage, ...share, ...(quantization && { quantization }) };
+  const prune = (by: Factor | null, control: Control): Promise<CompressedLayer> =>
+    native.prune(model.checkpoint, weightName(layer), by, options, control);
   const compressed = await clock.time('solve', () =>
-    controlled(signal, (control) => native.prune(model.checkpoint, weightName(layer), factor, options, control)),
+    calibration && factor
+      ? useFactor(calibration, factor, layer.type, prune)
+      : controlled(signal, (control) => prune(null, control)),
   );
   await clock.time('write', () => store(layer, compressed));
   const result: LayerResult = {

@@ -1,17 +1,18 @@
 import { TamisError } from '../../contract/errors.ts';
-import type { RunEvent } from '../../contract/events.ts';
 import { weightShape } from '../families/family.ts';
 import type { Model } from '../model/open.ts';
-import { blockOperations, type BlockOperations } from '../plan/costs.ts';
+import { blockOperations, type BlockOperations, type LayerShape } from '../plan/costs.ts';
+import { tapsThatFit } from '../plan/gpu-memory.ts';
 import type { ActivationShape } from '../run/activations.ts';
 import type { Clock } from '../run/clock.ts';
 import type { Progress } from '../run/progress.ts';
 import type { Run } from '../run/run.ts';
 import { batchSequences } from '../runtime/forward.ts';
 import type { SessionOptions } from '../runtime/session.ts';
+import type { Solver } from './solver.ts';
 
 /** What every pass of the calibration sequences through a model's blocks needs. */
-export interface Calibration {
+export interface Calibration extends Solver {
   readonly model: Model;
   readonly session: SessionOptions;
   /** int32 [sequences, seqlen] */
@@ -21,22 +22,23 @@ export interface Calibration {
   /** Sequences in one run of a graph: fixed, because a row's result may depend on the batch around it. */
   readonly batch: number;
   readonly percdamp: number;
-  readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly progress: Progress;
   /** Of one block and one sequence (forward, gram) or one block (the rest). */
   readonly operations: BlockOperations;
-  readonly emit: (event: RunEvent) => void;
 }
 
 export function calibrationOf(run: Run, clock: Clock, progress: Progress): Calibration {
-  const { model, session, signal, emit } = run;
+  const { model, devices, signal, emit } = run;
+  const { session, gpu } = devices;
   const { percdamp } = run.recipe;
   const { tokens, sequences, seqlen } = calibrationTokens(run);
   const batch = batchSequences(seqlen);
   return {
     model,
     session,
+    gpu,
+    tapsOnGpu: tapsThatFit(layerShapes(model), gpu?.memoryBytes ?? null),
     tokens,
     sequences,
     seqlen,
@@ -64,8 +66,12 @@ export function passOperations(run: Run): BlockOperations {
 
 /** Of one sequence in one block. */
 export function sequenceOperations(model: Model, seqlen: number): BlockOperations {
-  const layers = model.family.layers(0).map((layer) => ({ ...weightShape(layer, model.tensors), tap: layer.tap }));
-  return blockOperations(layers, seqlen);
+  return blockOperations(layerShapes(model), seqlen);
+}
+
+/** Of one block. */
+function layerShapes({ family, tensors }: Model): LayerShape[] {
+  return family.layers(0).map((layer) => ({ ...weightShape(layer, tensors), tap: layer.tap }));
 }
 
 function calibrationTokens({ calibration }: Run): NonNullable<Run['calibration']> {

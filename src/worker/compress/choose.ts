@@ -30,10 +30,24 @@ export async function chooseSchedule(run: Run, statistics: Statistics | null): P
   const { recipe, fingerprint, blocks } = run;
   if (recipe.scheduler.kind !== 'auto') return null;
   const { method, sparsity, quantization, percdamp } = recipe;
-  const { model, calibration, heldBack, engine } = fingerprint;
-  const key = { model, calibration, heldBack, engine, blocks, method, sparsity, quantization, percdamp, candidates };
+  const { model, calibration, heldBack, engine, gpu } = fingerprint;
+  const key = {
+    model,
+    calibration,
+    heldBack,
+    engine,
+    gpu,
+    blocks,
+    method,
+    sparsity,
+    quantization,
+    percdamp,
+    candidates,
+  };
   const done = await stage(run, 'choose', choiceSchema, async () => {
-    const { value: trials } = await remembered('trials', key, trialsSchema, () => tryCandidates(run, statistics));
+    const { value: trials } = await remembered('trials', { ...key, givenUp: run.devices.givenUp }, trialsSchema, () =>
+      tryCandidates(run, statistics),
+    );
     for (const [index, candidate] of candidates.entries()) {
       if (trials[index]) continue;
       run.emit({ type: 'warning', code: 'schedule.trial-not-finite', params: { schedule: candidateName(candidate) } });
@@ -99,14 +113,14 @@ async function tryOne(
   progress: Progress,
   onBlock: (block: number) => void,
 ): Promise<Float64Array> {
-  const { model, directory, session, signal } = run;
+  const { model, directory, devices, signal } = run;
   const clock = new Clock({});
   const calibration = run.recipe.method === 'magnitude' ? null : calibrationOf(run, clock, progress);
   const { heldBack: ids = new Int32Array(0), seqlen = 1 } = run.calibration ?? {};
   const step = (): void => signal.throwIfAborted();
   const shape = { sequences: ids.length / seqlen, seqlen, hidden: model.family.hidden };
   const held = Activations.create(directory.file('state', 'held-back.f32'), shape);
-  const options: PassOptions = { ...session, seqlen, signal };
+  const options: PassOptions = { ...devices.session, seqlen, signal };
   try {
     if (calibration) await embedInputs(run, calibration);
     await embedAll(model, ids, held, options, step);

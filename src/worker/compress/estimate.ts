@@ -18,6 +18,7 @@ import { activationShape, calibrationOf, passOperations, type Calibration } from
 import { embedSequences } from './embed.ts';
 import { collectGrams, takeFactor } from './grams.ts';
 import { need } from './names.ts';
+import { useFactor } from './solver.ts';
 import {
   branchWork,
   heldBackOf,
@@ -73,8 +74,9 @@ const noBranches: Branches = { layers: false, bits: [] };
 async function passStatistics(run: Run): Promise<Statistics> {
   const { recipe, fingerprint, blocks } = run;
   const m = recipe.scheduler.kind === 'owl' ? recipe.scheduler.m : OWL_M;
-  const { model, calibration, engine, heldBack } = fingerprint;
-  const key = { model, calibration, engine, blocks, m, percdamp: recipe.percdamp };
+  const { model, calibration, engine, gpu, heldBack } = fingerprint;
+  const { givenUp } = run.devices;
+  const key = { model, calibration, engine, gpu, givenUp, blocks, m, percdamp: recipe.percdamp };
   const sampled = { ...key, heldBack, ...sensitivitySample(heldBackOf(run)) };
   const bits = bitsToChoose(recipe);
   let measured: Statistics | null = null;
@@ -164,8 +166,8 @@ async function measureBlock(
   const layers = model.family.layers(block);
   for (const layer of layers) {
     const { name, tap } = layer;
-    const measured = await controlled(signal, (control) =>
-      native.layerStatistics(model.checkpoint, weightName(layer), need(factors, tap), control),
+    const measured = await useFactor(calibration, need(factors, tap), layer.type, (factor, control) =>
+      native.layerStatistics(model.checkpoint, weightName(layer), factor, control),
     );
     statistics.layers[name] = measured;
     emit({ type: 'estimate', layer: name, estimate: measured.estimate });

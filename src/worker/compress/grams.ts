@@ -4,6 +4,7 @@ import { openBlock } from '../runtime/forward.ts';
 import type { Activations } from '../run/activations.ts';
 import type { Calibration } from './calibration.ts';
 import { layerOf, need } from './names.ts';
+import { newGram } from './solver.ts';
 
 /**
  * Runs all calibration sequences through one dense block and accumulates `Xᵀ X` of each of its taps.
@@ -11,11 +12,13 @@ import { layerOf, need } from './names.ts';
  * @returns tap name -> Gram of [cols, cols] over sequences * seqlen rows
  */
 export async function collectGrams(
-  { model, session, seqlen, batch, signal, clock, progress, operations }: Calibration,
+  calibration: Calibration,
   block: number,
   input: Activations,
   output: Activations | null,
 ): Promise<Map<string, Gram>> {
+  const { model, session, seqlen, batch, signal, clock, progress, operations } = calibration;
+  const types = new Map(model.family.layers(block).map(({ tap, type }) => [tap, type]));
   const grams = new Map<string, Gram>();
   const graph = await clock.time('forward', () =>
     openBlock(model, block, { ...session, seqlen, taps: true, output: output !== null }),
@@ -28,7 +31,7 @@ export async function collectGrams(
       progress.add(operations.forward * count, count * seqlen);
       for (const [tap, x] of result.taps) {
         const rows = count * seqlen;
-        const gram = grams.get(tap) ?? new native.Gram(x.length / rows);
+        const gram = grams.get(tap) ?? (await newGram(calibration, tap, x.length / rows, need(types, tap)));
         grams.set(tap, gram);
         await clock.time('gram', () =>
           addRows(gram, x, rows, { layer: layerOf(model, block, tap), first, seqlen }, signal),

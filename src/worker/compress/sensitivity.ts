@@ -12,6 +12,7 @@ import { nextTokens } from '../evaluate/passes.ts';
 import { sequenceOperations, type Calibration } from './calibration.ts';
 import { embedSequences } from './embed.ts';
 import { need } from './names.ts';
+import { useFactor } from './solver.ts';
 import { quantizationOptions } from './quantization-file.ts';
 import { tensorsOfShard } from './shards.ts';
 
@@ -98,7 +99,7 @@ export class SensitivityPass {
     factors: ReadonlyMap<string, Factor>,
     optionsOf: (layer: Layer) => Partial<PruneOptions>,
   ): Promise<Map<string, TensorInfo>> {
-    const { model, signal } = this.#sample;
+    const { model } = this.#sample;
     const path = this.#run.directory.file('state', 'sensitivity.safetensors');
     const specs = layers.map(({ name }) => need(model.tensors, `${name}.weight`));
     const writer = await translated(() => new native.ShardWriter(path, specs));
@@ -106,8 +107,8 @@ export class SensitivityPass {
       for (const layer of layers) {
         const options = { method: 'sparsegpt', storage: model.dtype, ...optionsOf(layer) } as const;
         const factor = need(factors, layer.tap);
-        const compressed = await controlled(signal, (control) =>
-          native.prune(model.checkpoint, weightName(layer), factor, options, control),
+        const compressed = await useFactor(this.#sample, factor, layer.type, (by, control) =>
+          native.prune(model.checkpoint, weightName(layer), by, options, control),
         );
         try {
           const part = layer.transposed ? 'transposed' : 'weight';

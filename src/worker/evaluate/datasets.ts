@@ -56,11 +56,12 @@ export async function measureDatasets(
 
 /** Perplexity of a run's dense model: measured once for the same model, data and engine. */
 export async function evaluateDense(run: Run): Promise<Perplexity[]> {
-  const { fingerprint, recipe, model } = run;
+  const { fingerprint, recipe, model, devices } = run;
   const key = {
     model: fingerprint.model,
     evaluation: fingerprint.evaluation,
     engine: fingerprint.engine,
+    onCpu: devices.givenUp.device,
     seqlen: recipe.evaluation.seqlen,
   };
   const { value } = await remembered('perplexity', key, z.array(perplexitySchema), () =>
@@ -75,7 +76,8 @@ export async function evaluateCompressed(run: Run, compressed: Model): Promise<P
 }
 
 async function evaluateRun(run: Run, stage: Stage, model: Model): Promise<Perplexity[]> {
-  return await evaluateDatasets({ ...run, stage, model, scratch: run.directory.file('state') });
+  const { session } = run.devices;
+  return await evaluateDatasets({ ...run, session, stage, model, scratch: run.directory.file('state') });
 }
 
 function tell(run: Run, which: 'dense' | 'compressed', results: Perplexity[]): Perplexity[] {

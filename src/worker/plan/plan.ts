@@ -32,7 +32,8 @@ export interface PlanOptions {
 /** What a recipe will need, from its model's shapes and the rates of this machine; no text is read beyond its first 64 KiB. */
 export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promise<Plan> {
   const model = await openModel(recipe.model);
-  const resolved = await resolveRecipe(recipe, model);
+  const told: Plan['warnings'] = [];
+  const resolved = await resolveRecipe(recipe, model, (code, params) => told.push({ code, params }));
   const device = resolved.device === 'auto' ? 'cpu' : resolved.device;
   const threads = resolved.threads ?? 1;
   const shape = shapeOf(model);
@@ -91,7 +92,7 @@ export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promis
     disk,
     size: { denseBytes: shape.bytes, nonZeroBytes },
     refusal: refusalOf(shape, workload, budget),
-    warnings: [...unevenGroups(resolved, model), ...warningsOf({ memory, disk, search }, out)],
+    warnings: [...told, ...unevenGroups(resolved, model), ...warningsOf({ memory, disk, search }, out)],
   };
 }
 

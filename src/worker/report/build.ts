@@ -72,9 +72,11 @@ export async function buildReport(run: Run, results: Results): Promise<Report> {
     environment: {
       platform: `${type()} ${release()} ${process.arch}`,
       cpu: cpus()[0]?.model ?? '',
-      threads: run.session.threads,
+      threads: run.devices.session.threads,
       kernels: versions.kernels,
-      device: run.session.device,
+      device: run.devices.session.device,
+      gpu: fingerprint.gpu?.name ?? null,
+      gpuDriver: fingerprint.gpu?.driver ?? null,
       node: process.versions.node,
       onnxruntime: versions.onnxruntime,
     },

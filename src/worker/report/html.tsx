@@ -326,6 +326,9 @@ function environmentRows({ report, t }: PartProps): [string, string][] {
     [t('field.threads'), String(environment.threads)],
     [t('field.kernels'), environment.kernels],
     [t('field.device'), environment.device],
+    ...(environment.gpu === null
+      ? []
+      : ([[t('field.gpu'), `${environment.gpu}, ${environment.gpuDriver ?? ''}`]] satisfies [string, string][])),
     ['Node', environment.node],
     ['onnxruntime', environment.onnxruntime],
     [t('field.started'), report.startedAt],

@@ -5,14 +5,18 @@ import { join } from 'node:path';
 import { z } from 'zod';
 
 import { TamisError } from '../../contract/errors.ts';
+import { gpuSchema } from '../../contract/gpu.ts';
 import { recipeSchema, type Recipe } from '../../contract/recipe.ts';
 import type { Model } from '../model/open.ts';
 import { controlled } from '../native.ts';
+import type { Devices } from './devices.ts';
 import type { Inputs } from './inputs.ts';
 import { Progress } from './progress.ts';
 import type { Told } from './told.ts';
 import { engineVersions } from './versions.ts';
 import { hashFile, hashText, hashTokens } from './files.ts';
+
+const gpuIdentitySchema = gpuSchema.pick({ name: true, driver: true });
 
 /** What a run's bits depend on. A run goes on only where all of it is as it was. */
 export const fingerprintSchema = z.strictObject({
@@ -29,6 +33,8 @@ export const fingerprintSchema = z.strictObject({
   evaluation: z.record(z.string(), z.string()),
   /** Versions, kernels of this processor, device and threads. */
   engine: z.string(),
+  /** null where the CPU does all its work. */
+  gpu: gpuIdentitySchema.nullable().default(null),
 });
 export type Fingerprint = z.infer<typeof fingerprintSchema>;
 
@@ -37,9 +43,13 @@ export function weightFiles(model: Model): string[] {
   return [...new Set([...model.tensors.values()].map((tensor) => tensor.file))].sort();
 }
 
-/** Reads all of the model once: its hash, and that every weight is finite. */
-export async function takeFingerprint(inputs: Inputs, { signal, emit }: Told): Promise<Fingerprint> {
-  const { recipe, model, calibration, datasets, session, sparsities } = inputs;
+/** Reads all of the model once: its hash, and that every weight is finite. `kept`: the fingerprint of a run that is resumed. */
+export async function takeFingerprint(
+  inputs: Inputs,
+  kept: Fingerprint | null,
+  { signal, emit }: Told,
+): Promise<Fingerprint> {
+  const { recipe, model, calibration, datasets, devices, sparsities } = inputs;
   const progress = new Progress('fingerprint', 2 * (await weightBytes(model)), emit);
   const hash = await modelHash(model, signal, (bytes) => {
     progress.add(bytes);
@@ -49,6 +59,8 @@ export async function takeFingerprint(inputs: Inputs, { signal, emit }: Told): P
     if (firstNotFinite >= 0) throw new TamisError('checkpoint.not-finite', { path: file, name, index: firstNotFinite });
     progress.add(bytes);
   }
+  // A GPU that was given up may be gone.
+  const gpu = devices.givenUp.gpu ? (kept?.gpu ?? null) : identityOf(devices.gpu);
   return {
     recipe: recipeHash(recipe),
     sparsities: sparsities === null ? null : hashText(JSON.stringify(sparsities)),
@@ -56,8 +68,13 @@ export async function takeFingerprint(inputs: Inputs, { signal, emit }: Told): P
     calibration: calibration ? hashTokens(calibration.tokens) : null,
     heldBack: calibration && calibration.heldBack.length > 0 ? hashTokens(calibration.heldBack) : null,
     evaluation: Object.fromEntries(datasets.map(({ name, tokens }) => [name, hashTokens(tokens)])),
-    engine: hashText(JSON.stringify([session, engineVersions()])),
+    engine: hashText(JSON.stringify([devices.begunSession, engineVersions()])),
+    gpu,
   };
+}
+
+function identityOf(gpu: Devices['gpu']): Fingerprint['gpu'] {
+  return gpu && { name: gpu.name, driver: gpu.driver };
 }
 
 /** SHA-256 over config.json and the weight files. */
@@ -89,6 +106,8 @@ export function assertSame(was: Fingerprint, is: Fingerprint, path: string): voi
   for (const part of ['recipe', 'sparsities', 'model', 'calibration', 'engine'] as const) {
     if (was[part] !== is[part]) throw new TamisError(`run.changed-${part}`, { path });
   }
+  if (was.gpu?.name !== is.gpu?.name || was.gpu?.driver !== is.gpu?.driver)
+    throw new TamisError('run.changed-engine', { path });
   if (was.heldBack !== is.heldBack) throw new TamisError('run.changed-calibration', { path });
   if (JSON.stringify(was.evaluation) !== JSON.stringify(is.evaluation))
     throw new TamisError('run.changed-evaluation', { path });

@@ -2,13 +2,13 @@ import type { Recipe } from '../../contract/recipe.ts';
 import type { CalibrationTokens } from '../calibration/sample.ts';
 import type { EvaluationTokens } from '../evaluate/dataset.ts';
 import type { Model } from '../model/open.ts';
-import type { SessionOptions } from '../runtime/session.ts';
+import type { Devices } from './devices.ts';
 
 /** Everything a recipe names, opened, checked and cut into tokens, before anything is written. */
 export interface Inputs {
   readonly recipe: Recipe;
   readonly model: Model;
-  readonly session: SessionOptions;
+  readonly devices: Devices;
   /** Blocks to compress: the first so many of the model's. */
   readonly blocks: number;
   /** null where neither method nor scheduler looks at data. */

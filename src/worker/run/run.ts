@@ -55,7 +55,28 @@ async function keptStep<T>({ directory }: Run, name: string, schema: z.ZodType<T
   return await directory.readStep(name, z.strictObject({ value: schema, cost: costSchema }));
 }
 
-async function newStep<T>({ directory }: Run, name: string, compute: Compute<T>): Promise<Step<T>> {
+/** Where a device is lost on the way the step begins anew without it: all before it is finished. */
+async function newStep<T>(run: Run, name: string, compute: Compute<T>): Promise<Step<T>> {
+  for (;;) {
+    try {
+      return await attempt(run, name, compute);
+    } catch (error) {
+      if (!(await goesOn(run, name, error))) throw error;
+    }
+  }
+}
+
+/** Whether what was lost could be given up; the run's folder keeps what, so that all further steps of it go the same way. */
+async function goesOn({ devices, directory, emit }: Run, step: string, error: unknown): Promise<boolean> {
+  const lost = devices.giveUp(error);
+  if (lost === null) return false;
+  await directory.writeStep('given-up', devices.givenUp);
+  emit({ type: 'warning', code: 'device.given-up', params: { ...lost, step } });
+  emit(devices.event);
+  return true;
+}
+
+async function attempt<T>({ directory }: Run, name: string, compute: Compute<T>): Promise<Step<T>> {
   const memory = new PeakMemory();
   const seconds: Record<string, number> = {};
   try {

@@ -44,22 +44,32 @@ export async function chooseDevice(device: Device, threads: number): Promise<Run
   return working.reduce((best, report) => ((report.gflops ?? 0) > (best.gflops ?? 0) ? report : best)).device;
 }
 
+/** Errors device.not-built-in, device.failed: a device that does not run a small graph. */
+export async function assertWorks(options: SessionOptions): Promise<void> {
+  if (options.device === 'cpu') return;
+  assertBuiltIn(options.device);
+  await timeMlp(WIDTHS[0] ?? 1, options);
+}
+
 /** Without one of these Linux has no driver for a GPU, and asking for an adapter only writes warnings on the terminal. */
-function mayHaveGpu(): boolean {
+export function mayHaveGpu(): boolean {
   return process.platform !== 'linux' || ['/dev/dri', '/dev/nvidiactl', '/dev/dxg'].some((path) => existsSync(path));
 }
 
 async function tryDevice(options: SessionOptions): Promise<DeviceReport> {
   const { device } = options;
   try {
-    if (!listSupportedBackends().some(({ name }) => name === device)) {
-      throw new TamisError('device.not-built-in', { device, platform: process.platform });
-    }
+    assertBuiltIn(device);
     return { device, gflops: await measure(options), failure: null };
   } catch (error) {
     if (error instanceof TamisError) return { device, gflops: null, failure: error };
     throw error;
   }
+}
+
+function assertBuiltIn(device: RunDevice): void {
+  if (!listSupportedBackends().some(({ name }) => name === device))
+    throw new TamisError('device.not-built-in', { device, platform: process.platform });
 }
 
 async function measure(options: SessionOptions): Promise<number> {

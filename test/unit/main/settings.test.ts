@@ -12,6 +12,7 @@ const defaults = {
   threads: null,
   memory: null,
   device: 'auto',
+  gpu: 'auto',
   runsFolder: null,
   modelsFolder: null,
   hubEndpoint: null,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
-import { eventSchema } from '../../../src/contract/events.ts';
+import { eventSchema, isPassing } from '../../../src/contract/events.ts';
 import { labels } from '../../../src/contract/messages/labels.ts';
 import { eventSentence } from '../../../src/renderer/run/sentence.ts';
 import { autoReport } from '../../fixtures/report.ts';
@@ -16,7 +16,7 @@ const events = readFileSync(log, 'utf8')
     const { at: _at, ...event } = JSON.parse(line) as { at: string };
     return eventSchema.parse(event);
   })
-  .filter((event) => event.type !== 'progress');
+  .filter((event) => !isPassing(event));
 
 describe.each(['en', 'zh-TW'] as const)('the log in %s', (locale) => {
   const lines = events.map((event) => eventSentence(event, labels(locale), locale));

@@ -65,6 +65,8 @@ export interface Draft {
   readonly evaluationSeqlen: Amount;
   readonly seed: Amount;
   readonly device: Device;
+  readonly gpu: string;
+  readonly cpuFallback: boolean;
   readonly threads: Amount;
   /** GiB. */
   readonly memory: Amount;
@@ -75,7 +77,7 @@ export type FieldName = keyof Draft;
 
 /** The fields of a recipe; of schedulers and quantization that it does not have, their defaults. */
 export function draftOf(recipe: Recipe): Draft {
-  const { model, method, nm, fit, sparsity, scheduler, percdamp, calibration, evaluation, device } = recipe;
+  const { model, method, nm, fit, sparsity, scheduler, percdamp, calibration, evaluation } = recipe;
   const quantization = recipe.quantization ?? quantizationSchema.parse({ bits: 4 });
   const kmeans = scheduler.kind === 'kmeans' ? scheduler : ({ min: 0, max: 0.95 } as const);
   const owl = scheduler.kind === 'owl' ? scheduler : { lambda: 0.08, m: 5 };
@@ -118,7 +120,9 @@ export function draftOf(recipe: Recipe): Draft {
     windows: evaluation.windows ?? '',
     evaluationSeqlen: evaluation.seqlen ?? '',
     seed: recipe.seed,
-    device,
+    device: recipe.device,
+    gpu: recipe.gpu,
+    cpuFallback: recipe.cpuFallback,
     threads: recipe.threads ?? '',
     memory: gibibytesOf(recipe.memory),
     blocks: recipe.blocks ?? '',
@@ -143,8 +147,8 @@ function gibibytesOf(bytes: number | null): Amount {
 /** The fields as a preset has them; the demo model comes with its texts, in the size of the command line's demo. */
 export function presetDraft(preset: PresetId, model: string, { demo, settings }: Boot): Draft {
   const draft = draftOf(presetRecipe(preset, model));
-  const { device, threads, memory } = settings;
-  const own = { ...draft, device, threads: threads ?? '', memory: gibibytesOf(memory) };
+  const { device, gpu, threads, memory } = settings;
+  const own = { ...draft, device, gpu, threads: threads ?? '', memory: gibibytesOf(memory) };
   if (model !== demo.model) return own;
   return {
     ...own,

@@ -1,4 +1,4 @@
-import { ActionIcon, Group, Input, NumberInput, Tooltip } from '@mantine/core';
+import { ActionIcon, Checkbox, Group, Input, NumberInput, Tooltip } from '@mantine/core';
 import { IconArrowBackUp } from '@tabler/icons-react';
 import { createContext, use, useId, type ReactElement, type ReactNode } from 'react';
 
@@ -104,6 +104,32 @@ export function AmountField(props: {
           step={step}
           hideControls
         />
+      )}
+    </Field>
+  );
+}
+
+type ChoiceName = { [K in FieldName]: Draft[K] extends boolean ? K : never }[FieldName];
+
+/** A setting that is on or off; `text` is what on means. */
+export function ChoiceField({ name, text }: { name: ChoiceName; text: string }): ReactElement {
+  const { draft, set } = useForm();
+  return (
+    <Field name={name} group>
+      {({ error }) => (
+        <>
+          <Checkbox
+            size="xs"
+            label={text}
+            checked={draft[name]}
+            onChange={(event) => set(name, event.currentTarget.checked)}
+          />
+          {error !== undefined && (
+            <Input.Error mt={4} role="alert">
+              {error}
+            </Input.Error>
+          )}
+        </>
       )}
     </Field>
   );

@@ -42,6 +42,8 @@ export const fieldLabels = {
   evaluationSeqlen: 'new.evaluation-seqlen',
   seed: 'field.seed',
   device: 'field.device',
+  gpu: 'field.gpu',
+  cpuFallback: 'new.cpu-fallback',
   threads: 'field.threads',
   memory: 'field.memory-budget',
   blocks: 'field.blocks',

@@ -7,8 +7,9 @@ import { presetIds, type PresetId } from '../../../contract/presets.ts';
 import { nameOfPath } from '../../../contract/recipe-command.ts';
 import { devices } from '../../../contract/recipe.ts';
 import { useBoot } from '../../boot.tsx';
+import { GpuSelect } from '../../components/gpu-select.tsx';
 import { useLabel } from '../../words.tsx';
-import { AmountField, Field, useForm } from './form.tsx';
+import { AmountField, ChoiceField, Field, useForm } from './form.tsx';
 import { Section } from '../../components/section.tsx';
 
 interface ModelSectionProps {
@@ -85,10 +86,14 @@ export function MachineSection(): ReactElement {
             />
           )}
         </Field>
+        <Field name="gpu">
+          {(tied) => <GpuSelect {...tied} value={draft.gpu} onChange={(value) => set('gpu', value)} />}
+        </Field>
         <AmountField name="threads" placeholder={t('new.all-threads', { threads })} />
         <AmountField name="memory" placeholder={t('new.free-memory')} />
         <AmountField name="seed" />
         <AmountField name="blocks" placeholder={t('new.all')} hint={t('new.blocks-text')} />
+        <ChoiceField name="cpuFallback" text={t('new.cpu-fallback-text')} />
       </div>
     </Section>
   );

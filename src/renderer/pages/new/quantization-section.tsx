@@ -1,4 +1,4 @@
-import { ActionIcon, Button, Checkbox, Group, Input, SegmentedControl, Select, Text, TextInput } from '@mantine/core';
+import { ActionIcon, Button, Group, Input, SegmentedControl, Select, Text, TextInput } from '@mantine/core';
 import { IconPlus, IconX } from '@tabler/icons-react';
 import type { ReactElement } from 'react';
 
@@ -6,7 +6,7 @@ import { bitWidths, groupSizes, type Bits } from '../../../contract/recipe.ts';
 import { Section } from '../../components/section.tsx';
 import { useLabel } from '../../words.tsx';
 import type { Draft } from './draft.ts';
-import { Field, useForm } from './form.tsx';
+import { ChoiceField, Field, useForm } from './form.tsx';
 import { exportLimits } from './quantization.ts';
 
 /** How the weights that are kept are stored, and what that excludes. */
@@ -72,9 +72,9 @@ function Settings(): ReactElement {
         </Field>
       </div>
       <div className="field-row">
-        <Choice name="symmetric" />
-        <Choice name="actOrder" />
-        <Choice name="staticGroups" />
+        <ChoiceField name="symmetric" text={t('new.symmetric-text')} />
+        <ChoiceField name="actOrder" text={t('new.act-order-text')} />
+        <ChoiceField name="staticGroups" text={t('new.static-groups-text')} />
       </div>
       <Exceptions />
       {limits.length > 0 && (
@@ -83,38 +83,6 @@ function Settings(): ReactElement {
         </Text>
       )}
     </>
-  );
-}
-
-/** What on means. */
-const choiceWords = {
-  symmetric: 'new.symmetric-text',
-  actOrder: 'new.act-order-text',
-  staticGroups: 'new.static-groups-text',
-} as const;
-
-/** A setting that is on or off. */
-function Choice({ name }: { name: keyof typeof choiceWords }): ReactElement {
-  const t = useLabel();
-  const { draft, set } = useForm();
-  return (
-    <Field name={name} group>
-      {({ error }) => (
-        <>
-          <Checkbox
-            size="xs"
-            label={t(choiceWords[name])}
-            checked={draft[name]}
-            onChange={(event) => set(name, event.currentTarget.checked)}
-          />
-          {error !== undefined && (
-            <Input.Error mt={4} role="alert">
-              {error}
-            </Input.Error>
-          )}
-        </>
-      )}
-    </Field>
   );
 }
 

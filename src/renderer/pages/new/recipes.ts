@@ -68,6 +68,8 @@ function settingsOf(draft: Draft, targets: readonly number[]): Settings[] {
     },
     seed: numberOf(draft.seed),
     device: draft.device,
+    gpu: draft.gpu,
+    cpuFallback: draft.cpuFallback,
     threads: numberOf(draft.threads),
     memory: bytesOf(numberOf(draft.memory)),
     blocks: numberOf(draft.blocks),

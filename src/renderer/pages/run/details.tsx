@@ -144,6 +144,8 @@ function environmentFacts(report: Report, t: Label): Fact[] {
     { name: t('field.threads'), ...of('threads') },
     { name: t('field.kernels'), ...of('kernels') },
     { name: t('field.device'), ...of('device') },
+    ...(environment.gpu === null ? [] : [{ name: t('field.gpu'), ...of('gpu') }]),
+    ...(environment.gpuDriver === null ? [] : [{ name: t('field.driver'), ...of('gpuDriver') }]),
     { name: 'Node', ...of('node') },
     { name: 'onnxruntime', ...of('onnxruntime') },
     { name: t('field.started'), text: report.startedAt, figure: 'startedAt' },

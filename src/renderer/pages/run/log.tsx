@@ -3,7 +3,7 @@ import { IconCopy, IconSearch } from '@tabler/icons-react';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useDeferredValue, useEffect, useMemo, useRef, useState, type ReactElement } from 'react';
 
-import type { TimedEvent } from '../../../contract/events.ts';
+import { isPassing, type TimedEvent } from '../../../contract/events.ts';
 import type { Locale } from '../../../contract/messages/index.ts';
 import type { Label } from '../../../contract/messages/labels.ts';
 import { useCopy } from '../../copy.ts';
@@ -70,7 +70,7 @@ function useLines(log: readonly TimedEvent[]): readonly Line[] {
 }
 
 function lineOf({ at, event }: TimedEvent, t: Label, locale: Locale): Line {
-  const text = event.type === 'progress' ? '' : eventSentence(event, t, locale);
+  const text = isPassing(event) ? '' : eventSentence(event, t, locale);
   return { at, text, kind: event.type === 'warning' || event.type === 'failed' ? event.type : 'plain' };
 }
 

@@ -7,6 +7,7 @@ import { useBoot, useSettings } from '../../boot.tsx';
 import { PageHeader } from '../../components/page-header.tsx';
 import { useLabel } from '../../words.tsx';
 import { Section } from '../../components/section.tsx';
+import { GpuSelect } from '../../components/gpu-select.tsx';
 import { DevicesSection } from './devices-section.tsx';
 import { HubSection } from './hub-section.tsx';
 import { StorageSection } from './storage-section.tsx';
@@ -73,7 +74,7 @@ function Choice({ label, children }: { label: string; children: ReactNode }): Re
 function RunsSection(): ReactElement {
   const t = useLabel();
   const set = useSet();
-  const { device, threads, memory } = useSettings();
+  const { device, gpu, threads, memory } = useSettings();
   const { threads: all } = useBoot();
   return (
     <Section title={t('settings.new-runs')} text={t('settings.new-runs-text')}>
@@ -85,6 +86,7 @@ function RunsSection(): ReactElement {
           onChange={(value) => value && set({ device: value })}
           allowDeselect={false}
         />
+        <GpuSelect label={t('field.gpu')} value={gpu} onChange={(value) => set({ gpu: value })} />
         <NumberInput
           label={t('field.threads')}
           placeholder={t('new.all-threads', { threads: all })}

@@ -1,0 +1,61 @@
+import { TamisError } from '../../contract/errors.ts';
+import type { RunEvent } from '../../contract/events.ts';
+import { controlled, native, translated, type Control, type Factor, type Gram } from '../native.ts';
+import type { OpenGpu } from '../runtime/gpu.ts';
+
+/** What a GPU says of a matrix or pattern that it does not take: the CPU does. */
+const refusals = ['gpu.too-large', 'gpu.pattern'];
+
+/** Where Gram matrices are summed up and what is made of them is used: on the GPU, where there is one, as far as it takes them. */
+export interface Solver {
+  readonly gpu: OpenGpu | null;
+  /** Those whose matrices have room in its memory. */
+  readonly tapsOnGpu: ReadonlySet<string>;
+  readonly signal: AbortSignal;
+  readonly emit: (event: RunEvent) => void;
+}
+
+/** The sums of a tap of `cols` columns that layers of this type read. */
+export async function newGram(solver: Solver, tap: string, cols: number, type: string): Promise<Gram> {
+  const { gpu, tapsOnGpu } = solver;
+  if (gpu === null) return new native.Gram(cols);
+  if (tapsOnGpu.has(tap)) {
+    try {
+      return await translated(() => new native.Gram(cols, gpu.handle));
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+    }
+  }
+  tellOfCpu(solver, type);
+  return new native.Gram(cols);
+}
+
+/** Does something with the factor of a layer of this type: where it lies, or on the CPU where the GPU refuses it. */
+export async function useFactor<T>(
+  solver: Solver,
+  factor: Factor,
+  type: string,
+  use: (factor: Factor, control: Control) => Promise<T>,
+): Promise<T> {
+  const { signal } = solver;
+  try {
+    return await controlled(signal, (control) => use(factor, control));
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    tellOfCpu(solver, type);
+  }
+  const onCpu = await translated(() => factor.toCpu());
+  try {
+    return await controlled(signal, (control) => use(onCpu, control));
+  } finally {
+    onCpu.release();
+  }
+}
+
+function tellOfCpu({ gpu, emit }: Solver, type: string): void {
+  emit({ type: 'warning', code: 'gpu.layers-on-cpu', params: { layers: type, gpu: gpu?.name ?? '' } });
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof TamisError && refusals.includes(error.code);
+}
