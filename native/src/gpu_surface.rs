@@ -9,7 +9,7 @@ use crate::gpu::{measure, usage};
 use crate::{Job, gpu, job};
 
 /// What an adapter says of itself.
-#[napi(object, object_from_js = false)]
+#[napi(object, object_from_js = false, use_nullable = true)]
 pub struct Adapter {
     pub name: String,
     pub driver: String,
@@ -24,7 +24,7 @@ pub struct Adapter {
 }
 
 /// What of an adapter is in use, by all programs together; null where the platform does not tell.
-#[napi(object, object_from_js = false)]
+#[napi(object, object_from_js = false, use_nullable = true)]
 pub struct GpuUsage {
     pub memory_bytes: Option<f64>,
     /// Share of the last moment (up to a second) in which it worked, 0 to 1.
