@@ -3,12 +3,13 @@
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
-use crate::gpu::adapter::{self, AdapterKind};
-use crate::gpu::measure;
+use crate::gpu::adapter::{self, AdapterInfo, AdapterKind};
+use crate::gpu::usage::Usage;
+use crate::gpu::{measure, usage};
 use crate::{Job, gpu, job};
 
 /// What an adapter says of itself.
-#[napi(object, object_from_js = false)]
+#[napi(object, object_from_js = false, use_nullable = true)]
 pub struct Adapter {
     pub name: String,
     pub driver: String,
@@ -18,21 +19,35 @@ pub struct Adapter {
     pub kind: String,
     /// Bytes of the largest matrix that it can compute with; a larger layer is the CPU's.
     pub largest_matrix: f64,
+    /// Bytes of its own memory; null where the driver does not tell, and of a software adapter.
+    pub memory_bytes: Option<f64>,
+}
+
+/// What of an adapter is in use, by all programs together; null where the platform does not tell.
+#[napi(object, object_from_js = false, use_nullable = true)]
+pub struct GpuUsage {
+    pub memory_bytes: Option<f64>,
+    /// Share of the last moment (up to a second) in which it worked, 0 to 1.
+    pub utilization: Option<f64>,
+}
+
+impl From<&AdapterInfo> for Adapter {
+    fn from(info: &AdapterInfo) -> Self {
+        Self {
+            name: info.name.clone(),
+            driver: info.driver.clone(),
+            backend: info.backend.to_owned(),
+            kind: kind_name(info.kind).to_owned(),
+            largest_matrix: info.largest_matrix as f64,
+            memory_bytes: info.memory.map(|bytes| bytes as f64),
+        }
+    }
 }
 
 /// All adapters of this machine, the preferred ones first; empty where there is no driver.
 #[napi(ts_return_type = "Promise<Adapter[]>")]
 pub fn list_adapters() -> AsyncTask<Job<Vec<Adapter>>> {
-    job(|| {
-        let surface = |info: adapter::AdapterInfo| Adapter {
-            name: info.name,
-            driver: info.driver,
-            backend: info.backend.to_owned(),
-            kind: kind_name(info.kind).to_owned(),
-            largest_matrix: info.largest_matrix as f64,
-        };
-        Ok(adapter::list().into_iter().map(surface).collect())
-    })
+    job(|| Ok(adapter::list().iter().map(Adapter::from).collect()))
 }
 
 fn kind_name(kind: AdapterKind) -> &'static str {
@@ -66,6 +81,24 @@ impl Gpu {
     #[napi(getter)]
     pub fn name(&self) -> &str {
         self.inner.name()
+    }
+
+    #[napi(getter)]
+    pub fn adapter(&self) -> Adapter {
+        self.inner.adapter().into()
+    }
+
+    /// What of it is in use now: takes a millisecond or so, the first time more.
+    #[napi(ts_return_type = "Promise<GpuUsage>")]
+    pub fn usage(&self) -> AsyncTask<Job<GpuUsage>> {
+        let gpu = self.inner.clone();
+        job(move || {
+            let Usage { memory, utilization } = usage::of(gpu.adapter());
+            Ok(GpuUsage {
+                memory_bytes: memory.map(|bytes| bytes as f64),
+                utilization,
+            })
+        })
     }
 
     /// Compresses a small layer here and on the CPU and compares them. Error gpu.failed where they differ.

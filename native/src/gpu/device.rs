@@ -28,7 +28,7 @@ pub struct Buffer(wgpu::Buffer);
 pub struct Gpu(Arc<Inner>);
 
 struct Inner {
-    name: String,
+    adapter: AdapterInfo,
     tile: Tile,
     device: wgpu::Device,
     queue: wgpu::Queue,
@@ -43,27 +43,26 @@ struct Inner {
 impl Gpu {
     /// Error: `GpuNotUsable`.
     pub(super) fn open(info: AdapterInfo, adapter: &wgpu::Adapter, tile: Tile) -> Result<Self> {
-        let name = info.name;
         let limits = adapter.limits();
         let request = adapter.request_device(&DeviceDescriptor {
             required_limits: limits.clone(),
             ..DeviceDescriptor::default()
         });
         let not_usable = |error: wgpu::RequestDeviceError| Error::GpuNotUsable {
-            adapter: name.clone(),
+            adapter: info.name.clone(),
             reason: error.to_string(),
         };
         let (device, queue) = pollster::block_on(request).map_err(not_usable)?;
         let failure = Arc::new(Mutex::new(None));
-        let (noted, adapter) = (Arc::clone(&failure), name.clone());
+        let (noted, adapter) = (Arc::clone(&failure), info.name.clone());
         device.on_uncaptured_error(Arc::new(move |error| note(&noted, failure_of(&adapter, error))));
-        let (noted, adapter) = (Arc::clone(&failure), name.clone());
+        let (noted, adapter) = (Arc::clone(&failure), info.name.clone());
         device.set_device_lost_callback(move |_, reason| {
             let adapter = adapter.clone();
             note(&noted, Error::GpuLost { adapter, reason });
         });
         Ok(Self(Arc::new(Inner {
-            name,
+            adapter: info,
             tile,
             device,
             queue,
@@ -75,7 +74,11 @@ impl Gpu {
     }
 
     pub fn name(&self) -> &str {
-        &self.0.name
+        &self.0.adapter.name
+    }
+
+    pub fn adapter(&self) -> &AdapterInfo {
+        &self.0.adapter
     }
 
     pub(super) fn tile(&self) -> Tile {
@@ -106,7 +109,7 @@ impl Gpu {
         let source = "injected".into();
         note(
             &self.0.failure,
-            failure_of(&self.0.name, wgpu::Error::OutOfMemory { source }),
+            failure_of(self.name(), wgpu::Error::OutOfMemory { source }),
         );
     }
 
@@ -116,7 +119,7 @@ impl Gpu {
         let limit = largest_buffer(&self.0.limits);
         if size > limit {
             return Err(Error::GpuTooLarge {
-                adapter: self.0.name.clone(),
+                adapter: self.name().to_owned(),
                 size,
                 limit,
             });
@@ -198,7 +201,7 @@ impl Gpu {
 
     fn failed(&self, error: impl std::fmt::Display) -> Error {
         Error::GpuFailed {
-            adapter: self.0.name.clone(),
+            adapter: self.name().to_owned(),
             reason: error.to_string(),
         }
     }

@@ -51,10 +51,8 @@ export async function gpuNames(): Promise<string[]> {
 
 /** Errors gpu.no-adapter, gpu.not-usable, gpu.failed: a GPU that cannot be had, or computes wrong. */
 export async function openGpu(name: string): Promise<OpenGpu> {
-  const adapters = await translated(() => native.listAdapters());
-  const found = adapters.find((adapter) => adapter.name === name);
-  if (!found) throw new TamisError('gpu.no-adapter', { adapter: name });
   const handle = await translated(() => native.openGpu(name));
   await translated(() => handle.selfTest());
-  return { handle, name, driver: found.driver, memoryBytes: null };
+  const { driver, memoryBytes } = handle.adapter;
+  return { handle, name, driver, memoryBytes };
 }

@@ -1,11 +1,14 @@
 use super::*;
 use crate::error::Error;
-use crate::gpu::adapter::open;
+use crate::gpu::adapter::{AdapterInfo, open};
 
 #[test]
 fn gpu_software_adapters_are_opened_by_name_only() {
     let adapters = list();
     println!("{adapters:?}");
+    for AdapterInfo { kind, memory, .. } in &adapters {
+        assert!(*kind != AdapterKind::Software || memory.is_none());
+    }
     if adapters.iter().all(|info| info.kind == AdapterKind::Software) {
         let adapter = "auto".to_owned();
         assert_eq!(open(None).err(), Some(Error::NoAdapter { adapter }));

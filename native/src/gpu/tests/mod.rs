@@ -2,6 +2,7 @@ mod adapter;
 mod layers;
 mod linalg;
 mod rounding;
+mod usage;
 
 use super::adapter::{AdapterKind, list, open_with};
 use super::device::Gpu;
