@@ -81,4 +81,14 @@ impl Gpu {
         let gpu = self.inner.clone();
         job(move || measure::product_rate(&gpu))
     }
+
+    /// Gives the device up and frees its memory; everything made on it fails with gpu.lost afterwards.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn close(&self) -> AsyncTask<Job<()>> {
+        let gpu = self.inner.clone();
+        job(move || {
+            gpu.close();
+            Ok(())
+        })
+    }
 }

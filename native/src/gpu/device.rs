@@ -92,10 +92,12 @@ impl Gpu {
         failure().map_or(Ok(()), Err)
     }
 
-    /// Gives the device up, as a driver's reset would: everything after it fails with `GpuLost`.
-    #[cfg(test)]
-    pub(super) fn lose(&self) {
+    /// Gives the device up, as a driver's reset would, when what it is at is done: its memory is free again, and everything after it
+    /// fails with `GpuLost`.
+    pub fn close(&self) {
         self.0.device.destroy();
+        // It is lost, and freed, while it is polled.
+        let _ = self.0.device.poll(PollType::wait_indefinitely());
     }
 
     /// As if the driver had refused an allocation.

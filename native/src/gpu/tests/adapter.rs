@@ -20,11 +20,12 @@ fn gpu_that_is_lost_is_an_error() {
     on_gpu(|gpu| {
         let x = vec![1.0; 64];
         let mut sums = gram(gpu, 8, &x);
-        gpu.lose();
+        gpu.close();
         let lost = |error: Option<Error>| {
             assert!(matches!(error, Some(Error::GpuLost { .. })), "{error:?}");
         };
         let control = Control::default();
+        lost(gpu.diagonal(&sums).err());
         lost(gpu.add(&mut sums, &x, &control).err());
         lost(gpu.gram(8).err());
         lost(factorize(gpu, sums, 1.0, 0.01, Order::Natural, &control).err());
