@@ -3,9 +3,10 @@
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
+use crate::error::internal;
 use crate::gpu::adapter::{self, AdapterInfo, AdapterKind};
 use crate::gpu::usage::Usage;
-use crate::gpu::{measure, usage};
+use crate::gpu::{Tile, measure, usage};
 use crate::{Job, gpu, job};
 
 /// What an adapter says of itself.
@@ -66,14 +67,24 @@ pub struct Gpu {
     pub(crate) inner: gpu::Gpu,
 }
 
-/// Opens the adapter of this name; without one the preferred one, which a software adapter never is. Errors gpu.no-adapter {adapter},
-/// gpu.not-usable {adapter, reason}.
+/// Opens the adapter of this name; without one the preferred one, which a software adapter never is. `tile`: what bestTile() told of
+/// this adapter. Errors gpu.no-adapter {adapter}, gpu.not-usable {adapter, reason}.
 #[napi(ts_return_type = "Promise<Gpu>")]
-pub fn open_gpu(name: Option<String>) -> AsyncTask<Job<Gpu>> {
+pub fn open_gpu(name: Option<String>, tile: Option<String>) -> AsyncTask<Job<Gpu>> {
     job(move || {
-        let inner = adapter::open(name.as_deref())?;
+        let tile = match tile {
+            Some(name) => Tile::named(&name).ok_or_else(|| internal(&format!("no tile is called {name}")))?,
+            None => Tile::DEFAULT,
+        };
+        let inner = adapter::open_with(name.as_deref(), tile)?;
         Ok(Gpu { inner })
     })
+}
+
+/// The names of the tiles that products may be computed in.
+#[napi]
+pub fn tiles() -> Vec<String> {
+    Tile::ALL.iter().map(Tile::to_string).collect()
 }
 
 #[napi]
@@ -113,6 +124,20 @@ impl Gpu {
     pub fn product_rate(&self) -> AsyncTask<Job<f64>> {
         let gpu = self.inner.clone();
         job(move || measure::product_rate(&gpu))
+    }
+
+    /// The tile that products are computed in.
+    #[napi(getter)]
+    pub fn tile(&self) -> String {
+        self.inner.tile().to_string()
+    }
+
+    /// The name of the tile with which products take the least time here, measured in a second at most. It changes times only, no
+    /// results.
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn best_tile(&self) -> AsyncTask<Job<String>> {
+        let gpu = self.inner.clone();
+        job(move || measure::best_tile(&gpu).map(|tile| tile.to_string()))
     }
 
     /// Gives the device up and frees its memory; everything made on it fails with gpu.lost afterwards.

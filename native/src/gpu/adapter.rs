@@ -160,7 +160,8 @@ pub fn open(name: Option<&str>) -> Result<Gpu> {
     open_with(name, Tile::DEFAULT)
 }
 
-pub(super) fn open_with(name: Option<&str>, tile: Tile) -> Result<Gpu> {
+/// The same with a tile that was measured (`measure::best_tile`).
+pub fn open_with(name: Option<&str>, tile: Tile) -> Result<Gpu> {
     let is_wanted = |info: &AdapterInfo| match name {
         Some(name) => info.name == name,
         None => info.kind != AdapterKind::Software,
