@@ -90,7 +90,7 @@ async function execute(directory: RunDirectory, inputs: Inputs, options: RunOpti
     throw error;
   } finally {
     stopWatching();
-    inputs.devices.close();
+    await inputs.devices.close();
     directory.close();
   }
 }

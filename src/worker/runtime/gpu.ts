@@ -17,12 +17,23 @@ export type Warn = (code: 'gpu.not-used', params: { adapter: string; reason: str
 export async function chooseGpu(wanted: string, warn: Warn): Promise<string> {
   if (wanted !== 'auto') return wanted;
   if (!mayHaveGpu()) return 'none';
-  const adapters = await translated(() => native.listAdapters());
+  return await firstThatWorks(await translated(() => native.listAdapters()), tryGpu, warn);
+}
+
+async function tryGpu(name: string): Promise<void> {
+  const { handle } = await openGpu(name);
+  await handle.close();
+}
+
+export async function firstThatWorks(
+  adapters: readonly { name: string; kind: string }[],
+  attempt: (name: string) => Promise<void>,
+  warn: Warn,
+): Promise<string> {
   for (const { name, kind } of adapters) {
     if (kind === 'software') continue;
     try {
-      const { handle } = await openGpu(name);
-      handle.close();
+      await attempt(name);
       return name;
     } catch (error) {
       if (!(error instanceof TamisError)) throw error;
