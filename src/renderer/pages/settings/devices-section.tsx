@@ -64,7 +64,7 @@ function AdapterTable({ reports }: { reports: readonly AdapterReport[] }): React
         <Table.Tr key={name}>
           <Table.Th scope="row">{name}</Table.Th>
           <Table.Td>{driver}</Table.Td>
-          <Table.Td>{t(`devices.kind.${kind}`)}</Table.Td>
+          <Table.Td className="nowrap">{t(`devices.kind.${kind}`)}</Table.Td>
           <Table.Td className="nowrap">{memoryBytes === null ? '–' : bytes(memoryBytes)}</Table.Td>
           <Verdict {...tested} />
         </Table.Tr>
@@ -116,6 +116,7 @@ function Verdict({ gflops, failure }: Pick<DeviceReport, 'gflops' | 'failure'>):
     <>
       <Table.Td>
         <Badge
+          miw="max-content"
           variant="light"
           color={works ? 'green' : 'gray'}
           leftSection={works ? <IconCheck size={12} /> : <IconX size={12} />}
