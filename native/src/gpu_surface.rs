@@ -3,9 +3,9 @@
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
+use crate::error::internal;
 use crate::gpu::adapter::{self, AdapterKind};
 use crate::gpu::{Tile, measure};
-use crate::error::internal;
 use crate::{Job, gpu, job};
 
 /// What an adapter says of itself.

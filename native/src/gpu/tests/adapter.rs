@@ -68,7 +68,10 @@ fn gpu_passes_its_self_test() {
 #[test]
 fn gpu_tiles_are_measured_and_named() {
     use crate::gpu::measure::{best_tile, product_rate};
-    assert_eq!(Tile::ALL.map(|tile| Tile::named(&tile.to_string())), Tile::ALL.map(Some));
+    assert_eq!(
+        Tile::ALL.map(|tile| Tile::named(&tile.to_string())),
+        Tile::ALL.map(Some)
+    );
     assert_eq!(Tile::named("8x8x17"), None);
     on_gpu(|gpu| {
         for tile in Tile::ALL {
