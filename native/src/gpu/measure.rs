@@ -28,7 +28,7 @@ const LARGEST: usize = 4096;
 /// A rate is that of the first product that takes so many seconds, or of the largest one.
 const LONG_ENOUGH: f64 = 0.1;
 /// Tiles are compared by the largest product that is expected to take fewer seconds.
-const SHORT_ENOUGH: f64 = 0.04;
+const SHORT_ENOUGH: f64 = 0.06;
 
 /// Compresses a small layer here and on the CPU and compares what it cost. Errors: `GpuFailed` where it differs, those of the device.
 pub fn self_test(gpu: &Gpu) -> Result<()> {
