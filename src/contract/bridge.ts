@@ -54,8 +54,6 @@ export type DeviceReport = z.infer<typeof deviceReportSchema>;
 export const adapterReportSchema = z.strictObject({
   ...gpuSchema.shape,
   kind: z.enum(['discrete', 'integrated', 'virtual', 'other', 'software']),
-  /** Bytes of the largest matrix that it takes. */
-  largestMatrix: z.number(),
   /** float32, of a product of two matrices; null where it does not work. */
   gflops: z.number().nullable(),
   failure: failureSchema.nullable(),
