@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { deviceReportSchema, progressSchema, trialSchema } from './bridge.ts';
+import { cudaReportSchema } from './cuda.ts';
 import { timedEventSchema } from './events.ts';
 import { exportFormats, exportOfferSchema, exportResultSchema, exportStages } from './exports.ts';
 import { failureSchema } from './failure.ts';
@@ -28,6 +29,10 @@ export const questions = {
   zeros: { input: z.strictObject({ path }), output: z.null(), told: z.array(tensorZerosSchema) },
   plan: { input: z.strictObject({ recipe: recipeSchema, out: path }), output: planSchema, told: z.never() },
   devices: { input: z.strictObject({ threads: z.int() }), output: z.array(deviceReportSchema), told: z.never() },
+  /** `folder`: where a fetch would put the provider. */
+  cuda: { input: z.strictObject({ folder: path }), output: cudaReportSchema, told: z.never() },
+  /** Tells the bytes downloaded so far. */
+  'fetch-cuda': { input: z.strictObject({ folder: path }), output: z.null(), told: z.number() },
   /** Compresses the first blocks of the recipe in `folder`, which main makes and removes. */
   try: { input: z.strictObject({ recipe: recipeSchema, folder: path }), output: trialSchema, told: progressSchema },
   /** Of a finished run's folder. */

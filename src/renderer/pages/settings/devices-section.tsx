@@ -11,6 +11,7 @@ import { FailureView } from '../../components/failure-view.tsx';
 import { useAsk } from '../../queries.ts';
 import { useLabel, useLocale } from '../../words.tsx';
 import { Section } from '../../components/section.tsx';
+import { CudaPart } from './cuda-part.tsx';
 
 /** Devices found on this machine, tested on request: some seconds of full load. */
 export function DevicesSection(): ReactElement {
@@ -37,6 +38,7 @@ export function DevicesSection(): ReactElement {
           </Table.Tbody>
         </Table>
       )}
+      {data?.some(({ device, failure }) => device === 'cuda' && failure) && <CudaPart />}
       <div className="choice">
         <Button
           variant="default"
