@@ -11,6 +11,7 @@ import { FailureView } from '../../components/failure-view.tsx';
 import { useAsk } from '../../queries.ts';
 import { useLabel, useLocale } from '../../words.tsx';
 import { Section } from '../../components/section.tsx';
+import { CudaPart } from './cuda-part.tsx';
 
 /** Devices and GPUs found on this machine, tested on request: some seconds of full load. */
 export function DevicesSection(): ReactElement {
@@ -20,6 +21,7 @@ export function DevicesSection(): ReactElement {
     <Section title={t('devices.title')} text={t('devices.text')}>
       {error && !isFetching && <FailureView failure={error} />}
       {data && <DeviceTable reports={data.devices} />}
+      {data?.devices.some(({ device, failure }) => device === 'cuda' && failure) && <CudaPart />}
       {data && <AdapterTable reports={data.adapters} />}
       <div className="choice">
         <Button
