@@ -27,7 +27,7 @@ const loseGpu = fileURLToPath(new URL('../fixtures/lose-gpu.mjs', import.meta.ur
 const software = process.env['TAMIS_GPU'] === undefined ? await softwareGpu() : {};
 const name = process.env['TAMIS_GPU'] ?? 'SwiftShader Device (Subzero)';
 
-describe.skipIf(software === null)('a run on the GPU', { timeout: 240_000 }, () => {
+describe.skipIf(software === null)('a run on the GPU', { timeout: 400_000, concurrent: true }, () => {
   let tiny: Tiny;
   let options: SpawnOptions;
 
@@ -48,7 +48,7 @@ describe.skipIf(software === null)('a run on the GPU', { timeout: 240_000 }, () 
   const shards = (out: string): string[] =>
     [2, 3, 4].map((shard) => sha256(tiny.file(join(out, `model-0000${shard}-of-00004.safetensors`))));
   const perplexityOf = (path: string): number => readReportOf(path).perplexity[0]?.compressed ?? NaN;
-  const losing = (how: 'lost' | 'out-of-memory', nth: number): SpawnOptions => ({
+  const losing = (how: 'lost' | 'out-of-memory' | 'session', nth: number): SpawnOptions => ({
     ...options,
     preload: [loseGpu],
     env: { ...software, LOSE_GPU: JSON.stringify({ how, nth }) },
@@ -58,7 +58,7 @@ describe.skipIf(software === null)('a run on the GPU', { timeout: 240_000 }, () 
     const run = (out: string, gpu: string): string[] => [
       ...['compress', demoModel, '--out', tiny.file(out), '--scheduler', 'uniform', '--device', 'cpu', '--gpu', gpu],
       ...['--calibration', demoTexts.calibration, '--sequences', '8', '--calibration-seqlen', '256'],
-      ...['--evaluation', demoTexts.evaluation, '--windows', '64', '--seqlen', '256'],
+      ...['--evaluation', demoTexts.evaluation, '--windows', '32', '--seqlen', '256'],
     ];
     await succeed(run('demo-cpu', 'none'), options);
     await succeed(run('demo-gpu', name), options);
@@ -144,6 +144,18 @@ describe.skipIf(software === null)('a run on the GPU', { timeout: 240_000 }, () 
       await succeed(['resume', tiny.file('forbidden')], options);
       expect(shards('forbidden')).toEqual(shards('whole'));
     });
+  });
+
+  test('a device of forward passes that is lost is given up likewise', async () => {
+    const onWebGpu = ['--device', 'webgpu', '--gpu', 'none'];
+    // The small graph that it is tried with, 66 windows in two runs of each part of the model, then a block.
+    await succeed(compress(tiny, 'webgpu', ...at60, ...onWebGpu), losing('session', 25));
+    const { warnings } = readReportOf(tiny.file('webgpu'));
+    expect(warnings).toMatchObject([
+      { code: 'device.given-up', params: { device: 'webgpu', reason: 'the device was reset' } },
+    ]);
+    await succeed(compress(tiny, 'cpu', ...at60, '--gpu', 'none'), options);
+    expect(perplexityOf(tiny.file('webgpu'))).toBeCloseToShare(perplexityOf(tiny.file('cpu')), 0.005);
   });
 
   test("a pattern that the GPU does not know is the CPU's, layer by layer, and the log says so", async () => {

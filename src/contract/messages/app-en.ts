@@ -249,6 +249,8 @@ export const appEn = {
   'new.symmetric-text': 'Codes around zero; no zero points are stored.',
   'new.act-order': 'Act-order',
   'new.act-order-text': 'Columns with the largest Hessian diagonal first.',
+  'new.device-text': 'Of forward passes.',
+  'new.gpu-text': 'Of Hessians, factors and sweeps.',
   'new.cpu-fallback': 'Lost devices',
   'new.cpu-fallback-text': 'The CPU goes on from the last finished block.',
   'new.static-groups': 'Static groups',

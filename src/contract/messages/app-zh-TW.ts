@@ -240,6 +240,8 @@ export const appZhTW: Readonly<Record<keyof typeof appEn, string>> = {
   'new.symmetric-text': '碼以零為中心，不儲存零點。',
   'new.act-order': 'Act-order（依活化排序）',
   'new.act-order-text': 'Hessian 對角線最大的行先處理。',
+  'new.device-text': '用於前向計算。',
+  'new.gpu-text': '用於 Hessian、分解與掃描。',
   'new.cpu-fallback': '裝置失效',
   'new.cpu-fallback-text': '由 CPU 從最後完成的區塊繼續。',
   'new.static-groups': '靜態群組',

@@ -75,7 +75,7 @@ export function MachineSection(): ReactElement {
   return (
     <Section title={t('new.machine')}>
       <div className="field-row">
-        <Field name="device">
+        <Field name="device" hint={t('new.device-text')}>
           {(tied) => (
             <Select
               {...tied}
@@ -86,7 +86,7 @@ export function MachineSection(): ReactElement {
             />
           )}
         </Field>
-        <Field name="gpu">
+        <Field name="gpu" hint={t('new.gpu-text')}>
           {(tied) => <GpuSelect {...tied} value={draft.gpu} onChange={(value) => set('gpu', value)} />}
         </Field>
         <AmountField name="threads" placeholder={t('new.all-threads', { threads })} />
