@@ -24,6 +24,9 @@ const LOSS_BOUND: f64 = 1e-3;
 /// A rate is that of the first product that takes so long, or of the largest one.
 const LONG_ENOUGH: Duration = Duration::from_millis(100);
 const LARGEST: usize = 4096;
+/// Values of 4 bytes that are first sent and fetched to learn how fast that is, and the most.
+const FEW: usize = 1 << 20;
+const MANY: usize = 1 << 24;
 
 /// Compresses a small layer here and on the CPU and compares what it cost. Errors: `GpuFailed` where it differs, those of the device.
 pub fn self_test(gpu: &Gpu) -> Result<()> {
@@ -102,6 +105,32 @@ fn product_seconds(gpu: &Gpu, n: usize) -> Result<f64> {
         product.add_to(&mut tasks, gpu.tile(), Operands::Apart(&a, &b), &c);
         tasks.submit()?;
         gpu.read(&c, &mut [0f32])?;
+        Ok(start.elapsed().as_secs_f64())
+    };
+    run()?;
+    run()
+}
+
+/// Bytes a second that go to the adapter and come back, waiting for both: the more at once the faster.
+pub fn transfer_rate(gpu: &Gpu) -> Result<f64> {
+    let mut len = FEW;
+    loop {
+        let seconds = transfer_seconds(gpu, len)?;
+        if seconds >= LONG_ENOUGH.as_secs_f64() || len == MANY {
+            return Ok((2 * len * size_of::<f32>()) as f64 / seconds);
+        }
+        len *= 2;
+    }
+}
+
+/// The time that so many values take there and back: the second time, when the buffer is in use.
+fn transfer_seconds(gpu: &Gpu, len: usize) -> Result<f64> {
+    let mut values = noise(len);
+    let buffer = gpu.buffer(len)?;
+    let mut run = || {
+        let start = Instant::now();
+        gpu.write(&buffer, &values)?;
+        gpu.read(&buffer, &mut values)?;
         Ok(start.elapsed().as_secs_f64())
     };
     run()?;

@@ -22,7 +22,7 @@ export async function chooseGpu(wanted: string, warn: Warn): Promise<string> {
     if (kind === 'software') continue;
     try {
       const { handle } = await openGpu(name);
-      handle.close();
+      await translated(() => handle.close());
       return name;
     } catch (error) {
       if (!(error instanceof TamisError)) throw error;
@@ -38,12 +38,18 @@ export async function gpuNames(): Promise<string[]> {
   return (await translated(() => native.listAdapters())).map(({ name }) => name);
 }
 
-/** Errors gpu.no-adapter, gpu.not-usable, gpu.failed: a GPU that cannot be had, or computes wrong. */
-export async function openGpu(name: string): Promise<OpenGpu> {
+/** What is known of a GPU without opening it. Error gpu.no-adapter. */
+export async function findGpu(name: string): Promise<GpuFacts> {
   const adapters = await translated(() => native.listAdapters());
   const found = adapters.find((adapter) => adapter.name === name);
   if (!found) throw new TamisError('gpu.no-adapter', { adapter: name });
+  return { name, driver: found.driver, memoryBytes: null };
+}
+
+/** Errors gpu.no-adapter, gpu.not-usable, gpu.failed: a GPU that cannot be had, or computes wrong. */
+export async function openGpu(name: string): Promise<OpenGpu> {
+  const facts = await findGpu(name);
   const handle = await translated(() => native.openGpu(name));
   await translated(() => handle.selfTest());
-  return { handle, name, driver: found.driver, memoryBytes: null };
+  return { handle, ...facts };
 }
