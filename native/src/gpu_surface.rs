@@ -3,12 +3,14 @@
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
-use crate::gpu::adapter::{self, AdapterKind};
-use crate::gpu::measure;
+use crate::error::internal;
+use crate::gpu::adapter::{self, AdapterInfo, AdapterKind};
+use crate::gpu::usage::Usage;
+use crate::gpu::{Tile, measure, usage};
 use crate::{Job, gpu, job};
 
 /// What an adapter says of itself.
-#[napi(object, object_from_js = false)]
+#[napi(object, object_from_js = false, use_nullable = true)]
 pub struct Adapter {
     pub name: String,
     pub driver: String,
@@ -18,21 +20,35 @@ pub struct Adapter {
     pub kind: String,
     /// Bytes of the largest matrix that it can compute with; a larger layer is the CPU's.
     pub largest_matrix: f64,
+    /// Bytes of its own memory; null where the driver does not tell, and of a software adapter.
+    pub memory_bytes: Option<f64>,
+}
+
+/// What of an adapter is in use, by all programs together; null where the platform does not tell.
+#[napi(object, object_from_js = false, use_nullable = true)]
+pub struct GpuUsage {
+    pub memory_bytes: Option<f64>,
+    /// Share of the last moment (up to a second) in which it worked, 0 to 1.
+    pub utilization: Option<f64>,
+}
+
+impl From<&AdapterInfo> for Adapter {
+    fn from(info: &AdapterInfo) -> Self {
+        Self {
+            name: info.name.clone(),
+            driver: info.driver.clone(),
+            backend: info.backend.to_owned(),
+            kind: kind_name(info.kind).to_owned(),
+            largest_matrix: info.largest_matrix as f64,
+            memory_bytes: info.memory.map(|bytes| bytes as f64),
+        }
+    }
 }
 
 /// All adapters of this machine, the preferred ones first; empty where there is no driver.
 #[napi(ts_return_type = "Promise<Adapter[]>")]
 pub fn list_adapters() -> AsyncTask<Job<Vec<Adapter>>> {
-    job(|| {
-        let surface = |info: adapter::AdapterInfo| Adapter {
-            name: info.name,
-            driver: info.driver,
-            backend: info.backend.to_owned(),
-            kind: kind_name(info.kind).to_owned(),
-            largest_matrix: info.largest_matrix as f64,
-        };
-        Ok(adapter::list().into_iter().map(surface).collect())
-    })
+    job(|| Ok(adapter::list().iter().map(Adapter::from).collect()))
 }
 
 fn kind_name(kind: AdapterKind) -> &'static str {
@@ -51,14 +67,24 @@ pub struct Gpu {
     pub(crate) inner: gpu::Gpu,
 }
 
-/// Opens the adapter of this name; without one the preferred one, which a software adapter never is. Errors gpu.no-adapter {adapter},
-/// gpu.not-usable {adapter, reason}.
+/// Opens the adapter of this name; without one the preferred one, which a software adapter never is. `tile`: what bestTile() told of
+/// this adapter. Errors gpu.no-adapter {adapter}, gpu.not-usable {adapter, reason}.
 #[napi(ts_return_type = "Promise<Gpu>")]
-pub fn open_gpu(name: Option<String>) -> AsyncTask<Job<Gpu>> {
+pub fn open_gpu(name: Option<String>, tile: Option<String>) -> AsyncTask<Job<Gpu>> {
     job(move || {
-        let inner = adapter::open(name.as_deref())?;
+        let tile = match tile {
+            Some(name) => Tile::named(&name).ok_or_else(|| internal(&format!("no tile is called {name}")))?,
+            None => Tile::DEFAULT,
+        };
+        let inner = adapter::open_with(name.as_deref(), tile)?;
         Ok(Gpu { inner })
     })
+}
+
+/// The names of the tiles that products may be computed in.
+#[napi]
+pub fn tiles() -> Vec<String> {
+    Tile::ALL.iter().map(Tile::to_string).collect()
 }
 
 #[napi]
@@ -66,6 +92,24 @@ impl Gpu {
     #[napi(getter)]
     pub fn name(&self) -> &str {
         self.inner.name()
+    }
+
+    #[napi(getter)]
+    pub fn adapter(&self) -> Adapter {
+        self.inner.adapter().into()
+    }
+
+    /// What of it is in use now: takes a millisecond or so, the first time more.
+    #[napi(ts_return_type = "Promise<GpuUsage>")]
+    pub fn usage(&self) -> AsyncTask<Job<GpuUsage>> {
+        let gpu = self.inner.clone();
+        job(move || {
+            let Usage { memory, utilization } = usage::of(gpu.adapter());
+            Ok(GpuUsage {
+                memory_bytes: memory.map(|bytes| bytes as f64),
+                utilization,
+            })
+        })
     }
 
     /// Compresses a small layer here and on the CPU and compares them. Error gpu.failed where they differ.
@@ -87,6 +131,20 @@ impl Gpu {
     pub fn transfer_rate(&self) -> AsyncTask<Job<f64>> {
         let gpu = self.inner.clone();
         job(move || measure::transfer_rate(&gpu))
+    }
+
+    /// The tile that products are computed in.
+    #[napi(getter)]
+    pub fn tile(&self) -> String {
+        self.inner.tile().to_string()
+    }
+
+    /// The name of the tile with which products take the least time here, measured in a second at most. It changes times only, no
+    /// results.
+    #[napi(ts_return_type = "Promise<string>")]
+    pub fn best_tile(&self) -> AsyncTask<Job<String>> {
+        let gpu = self.inner.clone();
+        job(move || measure::best_tile(&gpu).map(|tile| tile.to_string()))
     }
 
     /// Gives the device up and frees its memory; everything made on it fails with gpu.lost afterwards.

@@ -5,6 +5,7 @@ import { exportFormats, exportOfferSchema, exportResultSchema, exportStages } fr
 import { failureSchema, paramsSchema } from './failure.ts';
 import { purposes, storageKinds, storageSchema } from './files.ts';
 import { attemptRowSchema, runPageSchema, runPointSchema, runQuerySchema, runRowSchema } from './history.ts';
+import { gpuSchema } from './gpu.ts';
 import { downloadSchema, pullPlanSchema, tokenPlaces, tokenSchema } from './hub.ts';
 import { modelSchema, tensorSchema, tensorZerosSchema } from './library.ts';
 import { plannedStages, planSchema } from './plan.ts';
@@ -49,6 +50,23 @@ export const deviceReportSchema = z.strictObject({
   failure: failureSchema.nullable(),
 });
 export type DeviceReport = z.infer<typeof deviceReportSchema>;
+
+export const adapterReportSchema = z.strictObject({
+  ...gpuSchema.shape,
+  kind: z.enum(['discrete', 'integrated', 'virtual', 'other', 'software']),
+  /** Bytes of the largest matrix that it takes. */
+  largestMatrix: z.number(),
+  /** float32, of a product of two matrices; null where it does not work. */
+  gflops: z.number().nullable(),
+  failure: failureSchema.nullable(),
+});
+export type AdapterReport = z.infer<typeof adapterReportSchema>;
+
+/** What runs can compute on here: devices of forward passes, and GPUs of Gram matrices, factors and sweeps. */
+export const deviceListSchema = z.strictObject({
+  devices: z.array(deviceReportSchema),
+  adapters: z.array(adapterReportSchema),
+});
 
 /** A few blocks run for real, and what the whole recipe needs by that measure. */
 export const trialSchema = z.strictObject({
@@ -99,7 +117,7 @@ export const requests = {
 
   'settings.set': { input: settingsChangeSchema, output: settingsSchema },
   'devices.gpus': { input: nothing, output: z.array(z.string()) },
-  'devices.list': { input: nothing, output: z.array(deviceReportSchema) },
+  'devices.list': { input: nothing, output: deviceListSchema },
   'storage.list': { input: nothing, output: z.array(storageSchema) },
   'storage.reveal': { input: z.strictObject({ kind: z.enum(storageKinds) }), output: nothing },
   /** Asks for the new place in a native dialog and moves the runs there; false if it was cancelled. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { deviceReportSchema, progressSchema, trialSchema } from './bridge.ts';
+import { deviceListSchema, progressSchema, trialSchema } from './bridge.ts';
 import { timedEventSchema } from './events.ts';
 import { exportFormats, exportOfferSchema, exportResultSchema, exportStages } from './exports.ts';
 import { failureSchema } from './failure.ts';
@@ -27,7 +27,7 @@ export const questions = {
   tensors: { input: z.strictObject({ path }), output: z.array(tensorSchema), told: z.never() },
   zeros: { input: z.strictObject({ path }), output: z.null(), told: z.array(tensorZerosSchema) },
   plan: { input: z.strictObject({ recipe: recipeSchema, out: path }), output: planSchema, told: z.never() },
-  devices: { input: z.strictObject({ threads: z.int() }), output: z.array(deviceReportSchema), told: z.never() },
+  devices: { input: z.strictObject({ threads: z.int() }), output: deviceListSchema, told: z.never() },
   /** Names, those first that are preferred. */
   gpus: { input: z.null(), output: z.array(z.string()), told: z.never() },
   /** Compresses the first blocks of the recipe in `folder`, which main makes and removes. */

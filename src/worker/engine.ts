@@ -19,6 +19,7 @@ import { buildReport } from './report/build.ts';
 import { writeReport } from './report/write.ts';
 import { isFree, RunDirectory } from './run/directory.ts';
 import { givenUpSchema, nothingGivenUp } from './run/devices.ts';
+import { watchGpu } from './run/gpu-usage.ts';
 import { assertSame, fingerprintId, fingerprintSchema, takeFingerprint } from './run/fingerprint.ts';
 import type { Inputs } from './run/inputs.ts';
 import { nothingToDo, stage, step, type Run, type Step } from './run/run.ts';
@@ -78,6 +79,7 @@ async function execute(directory: RunDirectory, inputs: Inputs, options: RunOpti
     if (!isPassing(event)) directory.append(event);
     options.onEvent(event);
   };
+  const stopWatching = watchGpu(inputs.devices, emit);
   try {
     return await runStages(directory, inputs, { signal: options.signal, emit });
   } catch (thrown) {
@@ -87,7 +89,8 @@ async function execute(directory: RunDirectory, inputs: Inputs, options: RunOpti
     recordFailure(emit, { type: 'failed', code, params });
     throw error;
   } finally {
-    inputs.devices.close();
+    stopWatching();
+    await inputs.devices.close();
     directory.close();
   }
 }

@@ -36,8 +36,10 @@ const answers: { readonly [N in QuestionName]: Answering<N> } = {
   },
   devices: async ({ threads }) => {
     const { listDevices } = await import('./runtime/devices.ts');
+    const { listAdapters } = await import('./runtime/adapters.ts');
     const reports = await listDevices(threads);
-    return reports.map(({ failure, ...report }) => ({ ...report, failure: failure && failureOf(failure) }));
+    const devices = reports.map(({ failure, ...report }) => ({ ...report, failure: failure && failureOf(failure) }));
+    return { devices, adapters: await listAdapters() };
   },
   gpus: async () => {
     const { gpuNames } = await import('./runtime/gpu.ts');

@@ -4,7 +4,9 @@ import { fileURLToPath } from 'node:url';
 import { TamisError } from '../../src/contract/errors.ts';
 import { GraphBuilder } from '../../src/worker/graph/builder.ts';
 import { openModel } from '../../src/worker/model/open.ts';
+import { listAdapters } from '../../src/worker/runtime/adapters.ts';
 import { chooseDevice, listDevices } from '../../src/worker/runtime/devices.ts';
+import { openGpu } from '../../src/worker/runtime/gpu.ts';
 import { openBlock, openHead } from '../../src/worker/runtime/forward.ts';
 import { Session, type RunDevice } from '../../src/worker/runtime/session.ts';
 
@@ -56,11 +58,16 @@ const devices = (await listDevices(2)).map(({ device, gflops, failure }) => ({
   gflops,
   failure: failure?.code ?? null,
 }));
+const adapters = await listAdapters();
+const usages: unknown[] = [];
+for (const { name } of adapters) usages.push(await (await openGpu(name)).handle.usage());
 console.log(
   JSON.stringify({
     differences: differences(await forward('cpu'), await forward('webgpu')),
     unsupported: await unsupported(),
     devices,
+    adapters,
+    usages,
     auto: await chooseDevice('auto', 2),
   }),
 );

@@ -5,11 +5,15 @@ import { promisify } from 'node:util';
 import { beforeEach, describe, expect, test } from 'vitest';
 
 import { softwareGpu } from '../../scripts/software-gpu.mjs';
+import type { AdapterReport } from '../../src/contract/bridge.ts';
+import type { GpuUsage } from '../../src/contract/gpu.ts';
 
 interface Probe {
   readonly differences: Readonly<Record<string, number>>;
   readonly unsupported: unknown;
   readonly devices: readonly { device: string; gflops: number | null; failure: string | null }[];
+  readonly adapters: readonly AdapterReport[];
+  readonly usages: readonly GpuUsage[];
   readonly auto: string;
 }
 
@@ -58,5 +62,16 @@ describe('WebGPU on the software adapter', { timeout: 180_000 }, () => {
       failure: 'device.not-built-in',
     });
     expect(auto).toBe('cpu');
+  });
+
+  test('is listed among the GPUs as working in software, with no memory of its own and nobody who tells its use', async () => {
+    const { adapters = [], usages } = (await result) ?? {};
+    const [software] = adapters;
+    expect(adapters).toHaveLength(1);
+    expect(software).toMatchObject({ kind: 'software', memoryBytes: null, failure: null });
+    expect(software?.name).toContain('SwiftShader');
+    expect(software?.driver).toContain('SwiftShader');
+    expect(software?.gflops).toBeGreaterThan(0);
+    expect(usages).toEqual([{ memoryBytes: null, utilization: null }]);
   });
 });

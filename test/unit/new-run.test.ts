@@ -71,6 +71,7 @@ describe('what the fields start from', () => {
           seqlen: 256,
         },
         device: 'cpu',
+        gpu: 'none',
         threads: 6,
         memory: 3 * 2 ** 29,
       }),
@@ -86,6 +87,7 @@ describe('what the fields start from', () => {
         {
           ...expected,
           device: 'cpu',
+          gpu: 'none',
           threads: 6,
           memory: 3 * 2 ** 29,
           calibration: { ...expected.calibration, corpus: texts('/data') },

@@ -40,19 +40,15 @@ impl Backend for Gpu {
         diagonal: &[f32],
         _control: &Control,
     ) -> Result<Triangle> {
-        Ok(Triangle {
-            n: gram.cols,
-            buffer: gram.hessian(self, order, scale, diagonal)?,
-        })
+        gram.hessian(self, order, scale, diagonal).map(Triangle)
     }
 
     fn cholesky(&self, hessian: &mut Triangle, control: &Control) -> Result<bool> {
         hessian.cholesky(self, control)
     }
 
-    fn inverse(&self, mut factor: Triangle, control: &Control) -> Result<(Triangle, Vec<f32>)> {
-        let diagonal = factor.invert(self, control)?;
-        Ok((factor, diagonal))
+    fn inverse(&self, factor: Triangle, control: &Control) -> Result<(Triangle, Vec<f32>)> {
+        factor.inverse(self, control)
     }
 
     fn upload(&self, w: Columns) -> Result<Weights> {

@@ -21,19 +21,21 @@ const PIECE: usize = 64 << 20;
 const PARAMS_ALIGNMENT: usize = 256;
 
 /// A buffer on the GPU; freed when it is dropped and no kernel uses it any more.
+#[derive(PartialEq, Eq)]
 pub struct Buffer(wgpu::Buffer);
 
-/// An open adapter. Clones are the same one.
+/// An open adapter, with the tile that products are computed in. Clones are the same adapter.
 #[derive(Clone)]
-pub struct Gpu(Arc<Inner>);
+pub struct Gpu(Arc<Inner>, Tile);
 
 struct Inner {
-    name: String,
-    tile: Tile,
+    adapter: AdapterInfo,
     device: wgpu::Device,
     queue: wgpu::Queue,
-    limits: Limits,
-    pipelines: Mutex<HashMap<Kernel, ComputePipeline>>,
+    /// Bytes of the largest buffer that a kernel can work on, and of the largest piece of a matrix: the same but in tests.
+    largest_buffer: u64,
+    largest_piece: u64,
+    pipelines: Mutex<HashMap<(Kernel, Tile), ComputePipeline>>,
     /// What went wrong first.
     failure: Arc<Mutex<Option<Error>>>,
     /// The submission before the next one.
@@ -43,43 +45,64 @@ struct Inner {
 impl Gpu {
     /// Error: `GpuNotUsable`.
     pub(super) fn open(info: AdapterInfo, adapter: &wgpu::Adapter, tile: Tile) -> Result<Self> {
-        let name = info.name;
         let limits = adapter.limits();
         let request = adapter.request_device(&DeviceDescriptor {
             required_limits: limits.clone(),
             ..DeviceDescriptor::default()
         });
         let not_usable = |error: wgpu::RequestDeviceError| Error::GpuNotUsable {
-            adapter: name.clone(),
+            adapter: info.name.clone(),
             reason: error.to_string(),
         };
         let (device, queue) = pollster::block_on(request).map_err(not_usable)?;
         let failure = Arc::new(Mutex::new(None));
-        let (noted, adapter) = (Arc::clone(&failure), name.clone());
+        let (noted, adapter) = (Arc::clone(&failure), info.name.clone());
         device.on_uncaptured_error(Arc::new(move |error| note(&noted, failure_of(&adapter, error))));
-        let (noted, adapter) = (Arc::clone(&failure), name.clone());
+        let (noted, adapter) = (Arc::clone(&failure), info.name.clone());
         device.set_device_lost_callback(move |_, reason| {
             let adapter = adapter.clone();
             note(&noted, Error::GpuLost { adapter, reason });
         });
-        Ok(Self(Arc::new(Inner {
-            name,
-            tile,
+        let inner = Inner {
+            adapter: info,
             device,
             queue,
-            limits,
+            largest_buffer: largest_buffer(&limits),
+            largest_piece: largest_buffer(&limits),
             pipelines: Mutex::default(),
             failure,
             last: Mutex::default(),
-        })))
+        };
+        Ok(Self(Arc::new(inner), tile))
     }
 
     pub fn name(&self) -> &str {
-        &self.0.name
+        &self.0.adapter.name
     }
 
-    pub(super) fn tile(&self) -> Tile {
-        self.0.tile
+    pub fn adapter(&self) -> &AdapterInfo {
+        &self.0.adapter
+    }
+
+    pub fn tile(&self) -> Tile {
+        self.1
+    }
+
+    /// The same adapter with another tile.
+    pub(super) fn with_tile(&self, tile: Tile) -> Self {
+        Self(Arc::clone(&self.0), tile)
+    }
+
+    pub(super) fn largest_piece(&self) -> u64 {
+        self.0.largest_piece
+    }
+
+    /// As if no piece of a matrix could have more bytes, to a span of lines.
+    #[cfg(test)]
+    pub(super) fn with_pieces(mut self, bytes: u64) -> Self {
+        let inner = Arc::get_mut(&mut self.0).expect("opened just now");
+        inner.largest_piece = bytes;
+        self
     }
 
     /// What went wrong since the device was opened. Errors: `GpuLost`, `GpuOutOfMemory`, `GpuFailed`.
@@ -106,20 +129,15 @@ impl Gpu {
         let source = "injected".into();
         note(
             &self.0.failure,
-            failure_of(&self.0.name, wgpu::Error::OutOfMemory { source }),
+            failure_of(self.name(), wgpu::Error::OutOfMemory { source }),
         );
     }
 
     /// Room for `len` values of 4 bytes, zeros. Errors: `GpuTooLarge`, `GpuOutOfMemory`, `GpuLost`.
     pub(super) fn buffer(&self, len: usize) -> Result<Buffer> {
         let size = 4 * len.max(1) as u64;
-        let limit = largest_buffer(&self.0.limits);
-        if size > limit {
-            return Err(Error::GpuTooLarge {
-                adapter: self.0.name.clone(),
-                size,
-                limit,
-            });
+        if size > self.0.largest_buffer {
+            return Err(self.too_large(size));
         }
         let buffer = self.0.device.create_buffer(&BufferDescriptor {
             label: None,
@@ -196,9 +214,18 @@ impl Gpu {
         waited.map(|_| ()).map_err(|error| self.failed(error))
     }
 
+    /// Of a matrix of so many bytes, which must lie in one buffer.
+    pub(super) fn too_large(&self, size: u64) -> Error {
+        Error::GpuTooLarge {
+            adapter: self.name().to_owned(),
+            size,
+            limit: self.0.largest_buffer,
+        }
+    }
+
     fn failed(&self, error: impl std::fmt::Display) -> Error {
         Error::GpuFailed {
-            adapter: self.0.name.clone(),
+            adapter: self.name().to_owned(),
             reason: error.to_string(),
         }
     }
@@ -208,7 +235,7 @@ impl Gpu {
         let make = || {
             let source = ShaderModuleDescriptor {
                 label: Some(kernel.entry()),
-                source: ShaderSource::Wgsl(kernel.source(self.0.tile).into()),
+                source: ShaderSource::Wgsl(kernel.source(self.1).into()),
             };
             let checks = ShaderRuntimeChecks {
                 force_loop_bounding: false,
@@ -226,7 +253,7 @@ impl Gpu {
                 cache: None,
             })
         };
-        pipelines.entry(kernel).or_insert_with(make).clone()
+        pipelines.entry((kernel, self.1)).or_insert_with(make).clone()
     }
 
     pub(super) fn tasks(&self) -> Tasks<'_> {
@@ -275,7 +302,7 @@ struct Task {
 
 /// Runs of kernels that are submitted together, one after the other.
 pub(super) struct Tasks<'a> {
-    gpu: &'a Gpu,
+    pub gpu: &'a Gpu,
     tasks: Vec<Task>,
     params: Vec<u8>,
 }

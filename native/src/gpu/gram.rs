@@ -7,8 +7,9 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::device::{Buffer, Gpu};
+use super::device::Gpu;
 use super::kernels::Kernel;
+use super::matrix::{Matrix, Piece};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::linalg::gram::{CHUNK, first_bad_row};
@@ -20,8 +21,8 @@ const SUMMED: usize = 256;
 pub struct Gram {
     pub cols: usize,
     /// [cols, cols] row-major, the upper triangle of hi + lo.
-    pub hi: Buffer,
-    pub lo: Buffer,
+    pub hi: Matrix,
+    pub lo: Matrix,
 }
 
 /// As in gram.wgsl.
@@ -31,6 +32,8 @@ struct Params {
     first: u32,
     tokens: u32,
     cols: u32,
+    top: u32,
+    lines: u32,
     chunk: u32,
     zero: u32,
 }
@@ -39,8 +42,8 @@ impl Gram {
     pub fn new(gpu: &Gpu, cols: usize) -> Result<Self> {
         Ok(Self {
             cols,
-            hi: gpu.buffer(cols * cols)?,
-            lo: gpu.buffer(cols * cols)?,
+            hi: Matrix::new(gpu, cols, cols)?,
+            lo: Matrix::new(gpu, cols, cols)?,
         })
     }
 
@@ -56,24 +59,28 @@ impl Gram {
         let rows = gpu.buffer(CHUNK.min(tokens) * cols)?;
         let first_bad = gpu.buffer_of(&[u32::MAX])?;
         let tile = gpu.tile();
-        let groups = [
-            cols.div_ceil(tile.cols() as usize),
-            cols.div_ceil(tile.rows() as usize),
-            1,
-        ];
         for (i, chunk) in x.chunks(CHUNK * cols).enumerate() {
             let tokens = chunk.len() / cols;
             gpu.write(&rows, chunk)?;
             let mut tasks = gpu.tasks();
             for first in (0..tokens).step_by(SUMMED) {
-                let params = Params {
-                    first: first as u32,
-                    tokens: SUMMED.min(tokens - first) as u32,
-                    cols: cols as u32,
-                    chunk: i as u32,
-                    zero: 0,
-                };
-                tasks.add(Kernel::Gram, params, &[&rows, &self.hi, &self.lo, &first_bad], groups);
+                for (hi, lo) in self.hi.pieces().zip(self.lo.pieces()) {
+                    let params = Params {
+                        first: first as u32,
+                        tokens: SUMMED.min(tokens - first) as u32,
+                        cols: cols as u32,
+                        top: hi.top as u32,
+                        lines: hi.lines.len() as u32,
+                        chunk: i as u32,
+                        zero: 0,
+                    };
+                    let groups = [
+                        cols.div_ceil(tile.cols() as usize),
+                        hi.lines.len().div_ceil(tile.rows() as usize),
+                        1,
+                    ];
+                    tasks.add(Kernel::Gram, params, &[&rows, hi.buffer, lo.buffer, &first_bad], groups);
+                }
             }
             tasks.submit()?;
             control.advance(tokens as u64)?;
@@ -89,56 +96,93 @@ impl Gram {
     }
 
     pub fn diagonal(&self, gpu: &Gpu) -> Result<Vec<f64>> {
-        let hi = diagonal_of(gpu, &self.hi, self.cols)?;
-        let lo = diagonal_of(gpu, &self.lo, self.cols)?;
+        let (hi, lo) = (diagonal_of(gpu, &self.hi)?, diagonal_of(gpu, &self.lo)?);
         Ok(hi.iter().zip(&lo).map(|(&hi, &lo)| hi as f64 + lo as f64).collect())
     }
 
     /// `scale` times it with `diagonal` [cols] in the place of its own, rows and columns in the reverse of `order` (None: as they
     /// are): [cols, cols] row-major, upper triangle, zeros below the diagonal.
-    pub fn hessian(&self, gpu: &Gpu, order: Option<&[u32]>, scale: f64, diagonal: &[f32]) -> Result<Buffer> {
-        #[derive(Clone, Copy, Pod, Zeroable)]
-        #[repr(C)]
-        struct Params {
-            n: u32,
-            scale_hi: f32,
-            scale_lo: f32,
-        }
+    pub fn hessian(&self, gpu: &Gpu, order: Option<&[u32]>, scale: f64, diagonal: &[f32]) -> Result<Matrix> {
         let n = self.cols;
         let natural: Vec<u32> = (0..n as u32).collect();
         let order = gpu.buffer_of(order.unwrap_or(&natural))?;
         let diagonal = gpu.buffer_of(diagonal)?;
-        let hessian = gpu.buffer(n * n)?;
+        let hessian = Matrix::new(gpu, n, n)?;
         let scale_hi = scale as f32;
-        let params = Params {
-            n: n as u32,
-            scale_hi,
-            scale_lo: (scale - scale_hi as f64) as f32,
-        };
         let mut tasks = gpu.tasks();
-        let groups = [n.div_ceil(16), n.div_ceil(16), 1];
-        tasks.add(
-            Kernel::Hessian,
-            params,
-            &[&hessian, &self.hi, &self.lo, &diagonal, &order],
-            groups,
-        );
+        for out in hessian.pieces() {
+            for (hi, lo) in self.hi.pieces().zip(self.lo.pieces()) {
+                let params = Rearranged {
+                    scale_hi,
+                    scale_lo: (scale - scale_hi as f64) as f32,
+                    ..Rearranged::new(n, &out, &hi)
+                };
+                let buffers = [out.buffer, hi.buffer, lo.buffer, &diagonal, &order];
+                tasks.add(Kernel::Hessian, params, &buffers, Rearranged::groups(n, &out));
+            }
+        }
         tasks.submit()?;
         Ok(hessian)
     }
 }
 
+/// As in hessian.wgsl.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct Rearranged {
+    n: u32,
+    out_top: u32,
+    out_lines: u32,
+    source_top: u32,
+    source_lines: u32,
+    scale_hi: f32,
+    scale_lo: f32,
+}
+
+impl Rearranged {
+    fn new(n: usize, out: &Piece, source: &Piece) -> Self {
+        Self {
+            n: n as u32,
+            out_top: out.top as u32,
+            out_lines: out.lines.len() as u32,
+            source_top: source.top as u32,
+            source_lines: source.lines.len() as u32,
+            scale_hi: 1.0,
+            scale_lo: 0.0,
+        }
+    }
+
+    fn groups(n: usize, out: &Piece) -> [usize; 3] {
+        [n.div_ceil(16), out.lines.len().div_ceil(16), 1]
+    }
+}
+
+/// The mirror image at the other diagonal of a matrix [n, n], zeros below the diagonal.
+pub fn flipped(gpu: &Gpu, matrix: &Matrix) -> Result<Matrix> {
+    let n = matrix.lines;
+    let flipped = Matrix::new(gpu, n, n)?;
+    let mut tasks = gpu.tasks();
+    for out in flipped.pieces() {
+        for source in matrix.pieces() {
+            let params = Rearranged::new(n, &out, &source);
+            let groups = Rearranged::groups(n, &out);
+            tasks.add(Kernel::Flip, params, &[out.buffer, source.buffer], groups);
+        }
+    }
+    tasks.submit()?;
+    Ok(flipped)
+}
+
 /// The diagonal of a matrix [n, n].
-pub fn diagonal_of(gpu: &Gpu, matrix: &Buffer, n: usize) -> Result<Vec<f32>> {
+pub fn diagonal_of(gpu: &Gpu, matrix: &Matrix) -> Result<Vec<f32>> {
+    let n = matrix.lines;
     let diagonal = gpu.buffer(n)?;
     let mut tasks = gpu.tasks();
-    // The kernel's other parameters are a scale that it does not use.
-    tasks.add(
-        Kernel::Diagonal,
-        [n as u32, 0, 0],
-        &[&diagonal, matrix],
-        [n.div_ceil(64), 1, 1],
-    );
+    for source in matrix.pieces() {
+        let params = Rearranged::new(n, &source, &source);
+        let groups = [source.lines.len().div_ceil(64), 1, 1];
+        tasks.add(Kernel::Diagonal, params, &[&diagonal, source.buffer], groups);
+    }
     tasks.submit()?;
     let mut values = vec![0f32; n];
     gpu.read(&diagonal, &mut values)?;

@@ -5,6 +5,8 @@ struct Params {
   first: u32,
   tokens: u32,
   cols: u32,
+  // The lines of the sums that are in the buffers: the first, and how many.
+  top: u32, lines: u32,
   // The number of x, for those who ask which was not finite.
   chunk: u32,
   // Nothing, but the compiler does not know that.
@@ -13,8 +15,8 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>; // [tokens, cols]
-@group(0) @binding(2) var<storage, read_write> hi: array<f32>; // [cols, cols]
-@group(0) @binding(3) var<storage, read_write> lo: array<f32>; // [cols, cols]
+@group(0) @binding(2) var<storage, read_write> hi: array<f32>; // [lines, cols]
+@group(0) @binding(3) var<storage, read_write> lo: array<f32>; // [lines, cols]
 @group(0) @binding(4) var<storage, read_write> first_bad: atomic<u32>;
 
 fn read_a(k: u32, m: u32, depth: u32) -> f32 {
@@ -32,8 +34,9 @@ fn opaque(x: f32) -> f32 {
 }
 
 fn store(m: u32, n: u32, sum: f32) {
-  if (m >= params.cols || n >= params.cols || n < m) { return; }
-  let index = m * params.cols + n;
+  let line = m - params.top;
+  if (line >= params.lines || n >= params.cols || n < m) { return; }
+  let index = line * params.cols + n;
   // Knuth's two-sum: hi + sum = total + rest, exactly.
   let addend = opaque(sum);
   let old = hi[index];
@@ -47,7 +50,7 @@ fn store(m: u32, n: u32, sum: f32) {
 
 @compute @workgroup_size(THREADS)
 fn gram(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let m0 = group.y * 4u * TM4;
+  let m0 = params.top + group.y * 4u * TM4;
   let n0 = group.x * 4u * TN4;
   if (n0 + 4u * TN4 <= m0) { return; }
   product_tile(m0, n0, params.tokens, thread);

@@ -9,14 +9,19 @@ struct Params {
   scales: u32, // the type they are rounded to
   shares: u32, // ranges that are tried, of the whole one times `share`: one, or all
   zero: u32, // nothing, but the compiler does not know that
+  height: u32, // columns of each of the buffers that w lies in
   share: array<vec4f, 20>,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> grids: array<f32>; // [2, groups, stride]: scales, then zero points
-@group(0) @binding(2) var<storage, read> w: array<f32>; // [cols, stride]
+@group(0) @binding(2) var<storage, read> w0: array<f32>; // [columns, stride]
 @group(0) @binding(3) var<storage, read> members: array<u32>; // columns of w
 @group(0) @binding(4) var<storage, read> fits: array<vec4u>; // group, and where in `members` it begins and ends
+// What does not fit into w0.
+@group(0) @binding(5) var<storage, read> w1: array<f32>;
+@group(0) @binding(6) var<storage, read> w2: array<f32>;
+@group(0) @binding(7) var<storage, read> w3: array<f32>;
 
 const LEAST_SCALE: f32 = 5.9604644775390625e-8; // 2^-24
 
@@ -58,6 +63,16 @@ fn power_2_4(d: f32) -> f32 {
   return power * power * power;
 }
 
+fn weight(column: u32, row: u32) -> f32 {
+  let index = column % params.height * params.stride + row;
+  switch (column / params.height) {
+    case 0u: { return w0[index]; }
+    case 1u: { return w1[index]; }
+    case 2u: { return w2[index]; }
+    default: { return w3[index]; }
+  }
+}
+
 @compute @workgroup_size(64)
 fn fit(@builtin(global_invocation_id) id: vec3u) {
   let row = id.x;
@@ -67,7 +82,7 @@ fn fit(@builtin(global_invocation_id) id: vec3u) {
   var low = 0.0;
   var high = 0.0;
   for (var k = first; k < end; k++) {
-    let value = w[members[k] * params.stride + row];
+    let value = weight(members[k], row);
     low = min(low, value);
     high = max(high, value);
   }
@@ -78,7 +93,7 @@ fn fit(@builtin(global_invocation_id) id: vec3u) {
       let tried = grid(low, high, params.share[s / 4u][s % 4u]);
       var error = 0.0;
       for (var k = first; k < end; k++) {
-        let value = w[members[k] * params.stride + row];
+        let value = weight(members[k], row);
         error += power_2_4(abs(tried.x * level(value, tried.x, tried.y, params.most) - value));
       }
       if (error < least) {

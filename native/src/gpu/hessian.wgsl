@@ -1,7 +1,11 @@
-// Out of a Gram matrix the Hessian that is factored.
+// Triangles made of others, entry by entry: of a Gram matrix the Hessian that is factored, of an inverse U.
+// A matrix may lie in several buffers of whole lines; here is one of those that are read and one of those that are written.
 
 struct Params {
   n: u32,
+  // The first line of each buffer, and how many it has.
+  out_top: u32, out_lines: u32,
+  source_top: u32, source_lines: u32,
   // The scale as the sum of two numbers.
   scale_hi: f32,
   scale_lo: f32,
@@ -14,27 +18,38 @@ struct Params {
 @group(0) @binding(4) var<storage, read> diagonal: array<f32>; // [n]
 @group(0) @binding(5) var<storage, read> order: array<u32>; // [n]: the column that comes first ..
 
-// out [n, n] = scale (hi + lo) with another diagonal, rows and columns in the reverse of `order`; zeros below the diagonal.
+// Upper triangle of out [n, n] = scale (hi + lo) with another diagonal, rows and columns in the reverse of `order`.
 @compute @workgroup_size(16, 16)
 fn hessian(@builtin(global_invocation_id) id: vec3u) {
   let n = params.n;
-  if (id.x >= n || id.y >= n) { return; }
-  var value = 0.0;
-  if (id.x >= id.y) {
-    let i = order[n - 1u - id.y];
-    let j = order[n - 1u - id.x];
-    if (i == j) {
-      value = diagonal[i];
-    } else {
-      let index = min(i, j) * n + max(i, j);
-      value = hi[index] * params.scale_hi + (hi[index] * params.scale_lo + lo[index] * params.scale_hi);
-    }
+  let y = params.out_top + id.y;
+  if (id.x >= n || id.y >= params.out_lines || id.x < y) { return; }
+  let i = order[n - 1u - y];
+  let j = order[n - 1u - id.x];
+  // A line before those of the buffer becomes a large number.
+  let line = min(i, j) - params.source_top;
+  if (line >= params.source_lines) { return; }
+  var value = diagonal[i];
+  if (i != j) {
+    let index = line * n + max(i, j);
+    value = hi[index] * params.scale_hi + (hi[index] * params.scale_lo + lo[index] * params.scale_hi);
   }
   out[id.y * n + id.x] = value;
+}
+
+// Upper triangle of out [n, n] = that of hi mirrored at the other diagonal.
+@compute @workgroup_size(16, 16)
+fn flip(@builtin(global_invocation_id) id: vec3u) {
+  let n = params.n;
+  let y = params.out_top + id.y;
+  if (id.x >= n || id.y >= params.out_lines || id.x < y) { return; }
+  let line = n - 1u - id.x - params.source_top;
+  if (line < params.source_lines) { out[id.y * n + id.x] = hi[line * n + n - 1u - y]; }
 }
 
 // out [n] = the diagonal of hi [n, n]
 @compute @workgroup_size(64)
 fn diagonal_of(@builtin(global_invocation_id) id: vec3u) {
-  if (id.x < params.n) { out[id.x] = hi[id.x * params.n + id.x]; }
+  let column = params.source_top + id.x;
+  if (id.x < params.source_lines) { out[column] = hi[id.x * params.n + column]; }
 }

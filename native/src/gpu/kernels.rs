@@ -1,23 +1,36 @@
 //! The kernels: their WGSL sources and where they are entered.
 
+use std::fmt;
+
 /// How a product is cut: a workgroup of `x * y` threads computes 8 y rows by 8 x columns, `k` terms of each sum at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Tile {
     pub x: u32,
     pub y: u32,
     pub k: u32,
 }
 
+/// As in "8x8x16": x, y and k.
+impl fmt::Display for Tile {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}x{}x{}", self.x, self.y, self.k)
+    }
+}
+
 impl Tile {
     pub const DEFAULT: Self = Self { x: 8, y: 8, k: 16 };
     /// Those that an adapter may be given. The largest needs 16 KiB of workgroup memory and 256 threads, which every adapter has.
-    #[cfg(test)]
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::DEFAULT,
         Self { x: 8, y: 8, k: 32 },
         Self { x: 16, y: 8, k: 16 },
+        Self { x: 16, y: 16, k: 8 },
         Self { x: 16, y: 16, k: 16 },
     ];
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|tile| tile.to_string() == name)
+    }
 
     pub fn rows(self) -> u32 {
         8 * self.y
@@ -41,11 +54,11 @@ pub enum Kernel {
     Gemm(Shared),
     Gram,
     Hessian,
+    Flip,
     Diagonal,
     FactorCorner,
     SolveRows,
     InvertCorners,
-    Flip,
     Score,
     Count,
     Choose,
@@ -121,10 +134,8 @@ impl Kernel {
         match self {
             Self::Gemm(shared) => product(&gemm(shared)),
             Self::Gram => product(include_str!("gram.wgsl")),
-            Self::Hessian | Self::Diagonal => include_str!("hessian.wgsl").to_owned(),
-            Self::FactorCorner | Self::SolveRows | Self::InvertCorners | Self::Flip => {
-                include_str!("triangle.wgsl").to_owned()
-            }
+            Self::Hessian | Self::Flip | Self::Diagonal => include_str!("hessian.wgsl").to_owned(),
+            Self::FactorCorner | Self::SolveRows | Self::InvertCorners => include_str!("triangle.wgsl").to_owned(),
             Self::Score | Self::Count | Self::Choose => include_str!("select.wgsl").to_owned(),
             Self::CountSaliencies => include_str!("saliency.wgsl").to_owned(),
             Self::Fit => format!("{STORAGE}\n{}", include_str!("grid.wgsl")),

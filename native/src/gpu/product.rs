@@ -3,29 +3,30 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::device::{Buffer, Tasks};
-use super::kernels::{Kernel, Shared, Tile};
+use super::kernels::{Kernel, Shared};
 
-/// Where a part of a matrix begins in its buffer, and how far apart entries are that differ by one in the first index (of a sum's
-/// terms for an operand, of rows for the result) and in the second.
-#[derive(Debug, Clone, Copy)]
-pub struct Part {
+/// A part of a matrix: its buffer, where it begins there, and how far apart entries are that differ by one in the first index (of a
+/// sum's terms for an operand, of rows for the result) and in the second.
+#[derive(Clone, Copy)]
+pub struct Part<'a> {
+    pub buffer: &'a Buffer,
     pub start: usize,
     pub first: usize,
     pub second: usize,
 }
 
-/// C [m, n] = alpha A B or C += alpha A B.
-#[derive(Debug, Clone, Copy)]
-pub struct Product {
+/// C [m, n] = alpha A B or C += alpha A B. A, or A and B, may lie in C's buffer where nothing is written.
+#[derive(Clone, Copy)]
+pub struct Product<'a> {
     pub m: usize,
     pub n: usize,
     pub k: usize,
     /// By k, then m.
-    pub a: Part,
+    pub a: Part<'a>,
     /// By k, then n.
-    pub b: Part,
+    pub b: Part<'a>,
     /// Rows `first` apart; the entries of a row lie side by side.
-    pub c: Part,
+    pub c: Part<'a>,
     pub alpha: f32,
     pub accumulate: bool,
     /// Only entries n >= m.
@@ -50,44 +51,54 @@ struct Params {
     is_b_upper: u32,
 }
 
-impl Part {
+impl<'a> Part<'a> {
+    /// A matrix with rows of `width`, of which the first begins at `start`.
+    pub fn new(buffer: &'a Buffer, start: usize, width: usize) -> Self {
+        Self {
+            buffer,
+            start,
+            first: width,
+            second: 1,
+        }
+    }
+
+    pub fn transposed(self) -> Self {
+        Self {
+            first: self.second,
+            second: self.first,
+            ..self
+        }
+    }
+
     fn params(self) -> [u32; 3] {
         [self.start, self.first, self.second].map(|index| index as u32)
     }
 }
 
-/// Where the operands lie.
-pub enum Operands<'a> {
-    /// In buffers that are not written.
-    Apart(&'a Buffer, &'a Buffer),
-    /// A in the buffer of the result.
-    AWithin(&'a Buffer),
-    /// Both in the buffer of the result.
-    Within,
-}
-
-impl Product {
-    /// Adds it to `tasks`; what of C's buffer is read must not be written.
-    pub fn add_to(self, tasks: &mut Tasks, tile: Tile, operands: Operands, c: &Buffer) {
+impl Product<'_> {
+    pub fn add_to(self, tasks: &mut Tasks) {
+        let Self { a, b, c, .. } = self;
         let (m, n, k) = (self.m as u32, self.n as u32, self.k as u32);
-        let [start, first, _] = self.c.params();
+        let [start, first, _] = c.params();
         let params = Params {
             m,
             n,
             k,
-            a: self.a.params(),
-            b: self.b.params(),
+            a: a.params(),
+            b: b.params(),
             c: [start, first],
             alpha: self.alpha,
             accumulate: self.accumulate as u32,
             is_upper: self.is_upper as u32,
             is_b_upper: self.is_b_upper as u32,
         };
+        let tile = tasks.gpu.tile();
         let groups = [n.div_ceil(tile.cols()) as usize, m.div_ceil(tile.rows()) as usize, 1];
-        let (shared, buffers) = match operands {
-            Operands::Apart(a, b) => (Shared::Neither, vec![c, a, b]),
-            Operands::AWithin(b) => (Shared::A, vec![c, b]),
-            Operands::Within => (Shared::Both, vec![c]),
+        let (shared, buffers) = match (a.buffer == c.buffer, b.buffer == c.buffer) {
+            (false, false) => (Shared::Neither, vec![c.buffer, a.buffer, b.buffer]),
+            (true, false) => (Shared::A, vec![c.buffer, b.buffer]),
+            (true, true) => (Shared::Both, vec![c.buffer]),
+            (false, true) => unreachable!("no product has B alone in C's buffer"),
         };
         tasks.add(Kernel::Gemm(shared), params, &buffers, groups);
     }

@@ -19,28 +19,30 @@ const COUNTED: usize = 16;
 #[repr(C)]
 struct Params {
     rows: u32,
+    top: u32,
     cols: u32,
     stride: u32,
     is_second: u32,
 }
 
 fn count(gpu: &Gpu, w: &Weights, u_diagonal: &[f32], counts: &Buffer, wanted: Option<&[u32]>) -> Result<()> {
-    let params = Params {
-        rows: w.rows as u32,
-        cols: w.cols as u32,
-        stride: w.stride as u32,
-        is_second: wanted.is_some() as u32,
-    };
+    let is_second = wanted.is_some() as u32;
     let diagonal = gpu.buffer_of(u_diagonal)?;
     let wanted = gpu.buffer_of(wanted.unwrap_or(&[0]))?;
-    let groups = [w.rows.div_ceil(256), w.cols.div_ceil(COUNTED), 1];
     let mut tasks = gpu.tasks();
-    tasks.add(
-        Kernel::CountSaliencies,
-        params,
-        &[counts, &w.buffer, &diagonal, &wanted],
-        groups,
-    );
+    for piece in w.columns.pieces() {
+        let cols = piece.lines.len();
+        let params = Params {
+            rows: w.rows as u32,
+            top: piece.top as u32,
+            cols: cols as u32,
+            stride: w.stride() as u32,
+            is_second,
+        };
+        let groups = [w.rows.div_ceil(256), cols.div_ceil(COUNTED), 1];
+        let buffers = [counts, piece.buffer, &diagonal, &wanted];
+        tasks.add(Kernel::CountSaliencies, params, &buffers, groups);
+    }
     tasks.submit()
 }
 

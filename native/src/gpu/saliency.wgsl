@@ -7,7 +7,8 @@ const INSIDE: u32 = 65536u; // values in a bin
 
 struct Params {
   rows: u32,
-  cols: u32,
+  // The columns of w that are here: the first, and how many.
+  top: u32, cols: u32,
   stride: u32, // rows of memory between columns
   is_second: u32,
 }
@@ -17,7 +18,7 @@ struct Params {
 // Second pass: of each wanted bin how many there are of each value [wanted bins, INSIDE].
 @group(0) @binding(1) var<storage, read_write> counts: array<atomic<u32>>;
 @group(0) @binding(2) var<storage, read> w: array<f32>; // [cols, stride]
-@group(0) @binding(3) var<storage, read> u_diagonal: array<f32>; // [cols]
+@group(0) @binding(3) var<storage, read> u_diagonal: array<f32>; // of all columns
 @group(0) @binding(4) var<storage, read> wanted: array<u32>; // [BINS]: 0, or one more than the bin's place among the wanted ones
 
 @compute @workgroup_size(256)
@@ -26,7 +27,7 @@ fn count_saliencies(@builtin(workgroup_id) group: vec3u, @builtin(global_invocat
   let end = min((group.y + 1u) * COLUMNS, params.cols);
   for (var j = group.y * COLUMNS; j < end; j++) {
     let value = w[j * params.stride + id.x];
-    let u = u_diagonal[j];
+    let u = u_diagonal[params.top + j];
     let bits = bitcast<u32>((value * value) / (u * u)) & 0x7fffffffu;
     let bin = bits / INSIDE;
     let rest = bits % INSIDE;

@@ -7,6 +7,7 @@ const COLUMNS: u32 = 16u; // columns that a workgroup counts
 struct Params {
   rows: u32,
   stride: u32, // rows of memory between columns
+  w_top: u32, // the first column of w that is here
   first: u32,
   width: u32,
   rank: u32,
@@ -19,7 +20,7 @@ struct Params {
 // The bits found so far, with what is left of the rank; then BINS counts.
 @group(0) @binding(1) var<storage, read_write> found: array<atomic<u32>>;
 @group(0) @binding(2) var<storage, read_write> scores: array<f32>; // [width, stride]
-@group(0) @binding(3) var<storage, read> w: array<f32>; // [cols, stride]
+@group(0) @binding(3) var<storage, read> w: array<f32>; // [columns, stride]
 @group(0) @binding(4) var<storage, read> u_diagonal: array<f32>; // [cols]
 
 // scores = w² / U_jj², and the counts set back.
@@ -28,7 +29,7 @@ fn score(@builtin(workgroup_id) group: vec3u, @builtin(global_invocation_id) id:
   let i = id.x;
   let j = params.first + id.y;
   if (i < params.rows) {
-    let value = w[j * params.stride + i];
+    let value = w[(j - params.w_top) * params.stride + i];
     let u = u_diagonal[j];
     scores[id.y * params.stride + i] = (value * value) / (u * u);
   }

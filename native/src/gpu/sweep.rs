@@ -1,10 +1,13 @@
 //! The sweep on the GPU: weights column after column as `Columns` holds them, rows across threads.
 
+use std::ops::Range;
+
 use bytemuck::{Pod, Zeroable};
 
 use super::device::{Buffer, Gpu, Tasks};
 use super::kernels::Kernel;
-use super::product::{Operands, Part, Product};
+use super::matrix::Matrix;
+use super::product::{Part, Product};
 use super::triangle::Triangle;
 use crate::backend::Fit;
 use crate::control::Control;
@@ -15,7 +18,7 @@ use crate::solve::mask::Pruned;
 use crate::solve::quantization::Quantization;
 use crate::solve::quantizer::range_shares;
 use crate::solve::storage::Storage;
-use crate::solve::sweep::{Block, Span};
+use crate::solve::sweep::{Block, SPAN, Span};
 
 /// Columns that a kernel sweeps, as in sweep.wgsl; so many neighbours a group of n:m may have.
 const WIDTH: usize = 32;
@@ -26,29 +29,41 @@ const COUNTED: usize = 16;
 /// The bits that each pass of the selection looks at: how many are below them, and how many there are.
 const PASSES: [(u32, u32); 3] = [(20, 11), (10, 10), (0, 10)];
 
+/// Pieces of weights that grid.wgsl reads.
+const PIECES: usize = 4;
+
 /// A matrix [rows, cols] column after column, `stride` values each, zeros behind `rows`.
 pub struct Weights {
     pub rows: usize,
-    pub cols: usize,
     padded: usize,
-    pub stride: usize,
-    pub buffer: Buffer,
+    pub columns: Matrix,
 }
 
 impl Weights {
     pub fn upload(gpu: &Gpu, w: &Columns) -> Result<Self> {
+        let columns = Matrix::new(gpu, w.cols, stride_of(w.rows))?;
+        if columns.pieces().count() > PIECES {
+            return Err(gpu.too_large(columns.size()));
+        }
+        columns.write(gpu, w.values())?;
         Ok(Self {
             rows: w.rows,
-            cols: w.cols,
             padded: w.padded(),
-            stride: stride_of(w.rows),
-            buffer: gpu.buffer_of(w.values())?,
+            columns,
         })
     }
 
+    pub fn cols(&self) -> usize {
+        self.columns.lines
+    }
+
+    pub fn stride(&self) -> usize {
+        self.columns.width
+    }
+
     pub fn download(&self, gpu: &Gpu, control: &Control) -> Result<Columns> {
-        let mut columns = Columns::zeros(self.rows, self.cols, control)?;
-        gpu.read(&self.buffer, columns.values_mut())?;
+        let mut columns = Columns::zeros(self.rows, self.cols(), control)?;
+        self.columns.read(gpu, columns.values_mut())?;
         Ok(columns)
     }
 }
@@ -83,6 +98,8 @@ struct FitParams {
     scales: u32,
     shares: u32,
     zero: u32,
+    height: u32,
+    padding: [u32; 3],
     share: [f32; 80],
 }
 
@@ -109,7 +126,7 @@ impl Grids {
     ) -> Result<()> {
         let shares = range_shares(quantization.range);
         let mut params = FitParams {
-            stride: w.stride as u32,
+            stride: w.stride() as u32,
             groups: self.groups as u32,
             most: quantization.most(),
             middle: quantization.middle(),
@@ -117,6 +134,8 @@ impl Grids {
             scales: code_of(quantization.scales),
             shares: shares.len() as u32,
             zero: 0,
+            height: w.columns.height as u32,
+            padding: [0; 3],
             share: [0.0; 80],
         };
         params.share[..shares.len()].copy_from_slice(&shares);
@@ -127,12 +146,15 @@ impl Grids {
         let (members, ranges) = (gpu.buffer_of(members)?, gpu.buffer_of(&ranges)?);
         let mut tasks = gpu.tasks();
         let groups = [w.padded / LANES, fits.len(), 1];
-        tasks.add(
-            Kernel::Fit,
-            params,
-            &[&self.values, &w.buffer, &members, &ranges],
-            groups,
-        );
+        let mut pieces: Vec<&Buffer> = w.columns.pieces().map(|piece| piece.buffer).collect();
+        // Those that it lacks are never read.
+        pieces.resize(PIECES, pieces[0]);
+        let [first, rest @ ..] = &pieces[..] else {
+            unreachable!("there are four")
+        };
+        let mut buffers = vec![&self.values, first, &members, &ranges];
+        buffers.extend(rest);
+        tasks.add(Kernel::Fit, params, &buffers, groups);
         tasks.submit()
     }
 
@@ -173,6 +195,7 @@ pub struct Errors {
 struct SelectParams {
     rows: u32,
     stride: u32,
+    w_top: u32,
     first: u32,
     width: u32,
     rank: u32,
@@ -186,6 +209,8 @@ struct SelectParams {
 struct SweepParams {
     cols: u32,
     stride: u32,
+    w_top: u32,
+    u_top: u32,
     first: u32,
     width: u32,
     block: u32,
@@ -206,13 +231,13 @@ const WIDEST: usize = 128;
 impl Errors {
     pub fn new(gpu: &Gpu, w: &Weights, span: usize, u_diagonal: &[f32]) -> Result<Self> {
         // Blocks are at least half as wide as the widest.
-        let len = w.cols.div_ceil(WIDEST / 2) * w.stride;
+        let len = w.cols().div_ceil(WIDEST / 2) * w.stride();
         Ok(Self {
-            columns: gpu.buffer(span * w.stride)?,
+            columns: gpu.buffer(span * w.stride())?,
             squares: gpu.buffer(len)?,
             len,
             blocks: 0,
-            scores: gpu.buffer(WIDEST.min(w.cols) * w.stride)?,
+            scores: gpu.buffer(WIDEST.min(w.cols()) * w.stride())?,
             found: gpu.buffer(2 + BINS)?,
             diagonal: gpu.buffer_of(u_diagonal)?,
         })
@@ -225,7 +250,8 @@ impl Errors {
     }
 }
 
-/// Sweeps one block of columns and spreads its errors up to its reach. Error: `GpuPattern`.
+/// Sweeps one block of columns and spreads its errors up to its reach. Errors: `GpuPattern`; `GpuTooLarge` of groups that may lie
+/// in two pieces of a matrix.
 pub fn sweep_block(
     gpu: &Gpu,
     w: &Weights,
@@ -243,15 +269,21 @@ pub fn sweep_block(
             (2, 0, 1)
         }
         Pruned::NofM { m, .. } if m > WIDTH => return Err(Error::GpuPattern { m, limit: WIDTH }),
+        Pruned::NofM { m, .. } if !SPAN.is_multiple_of(m) && (u.0.is_split() || w.columns.is_split()) => {
+            return Err(gpu.too_large(u.0.size().max(w.columns.size())));
+        }
         Pruned::NofM { n, m } => (3, n, m),
     };
     let end = block.first + block.width;
+    let (columns, rows) = (w.columns.holding(block.first..end), u.0.holding(block.first..end));
     // Groups of m begin where a kernel's columns do.
     let step = WIDTH / m * m;
     for first in (block.first..end).step_by(step) {
         let params = SweepParams {
-            cols: w.cols as u32,
-            stride: w.stride as u32,
+            cols: w.cols() as u32,
+            stride: w.stride() as u32,
+            w_top: columns.top as u32,
+            u_top: rows.top as u32,
             first: first as u32,
             width: step.min(end - first) as u32,
             block: block.first as u32,
@@ -262,14 +294,14 @@ pub fn sweep_block(
             storage: code_of(block.storage),
             most: block.quantization.map_or(0.0, |quantization| quantization.most()),
             groups: grids.map_or(0, |grids| grids.groups) as u32,
-            squares: (errors.blocks * w.stride) as u32,
+            squares: (errors.blocks * w.stride()) as u32,
             zero: 0,
         };
         let mut buffers = vec![
-            &w.buffer,
+            columns.buffer,
             &errors.columns,
             &errors.squares,
-            &u.buffer,
+            rows.buffer,
             &errors.scores,
             &errors.found,
         ];
@@ -283,84 +315,53 @@ pub fn sweep_block(
         );
     }
     errors.blocks += 1;
-    subtract_errors(
-        gpu,
-        &mut tasks,
-        w,
-        u,
-        errors,
-        block.first - block.span,
-        block.first..end,
-        end..block.reach,
-    );
+    let first = block.first - block.span;
+    subtract_errors(&mut tasks, w, u, errors, first, block.first..end, end..block.reach);
     tasks.submit()
 }
 
 /// Spreads the errors of a span over all columns from its reach on.
 pub fn spread(gpu: &Gpu, w: &Weights, u: &Triangle, errors: &Errors, span: &Span) -> Result<()> {
     let mut tasks = gpu.tasks();
-    subtract_errors(
-        gpu,
-        &mut tasks,
-        w,
-        u,
-        errors,
-        0,
-        span.first..span.end,
-        span.reach..w.cols,
-    );
+    let later = span.reach..w.cols();
+    subtract_errors(&mut tasks, w, u, errors, 0, span.first..span.end, later);
     tasks.submit()
 }
 
 /// `W[:, later] -= Err U[columns, later]`, the errors of `columns` being the kept ones from `first` on.
-#[allow(clippy::too_many_arguments)]
 fn subtract_errors(
-    gpu: &Gpu,
     tasks: &mut Tasks,
     w: &Weights,
     u: &Triangle,
     errors: &Errors,
     first: usize,
-    columns: std::ops::Range<usize>,
-    later: std::ops::Range<usize>,
+    columns: Range<usize>,
+    later: Range<usize>,
 ) {
-    let product = Product {
-        m: later.len(),
-        n: w.padded,
-        k: columns.len(),
-        a: Part {
-            start: columns.start * u.n + later.start,
-            first: u.n,
-            second: 1,
-        },
-        b: Part {
-            start: first * w.stride,
-            first: w.stride,
-            second: 1,
-        },
-        c: Part {
-            start: later.start * w.stride,
-            first: w.stride,
-            second: 1,
-        },
-        alpha: -1.0,
-        accumulate: true,
-        is_upper: false,
-        is_b_upper: false,
-    };
-    product.add_to(
-        tasks,
-        gpu.tile(),
-        Operands::Apart(&u.buffer, &errors.columns),
-        &w.buffer,
-    );
+    for piece in w.columns.cut(later) {
+        let product = Product {
+            m: piece.lines.len(),
+            n: w.padded,
+            k: columns.len(),
+            a: u.0.part(columns.start, piece.lines.start),
+            b: Part::new(&errors.columns, first * w.stride(), w.stride()),
+            c: w.columns.part(piece.lines.start, 0),
+            alpha: -1.0,
+            accumulate: true,
+            is_upper: false,
+            is_b_upper: false,
+        };
+        product.add_to(tasks);
+    }
 }
 
 /// Scores the block's weights and finds the score of a rank.
 fn select(tasks: &mut Tasks, w: &Weights, errors: &Errors, block: &Block, rank: usize) {
+    let columns = w.columns.holding(block.first..block.first + block.width);
     let params = |(shift, bits): (u32, u32)| SelectParams {
         rows: w.rows as u32,
-        stride: w.stride as u32,
+        stride: w.stride() as u32,
+        w_top: columns.top as u32,
         first: block.first as u32,
         width: block.width as u32,
         rank: rank as u32,
@@ -368,7 +369,7 @@ fn select(tasks: &mut Tasks, w: &Weights, errors: &Errors, block: &Block, rank: 
         bits,
     };
     let groups = [w.padded / LANES, block.width, 1];
-    let buffers = [&errors.found, &errors.scores, &w.buffer, &errors.diagonal];
+    let buffers = [&errors.found, &errors.scores, columns.buffer, &errors.diagonal];
     tasks.add(Kernel::Score, params(PASSES[0]), &buffers, groups);
     for pass in PASSES {
         let groups = [w.rows.div_ceil(256), block.width.div_ceil(COUNTED), 1];

@@ -14,6 +14,8 @@ const N_OF_M: u32 = 3u;
 struct Params {
   cols: u32,
   stride: u32, // rows of memory between columns
+  w_top: u32, // the first column of w that is here
+  u_top: u32, // the first row of U that is here
   first: u32, // of these columns
   width: u32,
   block: u32, // the first column of the block
@@ -29,10 +31,10 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> w: array<f32>; // [cols, stride]
+@group(0) @binding(1) var<storage, read_write> w: array<f32>; // [columns, stride]
 @group(0) @binding(2) var<storage, read_write> errors: array<f32>; // [columns of the span, stride]
 @group(0) @binding(3) var<storage, read_write> squares: array<f32>; // [blocks, stride]
-@group(0) @binding(4) var<storage, read> u: array<f32>; // [cols, cols]
+@group(0) @binding(4) var<storage, read> u: array<f32>; // [rows, cols]
 @group(0) @binding(5) var<storage, read> scores: array<f32>; // [columns of the block, stride]
 @group(0) @binding(6) var<storage, read> found: array<u32>; // the bits of the threshold come first
 //: grids
@@ -47,12 +49,12 @@ fn opaque(x: f32) -> f32 {
 
 // The weight of the j-th of these columns.
 fn weight(j: u32, row: u32) -> f32 {
-  if (j < params.width) { return w[(params.first + j) * params.stride + row]; }
+  if (j < params.width) { return w[(params.first - params.w_top + j) * params.stride + row]; }
   return 0.0;
 }
 
 fn u_entry(row: u32, column: u32) -> f32 {
-  if (column < params.width && row < params.first + column) { return u[row * params.cols + params.first + column]; }
+  if (column < params.width && row < params.first + column) { return u[(row - params.u_top) * params.cols + params.first + column]; }
   return 0.0;
 }
 
@@ -108,7 +110,7 @@ fn sweep(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_ind
   }
   if (thread < params.width) {
     let column = params.first + thread;
-    u_diagonal[thread] = u[column * params.cols + column];
+    u_diagonal[thread] = u[(column - params.u_top) * params.cols + column];
   }
   for (var top = params.block; top < params.first; top += WIDTH) {
     load_u(top, thread);
@@ -133,7 +135,7 @@ fn sweep(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_ind
     sum += error * error;
     for (var q = quad; q < QUADS; q++) { values[q] -= error * u_rows[j * QUADS + q]; }
     errors[(params.first + j - params.span) * stride + row] = error;
-    w[(params.first + j) * stride + row] = stored;
+    w[(params.first - params.w_top + j) * stride + row] = stored;
   }
   squares[params.squares + row] += sum;
 }

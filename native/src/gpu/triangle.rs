@@ -4,30 +4,31 @@
 //! The reversed Hessian is held as its upper triangle, so the factor R (RᵀR) is the transpose of the CPU's L, and both operands of
 //! the products that take most of the time are read along their rows.
 
+use std::ops::Range;
+
 use super::device::{Buffer, Gpu, Tasks};
-use super::gram::diagonal_of;
+use super::gram::{diagonal_of, flipped};
 use super::kernels::Kernel;
-use super::product::{Operands, Part, Product};
+use super::matrix::Matrix;
+use super::product::{Part, Product};
 use crate::control::Control;
 use crate::cpu::Cpu;
 use crate::error::Result;
 use crate::linalg::cholesky::{PANEL, panel_work};
 use crate::linalg::factor::Factor;
+use crate::solve::sweep::SPAN;
 
 /// Columns of a corner, as in triangle.wgsl.
 const CORNER: usize = 32;
 
 /// [n, n] row-major, zeros below the diagonal.
-pub struct Triangle {
-    pub n: usize,
-    pub buffer: Buffer,
-}
+pub struct Triangle(pub Matrix);
 
 impl Factor<Gpu> {
     /// The same factor on the CPU, for layers that the GPU refuses. Errors: `GpuLost`, `GpuFailed`.
     pub fn to_cpu(&self) -> Result<Factor> {
         let mut u = vec![0f32; self.cols * self.cols];
-        self.backend.read(&self.u.buffer, &mut u)?;
+        self.u.0.read(&self.backend, &mut u)?;
         Ok(Factor {
             backend: Cpu,
             cols: self.cols,
@@ -42,27 +43,28 @@ impl Factor<Gpu> {
 }
 
 /// Parameters of triangle.wgsl.
-fn params(n: usize, first: usize, width: usize) -> [u32; 3] {
-    [n, first, width].map(|value| value as u32)
+fn params(n: usize, first: usize, width: usize, top: usize) -> [u32; 4] {
+    [n, first, width, top].map(|value| value as u32)
 }
 
 impl Triangle {
     /// Overwrites it with R, RᵀR = it. Returns whether it was positive definite.
     pub fn cholesky(&mut self, gpu: &Gpu, control: &Control) -> Result<bool> {
-        let n = self.n;
+        let n = self.0.lines;
         let is_indefinite = gpu.buffer(1)?;
         for start in (0..n).step_by(PANEL) {
             let end = (start + PANEL).min(n);
+            let panel = self.0.holding(start..end);
             let mut tasks = gpu.tasks();
             for first in (start..end).step_by(CORNER) {
                 let width = CORNER.min(end - first);
-                let corner = params(n, first, width);
-                tasks.add(Kernel::FactorCorner, corner, &[&self.buffer, &is_indefinite], [1, 1, 1]);
+                let corner = params(n, first, width, panel.top);
+                tasks.add(Kernel::FactorCorner, corner, &[panel.buffer, &is_indefinite], [1, 1, 1]);
                 let later = n - first - width;
-                tasks.add(Kernel::SolveRows, corner, &[&self.buffer], [later.div_ceil(64), 1, 1]);
-                self.subtract_squares(gpu, &mut tasks, first..first + width, end);
+                tasks.add(Kernel::SolveRows, corner, &[panel.buffer], [later.div_ceil(64), 1, 1]);
+                self.subtract_squares(&mut tasks, first..first + width, end);
             }
-            self.subtract_squares(gpu, &mut tasks, start..end, n);
+            self.subtract_squares(&mut tasks, start..end, n);
             tasks.submit()?;
             control.advance(panel_work(n, start))?;
         }
@@ -72,114 +74,90 @@ impl Triangle {
     }
 
     /// Subtracts PᵀP of rows P from the rows after them up to `end`.
-    fn subtract_squares(&self, gpu: &Gpu, tasks: &mut Tasks, rows: std::ops::Range<usize>, end: usize) {
-        let n = self.n;
-        let from = rows.end;
-        let panel = Part {
-            start: rows.start * n + from,
-            first: n,
-            second: 1,
-        };
-        let product = Product {
-            m: end - from,
-            n: n - from,
-            k: rows.len(),
-            a: panel,
-            b: panel,
-            c: Part {
-                start: from * n + from,
-                first: n,
-                second: 1,
-            },
-            alpha: -1.0,
-            accumulate: true,
-            is_upper: true,
-            is_b_upper: false,
-        };
-        product.add_to(tasks, gpu.tile(), Operands::Within, &self.buffer);
+    fn subtract_squares(&self, tasks: &mut Tasks, rows: Range<usize>, end: usize) {
+        for piece in self.0.cut(rows.end..end) {
+            let from = piece.lines.start;
+            let panel = self.0.part(rows.start, from);
+            let product = Product {
+                m: piece.lines.len(),
+                n: self.0.lines - from,
+                k: rows.len(),
+                a: panel,
+                b: panel,
+                c: self.0.part(from, from),
+                alpha: -1.0,
+                accumulate: true,
+                is_upper: true,
+                is_b_upper: false,
+            };
+            product.add_to(tasks);
+        }
     }
 
-    /// Overwrites R by its inverse, mirrored at the other diagonal: U of the Hessian whose rows and columns were reversed. Returns
-    /// U's diagonal.
-    pub fn invert(&mut self, gpu: &Gpu, control: &Control) -> Result<Vec<f32>> {
-        let n = self.n;
+    /// U of the Hessian whose rows and columns were reversed: the inverse of R, mirrored at the other diagonal. Returns U's diagonal
+    /// with it.
+    pub fn inverse(self, gpu: &Gpu, control: &Control) -> Result<(Self, Vec<f32>)> {
+        let n = self.0.lines;
         let middle = gpu.buffer(PANEL * n)?;
         let mut tasks = gpu.tasks();
-        tasks.add(
-            Kernel::InvertCorners,
-            params(n, 0, 0),
-            &[&self.buffer],
-            [n.div_ceil(CORNER), 1, 1],
-        );
+        for piece in self.0.pieces() {
+            let width = piece.lines.len();
+            let corners = params(n, piece.top, width, piece.top);
+            let groups = [width.div_ceil(CORNER), 1, 1];
+            tasks.add(Kernel::InvertCorners, corners, &[piece.buffer], groups);
+        }
         // From the last rows to the first: with the inverse of what comes after them at hand, rows are two products.
         for start in (0..n).step_by(PANEL).rev() {
             let end = (start + PANEL).min(n);
             for first in (start..end).step_by(CORNER).rev() {
-                self.invert_rows(gpu, &mut tasks, first..(first + CORNER).min(end), end, &middle);
+                self.invert_rows(&mut tasks, first..(first + CORNER).min(end), end, &middle);
             }
-            self.invert_rows(gpu, &mut tasks, start..end, n, &middle);
+            self.invert_rows(&mut tasks, start..end, n, &middle);
             tasks.submit()?;
             tasks = gpu.tasks();
             control.advance(panel_work(n, start))?;
         }
-        tasks.add(
-            Kernel::Flip,
-            params(n, 0, 0),
-            &[&self.buffer],
-            [n.div_ceil(16), n.div_ceil(16), 1],
-        );
-        tasks.submit()?;
-        diagonal_of(gpu, &self.buffer, n)
+        let u = flipped(gpu, &self.0)?;
+        let diagonal = diagonal_of(gpu, &u)?;
+        Ok((Self(u), diagonal))
     }
 
-    /// Of `rows` the columns after them up to `end`: -V R W, V the inverse of their corner, W that of what comes after them.
-    fn invert_rows(&self, gpu: &Gpu, tasks: &mut Tasks, rows: std::ops::Range<usize>, end: usize, middle: &Buffer) {
-        let n = self.n;
+    /// Of `rows` the columns after them up to `end`: -V R W, V the inverse of their corner, W that of what comes after them. Sums are
+    /// those of a span of W each, in whatever pieces it lies.
+    fn invert_rows(&self, tasks: &mut Tasks, rows: Range<usize>, end: usize, middle: &Buffer) {
         let (first, later) = (rows.start, rows.end);
-        let right = Part {
-            start: first * n + later,
-            first: n,
-            second: 1,
-        };
-        let product = Product {
+        // R W [rows, end - later]
+        let product = |terms: Range<usize>| Product {
             m: rows.len(),
-            n: end - later,
-            k: end - later,
+            n: end - terms.start,
+            k: terms.len(),
             // Along a row of R goes k.
-            a: Part {
-                first: 1,
-                second: n,
-                ..right
-            },
-            b: Part {
-                start: later * n + later,
-                first: n,
-                second: 1,
-            },
-            c: Part {
-                start: 0,
-                first: n,
-                second: 1,
-            },
+            a: self.0.part(first, terms.start).transposed(),
+            b: self.0.part(terms.start, terms.start),
+            c: Part::new(middle, terms.start - later, self.0.lines),
             alpha: 1.0,
-            accumulate: false,
+            accumulate: terms.start > later,
             is_upper: false,
             is_b_upper: true,
         };
-        product.add_to(tasks, gpu.tile(), Operands::Apart(&self.buffer, &self.buffer), middle);
+        let mut start = later;
+        while start < end {
+            let next = end.min((start / SPAN + 1) * SPAN);
+            product(start..next).add_to(tasks);
+            start = next;
+        }
         let product = Product {
+            m: rows.len(),
+            n: end - later,
             k: rows.len(),
-            a: Part {
-                start: first * n + first,
-                first: 1,
-                second: n,
-            },
-            b: product.c,
-            c: right,
+            a: self.0.part(first, first).transposed(),
+            b: Part::new(middle, 0, self.0.lines),
+            c: self.0.part(first, later),
             alpha: -1.0,
+            accumulate: false,
+            is_upper: false,
             is_b_upper: false,
-            ..product
         };
-        product.add_to(tasks, gpu.tile(), Operands::AWithin(middle), &self.buffer);
+        product.add_to(tasks);
     }
 }

@@ -1,5 +1,5 @@
 // The Cholesky factor R of a matrix (RᵀR, R upper) and its inverse, CORNER columns at a time; products of more columns are gemm.wgsl's.
-// The matrix is [n, n] row-major, zeros below the diagonal.
+// The matrix is [n, n] row-major, zeros below the diagonal; of its rows those from `top` on are here.
 
 const CORNER: u32 = 32u;
 const QUADS: u32 = 8u;
@@ -9,6 +9,7 @@ struct Params {
   // The first column of the corner, and how many it has.
   first: u32,
   width: u32,
+  top: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -18,11 +19,15 @@ struct Params {
 var<workgroup> corner: array<f32, CORNER * CORNER>;
 var<workgroup> inverse: array<f32, CORNER * CORNER>;
 
+fn entry(row: u32, column: u32) -> u32 {
+  return (row - params.top) * params.n + column;
+}
+
 // The corner at `first`, filled up with ones on the diagonal. `column`: the thread's.
 fn load_corner(first: u32, width: u32, column: u32) {
   for (var i = 0u; i < CORNER; i++) {
     var value = select(0.0, 1.0, i == column);
-    if (i < width && column < width) { value = matrix[(first + i) * params.n + first + column]; }
+    if (i < width && column < width) { value = matrix[entry(first + i, first + column)]; }
     corner[i * CORNER + column] = value;
   }
   workgroupBarrier();
@@ -50,7 +55,7 @@ fn factor_corner(@builtin(local_invocation_index) column: u32) {
   }
   if (column < params.width) {
     for (var i = 0u; i <= column; i++) {
-      matrix[(params.first + i) * params.n + params.first + column] = corner[i * CORNER + column];
+      matrix[entry(params.first + i, params.first + column)] = corner[i * CORNER + column];
     }
   }
 }
@@ -62,7 +67,7 @@ fn solve_rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
     let i = e / CORNER;
     let j = e % CORNER;
     var value = select(0.0, 1.0, i == j);
-    if (i < params.width && j < params.width) { value = matrix[(params.first + i) * params.n + params.first + j]; }
+    if (i < params.width && j < params.width) { value = matrix[entry(params.first + i, params.first + j)]; }
     corner[e] = value;
   }
   workgroupBarrier();
@@ -71,18 +76,18 @@ fn solve_rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   var y: array<f32, CORNER>;
   for (var i = 0u; i < CORNER; i++) {
     var value = 0.0;
-    if (i < params.width) { value = matrix[(params.first + i) * params.n + column]; }
+    if (i < params.width) { value = matrix[entry(params.first + i, column)]; }
     for (var k = 0u; k < i; k++) { value -= corner[k * CORNER + i] * y[k]; }
     y[i] = value / corner[i * CORNER + i];
-    if (i < params.width) { matrix[(params.first + i) * params.n + column] = y[i]; }
+    if (i < params.width) { matrix[entry(params.first + i, column)] = y[i]; }
   }
 }
 
-// Overwrites every corner with its inverse: one workgroup each, one thread a column.
+// Overwrites every corner of the `width` columns from `first` on with its inverse: one workgroup each, one thread a column.
 @compute @workgroup_size(CORNER)
 fn invert_corners(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) column: u32) {
-  let first = group.x * CORNER;
-  let width = min(CORNER, params.n - first);
+  let first = params.first + group.x * CORNER;
+  let width = min(CORNER, params.width - group.x * CORNER);
   load_corner(first, width, column);
   inverse[column * CORNER + column] = 1.0 / corner[column * CORNER + column];
   for (var i = column; i > 0u; i--) {
@@ -92,18 +97,6 @@ fn invert_corners(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation
     inverse[row * CORNER + column] = -sum / corner[row * CORNER + row];
   }
   if (column < width) {
-    for (var i = 0u; i <= column; i++) { matrix[(first + i) * params.n + first + column] = inverse[i * CORNER + column]; }
+    for (var i = 0u; i <= column; i++) { matrix[entry(first + i, first + column)] = inverse[i * CORNER + column]; }
   }
-}
-
-// Reverses rows and columns and transposes: mirrors the matrix at its other diagonal, in place.
-@compute @workgroup_size(16, 16)
-fn flip(@builtin(global_invocation_id) id: vec3u) {
-  let n = params.n;
-  if (id.x >= n || id.y >= n || id.x + id.y >= n - 1u) { return; }
-  let one = id.y * n + id.x;
-  let other = (n - 1u - id.x) * n + (n - 1u - id.y);
-  let value = matrix[one];
-  matrix[one] = matrix[other];
-  matrix[other] = value;
 }

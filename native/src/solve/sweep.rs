@@ -15,7 +15,7 @@ use crate::linalg::factor::Factor;
 /// Columns pruned by one threshold.
 const BLOCK: usize = 128;
 /// Columns whose errors are spread over the rest of the matrix at once.
-const SPAN: usize = 512;
+pub const SPAN: usize = 512;
 
 /// Columns of a block: as near to 128 as groups of m allow.
 fn block_width(pattern: Pattern) -> usize {

@@ -90,6 +90,10 @@ export const runsEn = {
   'pace.blocks-done': 'Finished blocks',
   'pace.speed': 'Tokens a second',
   'pace.memory': 'Memory now',
+  'pace.gpu-memory': 'GPU memory',
+  'pace.gpu-memory.used': '{{used}} in use',
+  'pace.gpu-memory.used-of': '{{used}} of {{total}} in use',
+  'pace.gpu-utilization': 'GPU utilization',
 
   'map.colour-by': 'Colour by',
   'map.by.sparsity': 'Sparsity',

@@ -85,6 +85,10 @@ export const runsZhTW: Readonly<Record<keyof typeof runsEn, string>> = {
   'pace.blocks-done': '已完成的區塊',
   'pace.speed': '每秒 token 數',
   'pace.memory': '目前記憶體',
+  'pace.gpu-memory': 'GPU 記憶體',
+  'pace.gpu-memory.used': '已使用 {{used}}',
+  'pace.gpu-memory.used-of': '已使用 {{used}}，共 {{total}}',
+  'pace.gpu-utilization': 'GPU 使用率',
 
   'map.colour-by': '著色依據',
   'map.by.sparsity': '稀疏度',

@@ -76,7 +76,7 @@ export class Devices {
   }
 
   /** Frees the GPU's memory. */
-  close(): void {
-    this.#opened.gpu?.handle.close();
+  async close(): Promise<void> {
+    await this.#opened.gpu?.handle.close();
   }
 }

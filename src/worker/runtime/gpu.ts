@@ -17,12 +17,23 @@ export type Warn = (code: 'gpu.not-used', params: { adapter: string; reason: str
 export async function chooseGpu(wanted: string, warn: Warn): Promise<string> {
   if (wanted !== 'auto') return wanted;
   if (!mayHaveGpu()) return 'none';
-  const adapters = await translated(() => native.listAdapters());
+  return await firstThatWorks(await translated(() => native.listAdapters()), tryGpu, warn);
+}
+
+async function tryGpu(name: string): Promise<void> {
+  const { handle } = await openGpu(name);
+  await handle.close();
+}
+
+export async function firstThatWorks(
+  adapters: readonly { name: string; kind: string }[],
+  attempt: (name: string) => Promise<void>,
+  warn: Warn,
+): Promise<string> {
   for (const { name, kind } of adapters) {
     if (kind === 'software') continue;
     try {
-      const { handle } = await openGpu(name);
-      await translated(() => handle.close());
+      await attempt(name);
       return name;
     } catch (error) {
       if (!(error instanceof TamisError)) throw error;
@@ -43,13 +54,13 @@ export async function findGpu(name: string): Promise<GpuFacts> {
   const adapters = await translated(() => native.listAdapters());
   const found = adapters.find((adapter) => adapter.name === name);
   if (!found) throw new TamisError('gpu.no-adapter', { adapter: name });
-  return { name, driver: found.driver, memoryBytes: null };
+  return { name, driver: found.driver, memoryBytes: found.memoryBytes };
 }
 
 /** Errors gpu.no-adapter, gpu.not-usable, gpu.failed: a GPU that cannot be had, or computes wrong. */
 export async function openGpu(name: string): Promise<OpenGpu> {
-  const facts = await findGpu(name);
   const handle = await translated(() => native.openGpu(name));
   await translated(() => handle.selfTest());
-  return { handle, ...facts };
+  const { driver, memoryBytes } = handle.adapter;
+  return { handle, name, driver, memoryBytes };
 }

@@ -1,11 +1,14 @@
 use super::*;
 use crate::error::Error;
-use crate::gpu::adapter::open;
+use crate::gpu::adapter::{AdapterInfo, open};
 
 #[test]
 fn gpu_software_adapters_are_opened_by_name_only() {
     let adapters = list();
     println!("{adapters:?}");
+    for AdapterInfo { kind, memory, .. } in &adapters {
+        assert!(*kind != AdapterKind::Software || memory.is_none());
+    }
     if adapters.iter().all(|info| info.kind == AdapterKind::Software) {
         let adapter = "auto".to_owned();
         assert_eq!(open(None).err(), Some(Error::NoAdapter { adapter }));
@@ -61,11 +64,26 @@ fn gpu_tasks_stop_when_they_are_cancelled() {
 
 #[test]
 fn gpu_passes_its_self_test() {
-    use crate::gpu::measure::{product_rate, self_test};
-    for tile in Tile::ALL {
-        on_gpu_with(tile, |gpu| {
-            println!("{tile:?}: {:.2} GFLOP/s", product_rate(gpu).unwrap() / 1e9);
-        });
-    }
+    use crate::gpu::measure::self_test;
     on_gpu(|gpu| assert_eq!(self_test(gpu), Ok(())));
+}
+
+#[test]
+fn gpu_tiles_are_measured_and_named() {
+    use crate::gpu::measure::{best_tile, product_rate};
+    assert_eq!(
+        Tile::ALL.map(|tile| Tile::named(&tile.to_string())),
+        Tile::ALL.map(Some)
+    );
+    assert_eq!(Tile::named("8x8x17"), None);
+    on_gpu(|gpu| {
+        for tile in Tile::ALL {
+            let rate = product_rate(&gpu.with_tile(tile)).unwrap();
+            println!("{tile}: {:.2} GFLOP/s", rate / 1e9);
+        }
+        let start = std::time::Instant::now();
+        let best = best_tile(gpu).unwrap();
+        println!("{best} is the best, found in {:.2} s", start.elapsed().as_secs_f64());
+        assert!(Tile::ALL.contains(&best));
+    });
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::cpu::Cpu;
 use crate::error::Error;
-use crate::gpu::product::{Operands, Part, Product};
+use crate::gpu::product::{Part, Product};
 use crate::linalg::tests::{Noise, gram_of, inputs, naive_cholesky, naive_hessian, naive_inverse};
 use crate::solve::tests::distance;
 
@@ -14,25 +14,20 @@ fn gpu_products_are_those_of_float64() {
                 let (buffer_a, buffer_b) = (gpu.buffer_of(&a).unwrap(), gpu.buffer_of(&b).unwrap());
                 for (accumulate, alpha) in [(false, 1.0), (true, -1.0)] {
                     let buffer_c = gpu.buffer_of(&c).unwrap();
-                    let part = |first| Part {
-                        start: 0,
-                        first,
-                        second: 1,
-                    };
                     let product = Product {
                         m,
                         n,
                         k,
-                        a: part(m),
-                        b: part(n),
-                        c: part(n),
+                        a: Part::new(&buffer_a, 0, m),
+                        b: Part::new(&buffer_b, 0, n),
+                        c: Part::new(&buffer_c, 0, n),
                         alpha,
                         accumulate,
                         is_upper: false,
                         is_b_upper: false,
                     };
                     let mut tasks = gpu.tasks();
-                    product.add_to(&mut tasks, gpu.tile(), Operands::Apart(&buffer_a, &buffer_b), &buffer_c);
+                    product.add_to(&mut tasks);
                     tasks.submit().unwrap();
                     let mut found = vec![0f32; m * n];
                     gpu.read(&buffer_c, &mut found).unwrap();
@@ -52,9 +47,9 @@ fn gpu_products_are_those_of_float64() {
 
 /// A Gram matrix's upper triangle, hi and lo.
 fn sums(gpu: &Gpu, gram: &Gram) -> Vec<f64> {
-    let fetch = |buffer| {
+    let fetch = |matrix: &Matrix| {
         let mut values = vec![0f32; gram.cols * gram.cols];
-        gpu.read(buffer, &mut values).unwrap();
+        matrix.read(gpu, &mut values).unwrap();
         values
     };
     (fetch(&gram.hi).iter().zip(fetch(&gram.lo)))

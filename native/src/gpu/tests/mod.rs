@@ -1,12 +1,15 @@
 mod adapter;
 mod layers;
 mod linalg;
+mod pieces;
 mod rounding;
+mod usage;
 
 use super::adapter::{AdapterKind, list, open_with};
 use super::device::Gpu;
 use super::gram::Gram;
 use super::kernels::{Kernel, Tile};
+use super::matrix::Matrix;
 use crate::backend::Backend;
 use crate::control::Control;
 use crate::error::Result;
@@ -42,7 +45,7 @@ fn gram(gpu: &Gpu, cols: usize, x: &[f32]) -> Gram {
 /// With the entries of `dense` [cols, cols] row-major.
 fn gram_from(gpu: &Gpu, cols: usize, dense: &[f32]) -> Gram {
     let gram = Gram::new(gpu, cols).unwrap();
-    gpu.write(&gram.hi, dense).unwrap();
+    gram.hi.write(gpu, dense).unwrap();
     gram
 }
 

@@ -4,6 +4,7 @@ import { memo, type ReactElement } from 'react';
 import { bytes, duration, whole } from '../../../contract/format.ts';
 import type { Label } from '../../../contract/messages/labels.ts';
 import { elapsedSeconds, type RunView } from '../../../contract/run-view.ts';
+import { deviceFacts } from '../../run/device-facts.ts';
 import { Facts, type Fact } from '../../run/facts.tsx';
 import { stageName } from '../../run/sentence.ts';
 import { useNow, useSampled } from '../../run/time.ts';
@@ -11,7 +12,7 @@ import { useLabel } from '../../words.tsx';
 import type { ShownRun } from './run.ts';
 import { StageList } from './stage-list.tsx';
 
-/** How the run goes: its stages, the block it is at, time gone and left, speed and memory, repainted once a second. */
+/** How the run goes: its stages, the block it is at, time gone and left, speed, memory and devices, repainted once a second. */
 export function Pace({ run }: { run: ShownRun }): ReactElement {
   const { row, view } = run;
   const isRunning = row.state === 'running';
@@ -22,6 +23,8 @@ export function Pace({ run }: { run: ShownRun }): ReactElement {
     <PaceOf
       stages={view.stages}
       progress={isRunning ? progress : null}
+      devices={isRunning ? view.devices : null}
+      gpuUsage={view.gpuUsage}
       blocksDone={view.blocks?.done ?? 0}
       blocks={total}
       now={now}
@@ -33,13 +36,17 @@ interface PaceProps {
   readonly stages: RunView['stages'];
   /** null while the run does not go. */
   readonly progress: RunView['progress'];
+  /** null while the run does not go. */
+  readonly devices: RunView['devices'];
+  readonly gpuUsage: RunView['gpuUsage'];
   readonly blocksDone: number;
   readonly blocks: number;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
 
-const PaceOf = memo(function PaceOf({ stages, progress, blocksDone, blocks, now }: PaceProps): ReactElement {
+const PaceOf = memo(function PaceOf(props: PaceProps): ReactElement {
+  const { stages, progress, blocksDone, blocks, now } = props;
   const t = useLabel();
   const elapsed: Fact = { name: t('pace.elapsed'), text: duration(elapsedSeconds(stages, now)) };
   const done: Fact = { name: t('pace.blocks-done'), text: t('pace.block-of', { block: blocksDone, blocks }) };
@@ -50,7 +57,7 @@ const PaceOf = memo(function PaceOf({ stages, progress, blocksDone, blocks, now 
         {t('run.progress')}
       </Title>
       <StageList stages={stages} progress={progress} now={now} />
-      <Facts rows={facts} />
+      <Facts rows={[...facts, ...deviceFacts(props, t)]} />
     </Paper>
   );
 });
