@@ -23,9 +23,20 @@ const shared = {
   logLevel: 'error',
 };
 
+/** What onnxruntime-node fetches its CUDA provider with (src/worker/runtime/fetch-cuda.ts). */
+export const installer = 'dist/onnxruntime-install.cjs';
+
 export const commandLine = {
-  sources: ['src/charts', 'src/cli', 'src/contract', 'src/worker', 'tsconfig.json', 'scripts/bundle.mjs'],
-  outputs: ['dist/cli/index.js'],
+  sources: [
+    'src/charts',
+    'src/cli',
+    'src/contract',
+    'src/worker',
+    'tsconfig.json',
+    'scripts/bundle.mjs',
+    'package-lock.json',
+  ],
+  outputs: ['dist/cli/index.js', installer],
   stamp: 'dist/cli/.built',
 };
 
@@ -46,12 +57,14 @@ export const application = {
     'dist/app/worker/index.js',
     'dist/app/preload/index.cjs',
     'dist/app/renderer/index.html',
+    installer,
   ],
   stamp: 'dist/.application',
 };
 
 /** The command line; its dependencies stay in node_modules. */
 export async function bundleCommandLine() {
+  await bundleInstaller();
   await bundle('The command line', {
     ...shared,
     entryPoints: ['src/cli/index.ts'],
@@ -68,7 +81,7 @@ export async function bundleCommandLine() {
 /** The application's processes, with all that they depend on but Electron and the native packages. */
 export async function bundleApplication() {
   rmSync(join(root, 'dist/app'), { recursive: true, force: true });
-  await Promise.all([bundleMainAndWorker(), bundlePreload(), bundlePage()]);
+  await Promise.all([bundleMainAndWorker(), bundlePreload(), bundlePage(), bundleInstaller()]);
 }
 
 async function bundleMainAndWorker() {
@@ -98,6 +111,20 @@ async function bundlePreload() {
     platform: 'browser',
     target: oldest.page,
     external: ['electron'],
+  });
+}
+
+/** In one file: it is copied to where it may write, and node_modules is not there. */
+async function bundleInstaller() {
+  await bundle("onnxruntime's install script", {
+    ...shared,
+    sourcemap: false,
+    entryPoints: ['node_modules/onnxruntime-node/script/install.js'],
+    outbase: 'node_modules/onnxruntime-node/script',
+    outfile: installer,
+    format: 'cjs',
+    platform: 'node',
+    target: oldest.node,
   });
 }
 

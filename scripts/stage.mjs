@@ -1,7 +1,7 @@
 import { copyFileSync, linkSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
-import { application, bundleApplication } from './bundle.mjs';
+import { application, bundleApplication, installer } from './bundle.mjs';
 import { core } from './core.mjs';
 import { demoTexts } from './demo-texts.mjs';
 import { withLock } from './lock.mjs';
@@ -44,6 +44,7 @@ function layOut(electron) {
   rmSync(folder, { recursive: true, force: true });
   writeDescription();
   linkTree('dist/app', 'dist/app', (file) => !file.endsWith('.map'));
+  link(join(root, installer), join(folder, installer));
   linkTree('native', 'native', (file) => file === 'index.js' || file.endsWith('.node'));
   linkTree('resources/demo-model', 'resources/demo-model');
   linkTree('dist/resources/demo-texts', 'resources/demo-texts');

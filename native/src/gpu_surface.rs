@@ -18,8 +18,6 @@ pub struct Adapter {
     pub backend: String,
     #[napi(ts_type = "'discrete' | 'integrated' | 'virtual' | 'other' | 'software'")]
     pub kind: String,
-    /// Bytes of the largest matrix that it can compute with; a larger layer is the CPU's.
-    pub largest_matrix: f64,
     /// Bytes of its own memory; null where the driver does not tell, and of a software adapter.
     pub memory_bytes: Option<f64>,
 }
@@ -39,7 +37,6 @@ impl From<&AdapterInfo> for Adapter {
             driver: info.driver.clone(),
             backend: info.backend.to_owned(),
             kind: kind_name(info.kind).to_owned(),
-            largest_matrix: info.largest_matrix as f64,
             memory_bytes: info.memory.map(|bytes| bytes as f64),
         }
     }

@@ -18,6 +18,8 @@ export interface Acting {
   /** Of an export. */
   readonly onProgress: (stage: ExportStage, progress: Progress) => void;
   readonly onPull: (progress: PullProgress) => void;
+  /** Bytes of the CUDA provider so far. */
+  readonly onFetch: (bytes: number) => void;
 }
 
 /**
@@ -43,6 +45,9 @@ export async function act(work: (acting: Acting) => Promise<void>): Promise<void
       },
       onPull: (progress) => {
         view.showPull(progress);
+      },
+      onFetch: (bytes) => {
+        view.showFetch(bytes);
       },
     });
     view.close();

@@ -3,14 +3,23 @@ import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 
 import type { AdapterReport } from '../contract/bridge.ts';
-import type { Failure } from '../contract/failure.ts';
+import { failureOf, type Failure } from '../contract/failure.ts';
 import { bytes, significant } from '../contract/format.ts';
-import { message } from '../contract/messages/index.ts';
+import { describe, message } from '../contract/messages/index.ts';
 import { listAdapters } from '../worker/runtime/adapters.ts';
+import { cudaLacks } from '../worker/runtime/cuda.ts';
 import { listDevices, type DeviceReport } from '../worker/runtime/devices.ts';
 import { act, locale, print, printJson } from './act.ts';
+import { fetchProvider } from './fetch-cuda.ts';
 import { number } from './recipe-options.ts';
 import { table } from './table.ts';
+
+interface Flags {
+  threads?: number;
+  json?: true;
+  fetchCuda?: true;
+  yes?: true;
+}
 
 export function devicesCommand(): Command {
   return new Command('devices')
@@ -19,12 +28,25 @@ export function devicesCommand(): Command {
     )
     .option('--threads <n>', 'threads of the CPU (default: all)', number)
     .option('--json', 'print them as JSON')
-    .action(async (flags: { threads?: number; json?: true }) => {
-      await act(async () => {
+    .option('--fetch-cuda', "fetch onnxruntime's CUDA provider instead, after asking (Linux x64)")
+    .option('--yes', 'with --fetch-cuda: do not ask')
+    .action(async (flags: Flags) => {
+      await act(async (acting) => {
+        if (flags.fetchCuda) {
+          await fetchProvider(acting, flags.yes === true);
+          return;
+        }
         const devices = await listDevices(flags.threads ?? availableParallelism());
         const adapters = await listAdapters();
-        if (flags.json) printJson({ devices, adapters });
-        else print(`${deviceTable(devices)}\n\n${adapterTable(adapters)}`);
+        const lacks = devices.some(({ device, failure }) => device === 'cuda' && failure) ? await cudaLacks() : [];
+        if (flags.json) {
+          printJson({ devices, cuda: lacks.map(failureOf), adapters });
+          return;
+        }
+        print(deviceTable(devices));
+        // The table has the first.
+        for (const lack of lacks.slice(1)) print(describe(lack, locale()));
+        print(`\n${adapterTable(adapters)}`);
       });
     });
 }

@@ -1,6 +1,7 @@
 import { SingleBar } from 'cli-progress';
 
 import type { Progress } from '../contract/bridge.ts';
+import { cudaDownloadMebibytes } from '../contract/cuda.ts';
 import { isPassing, type LoggedEvent, type RunEvent, type Stage } from '../contract/events.ts';
 import type { ExportStage } from '../contract/exports.ts';
 import type { Trial } from '../contract/fit.ts';
@@ -74,6 +75,12 @@ export class ProgressView {
     if (total === 0) return;
     const rate = bytesPerSecond === null ? '' : `${size(bytesPerSecond)}/s`;
     this.#draw(pullStageNames[stage], done / total, [`${size(done)} of ${size(total)}`, rate, left(remainingSeconds)]);
+  }
+
+  /** The fetch of the CUDA provider, whose length is known only about. */
+  showFetch(bytes: number): void {
+    const share = Math.min(1, bytes / (cudaDownloadMebibytes * 2 ** 20));
+    this.#draw('Fetch', share, [`${size(bytes)} of about ${cudaDownloadMebibytes} MiB`]);
   }
 
   #progress(event: Extract<RunEvent, { type: 'progress' }>): void {

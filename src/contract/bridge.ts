@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { cudaReportSchema } from './cuda.ts';
 import { timedEventSchema } from './events.ts';
 import { exportFormats, exportOfferSchema, exportResultSchema, exportStages } from './exports.ts';
 import { failureSchema, paramsSchema } from './failure.ts';
@@ -54,8 +55,6 @@ export type DeviceReport = z.infer<typeof deviceReportSchema>;
 export const adapterReportSchema = z.strictObject({
   ...gpuSchema.shape,
   kind: z.enum(['discrete', 'integrated', 'virtual', 'other', 'software']),
-  /** Bytes of the largest matrix that it takes. */
-  largestMatrix: z.number(),
   /** float32, of a product of two matrices; null where it does not work. */
   gflops: z.number().nullable(),
   failure: failureSchema.nullable(),
@@ -118,6 +117,10 @@ export const requests = {
   'settings.set': { input: settingsChangeSchema, output: settingsSchema },
   'devices.gpus': { input: nothing, output: z.array(z.string()) },
   'devices.list': { input: nothing, output: deviceListSchema },
+  'devices.cuda': { input: nothing, output: cudaReportSchema },
+  /** Fetches onnxruntime's CUDA provider, which the page has asked about; false if it was cancelled. */
+  'devices.fetch-cuda': { input: nothing, output: z.boolean() },
+  'devices.cancel-fetch-cuda': { input: nothing, output: nothing },
   'storage.list': { input: nothing, output: z.array(storageSchema) },
   'storage.reveal': { input: z.strictObject({ kind: z.enum(storageKinds) }), output: nothing },
   /** Asks for the new place in a native dialog and moves the runs there; false if it was cancelled. */
@@ -254,6 +257,8 @@ export const pushes = {
   'downloads.finished': z.strictObject({ repository: z.string(), files: z.int(), bytes: z.int() }),
   'settings.changed': settingsSchema,
   'plans.progress': progressSchema,
+  /** Of `devices.fetch-cuda`, twice a second. */
+  'devices.cuda-progress': z.strictObject({ bytes: z.number() }),
   /** Of `storage.move-runs`. */
   'storage.progress': progressSchema,
   /** Of `write` in bytes. */

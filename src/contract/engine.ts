@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { deviceListSchema, progressSchema, trialSchema } from './bridge.ts';
+import { cudaReportSchema } from './cuda.ts';
 import { timedEventSchema } from './events.ts';
 import { exportFormats, exportOfferSchema, exportResultSchema, exportStages } from './exports.ts';
 import { failureSchema } from './failure.ts';
@@ -30,6 +31,10 @@ export const questions = {
   devices: { input: z.strictObject({ threads: z.int() }), output: deviceListSchema, told: z.never() },
   /** Names, those first that are preferred. */
   gpus: { input: z.null(), output: z.array(z.string()), told: z.never() },
+  /** `folder`: where a fetch would put the provider. */
+  cuda: { input: z.strictObject({ folder: path }), output: cudaReportSchema, told: z.never() },
+  /** Tells the bytes downloaded so far. */
+  'fetch-cuda': { input: z.strictObject({ folder: path }), output: z.null(), told: z.number() },
   /** Compresses the first blocks of the recipe in `folder`, which main makes and removes. */
   try: { input: z.strictObject({ recipe: recipeSchema, folder: path }), output: trialSchema, told: progressSchema },
   /** Of a finished run's folder. */

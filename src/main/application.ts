@@ -9,6 +9,7 @@ import { failureOf } from '../contract/failure.ts';
 import { labels, type Label } from '../contract/messages/labels.ts';
 import type { z } from 'zod';
 import { askAboutRun } from './close.ts';
+import { engineEnvironment } from './engine/environment.ts';
 import { Runs } from './engine/runs.ts';
 import { askAlone, Service } from './engine/service.ts';
 import type { Place } from './engine/process.ts';
@@ -45,7 +46,7 @@ export class Application implements Host {
   static async start(at: Places): Promise<Application> {
     for (const folder of [at.data, at.logs]) mkdirSync(folder, { recursive: true });
     const log = openLog(at.logs);
-    const place: Place = { entry: at.engine, env: { ...process.env, TAMIS_CACHE: at.cache }, log };
+    const place: Place = { entry: at.engine, env: () => engineEnvironment(at), log };
     const service = new Service(place);
     service.warm();
     let application: Application | null = null;

@@ -1,4 +1,5 @@
 import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 import { app } from 'electron';
@@ -17,12 +18,15 @@ export interface Places {
   /** Models from the hub. */
   readonly models: string;
   readonly logs: string;
+  /** onnxruntime with the CUDA provider, once that is fetched: the application's own folder may be read-only. */
+  readonly onnxruntime: string;
   /** Shared with the command line: estimates and dense perplexities. */
   readonly cache: string;
   readonly demo: { readonly model: string; readonly calibration: string; readonly evaluation: string };
 }
 
 export function places(): Places {
+  const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
   const bundle = join(app.getAppPath(), 'dist', 'app');
   const data = app.getPath('userData');
   const resources = app.isPackaged ? lasting(process.resourcesPath, data) : join(app.getAppPath(), 'resources');
@@ -34,6 +38,7 @@ export function places(): Places {
     runs: join(data, 'runs'),
     models: join(data, 'models'),
     logs: join(data, 'logs'),
+    onnxruntime: join(data, 'onnxruntime', version),
     cache: process.env['TAMIS_CACHE'] ?? envPaths('tamis', { suffix: '' }).cache,
     demo: {
       model: join(resources, 'demo-model'),

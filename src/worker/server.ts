@@ -45,6 +45,17 @@ const answers: { readonly [N in QuestionName]: Answering<N> } = {
     const { gpuNames } = await import('./runtime/gpu.ts');
     return await gpuNames();
   },
+  cuda: async ({ folder }) => {
+    const { cudaLacks } = await import('./runtime/cuda.ts');
+    const { engineVersions } = await import('./run/versions.ts');
+    return { lacks: (await cudaLacks()).map(failureOf), onnxruntime: engineVersions().onnxruntime, folder };
+  },
+  'fetch-cuda': async ({ folder }, { signal, tell }) => {
+    const { cudaPlace } = await import('./runtime/cuda.ts');
+    const { fetchCuda } = await import('./runtime/fetch-cuda.ts');
+    await fetchCuda(folder, { signal, onProgress: tell, runtime: cudaPlace().runtime });
+    return null;
+  },
   try: async ({ recipe, folder }, { signal, tell }) => {
     const { tryRecipe } = await import('./trial.ts');
     return await tryRecipe(recipe, folder, { signal, onProgress: tell });

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use wgpu::{Adapter, Backends, DeviceType, Instance, InstanceDescriptor};
 
-use super::device::{Gpu, largest_buffer};
+use super::device::Gpu;
 use super::kernels::Tile;
 use crate::error::{Error, Result};
 
@@ -21,8 +21,6 @@ pub struct AdapterInfo {
     pub memory: Option<u64>,
     /// Where it is plugged in; None where the driver does not tell.
     pub pci: Option<Pci>,
-    /// The largest matrix that its kernels can work on.
-    pub largest_matrix: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +61,6 @@ impl AdapterInfo {
                 vendor: info.vendor,
                 bus: info.device_pci_bus_id,
             }),
-            largest_matrix: largest_buffer(&adapter.limits()),
         }
     }
 }

@@ -266,7 +266,7 @@ impl Gpu {
 }
 
 /// Bytes of the largest buffer that a kernel can work on; kernels count its values in 32 bits.
-pub(super) fn largest_buffer(limits: &Limits) -> u64 {
+fn largest_buffer(limits: &Limits) -> u64 {
     let bindable = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
     bindable.min(4 * u32::MAX as u64)
 }

@@ -28,7 +28,7 @@ const LARGEST: usize = 4096;
 /// A rate is that of the first product that takes so many seconds, or of the largest one.
 const LONG_ENOUGH: f64 = 0.1;
 /// Tiles are compared by the largest product that is expected to take fewer seconds.
-const SHORT_ENOUGH: f64 = 0.04;
+const SHORT_ENOUGH: f64 = 0.06;
 /// Values of 4 bytes that are first sent and fetched to learn how fast that is, and the most.
 const FEW: usize = 1 << 20;
 const MANY: usize = 1 << 24;

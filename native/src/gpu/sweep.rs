@@ -149,11 +149,8 @@ impl Grids {
         let mut pieces: Vec<&Buffer> = w.columns.pieces().map(|piece| piece.buffer).collect();
         // Those that it lacks are never read.
         pieces.resize(PIECES, pieces[0]);
-        let [first, rest @ ..] = &pieces[..] else {
-            unreachable!("there are four")
-        };
-        let mut buffers = vec![&self.values, first, &members, &ranges];
-        buffers.extend(rest);
+        let mut buffers = vec![&self.values, pieces[0], &members, &ranges];
+        buffers.extend(&pieces[1..]);
         tasks.add(Kernel::Fit, params, &buffers, groups);
         tasks.submit()
     }

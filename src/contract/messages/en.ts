@@ -346,6 +346,21 @@ export const en = {
     'Layers {{layers}} are too large for the GPU {{gpu}}, or pruned in a pattern that it does not know: the CPU compresses them.',
   'device.given-up':
     '{{device}} was lost in the step {{step}}: {{reason}}. The CPU did that step anew, and all further ones.',
+  'cuda.platform': 'CUDA is there on linux/x64 alone, and this is {{platform}}. Choose another device.',
+  'cuda.no-driver':
+    'There is no NVIDIA driver ({{path}} is missing). Install the driver of the NVIDIA GPU and start the computer anew, or choose another device.',
+  'cuda.old-driver':
+    'The NVIDIA driver has the version {{version}}, but CUDA {{cuda}} needs {{oldest}} or newer. Update the driver.',
+  'cuda.no-provider':
+    "onnxruntime's CUDA provider is missing ({{files}} in {{path}}). Fetch it in the settings of the window, or with: tamis devices --fetch-cuda",
+  'cuda.no-libraries':
+    "onnxruntime's CUDA provider needs {{libraries}}, which the system does not find. Install CUDA {{cuda}} from the system's packages or from NVIDIA, or name the libraries' folder in LD_LIBRARY_PATH.",
+  'cuda.about-to-fetch':
+    'The install script of onnxruntime-node {{version}} fetches its CUDA provider from NuGet, about {{mebibytes}} MiB, and Tamis puts it into {{path}}. CUDA itself is not part of it.',
+  'cuda.not-asked':
+    'There is no terminal to ask on whether to fetch the CUDA provider. Add --yes to fetch it without being asked.',
+  'cuda.fetch-failed':
+    'The CUDA provider was not fetched: {{reason}}. Nothing was changed. Check the network and try again.',
   'gpu.no-adapter':
     'There is no GPU {{adapter}} that Tamis can compute on. Install its driver (Vulkan, Metal or DirectX 12), or choose another; tamis devices lists them.',
   'gpu.not-usable':

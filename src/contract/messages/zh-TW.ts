@@ -279,6 +279,18 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'gpu.not-used': 'GPU {{adapter}} 無法使用：{{reason}}。改由 CPU 計算。請更新其驅動程式；可用 tamis devices 測試。',
   'gpu.layers-on-cpu': '{{layers}} 層對 GPU {{gpu}} 而言太大，或使用其不支援的剪枝樣式：改由 CPU 壓縮這些層。',
   'device.given-up': '步驟 {{step}} 中失去 {{device}}：{{reason}}。此步驟與之後的所有步驟改由 CPU 計算。',
+  'cuda.platform': 'CUDA 僅支援 linux/x64，而此系統為 {{platform}}。請改用其他裝置。',
+  'cuda.no-driver': '找不到 NVIDIA 驅動程式（沒有 {{path}}）。請安裝 NVIDIA GPU 的驅動程式並重新開機，或改用其他裝置。',
+  'cuda.old-driver':
+    'NVIDIA 驅動程式的版本為 {{version}}，但 CUDA {{cuda}} 需要 {{oldest}} 或更新的版本。請更新驅動程式。',
+  'cuda.no-provider':
+    '缺少 onnxruntime 的 CUDA 元件（{{path}} 中的 {{files}}）。請在視窗的設定中下載，或執行：tamis devices --fetch-cuda',
+  'cuda.no-libraries':
+    'onnxruntime 的 CUDA 元件需要 {{libraries}}，但系統找不到。請從系統套件或 NVIDIA 安裝 CUDA {{cuda}}，或在 LD_LIBRARY_PATH 中指定這些函式庫的資料夾。',
+  'cuda.about-to-fetch':
+    'onnxruntime-node {{version}} 的安裝程式將從 NuGet 下載其 CUDA 元件（約 {{mebibytes}} MiB），再由 Tamis 放入 {{path}}。其中不包含 CUDA 本身。',
+  'cuda.not-asked': '沒有終端機可詢問是否下載 CUDA 元件。請加上 --yes，不經詢問直接下載。',
+  'cuda.fetch-failed': '未能下載 CUDA 元件：{{reason}}。沒有任何變更。請檢查網路後再試。',
   'gpu.no-adapter':
     '沒有 Tamis 可用的 GPU {{adapter}}。請安裝其驅動程式（Vulkan、Metal 或 DirectX 12），或改用其他裝置；tamis devices 會列出可用的裝置。',
   'gpu.not-usable':

@@ -26,7 +26,8 @@ export interface Listener {
 export interface Place {
   /** The bundled src/worker/index.ts. */
   readonly entry: string;
-  readonly env: NodeJS.ProcessEnv;
+  /** As each process starts. */
+  readonly env: () => NodeJS.ProcessEnv;
   /** Takes what the process writes: warnings of onnxruntime and of drivers. */
   readonly log: (line: string) => void;
 }
@@ -53,7 +54,7 @@ export class EngineProcess {
     this.#child = utilityProcess.fork(place.entry, [], {
       serviceName: this.#name,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: place.env,
+      env: place.env(),
     });
     app.on('child-process-gone', this.#onGone);
     for (const stream of [this.#child.stdout, this.#child.stderr])

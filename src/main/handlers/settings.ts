@@ -22,6 +22,7 @@ export function settingsHandlers(host: Host): HandlersOf<'settings.' | 'devices.
     cache: places.cache,
     logs: places.logs,
   });
+  let fetching: AbortController | null = null;
   return {
     'settings.set': async (changes) => {
       if (typeof changes.hubEndpoint === 'string') parseEndpoint(changes.hubEndpoint);
@@ -33,6 +34,24 @@ export function settingsHandlers(host: Host): HandlersOf<'settings.' | 'devices.
     // A driver may crash: in a process of its own that costs a line in the log.
     'devices.gpus': async () => await askAlone(place, 'gpus', null),
     'devices.list': async () => await askAlone(place, 'devices', { threads: stores.settings.value.threads ?? 0 }),
+    // In a process of its own too: which onnxruntime it loads changes with a fetch.
+    'devices.cuda': async () => await askAlone(place, 'cuda', { folder: places.onnxruntime }),
+    'devices.fetch-cuda': async () => {
+      fetching?.abort();
+      const { signal } = (fetching = new AbortController());
+      const tell = (bytes: number): void => host.tell('devices.cuda-progress', { bytes });
+      try {
+        await askAlone(place, 'fetch-cuda', { folder: places.onnxruntime }, { signal, tell });
+        return true;
+      } catch (error) {
+        if (signal.aborted) return false;
+        throw error;
+      }
+    },
+    'devices.cancel-fetch-cuda': () => {
+      fetching?.abort();
+      return null;
+    },
     'storage.list': async () => await listStorage(folders()),
     'storage.reveal': async ({ kind }) => {
       await shell.openPath(folders()[kind]);

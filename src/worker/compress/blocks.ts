@@ -47,6 +47,7 @@ export function blockWork(run: Run): number {
 async function finishBlock(run: Run, schedule: Schedule, block: number, progress: Progress): Promise<BlockStep> {
   const name = `block-${String(block).padStart(4, '0')}`;
   return await step(run, name, z.array(layerResultSchema), async (seconds) => {
+    progress.rewind(block * blockWork(run));
     const clock = new Clock(seconds);
     const calibration = run.recipe.method === 'magnitude' ? null : calibrationOf(run, clock, progress);
     if (calibration && block === 0) await embedInputs(run, calibration);

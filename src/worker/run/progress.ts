@@ -40,6 +40,13 @@ export class Progress {
     this.add(Math.max(0, done - this.#done), tokens);
   }
 
+  /** Takes back what was done of a piece of work that begins anew. */
+  rewind(done: number): void {
+    if (this.#done <= done) return;
+    this.#done = done;
+    this.#samples.splice(0, Infinity, { at: performance.now(), done, tokens: this.#tokens });
+  }
+
   #tell(now: number): void {
     const first = this.#samples[0] ?? { at: now, done: this.#done, tokens: this.#tokens };
     const seconds = (now - first.at) / 1000;

@@ -6,6 +6,7 @@ import { TamisError } from '../../contract/errors.ts';
 import type { Device } from '../../contract/recipe.ts';
 import { GraphBuilder, type GraphFile } from '../graph/builder.ts';
 import { activate } from '../graph/operations.ts';
+import { cudaLacks } from './cuda.ts';
 import { Session, type RunDevice, type SessionOptions } from './session.ts';
 
 export interface DeviceReport {
@@ -62,8 +63,10 @@ async function tryDevice(options: SessionOptions): Promise<DeviceReport> {
     assertBuiltIn(device);
     return { device, gflops: await measure(options), failure: null };
   } catch (error) {
-    if (error instanceof TamisError) return { device, gflops: null, failure: error };
-    throw error;
+    if (!(error instanceof TamisError)) throw error;
+    // What is missing says more than the loader's own words.
+    const [lack] = device === 'cuda' ? await cudaLacks() : [];
+    return { device, gflops: null, failure: lack ?? error };
   }
 }
 

@@ -1,6 +1,9 @@
+import { z } from 'zod';
+
 import type { Gpu as GpuFacts } from '../../contract/gpu.ts';
 import { TamisError } from '../../contract/errors.ts';
 import { native, translated, type Gpu } from '../native.ts';
+import { remembered } from '../run/cache.ts';
 import { mayHaveGpu } from './devices.ts';
 
 /** A GPU that is open, and has passed its self-test. */
@@ -59,8 +62,18 @@ export async function findGpu(name: string): Promise<GpuFacts> {
 
 /** Errors gpu.no-adapter, gpu.not-usable, gpu.failed: a GPU that cannot be had, or computes wrong. */
 export async function openGpu(name: string): Promise<OpenGpu> {
-  const handle = await translated(() => native.openGpu(name));
+  const handle = await withBestTile(await translated(() => native.openGpu(name)));
   await translated(() => handle.selfTest());
   const { driver, memoryBytes } = handle.adapter;
   return { handle, name, driver, memoryBytes };
+}
+
+/** The tile is measured when a GPU is first used, and kept for this driver; it changes times only, no results. */
+async function withBestTile(first: Gpu): Promise<Gpu> {
+  const { name, driver } = first.adapter;
+  const key = { name, driver, tiles: native.tiles() };
+  const { value: tile } = await remembered('tile', key, z.enum(key.tiles), () => translated(() => first.bestTile()));
+  if (tile === first.tile) return first;
+  await first.close();
+  return await translated(() => native.openGpu(name, tile));
 }

@@ -5,6 +5,11 @@ mod pieces;
 mod rounding;
 mod usage;
 
+use wgpu::naga;
+use wgpu::naga::back::{hlsl, msl, spv};
+use wgpu::naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
+use wgpu::naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+
 use super::adapter::{AdapterKind, list, open_with};
 use super::device::Gpu;
 use super::gram::Gram;
@@ -57,18 +62,44 @@ fn factor<B: Backend>(backend: &B, gram: B::Gram, order: Order) -> Result<Factor
     factorize(backend, gram, 0.25, 0.01, order, &Control::default())
 }
 
+/// Whether a kernel can be told to Vulkan, DirectX and Metal, accesses checked as wgpu has them.
+fn translate(module: &naga::Module, info: &ModuleInfo) -> std::result::Result<(), String> {
+    let checked = BoundsCheckPolicy::Restrict;
+    let bounds_check_policies = BoundsCheckPolicies {
+        index: checked,
+        buffer: checked,
+        image_load: checked,
+        binding_array: checked,
+    };
+    let vulkan = spv::Options {
+        bounds_check_policies,
+        ..spv::Options::default()
+    };
+    spv::write_vec(module, info, &vulkan, None).map_err(|error| format!("Vulkan: {error}"))?;
+    let (directx, pipeline) = (hlsl::Options::default(), hlsl::PipelineOptions::default());
+    let written = hlsl::Writer::new(&mut String::new(), &directx, &pipeline).write(module, info, None);
+    written.map_err(|error| format!("DirectX: {error}"))?;
+    let metal = msl::Options {
+        lang_version: (2, 0),
+        bounds_check_policies,
+        ..msl::Options::default()
+    };
+    let written = msl::write_string(module, info, &metal, &msl::PipelineOptions::default());
+    written.map(|_| ()).map_err(|error| format!("Metal: {error}"))
+}
+
 #[test]
-fn gpu_kernels_are_valid_for_every_tile() {
-    use wgpu::naga::valid::{Capabilities, ValidationFlags, Validator};
+fn gpu_kernels_are_valid_for_every_tile_and_platform() {
     for (kernel, tile) in Kernel::ALL
         .iter()
         .flat_map(|kernel| Tile::ALL.map(|tile| (kernel, tile)))
     {
-        let module = wgpu::naga::front::wgsl::parse_str(&kernel.source(tile));
+        let module = naga::front::wgsl::parse_str(&kernel.source(tile));
         let module = module
             .unwrap_or_else(|error| panic!("{kernel:?}, {tile:?}: {}", error.emit_to_string(&kernel.source(tile))));
         let found = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module);
-        found.unwrap_or_else(|error| panic!("{kernel:?}, {tile:?}: {error:?}"));
+        let info = found.unwrap_or_else(|error| panic!("{kernel:?}, {tile:?}: {error:?}"));
+        translate(&module, &info).unwrap_or_else(|error| panic!("{kernel:?}, {tile:?}: {error}"));
         assert!(
             module.entry_points.iter().any(|entry| entry.name == kernel.entry()),
             "{kernel:?}"

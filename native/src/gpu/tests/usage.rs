@@ -14,7 +14,6 @@ fn adapter(name: &str, backend: &'static str, pci: Option<Pci>) -> AdapterInfo {
         kind: AdapterKind::Discrete,
         memory: None,
         pci,
-        largest_matrix: 0,
     }
 }
 

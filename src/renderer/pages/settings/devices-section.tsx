@@ -11,6 +11,7 @@ import { FailureView } from '../../components/failure-view.tsx';
 import { useAsk } from '../../queries.ts';
 import { useLabel, useLocale } from '../../words.tsx';
 import { Section } from '../../components/section.tsx';
+import { CudaPart } from './cuda-part.tsx';
 
 /** Devices and GPUs found on this machine, tested on request: some seconds of full load. */
 export function DevicesSection(): ReactElement {
@@ -20,6 +21,7 @@ export function DevicesSection(): ReactElement {
     <Section title={t('devices.title')} text={t('devices.text')}>
       {error && !isFetching && <FailureView failure={error} />}
       {data && <DeviceTable reports={data.devices} />}
+      {data?.devices.some(({ device, failure }) => device === 'cuda' && failure) && <CudaPart />}
       {data && <AdapterTable reports={data.adapters} />}
       <div className="choice">
         <Button
@@ -64,7 +66,7 @@ function AdapterTable({ reports }: { reports: readonly AdapterReport[] }): React
         <Table.Tr key={name}>
           <Table.Th scope="row">{name}</Table.Th>
           <Table.Td>{driver}</Table.Td>
-          <Table.Td>{t(`devices.kind.${kind}`)}</Table.Td>
+          <Table.Td className="nowrap">{t(`devices.kind.${kind}`)}</Table.Td>
           <Table.Td className="nowrap">{memoryBytes === null ? '–' : bytes(memoryBytes)}</Table.Td>
           <Verdict {...tested} />
         </Table.Tr>
@@ -116,6 +118,7 @@ function Verdict({ gflops, failure }: Pick<DeviceReport, 'gflops' | 'failure'>):
     <>
       <Table.Td>
         <Badge
+          miw="max-content"
           variant="light"
           color={works ? 'green' : 'gray'}
           leftSection={works ? <IconCheck size={12} /> : <IconX size={12} />}
