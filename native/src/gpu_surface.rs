@@ -123,6 +123,13 @@ impl Gpu {
         job(move || measure::product_rate(&gpu))
     }
 
+    /// Bytes a second between this machine's memory and the adapter's: sent, then fetched.
+    #[napi(ts_return_type = "Promise<number>")]
+    pub fn transfer_rate(&self) -> AsyncTask<Job<f64>> {
+        let gpu = self.inner.clone();
+        job(move || measure::transfer_rate(&gpu))
+    }
+
     /// The tile that products are computed in.
     #[napi(getter)]
     pub fn tile(&self) -> String {

@@ -1,9 +1,9 @@
 import { Command } from 'commander';
 
 import { errorOf } from '../contract/failure.ts';
-import { bytes, duration, whole } from '../contract/format.ts';
+import { bytes, duration, significant, whole } from '../contract/format.ts';
 import { message, type ErrorCode } from '../contract/messages/index.ts';
-import type { Holder, Plan } from '../contract/plan.ts';
+import type { GpuPlan, Holder, Plan } from '../contract/plan.ts';
 import { plan } from '../worker/plan/plan.ts';
 import { act, locale, print, printJson } from './act.ts';
 import { addRecipeOptions, recipeFrom, type RecipeFlags } from './recipe-options.ts';
@@ -23,6 +23,7 @@ const holders: Readonly<Record<Holder, string>> = {
   grams: 'Hessians',
   factors: 'factors of Hessians',
   layer: 'the layer being pruned',
+  staged: 'what is on its way to the GPU and back',
   vocabulary: "the vocabulary's matrix",
   logits: 'logits',
   garbage: 'arrays that wait for the garbage collector',
@@ -81,11 +82,12 @@ function describeModel({ model, device, threads, calibration, evaluation }: Plan
   ].join('\n');
 }
 
-function describeNeeds({ memory, disk, size, search }: Plan): string[] {
+function describeNeeds({ gpu, memory, disk, size, search }: Plan): string[] {
   const free = disk.freeBytes === null ? '' : `; ${bytes(disk.freeBytes)} free`;
   const archive = disk.archiveBytes === 0 ? '' : `, ${bytes(disk.archiveBytes)} for its packed archive after them`;
   return [
     `Memory: ${bytes(memory.peakBytes)} in ${memory.stage}, the most of it (${bytes(memory.largestBytes)}) for ${holders[memory.largest]}; the budget is ${bytes(memory.budgetBytes)}, ${bytes(memory.freeBytes)} are free`,
+    ...(gpu === null ? [] : [describeGpu(gpu)]),
     `Disk:   ${bytes(disk.outputBytes)} for the model and ${bytes(disk.activationBytes)} for activations meanwhile${archive}, at most ${bytes(disk.totalBytes)} at once${free}`,
     `Size:   ${bytes(size.denseBytes)} as dense files, as before; packed, with a bit mask in place of the zeros, ${bytes(size.nonZeroBytes)}`,
     ...(search === null
@@ -95,6 +97,16 @@ function describeNeeds({ memory, disk, size, search }: Plan): string[] {
         ]),
     'Times are from a short measurement of this machine. What an earlier run of the same model and data left (perplexities, estimates, sensitivities, trials) is not measured again.',
   ];
+}
+
+function describeGpu({ name, driver, memoryBytes, neededBytes, layersOnCpu, gemmRate, transferRate }: GpuPlan): string {
+  const has = memoryBytes === null ? '' : ` of its ${bytes(memoryBytes)}`;
+  const left =
+    layersOnCpu.length === 0
+      ? ''
+      : `; too large for it, or in a pattern that it does not know, and so left to the CPU: ${layersOnCpu.join(', ')}`;
+  const rates = `${significant(gemmRate / 1e9, 3)} GFLOP/s, ${significant(transferRate / 1e9, 3)} GB/s there and back`;
+  return `GPU:    ${bytes(neededBytes)}${has} on ${name} (${driver}; ${rates})${left}`;
 }
 
 function teraflop(operations: number): string {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { failureSchema } from './failure.ts';
+import { gpuSchema } from './gpu.ts';
 import { methods } from './recipe.ts';
 
 /** The stages of a run that take time or memory worth planning, in their order. */
@@ -29,6 +30,7 @@ export const holders = [
   'grams',
   'factors',
   'layer',
+  'staged',
   'vocabulary',
   'logits',
   'garbage',
@@ -36,6 +38,18 @@ export const holders = [
 export type Holder = (typeof holders)[number];
 
 const count = z.number().nonnegative();
+
+/** What a GPU does for a run. */
+export const gpuPlanSchema = gpuSchema.extend({
+  /** At the highest moment, of its own memory. */
+  neededBytes: count,
+  /** Types of layers whose matrices it has no room for, or whose pattern it does not know. */
+  layersOnCpu: z.array(z.string()),
+  /** Floating-point operations a second of a matrix product; bytes a second there and back. */
+  gemmRate: z.number().positive(),
+  transferRate: z.number().positive(),
+});
+export type GpuPlan = z.infer<typeof gpuPlanSchema>;
 
 export const stagePlanSchema = z.strictObject({
   stage: z.enum(plannedStages),
@@ -63,6 +77,8 @@ export const planSchema = z.strictObject({
   method: z.enum(methods),
   device: z.string(),
   threads: z.int(),
+  /** null where the CPU does all but the forward passes. */
+  gpu: gpuPlanSchema.nullable(),
   calibration: z.strictObject({ sequences: z.int(), seqlen: z.int() }).nullable(),
   /** `estimated`: from the size of the texts; token files are counted. */
   evaluation: z.array(

@@ -10,6 +10,7 @@ import { weightShape } from './families/family.ts';
 import { assertSchedule, layersOf, readSparsities } from './compress/schedule-layers.ts';
 import { openModel, type Model } from './model/open.ts';
 import { assertFits, memoryBudget } from './plan/budget.ts';
+import { gpuShare } from './plan/gpu-memory.ts';
 import { withSizeTarget } from './plan/packed.ts';
 import { shapeOf } from './plan/shape.ts';
 import { schedulingOf, type Workload } from './plan/workload.ts';
@@ -139,13 +140,14 @@ async function openDevices({ device, threads, gpu, cpuFallback }: Recipe, givenU
 }
 
 /** What a run that has its tokens is going to do. */
-function workloadOf({ recipe, blocks, calibration, datasets }: Inputs): Workload {
+function workloadOf({ recipe, model, devices, blocks, calibration, datasets }: Inputs): Workload {
   const windows = datasets.reduce((total, dataset) => total + dataset.windows, 0);
   const seqlen = datasets[0]?.seqlen ?? 0;
   return {
     method: recipe.method,
     quantization: recipe.quantization,
     ...schedulingOf(recipe, calibration, (calibration?.heldBack.length ?? 0) / (calibration?.seqlen ?? 1)),
+    gpu: gpuShare(shapeOf(model).layers, recipe, devices.gpu),
     blocks,
     calibration,
     evaluation: windows > 0 ? { sequences: windows, seqlen } : null,

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { TensorInfo } from '../../src/worker/native.ts';
 import { openOpt } from '../../src/worker/families/opt.ts';
 import { blockOperations, headOperations, spectrumOperations, type LayerShape } from '../../src/worker/plan/costs.ts';
-import type { Rates } from '../../src/worker/plan/measure.ts';
+import type { Rates } from '../../src/worker/plan/rates.ts';
 import { stageSeconds } from '../../src/worker/plan/seconds.ts';
 import { shapeOf } from '../../src/worker/plan/shape.ts';
 import { stageOperations, stagesOf, type Workload } from '../../src/worker/plan/workload.ts';
@@ -142,6 +142,7 @@ const work: Workload = {
   estimate: 'pass',
   sensitivity: null,
   choice: null,
+  gpu: null,
   blocks: 12,
   calibration: { sequences: 128, seqlen: 2048 },
   evaluation: { sequences: 10, seqlen: 2048 },
@@ -176,6 +177,7 @@ const instant: Rates = {
   scan: Infinity,
   read: Infinity,
   write: Infinity,
+  gpu: null,
 };
 
 describe('operations of the stages', () => {

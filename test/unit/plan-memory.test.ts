@@ -40,6 +40,7 @@ const work: Workload = {
   estimate: 'pass',
   sensitivity: null,
   choice: null,
+  gpu: null,
   blocks: 2,
   calibration: { sequences: 16, seqlen: 512 },
   evaluation: null,

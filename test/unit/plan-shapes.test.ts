@@ -24,6 +24,7 @@ const work: Workload = {
   estimate: 'pass',
   sensitivity: null,
   choice: null,
+  gpu: null,
   blocks: 0,
   calibration: { sequences: 128, seqlen: 2048 },
   evaluation: { sequences: 141, seqlen: 2048 },

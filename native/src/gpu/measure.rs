@@ -29,6 +29,9 @@ const LARGEST: usize = 4096;
 const LONG_ENOUGH: f64 = 0.1;
 /// Tiles are compared by the largest product that is expected to take fewer seconds.
 const SHORT_ENOUGH: f64 = 0.06;
+/// Values of 4 bytes that are first sent and fetched to learn how fast that is, and the most.
+const FEW: usize = 1 << 20;
+const MANY: usize = 1 << 24;
 
 /// Compresses a small layer here and on the CPU and compares what it cost. Errors: `GpuFailed` where it differs, those of the device.
 pub fn self_test(gpu: &Gpu) -> Result<()> {
@@ -139,4 +142,30 @@ impl Trial {
         gpu.read(&self.c, &mut [0f32])?;
         Ok(start.elapsed().as_secs_f64())
     }
+}
+
+/// Bytes a second that go to the adapter and come back, waiting for both: the more at once the faster.
+pub fn transfer_rate(gpu: &Gpu) -> Result<f64> {
+    let mut len = FEW;
+    loop {
+        let seconds = transfer_seconds(gpu, len)?;
+        if seconds >= LONG_ENOUGH || len == MANY {
+            return Ok((2 * len * size_of::<f32>()) as f64 / seconds);
+        }
+        len *= 2;
+    }
+}
+
+/// The time that so many values take there and back: the second time, when the buffer is in use.
+fn transfer_seconds(gpu: &Gpu, len: usize) -> Result<f64> {
+    let mut values = noise(len);
+    let buffer = gpu.buffer(len)?;
+    let mut run = || {
+        let start = Instant::now();
+        gpu.write(&buffer, &values)?;
+        gpu.read(&buffer, &mut values)?;
+        Ok(start.elapsed().as_secs_f64())
+    };
+    run()?;
+    run()
 }

@@ -1,28 +1,62 @@
-import type { LayerShape } from './costs.ts';
+import type { Gpu } from '../../contract/gpu.ts';
+import type { Recipe } from '../../contract/recipe.ts';
+import { sum, type LayerShape } from './costs.ts';
 
 /** Of a GPU's memory; the rest is for forward passes and for other programs. */
 const SHARE = 0.7;
+/** The widest group of neighbours whose pattern a GPU prunes in (native/src/gpu/sweep.rs). */
+const WIDEST_PATTERN = 32;
+
+/** What of a run's work is done on a GPU. */
+export interface GpuShare {
+  /** Those whose Gram matrices and factors lie there, and what is made with them. */
+  readonly taps: ReadonlySet<string>;
+  /** Whether it prunes in the recipe's pattern; otherwise the CPU takes each factor over for that. */
+  readonly prunes: boolean;
+}
+
+/** @returns null where the CPU does all */
+export function gpuShare(
+  layers: readonly LayerShape[],
+  { method, nm }: Pick<Recipe, 'method' | 'nm'>,
+  gpu: Pick<Gpu, 'memoryBytes'> | null,
+): GpuShare | null {
+  if (gpu === null) return null;
+  return {
+    taps: tapsThatFit(layers, gpu.memoryBytes),
+    prunes: method !== 'sparsegpt' || nm === null || nm.m <= WIDEST_PATTERN,
+  };
+}
+
+/** The types of layers that are the CPU's. */
+export function layersOnCpu(
+  layers: readonly { readonly type: string; readonly tap: string }[],
+  { taps, prunes }: GpuShare,
+): string[] {
+  return layers.filter(({ tap }) => !prunes || !taps.has(tap)).map(({ type }) => type);
+}
 
 /**
- * The taps whose matrices a GPU has room for, the narrowest first. The Gram matrices of a block's taps are there together, two float32
- * numbers an entry; then beside them one factor, float32, with the weights of a layer that is swept, and their errors.
+ * The taps whose matrices a GPU has room for, the narrowest first.
  * @param memoryBytes null = not known: all of them, as far as the GPU takes them
  */
 export function tapsThatFit(layers: readonly LayerShape[], memoryBytes: number | null): Set<string> {
   const room = memoryBytes === null ? Infinity : SHARE * memoryBytes;
   const fitting = new Set<string>();
-  let grams = 0;
-  for (const { tap, cols } of [...layers].sort((a, b) => a.cols - b.cols)) {
-    if (fitting.has(tap)) continue;
-    grams += 8 * cols * cols;
-    if (grams + factorBytes(layers, tap) > room) break;
+  for (const { tap } of [...layers].sort((a, b) => a.cols - b.cols)) {
+    if (gpuBytes(layers, new Set([...fitting, tap])) > room) break;
     fitting.add(tap);
   }
   return fitting;
 }
 
-/** A factor and the widest layer that is swept with it. */
-function factorBytes(layers: readonly LayerShape[], tap: string): number {
-  const own = layers.filter((layer) => layer.tap === tap);
-  return Math.max(...own.map(({ rows, cols }) => 4 * cols * cols + 8 * rows * cols));
+/**
+ * Bytes of a GPU's memory that these taps need. The Gram matrices of a block's taps are there together, two float32 numbers an entry;
+ * then beside them one factor, float32, with the weights of a layer that is swept, and their errors.
+ */
+export function gpuBytes(layers: readonly LayerShape[], taps: ReadonlySet<string>): number {
+  const there = layers.filter(({ tap }) => taps.has(tap));
+  const widths = new Map(there.map(({ tap, cols }) => [tap, cols]));
+  const grams = sum([...widths.values()].map((cols) => 8 * cols * cols));
+  return grams + Math.max(0, ...there.map(({ rows, cols }) => 4 * cols * cols + 8 * rows * cols));
 }

@@ -1,71 +1,31 @@
-import { createHash, randomFillSync } from 'node:crypto';
-import { createReadStream, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { createReadStream, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 
 import { Tensor } from 'onnxruntime-node';
-import { z } from 'zod';
 
 import { GraphBuilder } from '../graph/builder.ts';
 import { linear } from '../graph/operations.ts';
 import type { Model } from '../model/open.ts';
+import type { Gpu } from '../../contract/gpu.ts';
 import type { Recipe } from '../../contract/recipe.ts';
-import { controlled, native, setThreads, translated, type PruneOptions } from '../native.ts';
+import { controlled, native, setThreads, translated } from '../native.ts';
 import { Activations } from '../run/activations.ts';
 import { cacheFolder, remembered } from '../run/cache.ts';
 import { weightFiles } from '../run/fingerprint.ts';
 import { engineVersions } from '../run/versions.ts';
 import { batchSequences, HEAD_TOKENS, openBlock, openHead, vocabularyRanges } from '../runtime/forward.ts';
+import { openGpu } from '../runtime/gpu.ts';
 import { Session, type SessionOptions } from '../runtime/session.ts';
-import { SENSITIVITY_SPARSITY } from '../schedule/needs.ts';
-import {
-  blockOperations,
-  factorOperations,
-  gramOperations,
-  headOperations,
-  spectrumOperations,
-  sweepOperations,
-  type LayerShape,
-} from './costs.ts';
+import { blockOperations, headOperations, spectrumOperations, type LayerShape } from './costs.ts';
+import type { Term } from './gpu-costs.ts';
+import { gpuRates } from './measure-gpu.ts';
+import { solverRates, solvingOf, type Bench } from './measure-solver.ts';
+import { cpuCap, gpuRatesSchema, machineRatesSchema, type GpuRates, type MachineRates, type Rates } from './rates.ts';
+import { best, LAYER, noise, randomLayer, timed } from './samples.ts';
 import { shapeOf, type ModelShape } from './shape.ts';
 
-const rate = z.number().positive();
-
-/** How fast this machine does each kind of work: floating-point operations or bytes a second. */
-export const ratesSchema = z.strictObject({
-  /** By seqlen: a block of the model. */
-  forward: z.record(z.string(), rate),
-  head: rate,
-  /** By columns of the layers' inputs, `cappedWidth` of them. */
-  gram: z.record(z.string(), rate),
-  factor: z.record(z.string(), rate),
-  /**
-   * By `layerKey`: of a sweep; of pruning or quantizing as the recipe says, which counts as two sweeps whatever is done; and of pruning
-   * to measure a sensitivity, which counts as two as well.
-   */
-  statistics: z.record(z.string(), rate),
-  solve: z.record(z.string(), rate),
-  sweep: z.record(z.string(), rate),
-  spectrum: rate,
-  /** Logits that are compared with a reference's, or are the reference's. */
-  divergence: rate,
-  /** Bytes of weights, as stored, that a block's graph is opened with. */
-  open: rate,
-  /** Bytes of the checkpoint read and hashed, and looked through. */
-  hash: rate,
-  scan: rate,
-  /** Bytes of activations. */
-  read: rate,
-  write: rate,
-});
-export type Rates = z.infer<typeof ratesSchema>;
-
-/**
- * Rates grow with a matrix's size until the processor's caches are full, so they are measured on the model's own shapes; beyond these
- * sizes they hardly change, and a plan must not take long itself.
- */
-const MAX_ROWS = 2048;
-const MAX_COLS = 4096;
 /** Columns of the layer whose spectrum is taken: that has one thread and no blocks, and is slow. */
 const SPECTRUM_COLS = 512;
 /** Larger float32 weights are not loaded to be measured: products of that size run at the device's own rate. */
@@ -74,85 +34,94 @@ const PRODUCT_TOKENS = 512;
 /** Ids of the vocabulary that models' logits are compared for. */
 const COMPARED_VOCABULARY = 8192;
 const SAMPLE_BYTES = 2 ** 25;
-/** The name of the random layer's tensor. */
-const LAYER = 'layer.weight';
-
-export function cappedWidth(cols: number): number {
-  return Math.min(cols, MAX_COLS);
-}
-
-/** The layers of one shape share a rate. */
-export function layerKey({ rows, cols }: Pick<LayerShape, 'rows' | 'cols'>): string {
-  return `${Math.min(rows, MAX_ROWS)}x${cappedWidth(cols)}`;
-}
 
 /** Whether other work than ours has the processor now: what is measured then is kept apart. Windows does not tell. */
 export function isBusy(): boolean {
   return (loadavg()[0] ?? 0) > 1.5 * availableParallelism();
 }
 
-/** The rates of this machine for a model: measured in a few seconds, then kept for the same model, engine, device and threads. */
-export async function measuredRates(
-  model: Model,
-  session: SessionOptions,
-  seqlens: readonly number[],
-  recipe: Pick<Recipe, 'method' | 'quantization'>,
-  signal: AbortSignal,
-): Promise<Rates> {
-  const shape = shapeOf(model);
-  const wanted = [...new Set(seqlens)].sort((a, b) => a - b);
-  const solving = solvingOf(recipe);
-  const measured = { ...session, folder: model.folder, shape, seqlens: wanted, solving };
-  const key = { ...engineVersions(), ...measured, busy: isBusy() };
-  const { value } = await remembered('rates', key, ratesSchema, () =>
-    measure(model, shape, session, { seqlens: wanted, solving, signal }),
-  );
-  return value;
-}
-
-type Solving = Omit<PruneOptions, 'storage' | 'n' | 'm'>;
-
-/** Pruning without quantizing. */
-const sweeping: Solving = { method: 'sparsegpt', sparsity: SENSITIVITY_SPARSITY };
-
-/** What is measured for a recipe: of quantizing what its time depends on; without it all methods take about as long as the sweep. */
-function solvingOf({ method, quantization }: Pick<Recipe, 'method' | 'quantization'>): Solving {
-  if (quantization === null) return sweeping;
-  const { groupSize, range } = quantization;
-  const grouped = groupSize === null ? {} : { groupSize };
-  const fixed = { bits: 4, symmetric: false, staticGroups: false };
-  return { method, sparsity: 0.7, quantization: { ...fixed, ...grouped, range } };
-}
-
-interface Wanted {
+/** What is measured. */
+export interface Measured {
+  readonly session: SessionOptions;
+  /** null where the CPU does all the solver's work. */
+  readonly gpu: Gpu | null;
+  /** Of the layers that it is to compress. */
+  readonly gpuLayers: readonly LayerShape[];
   readonly seqlens: readonly number[];
-  readonly solving: Solving;
+  readonly recipe: Pick<Recipe, 'method' | 'quantization'>;
   readonly signal: AbortSignal;
 }
 
-async function measure(
-  model: Model,
-  shape: ModelShape,
-  session: SessionOptions,
-  { seqlens, solving, signal }: Wanted,
-): Promise<Rates> {
+/** The rates of this machine for a model: measured in a few seconds, then kept for the same model, engine, devices and threads. */
+export async function measuredRates(model: Model, measured: Measured): Promise<Rates> {
+  const { session, gpu, gpuLayers, recipe } = measured;
+  const shape = shapeOf(model);
+  const seqlens = [...new Set(measured.seqlens)].sort((a, b) => a - b);
+  const solving = solvingOf(recipe);
+  const of = { ...engineVersions(), ...session, folder: model.folder, shape };
+  const key = { ...of, seqlens, solving, busy: isBusy() };
+  const { value: machine } = await remembered('rates', key, machineRatesSchema, () =>
+    inScratch((scratch) => machineRates(model, shape, { ...measured, seqlens }, scratch)),
+  );
+  if (gpu === null) return { ...machine, gpu: null };
+  const { name, driver } = gpu;
+  const gpuKey = { ...of, gpuLayers, solving, busy: isBusy(), gpu: { name, driver } };
+  const { value } = await remembered('gpu-rates', gpuKey, gpuRatesSchema, () =>
+    inScratch((scratch) => openedRates(name, model, measured, scratch)),
+  );
+  return { ...machine, gpu: value };
+}
+
+/** Errors of `openGpu`. */
+async function openedRates(
+  name: string,
+  { dtype }: Model,
+  { session, gpuLayers, recipe, signal }: Measured,
+  scratch: string,
+): Promise<GpuRates> {
   await setThreads(session.threads);
+  const { handle } = await openGpu(name);
+  try {
+    return await gpuRates(handle, gpuLayers, recipe, { dtype, scratch, signal });
+  } finally {
+    await translated(() => handle.close());
+  }
+}
+
+/** With a folder for random weights and activations, which is removed. */
+async function inScratch<T>(work: (scratch: string) => Promise<T>): Promise<T> {
   mkdirSync(cacheFolder(), { recursive: true });
   const scratch = mkdtempSync(join(cacheFolder(), 'rates-'));
   try {
-    return {
-      ...(await forwardRates(model, shape, session, seqlens, scratch)),
-      ...(await solverRates(model, shape, scratch, solving, signal)),
-      divergence: await divergenceRate(signal),
-      ...(await checkpointRates(model, signal)),
-      ...(await activationRates(scratch)),
-    };
+    return await work(scratch);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
 }
 
-type ForwardRates = Pick<Rates, 'forward' | 'head' | 'open'>;
+async function machineRates(
+  model: Model,
+  shape: ModelShape,
+  { session, seqlens, recipe, signal }: Measured,
+  scratch: string,
+): Promise<MachineRates> {
+  await setThreads(session.threads);
+  const onCpu: Bench = { dtype: model.dtype, scratch, signal, gpu: null, cap: cpuCap, rateOf };
+  return {
+    ...(await forwardRates(model, shape, session, seqlens, scratch)),
+    ...(await solverRates(onCpu, shape.layers, recipe)),
+    spectrum: await spectrumRate(model.dtype, scratch, signal),
+    divergence: await divergenceRate(signal),
+    ...(await checkpointRates(model, signal)),
+    ...(await activationRates(scratch)),
+  };
+}
+
+function rateOf({ operations }: Term, seconds: number): number {
+  return operations / seconds;
+}
+
+type ForwardRates = Pick<MachineRates, 'forward' | 'head' | 'open'>;
 
 async function forwardRates(
   model: Model,
@@ -189,7 +158,7 @@ async function productRates(
   seqlens: readonly number[],
   scratch: string,
 ): Promise<ForwardRates> {
-  const shape = { rows: MAX_ROWS, cols: MAX_COLS };
+  const shape = cpuCap;
   const tensors = new Map(
     randomLayer(join(scratch, 'product.safetensors'), shape, model.dtype)
       .tensors()
@@ -227,76 +196,6 @@ async function headRate(
   }
 }
 
-type SolverRates = Pick<Rates, 'gram' | 'factor' | 'statistics' | 'solve' | 'sweep' | 'spectrum'>;
-
-/** Gram, factor, statistics and pruning of random layers with the model's shapes, as a compression does them. */
-async function solverRates(
-  { dtype }: Model,
-  shape: ModelShape,
-  scratch: string,
-  solving: Solving,
-  signal: AbortSignal,
-): Promise<SolverRates> {
-  const rates: SolverRates = {
-    gram: {},
-    factor: {},
-    statistics: {},
-    solve: {},
-    sweep: {},
-    spectrum: await spectrumRate(dtype, scratch, signal),
-  };
-  const layers = new Map(
-    shape.layers.map((layer) => [
-      layerKey(layer),
-      { rows: Math.min(layer.rows, MAX_ROWS), cols: cappedWidth(layer.cols) },
-    ]),
-  );
-  for (const cols of new Set([...layers.values()].map((layer) => layer.cols))) {
-    const factor = await factorRates(cols, rates, signal);
-    for (const [key, layer] of layers) {
-      if (layer.cols !== cols) continue;
-      const checkpoint = randomLayer(join(scratch, `${key}.safetensors`), layer, dtype);
-      const statistics = await best(() =>
-        controlled(signal, (control) => native.layerStatistics(checkpoint, { name: LAYER }, factor, control)),
-      );
-      rates.statistics[key] = sweepOperations(layer) / statistics;
-      const pruningRate = async (as: Solving): Promise<number> => {
-        const options = { ...as, storage: dtype };
-        const input = as.method === 'magnitude' ? null : factor;
-        const pruning = await best(() =>
-          controlled(signal, (control) => native.prune(checkpoint, { name: LAYER }, input, options, control)),
-        );
-        return (2 * sweepOperations(layer)) / pruning;
-      };
-      rates.solve[key] = await pruningRate(solving);
-      rates.sweep[key] = solving.quantization ? await pruningRate(sweeping) : rates.solve[key];
-    }
-  }
-  return rates;
-}
-
-async function factorRates(
-  cols: number,
-  rates: SolverRates,
-  signal: AbortSignal,
-): Promise<InstanceType<typeof native.Factor>> {
-  const tokens = 2048;
-  const x = noise(tokens * cols);
-  const adding = async (): Promise<InstanceType<typeof native.Gram>> => {
-    const gram = new native.Gram(cols);
-    await controlled(signal, (control) => gram.add(x, tokens, control));
-    return gram;
-  };
-  await adding();
-  const { seconds: added, value: gram } = await timed(adding);
-  rates.gram[String(cols)] = gramOperations(cols, tokens) / added;
-  const { seconds: factored, value: factor } = await timed(() =>
-    controlled(signal, (control) => native.factorize(gram, 1, 0.01, 'natural', control)),
-  );
-  rates.factor[String(cols)] = factorOperations(cols) / factored;
-  return factor;
-}
-
 async function divergenceRate(signal: AbortSignal): Promise<number> {
   const sums = new native.Divergences(new Int32Array(HEAD_TOKENS), 1);
   const logits = noise(HEAD_TOKENS * COMPARED_VOCABULARY);
@@ -323,7 +222,7 @@ async function spectrumRate(dtype: Model['dtype'], scratch: string, signal: Abor
 }
 
 /** The first bytes of the model's first file read and hashed, and one layer looked through for what is not finite. */
-async function checkpointRates(model: Model, signal: AbortSignal): Promise<Pick<Rates, 'hash' | 'scan'>> {
+async function checkpointRates(model: Model, signal: AbortSignal): Promise<Pick<MachineRates, 'hash' | 'scan'>> {
   const [path = ''] = weightFiles(model);
   const { seconds: hashed, value: bytes } = await timed(() => hashStart(path));
   const layer = model.tensors.get(`${model.family.layers(0)[0]?.name ?? ''}.weight`);
@@ -346,7 +245,7 @@ async function hashStart(path: string): Promise<number> {
 }
 
 /** Writing up to the disk, and reading. */
-async function activationRates(scratch: string): Promise<Pick<Rates, 'read' | 'write'>> {
+async function activationRates(scratch: string): Promise<Pick<MachineRates, 'read' | 'write'>> {
   const shape = { sequences: 8, seqlen: 1024, hidden: SAMPLE_BYTES / 4 / 8 / 1024 };
   const activations = Activations.create(join(scratch, 'activations.f32'), shape);
   try {
@@ -361,47 +260,4 @@ async function activationRates(scratch: string): Promise<Pick<Rates, 'read' | 'w
   } finally {
     await activations.remove();
   }
-}
-
-/** Random bits between sign and exponent of 0.5: values of ±[0.5, 1), by dtype. */
-const masks = { F32: [0x807fffff, 0x3f000000], F16: [0x83ff, 0x3800], BF16: [0x807f, 0x3f00] } as const;
-
-/** A .safetensors file with one layer of random weights. */
-function randomLayer(
-  path: string,
-  { rows, cols }: Pick<LayerShape, 'rows' | 'cols'>,
-  dtype: Model['dtype'],
-): InstanceType<typeof native.Checkpoint> {
-  const bits = dtype === 'F32' ? new Uint32Array(rows * cols) : new Uint16Array(rows * cols);
-  const [kept, exponent] = masks[dtype];
-  randomFillSync(bits);
-  for (let i = 0; i < bits.length; i++) bits[i] = ((bits[i] ?? 0) & kept) | exponent;
-  const entry = { dtype, shape: [rows, cols], data_offsets: [0, bits.byteLength] };
-  const json = JSON.stringify({ [LAYER]: entry });
-  const header = Buffer.from(json.padEnd(8 * Math.ceil(json.length / 8)));
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(header.length));
-  writeFileSync(path, Buffer.concat([length, header, new Uint8Array(bits.buffer)]));
-  return native.Checkpoint.openFile(path);
-}
-
-/** Values of ±[0.5, 1). */
-function noise(count: number): Float32Array<ArrayBuffer> {
-  const bits = new Uint32Array(count);
-  randomFillSync(bits);
-  const [kept, exponent] = masks.F32;
-  for (let i = 0; i < count; i++) bits[i] = ((bits[i] ?? 0) & kept) | exponent;
-  return new Float32Array(bits.buffer);
-}
-
-async function timed<T>(work: () => T | Promise<T>): Promise<{ seconds: number; value: T }> {
-  const start = performance.now();
-  const value = await translated(work);
-  return { seconds: (performance.now() - start) / 1000, value };
-}
-
-/** Seconds of the better of two: the first one fills caches. */
-async function best(work: () => Promise<unknown>): Promise<number> {
-  const first = await timed(work);
-  return Math.min(first.seconds, (await timed(work)).seconds);
 }

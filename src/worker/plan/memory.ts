@@ -3,7 +3,7 @@ import { groupsOf } from '../../contract/quantization.ts';
 import type { Quantization } from '../../contract/recipe.ts';
 import { batchSequences, HEAD_TOKENS } from '../runtime/forward.ts';
 import { branchCount, sum, tapWidths, type Branching, type LayerShape } from './costs.ts';
-import type { ModelShape, NamedLayer } from './shape.ts';
+import { firstLayers, type ModelShape, type NamedLayer } from './shape.ts';
 import type { Sequences, Workload } from './workload.ts';
 
 /** Bytes at one moment, by what holds them. */
@@ -34,6 +34,11 @@ const COMPARED_BYTES = 3 * FLOAT + 8;
 const COMPARED_TOKEN_BYTES = 32;
 /** Columns whose errors a sweep holds. */
 const SPAN = 512;
+/** Bytes that are sent to a GPU or fetched at once, and how many such pieces are on their way together (native/src/gpu/device.rs). */
+const PIECE = 2 ** 26;
+const PIECES = 3;
+/** Tokens of a tap that are sent at once (native/src/linalg/gram.rs). */
+const SENT_TOKENS = 1024;
 /** Bytes of the histogram of each 256 rows that a layer's statistics are taken from. */
 const HISTOGRAM_BYTES = 2 ** 15 * 16;
 
@@ -71,7 +76,7 @@ function momentsOf(shape: ModelShape, work: Workload, stage: PlannedStage): Mome
     case 'estimate':
       if (work.estimate === 'spectra') return shape.layers.map(spectrumMoment);
       return [
-        ...(work.calibration ? estimateMoments(shape, work.calibration, work.blocks) : []),
+        ...(work.calibration ? estimateMoments(shape, work.calibration, work) : []),
         ...(work.sensitivity ? branchMoments(shape, work.sensitivity, work) : []),
         ...(work.estimate === 'both' ? shape.layers.map(spectrumMoment) : []),
       ];
@@ -166,42 +171,40 @@ function headMoments(
 }
 
 /** All of a block's sequences, its factors one after another, then the statistics with all factors at hand. */
-function estimateMoments(shape: ModelShape, sequences: Sequences, blocks: number): Moment[] {
-  const results = { taps: true, output: blocks > 1 };
-  const widths = tapWidths(shape.layers);
+function estimateMoments(shape: ModelShape, sequences: Sequences, work: Workload): Moment[] {
+  const results = { taps: true, output: work.blocks > 1 };
+  const taps = firstLayers(shape);
   const left = { garbage: GARBAGE_BYTES };
-  const factoring = firstLayers(shape).map(({ name }, k) => ({
-    held: { grams: gramBytes(widths.slice(k)), factors: factorBytes(widths.slice(0, k + 1)), ...left },
+  const factoring = taps.map(({ name }, k) => ({
+    held: { grams: gramBytes(taps.slice(k), work), factors: factorBytes(taps.slice(0, k + 1), work), ...left },
     layer: name,
   }));
-  const measuring = shape.layers.map(({ name, rows, cols }) => ({
+  const measuring = shape.layers.map((layer) => ({
     held: {
-      factors: factorBytes(widths),
-      layer: sweepBytes({ rows, cols }) + Math.ceil(rows / 256) * HISTOGRAM_BYTES,
+      factors: factorBytes(taps, work),
+      layer: sweepBytes(layer, work) + (isOnGpu(layer, work) ? 0 : Math.ceil(layer.rows / 256) * HISTOGRAM_BYTES),
+      ...staged(layer, work),
       ...left,
     },
-    layer: name,
+    layer: layer.name,
   }));
-  return [...collecting(shape, sequences, results), ...factoring, ...measuring];
+  return [...collecting(shape, sequences, work, results), ...factoring, ...measuring];
 }
 
 /**
  * Each layer is swept, then the block runs with it, while all of the block's factors are held; at the end the logits of all branches
  * are compared.
  */
-function branchMoments(
-  shape: ModelShape,
-  sample: Branching,
-  { blocks, quantization }: Pick<Workload, 'blocks' | 'quantization'>,
-): Moment[] {
-  const held = { factors: factorBytes(tapWidths(shape.layers)), garbage: GARBAGE_BYTES };
+function branchMoments(shape: ModelShape, sample: Branching, work: Workload): Moment[] {
+  const held = { factors: factorBytes(firstLayers(shape), work), garbage: GARBAGE_BYTES };
   const pruning = shape.layers.map((layer) => ({
     held: {
       ...held,
       layer:
-        sweepBytes(layer) +
+        sweepBytes(layer, work) +
         elements(layer) * shape.weightBytes +
-        (sample.bits > 0 ? gridBytes(layer, quantization) : 0),
+        (sample.bits > 0 ? gridBytes(layer, work.quantization) : 0),
+      ...staged(layer, work),
     },
     layer: layer.name,
   }));
@@ -209,7 +212,11 @@ function branchMoments(
     held: { ...held, ...moment },
     layer: widestLayer(shape).name,
   }));
-  return [...pruning, ...running, ...comparingMoments(shape, sample, branchCount(shape, blocks, sample)).map(atAll)];
+  return [
+    ...pruning,
+    ...running,
+    ...comparingMoments(shape, sample, branchCount(shape, work.blocks, sample)).map(atAll),
+  ];
 }
 
 /** The head while its graph is opened, and while a slice of a branch's logits is compared with the dense model's. */
@@ -226,11 +233,8 @@ function comparingMoments(shape: ModelShape, sample: Sequences, branches: number
 }
 
 /** All of a block's sequences, then one factor at a time with its layers, then the sequences through the block as stored. */
-function compressMoments(
-  shape: ModelShape,
-  sequences: Sequences | null,
-  { blocks, method, quantization }: Workload,
-): Moment[] {
+function compressMoments(shape: ModelShape, sequences: Sequences | null, work: Workload): Moment[] {
+  const { blocks, method, quantization, gpu } = work;
   if (sequences === null || method === 'magnitude') {
     return shape.layers.map((layer) => ({
       held: { layer: elements(layer) * shape.weightBytes + gridBytes(layer, quantization) },
@@ -238,44 +242,49 @@ function compressMoments(
     }));
   }
   const results = { taps: true, output: false };
-  const widths = tapWidths(shape.layers);
+  const taps = firstLayers(shape);
   const left = { garbage: GARBAGE_BYTES };
-  const factoring = firstLayers(shape).map(({ name, cols }, k) => ({
-    held: { grams: gramBytes(widths.slice(k)), factors: factorBytes([cols]), ...left },
-    layer: name,
+  const factoring = taps.map((layer, k) => ({
+    held: { grams: gramBytes(taps.slice(k), work), factors: factorBytes([layer], work), ...left },
+    layer: layer.name,
   }));
-  const taps = firstLayers(shape).map(({ tap }) => tap);
+  // Where the GPU does not know the pattern, the CPU takes the factor over.
+  const pruningWork = gpu?.prunes === false ? { gpu: null } : work;
   const pruning = shape.layers.map((layer) => ({
     held: {
-      grams: gramBytes(widths.slice(1 + taps.indexOf(layer.tap))),
-      factors: factorBytes([layer.cols]),
+      grams: gramBytes(taps.slice(1 + taps.findIndex(({ tap }) => tap === layer.tap)), work),
+      factors: factorBytes([layer], pruningWork),
       layer:
-        sweepBytes(layer) +
+        sweepBytes(layer, pruningWork) +
         elements(layer) * shape.weightBytes * (method === 'wanda' ? 2 : 1) +
         gridBytes(layer, quantization),
+      ...staged(layer, work),
       ...left,
     },
     layer: layer.name,
   }));
   const passing = blocks > 1 ? blockMoments(shape, sequences, { taps: false, output: true }).map(atAll) : [];
-  return [...collecting(shape, sequences, results), ...factoring, ...pruning, ...passing];
+  return [...collecting(shape, sequences, work, results), ...factoring, ...pruning, ...passing];
 }
 
 /** The sequences go through a block, and its Gram matrices are there from the first of them on. */
-function collecting(shape: ModelShape, sequences: Sequences, results: Results): Moment[] {
-  const grams = gramBytes(tapWidths(shape.layers));
+function collecting(shape: ModelShape, sequences: Sequences, work: OnGpu, results: Results): Moment[] {
+  const taps = firstLayers(shape);
+  const grams = gramBytes(taps, work);
+  const sent = taps.filter((layer) => isOnGpu(layer, work)).map(({ cols }) => FLOAT * SENT_TOKENS * cols);
   const [opening, running] = blockMoments(shape, sequences, results);
-  return [atAll(opening), { held: { ...running, grams }, layer: widestLayer(shape).name }];
+  return [
+    atAll(opening),
+    {
+      held: { ...running, grams, ...(sent.length > 0 && stagedOf(Math.max(...sent))) },
+      layer: widestLayer(shape).name,
+    },
+  ];
 }
 
 /** The one with the largest Hessian. */
 function widestLayer(shape: ModelShape): NamedLayer {
   return firstLayers(shape).reduce((a, b) => (b.cols > a.cols ? b : a));
-}
-
-/** Of each tap the first layer that reads it, in the order in which they are computed. */
-function firstLayers({ layers }: ModelShape): NamedLayer[] {
-  return layers.filter(({ tap }, index) => layers.findIndex((other) => other.tap === tap) === index);
 }
 
 /** Token ids; of an evaluation they are joined and shifted, and each has its sum of exponentials and its target's logit. */
@@ -284,19 +293,39 @@ function tokenBytes({ calibration, evaluation }: Workload): number {
   return 4 * tokens(calibration) + 28 * tokens(evaluation);
 }
 
-/** One triangle in float64. */
-function gramBytes(widths: readonly number[]): number {
-  return sum(widths.map((cols) => 8 * ((cols * (cols + 1)) / 2)));
+type OnGpu = Pick<Workload, 'gpu'>;
+
+function isOnGpu({ tap }: Pick<LayerShape, 'tap'>, { gpu }: OnGpu): boolean {
+  return gpu?.taps.has(tap) ?? false;
 }
 
-/** U as a whole square in float32. */
-function factorBytes(widths: readonly number[]): number {
-  return sum(widths.map((cols) => FLOAT * cols * cols));
+/** Of taps, each by a layer that reads it: one triangle in float64. */
+function gramBytes(taps: readonly LayerShape[], work: OnGpu): number {
+  return sum(taps.filter((tap) => !isOnGpu(tap, work)).map(({ cols }) => triangleBytes(cols)));
 }
 
-/** The weight and the errors of a span of columns. */
-function sweepBytes({ rows, cols }: Pick<LayerShape, 'rows' | 'cols'>): number {
-  return FLOAT * rows * (cols + Math.min(SPAN, cols));
+function triangleBytes(cols: number): number {
+  return 8 * ((cols * (cols + 1)) / 2);
+}
+
+/** Of taps: U as a whole square in float32. */
+function factorBytes(taps: readonly LayerShape[], work: OnGpu): number {
+  return sum(taps.filter((tap) => !isOnGpu(tap, work)).map(({ cols }) => FLOAT * cols * cols));
+}
+
+/** The weight and the errors of a span of columns; those are on the GPU where it sweeps. */
+function sweepBytes(layer: LayerShape, work: OnGpu): number {
+  const { rows, cols } = layer;
+  return FLOAT * rows * (cols + (isOnGpu(layer, work) ? 0 : Math.min(SPAN, cols)));
+}
+
+/** On its way to the GPU and back: the weights of a layer that it sweeps. */
+function staged(layer: LayerShape, work: OnGpu): Held {
+  return isOnGpu(layer, work) ? stagedOf(FLOAT * elements(layer)) : {};
+}
+
+function stagedOf(bytes: number): Held {
+  return { staged: PIECES * Math.min(PIECE, bytes) };
 }
 
 /** Scales and zero points as they are swept with, and as they are stored. */
@@ -307,7 +336,7 @@ function gridBytes({ rows, cols }: LayerShape, quantization: Quantization | null
 /** The weight twice, the product with its transpose as one triangle and as a whole, and as much again for its reduction, in float64. */
 function spectrumMoment({ name, rows, cols }: NamedLayer): Moment {
   const n = Math.min(rows, cols);
-  return { held: { layer: 2 * FLOAT * rows * cols, grams: gramBytes([n]) + 16 * n * n }, layer: name };
+  return { held: { layer: 2 * FLOAT * rows * cols, grams: triangleBytes(n) + 16 * n * n }, layer: name };
 }
 
 function elements({ rows, cols }: Pick<LayerShape, 'rows' | 'cols'>): number {

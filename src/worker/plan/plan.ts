@@ -3,20 +3,24 @@ import { resolve } from 'node:path';
 import { freeBytes, mebibytes } from '../../contract/disk.ts';
 import { TamisError } from '../../contract/errors.ts';
 import { MOST_ATTEMPTS } from '../../contract/fit.ts';
-import type { Holder, Plan, StagePlan } from '../../contract/plan.ts';
+import type { Gpu } from '../../contract/gpu.ts';
+import type { GpuPlan, Holder, Plan, StagePlan } from '../../contract/plan.ts';
 import type { Recipe } from '../../contract/recipe.ts';
 import type { ErrorCode } from '../../contract/messages/index.ts';
 import { packedModel } from '../../contract/size.ts';
 import { assertSchedule, layerSizes, readSparsities } from '../compress/schedule-layers.ts';
 import { openModel, type Model } from '../model/open.ts';
 import { resolveRecipe, sourcesOf, unevenGroups } from '../prepare.ts';
+import { findGpu } from '../runtime/gpu.ts';
 import { HELD_BACK, needsSensitivities, needsStatistics, SENSITIVITY_SPARSITY } from '../schedule/needs.ts';
 import { schedule } from '../schedule/schedule.ts';
 import { sum } from './costs.ts';
 import { memoryBudget, refusalOf } from './budget.ts';
-import { isBusy, measuredRates, type Rates } from './measure.ts';
+import { gpuBytes, gpuShare, layersOnCpu, type GpuShare } from './gpu-memory.ts';
+import { isBusy, measuredRates } from './measure.ts';
 import { stageMemory, total } from './memory.ts';
 import { packedLayers, withSizeTarget } from './packed.ts';
+import type { GpuRates, Rates } from './rates.ts';
 import { stageSeconds } from './seconds.ts';
 import { shapeOf, type ModelShape } from './shape.ts';
 import { diskBytes } from './storage.ts';
@@ -41,11 +45,14 @@ export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promis
   // Of what is decided in the run: what is foreseen of a size before anything is measured.
   const foreseen = withSizeTarget(resolved, model);
   const layers = packedLayers(foreseen.quantization, model, blocks, await meanSparsity(foreseen, model, blocks));
-  const { workload, evaluation } = await workloadOf(resolved, model);
+  const gpu = resolved.gpu === 'none' || resolved.gpu === 'auto' ? null : await findGpu(resolved.gpu);
+  const { workload, evaluation } = await workloadOf(resolved, model, gpuShare(shape.layers, resolved, gpu));
   const { calibration, evaluation: windows, sensitivity } = workload;
   const seqlens = [calibration, windows, sensitivity].flatMap((sequences) => (sequences ? [sequences.seqlen] : []));
+  const session = { device, threads };
+  const gpuLayers = shape.layers.filter(({ tap }) => workload.gpu?.taps.has(tap));
   const solving = { method: resolved.method, quantization: resolved.quantization };
-  const rates = await measuredRates(model, { device, threads }, seqlens, solving, signal);
+  const rates = await measuredRates(model, { session, gpu, gpuLayers, seqlens, recipe: solving, signal });
   const stages = stagesOf(workload).map((stage): StagePlan => {
     const memory = stageMemory(shape, workload, stage).held;
     return {
@@ -82,6 +89,7 @@ export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promis
     method: resolved.method,
     device,
     threads,
+    gpu: gpu && rates.gpu && workload.gpu && gpuPlan(gpu, rates.gpu, model, shape, workload.gpu),
     calibration,
     evaluation,
     stages,
@@ -93,6 +101,22 @@ export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promis
     size: { denseBytes: shape.bytes, nonZeroBytes },
     refusal: refusalOf(shape, workload, budget),
     warnings: [...told, ...unevenGroups(resolved, model), ...warningsOf({ memory, disk, search }, out)],
+  };
+}
+
+function gpuPlan(
+  gpu: Gpu,
+  { gemm, transfer }: GpuRates,
+  { family }: Model,
+  { layers }: ModelShape,
+  share: GpuShare,
+): GpuPlan {
+  return {
+    ...gpu,
+    neededBytes: gpuBytes(layers, share.taps),
+    layersOnCpu: layersOnCpu(family.layers(0), share),
+    gemmRate: gemm,
+    transferRate: transfer,
   };
 }
 
@@ -115,6 +139,7 @@ function sizesOf(
 async function workloadOf(
   recipe: Recipe,
   model: Model,
+  gpu: GpuShare | null,
 ): Promise<{ workload: Workload; evaluation: Plan['evaluation'] }> {
   const sources = sourcesOf(model);
   const datasets: { name: string; size: CorpusSize }[] = [];
@@ -128,6 +153,7 @@ async function workloadOf(
     method: recipe.method,
     quantization: recipe.quantization,
     ...schedulingOf(recipe, calibration?.sequences ?? null, calibration?.heldBack ?? 0),
+    gpu,
     blocks: recipe.blocks ?? model.family.blocks,
     calibration: calibration?.sequences ?? null,
     evaluation: windows > 0 ? { sequences: windows, seqlen: recipe.evaluation.seqlen ?? 0 } : null,

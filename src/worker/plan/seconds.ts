@@ -1,17 +1,8 @@
 import type { PlannedStage } from '../../contract/plan.ts';
-import {
-  branchCount,
-  branchOperations,
-  branchPasses,
-  factorOperations,
-  gramOperations,
-  sum,
-  sweepOperations,
-  tapWidths,
-  type Branching,
-} from './costs.ts';
-import { cappedWidth, layerKey, type Rates } from './measure.ts';
+import { branchCount, branchOperations, branchPasses, sum, type Branching } from './costs.ts';
+import type { Rates } from './rates.ts';
 import type { ModelShape } from './shape.ts';
+import { factorSeconds, solveSeconds, statisticsSeconds } from './solver-seconds.ts';
 import { stageOperations, type Choosing, type Sequences, type Workload } from './workload.ts';
 
 /** Seconds of a stage at the rates measured here. */
@@ -49,13 +40,13 @@ function estimateSeconds(shape: ModelShape, work: Workload, rates: Rates): numbe
   const { calibration, sensitivity, blocks } = work;
   const { forward = 0, spectrum = 0 } = stageOperations(shape, { ...work, sensitivity: null }, 'estimate');
   if (work.estimate === 'spectra' || !calibration) return spectrum / rates.spectrum;
-  const statistics = sweepSeconds(shape, rates.statistics);
+  const solving = factorSeconds(shape, work, calibration, rates) + statisticsSeconds(shape, work, rates);
   return (
     spectrum / rates.spectrum +
     forward / forwardRate(rates, calibration) +
-    blocks * (factorSeconds(shape, calibration, rates) + statistics + blockBytes(shape) / rates.open) +
+    blocks * (solving + blockBytes(shape) / rates.open) +
     (2 * blocks * activationBytes(shape, calibration)) / rates.read +
-    (sensitivity ? branchSeconds(shape, blocks, sensitivity, rates) : 0)
+    (sensitivity ? branchSeconds(shape, work, sensitivity, rates) : 0)
   );
 }
 
@@ -64,12 +55,13 @@ function estimateSeconds(shape: ModelShape, work: Workload, rates: Rates): numbe
  * and the block as it is, for the branches that are there already. Activations are read and written at each pass through a block, and
  * read for each range of the vocabulary.
  */
-function branchSeconds(shape: ModelShape, blocks: number, sample: Branching, rates: Rates): number {
+function branchSeconds(shape: ModelShape, work: Workload, sample: Branching, rates: Rates): number {
+  const { blocks } = work;
   const { forward, head } = branchOperations(shape, blocks, sample);
   const branches = branchCount(shape, blocks, sample);
   const opened = shape.blocks + (shape.layers.length + sample.bits) * blocks;
   const transfers = 1 + 2 * branchPasses(shape, blocks, sample) + branches * shape.vocabularyPasses;
-  const compressed = 2 * sweepSeconds(shape, rates.sweep) + blockBytes(shape) / rates.write;
+  const compressed = solveSeconds(shape, work, rates, 'sweep') + blockBytes(shape) / rates.write;
   return (
     forward / forwardRate(rates, sample) +
     head / rates.head +
@@ -101,31 +93,14 @@ function compressSeconds(shape: ModelShape, work: Workload, rates: Rates): numbe
 /** All blocks but for their shards; a block's inputs are read twice and its outputs written down to the disk. */
 function blocksSeconds(shape: ModelShape, work: Workload, rates: Rates): number {
   const { calibration, blocks, method, quantization } = work;
-  const solving = 2 * sweepSeconds(shape, rates.solve);
+  const solving = solveSeconds(shape, work, rates, 'solve');
   if (!calibration || method === 'magnitude') return blocks * (quantization ? solving : blockBytes(shape) / rates.scan);
   const { forward = 0 } = stageOperations(shape, work, 'compress');
   const activations = activationBytes(shape, calibration);
   return (
     forward / forwardRate(rates, calibration) +
-    blocks * (factorSeconds(shape, calibration, rates) + solving + (2 * blockBytes(shape)) / rates.open) +
+    blocks * (factorSeconds(shape, work, calibration, rates) + solving + (2 * blockBytes(shape)) / rates.open) +
     blocks * activations * (2 / rates.read + 1 / rates.write)
-  );
-}
-
-/** One sweep over each layer of a block. */
-function sweepSeconds({ layers }: ModelShape, rates: Rates['solve']): number {
-  return sum(layers.map((layer) => sweepOperations(layer) / (rates[layerKey(layer)] ?? NaN)));
-}
-
-/** Gram matrices and factors of a block. */
-function factorSeconds({ layers }: ModelShape, { sequences, seqlen }: Sequences, { gram, factor }: Rates): number {
-  return sum(
-    tapWidths(layers).map((cols) => {
-      const key = String(cappedWidth(cols));
-      return (
-        gramOperations(cols, sequences * seqlen) / (gram[key] ?? NaN) + factorOperations(cols) / (factor[key] ?? NaN)
-      );
-    }),
   );
 }
 

@@ -54,6 +54,11 @@ export function shapeOf(model: Weights): ModelShape {
   };
 }
 
+/** Of each tap the first layer that reads it, in the order in which they are computed. */
+export function firstLayers({ layers }: Pick<ModelShape, 'layers'>): NamedLayer[] {
+  return layers.filter(({ tap }, index) => layers.findIndex((other) => other.tap === tap) === index);
+}
+
 function embeddingWidth(family: FamilyModel, tensors: Weights['tensors']): number {
   const inBlock = new Set(family.blockTensors(0));
   const table = [...tensors.values()].find(

@@ -9,6 +9,7 @@ import {
   sensitivitySample,
 } from '../schedule/needs.ts';
 import { blockOperations, branchOperations, headOperations, spectrumOperations, sum, type Branching } from './costs.ts';
+import type { GpuShare } from './gpu-memory.ts';
 import type { ModelShape } from './shape.ts';
 
 /** What a recipe does to a model, in numbers. */
@@ -21,6 +22,8 @@ export interface Workload {
   readonly sensitivity: Branching | null;
   /** What `auto` compresses a subsample with, and measures it on; null of other schedulers. */
   readonly choice: Choosing | null;
+  /** null where the CPU does all the solver's work. */
+  readonly gpu: GpuShare | null;
   /** Blocks to compress. */
   readonly blocks: number;
   /** null where neither method nor scheduler looks at data. */

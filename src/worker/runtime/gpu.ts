@@ -52,6 +52,14 @@ export async function gpuNames(): Promise<string[]> {
   return (await translated(() => native.listAdapters())).map(({ name }) => name);
 }
 
+/** What is known of a GPU without opening it. Error gpu.no-adapter. */
+export async function findGpu(name: string): Promise<GpuFacts> {
+  const adapters = await translated(() => native.listAdapters());
+  const found = adapters.find((adapter) => adapter.name === name);
+  if (!found) throw new TamisError('gpu.no-adapter', { adapter: name });
+  return { name, driver: found.driver, memoryBytes: found.memoryBytes };
+}
+
 /** Errors gpu.no-adapter, gpu.not-usable, gpu.failed: a GPU that cannot be had, or computes wrong. */
 export async function openGpu(name: string): Promise<OpenGpu> {
   const handle = await withBestTile(await translated(() => native.openGpu(name)));

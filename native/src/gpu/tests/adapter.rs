@@ -68,6 +68,17 @@ fn gpu_passes_its_self_test() {
     on_gpu(|gpu| assert_eq!(self_test(gpu), Ok(())));
 }
 
+/// Sent and fetched: within what any bus does, so that neither seconds nor bytes are counted in another unit.
+#[test]
+fn gpu_transfers_have_a_rate() {
+    use crate::gpu::measure::transfer_rate;
+    on_gpu(|gpu| {
+        let rate = transfer_rate(gpu).unwrap();
+        println!("{:.2} GB/s there and back", rate / 1e9);
+        assert!((1e7..1e12).contains(&rate), "{rate}");
+    });
+}
+
 #[test]
 fn gpu_tiles_are_measured_and_named() {
     use crate::gpu::measure::{best_tile, product_rate};

@@ -123,15 +123,41 @@ fn share_of_other_rows(case: &Case, a: &[f32], b: &[f32]) -> f64 {
     rows.filter(|(a, b)| a.iter().zip(*b).any(is_other)).count() as f64 / case.rows as f64
 }
 
-/// From the same inputs the GPU and the CPU come to the same U, to 2e-5; from the same weights and U to 99.9 % of the same mask and 98 %
-/// of the same rows (a code that is rounded the other way changes the rest of its row), loss and error to a thousandth.
+/// The share of the rows that may be others: a code that is rounded the other way changes the rest of its row. The first weight of a
+/// symmetric group, where it is the extreme one, lies on the border of two codes, and a scale in float32 decides by its last bit.
+fn may_differ(case: &Case) -> f64 {
+    let is_decided_by_last_bit =
+        |quantization: Quantization| quantization.symmetric && quantization.scales == Storage::F32;
+    let share = if case.target.quantization.is_some_and(is_decided_by_last_bit) {
+        0.05
+    } else {
+        0.02
+    };
+    f64::max(share, 1.0 / case.rows as f64)
+}
+
+/// Whether columns that are as active as each other, to a millionth, stand in each other's place.
+fn changed_places(ours: &Factor<Gpu>, theirs: &Factor) -> bool {
+    let (Some(ours), Some(order)) = (&ours.order, &theirs.order) else {
+        return false;
+    };
+    let activity = |col: &u32| theirs.hessian_diagonal[*col as usize];
+    let is_as_active = |(a, b)| (activity(a) - activity(b)).abs() <= 1e-6 * activity(b);
+    ours != order && ours.iter().zip(order).all(is_as_active)
+}
+
+/// From the same inputs the GPU and the CPU come to the same U, to 2e-5; from the same weights and U to 99.9 % of the same mask and
+/// nearly all of the same rows, loss and error to a thousandth.
 fn check_against_cpu(gpu: &Gpu, seed: u64) {
     let case = Case::random(seed);
     let x = case.x();
     let ours = factor(gpu, gram(gpu, case.cols, &x), case.order).unwrap();
     let theirs = factor(&Cpu, gram_of(case.cols, &x), case.order).unwrap();
     let off = distance(&u_of(&ours), &theirs.u);
-    assert!(off < 2e-5, "{seed}: {case:?}: U is off by {off:e}");
+    assert!(
+        off < 2e-5 || changed_places(&ours, &theirs),
+        "{seed}: {case:?}: U is off by {off:e}"
+    );
     let theirs = case.compress(&ours.to_cpu().unwrap()).unwrap();
     let ours = case.compress(&ours).unwrap();
     let (w, expected) = (ours.to_f32(), theirs.to_f32());
@@ -141,7 +167,10 @@ fn check_against_cpu(gpu: &Gpu, seed: u64) {
         "{seed}: {case:?}: {flips} flips"
     );
     let others = share_of_other_rows(&case, &w, &expected);
-    assert!(others <= 0.02, "{seed}: {case:?}: {others} of the rows are others");
+    assert!(
+        others <= may_differ(&case),
+        "{seed}: {case:?}: {others} of the rows are others"
+    );
     if case.target.quantization.is_none() {
         assert_eq!(ours.zeros, theirs.zeros, "{seed}: {case:?}");
     }

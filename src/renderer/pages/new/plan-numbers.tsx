@@ -2,9 +2,9 @@ import { Table, Text } from '@mantine/core';
 import type { ReactElement } from 'react';
 
 import type { Trial } from '../../../contract/bridge.ts';
-import { bytes, duration, fixed, percent, whole } from '../../../contract/format.ts';
+import { bytes, duration, fixed, percent, significant, whole } from '../../../contract/format.ts';
 import type { Label } from '../../../contract/messages/labels.ts';
-import type { Plan } from '../../../contract/plan.ts';
+import type { GpuPlan, Plan } from '../../../contract/plan.ts';
 import { useLabel } from '../../words.tsx';
 import { fitsDisk, fitsMemory, peakOf } from './start.ts';
 import type { Planned } from './use-plan.ts';
@@ -36,7 +36,7 @@ export function PlanNumbers({ planned, trial }: { planned: Planned; trial: Trial
 
 function Needs({ plan, trial }: { plan: Plan; trial: Trial | null }): ReactElement {
   const t = useLabel();
-  const { memory, disk, search } = plan;
+  const { memory, gpu, disk, search } = plan;
   const seconds = trial?.seconds ?? plan.seconds;
   const meanwhile = bytes(Math.max(disk.activationBytes, disk.archiveBytes));
   const how = trial ? measuredWords(trial, t) : t('plan.estimated');
@@ -54,6 +54,7 @@ function Needs({ plan, trial }: { plan: Plan; trial: Trial | null }): ReactEleme
         value={t(`stage.${memory.stage}`)}
         note={t('plan.largest', { what: t(`holder.${memory.largest}`), bytes: bytes(memory.largestBytes) })}
       />
+      {gpu !== null && <Figure name={t('plan.gpu-memory')} value={bytes(gpu.neededBytes)} note={gpuWords(gpu, t)} />}
       <Figure
         name={t('plan.disk')}
         value={bytes(disk.totalBytes)}
@@ -76,6 +77,16 @@ function Needs({ plan, trial }: { plan: Plan; trial: Trial | null }): ReactEleme
       )}
     </dl>
   );
+}
+
+function gpuWords({ name, memoryBytes, gemmRate, layersOnCpu }: GpuPlan, t: Label): string {
+  const gflops = significant(gemmRate / 1e9, 3);
+  const words =
+    memoryBytes === null
+      ? t('plan.gpu', { name, gflops })
+      : t('plan.gpu-of', { name, gflops, memory: bytes(memoryBytes) });
+  const left = layersOnCpu.length > 0 ? t('plan.gpu-left', { layers: layersOnCpu.join(t('text.comma')) }) : '';
+  return `${words}${left}`;
 }
 
 function measuredWords({ blocks, untried }: Trial, t: Label): string {

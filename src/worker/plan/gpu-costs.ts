@@ -1,0 +1,78 @@
+import { groupsOf } from '../../contract/quantization.ts';
+import type { Recipe } from '../../contract/recipe.ts';
+import { factorOperations, gramOperations, sweepOperations, type LayerShape } from './costs.ts';
+
+/**
+ * What one task costs on a GPU: its time is `operations` at the kernel's rate, `up` and `down` at that of the bus, and `stored` at which
+ * the processor reads, turns and stores weights. On the CPU the operations stand for all of it.
+ */
+export interface Term {
+  /** Floating-point operations; a multiply-add counts two. */
+  readonly operations: number;
+  /** Bytes that are sent to the GPU. */
+  readonly up: number;
+  /** Bytes that are fetched from it. */
+  readonly down: number;
+  /** Weights that the CPU reads from the checkpoint, turns into columns and back, and stores. */
+  readonly stored: number;
+}
+
+const FLOAT = 4;
+/** Columns that are swept at once (native/src/solve/sweep.rs). */
+const BLOCK = 128;
+/** Columns to each of which a GPU keeps a sum of squares for every row (native/src/gpu/sweep.rs). */
+const SQUARES = 64;
+/** Bins of saliencies, values in a bin, and points of the curve inside a bin (native/src/gpu/saliency.rs). */
+const BINS = 2 ** 15;
+const INSIDE = 2 ** 16;
+const POINTS = 19;
+
+/** The Gram matrix of a tap of so many columns: the tap goes up. */
+export function gramTerm(cols: number, tokens: number): Term {
+  return { operations: gramOperations(cols, tokens), up: FLOAT * tokens * cols, down: 0, stored: 0 };
+}
+
+/** A tap's factor from its Gram matrix: that one's diagonal, in two parts, and the factor's come down; the damped diagonal and the order go up. */
+export function factorTerm(cols: number): Term {
+  return { operations: factorOperations(cols), up: 2 * FLOAT * cols, down: 3 * FLOAT * cols, stored: 0 };
+}
+
+/** A layer's estimate, curve and energy: counts of its saliencies, at most those of every bin with a point of the curve, and one sweep. */
+export function statisticsTerm(layer: Pick<LayerShape, 'rows' | 'cols'>): Term {
+  const { rows, cols } = layer;
+  const counts = FLOAT * (3 * BINS + POINTS * INSIDE);
+  return {
+    operations: sweepOperations(layer),
+    up: FLOAT * (rows * cols + 3 * cols + BINS),
+    down: counts + squareBytes(layer),
+    // Read and turned, but not stored.
+    stored: (rows * cols) / 2,
+  };
+}
+
+/**
+ * A layer pruned or quantized. SparseGPT sweeps it for the energy of its output, then to prune it, after which it comes down with its
+ * grids; Wanda prunes on the CPU and sweeps for both energies.
+ */
+export function solveTerm(
+  layer: Pick<LayerShape, 'rows' | 'cols'>,
+  { method, quantization }: Pick<Recipe, 'method' | 'quantization'>,
+): Term {
+  const { rows, cols } = layer;
+  const sweeps = { operations: 2 * sweepOperations(layer), up: 2 * FLOAT * (rows * cols + cols), stored: rows * cols };
+  const squares = 2 * squareBytes(layer);
+  if (method !== 'sparsegpt') return { ...sweeps, down: squares };
+  const groups = quantization === null ? 0 : groupsOf(quantization, cols);
+  // Which column is in which group; and all columns once more for each block in which groups begin.
+  const members = quantization === null ? 0 : FLOAT * cols * (1 + Math.min(groups, Math.ceil(cols / BLOCK)));
+  return { ...sweeps, up: sweeps.up + members, down: squares + FLOAT * rows * (cols + 2 * groups) };
+}
+
+/** A factor that the CPU takes over, because the GPU does not know the pattern. */
+export function takenOverBytes(cols: number): number {
+  return FLOAT * cols * cols;
+}
+
+function squareBytes({ rows, cols }: Pick<LayerShape, 'rows' | 'cols'>): number {
+  return FLOAT * rows * Math.ceil(cols / SQUARES);
+}

@@ -1,0 +1,61 @@
+import { fileURLToPath } from 'node:url';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { planSchema, type Plan } from '../../src/contract/plan.ts';
+import { softwareGpu } from '../../scripts/software-gpu.mjs';
+import { demoTexts } from '../fixtures/demo-texts.ts';
+import { testFolder } from '../fixtures/safetensors.ts';
+import { cpu, readReportOf, succeed } from './helpers.ts';
+
+const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
+const folder = testFolder('plan-gpu');
+afterAll(folder.remove);
+
+/** By how much the seconds of the compression may be off: 1.5 on a machine with nothing else to do (docs/performance.md). */
+const FACTOR = 3;
+
+const gpu = await softwareGpu();
+
+describe.skipIf(gpu === null)('a plan for the software adapter', { timeout: 120_000 }, () => {
+  const options = { cache: `${folder.path}/cache`, env: gpu ?? {} };
+  const texts = ['--calibration', demoTexts.calibration, '--sequences', '8', '--calibration-seqlen', '256'];
+  const recipe = [demoModel, ...texts, '--scheduler', 'uniform', '--blocks', '2', ...cpu];
+  const args = [...recipe, '--gpu', 'SwiftShader Device (Subzero)'];
+  let planned: Plan;
+  beforeAll(async () => {
+    planned = planSchema.parse(JSON.parse((await succeed(['plan', ...args, '--json'], options)).stdout));
+  });
+
+  test('says what the GPU is, how fast, and what it has to hold', () => {
+    expect(planned.gpu).toMatchObject({ name: 'SwiftShader Device (Subzero)', memoryBytes: null, layersOnCpu: [] });
+    // Three taps of 256 columns and one of 1024; a factor and a layer of that one.
+    expect(planned.gpu?.neededBytes).toBe(8 * (3 * 256 ** 2 + 1024 ** 2) + 4 * 1024 ** 2 + 8 * 256 * 1024);
+    expect(planned.gpu?.gemmRate).toBeGreaterThan(1e7);
+    expect(planned.gpu?.gemmRate).toBeLessThan(1e12);
+    expect(planned.gpu?.transferRate).toBeGreaterThan(1e7);
+    expect(planned.gpu?.transferRate).toBeLessThan(1e12);
+  });
+
+  test('says so in words too, with rates that were kept', async () => {
+    const { stdout } = await succeed(['plan', ...args], options);
+    const rate = /^GPU: {4}15\.5 MiB on SwiftShader Device \(Subzero\) \(.*; ([\d.]+) GFLOP\/s, [\d.]+ GB\/s/m.exec(
+      stdout,
+    );
+    expect(Number(rate?.[1])).toBeCloseTo((planned.gpu?.gemmRate ?? NaN) / 1e9, 1);
+    const { stdout: without } = await succeed(['plan', ...recipe, '--gpu', 'none'], options);
+    expect(without).not.toContain('GPU:');
+  });
+
+  test('foretells the seconds of a compression', async () => {
+    const out = `${folder.path}/run`;
+    await succeed(['compress', ...args, '--out', out], options);
+    const { seconds } = readReportOf(out);
+    const kinds = ['forward', 'gram', 'factor', 'solve', 'propagate', 'write'];
+    const measured = kinds.reduce((sum, kind) => sum + (seconds[kind] ?? 0), 0);
+    const expected = planned.stages.find(({ stage }) => stage === 'compress')?.seconds ?? NaN;
+    console.log(`compress: ${measured.toFixed(1)} s, planned ${expected.toFixed(1)} s`);
+    expect(measured / expected).toBeLessThan(FACTOR);
+    expect(expected / measured).toBeLessThan(FACTOR);
+  });
+});
