@@ -1,13 +1,12 @@
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { softwareGpu } from '../../scripts/software-gpu.mjs';
 import { demoTexts } from '../fixtures/demo-texts.ts';
+import { maskAgreement } from './gpu-masks.ts';
 import {
   killAt,
   readReportOf,
@@ -21,7 +20,6 @@ import {
 } from './helpers.ts';
 
 const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
-const probe = fileURLToPath(new URL('gpu-probe.ts', import.meta.url));
 const loseGpu = fileURLToPath(new URL('../fixtures/lose-gpu.mjs', import.meta.url));
 /** The software adapter, or the GPU that TAMIS_GPU names. */
 const software = process.env['TAMIS_GPU'] === undefined ? await softwareGpu() : {};
@@ -31,10 +29,12 @@ describe.skipIf(software === null)('a run on the GPU', { timeout: 400_000, concu
   let tiny: Tiny;
   let options: SpawnOptions;
 
-  beforeAll(() => {
+  beforeAll(async () => {
     tiny = tinyFolder('gpu');
     options = { cache: tiny.cache, env: { ...software } };
-  });
+    // The first one measures the tile, and all others find it kept.
+    await succeed(compress(tiny, 'whole', ...at60, ...onGpu), options);
+  }, 120_000);
   afterAll(() => {
     tiny.remove();
   });
@@ -54,9 +54,11 @@ describe.skipIf(software === null)('a run on the GPU', { timeout: 400_000, concu
     env: { ...software, LOSE_GPU: JSON.stringify({ how, nth }) },
   });
 
-  test('the demo model: a perplexity within 0.5 % of the CPU, and the report names the GPU', async () => {
+  test('the demo model: a perplexity within 0.5 % of the CPU, and of each layer, from its weights and Hessian, 99.9 % of its mask', async () => {
+    // At 70 % with so few sequences the CPU's own varies by 0.5 % with the damping's fifth digit; at 50 % by 0.02 %.
+    const settings = ['--scheduler', 'uniform', '--sparsity', '0.5', '--device', 'cpu'];
     const run = (out: string, gpu: string): string[] => [
-      ...['compress', demoModel, '--out', tiny.file(out), '--scheduler', 'uniform', '--device', 'cpu', '--gpu', gpu],
+      ...['compress', demoModel, '--out', tiny.file(out), ...settings, '--gpu', gpu],
       ...['--calibration', demoTexts.calibration, '--sequences', '8', '--calibration-seqlen', '256'],
       ...['--evaluation', demoTexts.evaluation, '--windows', '32', '--seqlen', '256'],
     ];
@@ -64,49 +66,38 @@ describe.skipIf(software === null)('a run on the GPU', { timeout: 400_000, concu
     await succeed(run('demo-gpu', name), options);
     const [cpu, gpu] = [readReportOf(tiny.file('demo-cpu')), readReportOf(tiny.file('demo-gpu'))];
     const [expected = NaN, found = NaN] = [cpu, gpu].map(({ perplexity }) => perplexity[0]?.compressed);
-    expect(Math.abs(found / expected - 1)).toBeLessThan(0.005);
+    expect(found).toBeCloseToShare(expected, 0.005);
     expect(found).not.toBe(expected);
     expect(cpu.environment).toMatchObject({ gpu: null, gpuDriver: null });
     expect(gpu.environment).toMatchObject({ gpu: name, gpuDriver: expect.stringMatching(/./) as string });
     expect(gpu.warnings).toEqual([]);
-  });
 
-  test('every layer of the demo model: from equal weights and Hessians 99.9 % of the masks are equal', async () => {
-    const { stdout } = await promisify(execFile)(process.execPath, [probe, name], {
-      env: { ...process.env, ...software },
-    });
-    const agreement = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Record<string, number>;
+    const agreement = await maskAgreement(tiny.file('demo-gpu'), tiny.file('masks.safetensors'));
     expect(Object.keys(agreement)).toHaveLength(48);
     for (const [layer, share] of Object.entries(agreement)) expect(share, layer).toBeGreaterThanOrEqual(0.999);
+    // What compares with itself would find no difference at all.
+    expect(Object.values(agreement).some((share) => share < 1)).toBe(true);
   });
 
-  test.each([
-    ['k-means, 4 bits in the order of activity', '--scheduler', 'kmeans', '--bits', '4', '--act-order'],
-    ['measured sensitivities', '--scheduler', 'allocate', '--range', '0.05'],
-  ])('%s: estimates and sensitivities are those of the CPU', async (_, ...more) => {
-    const [cpu, gpu] = ['none', name].map((on) => ({ on, out: `${more.join('')}${on}` }));
-    const reports = [];
-    for (const { on, out } of [cpu, gpu].flatMap((one) => (one ? [one] : []))) {
-      await succeed(compress(tiny, out, '--sparsity', '0.6', '--gpu', on, ...more), options);
-      reports.push(readReportOf(tiny.file(out)));
-    }
-    const [expected, found] = reports;
+  test('estimates, sensitivities and errors are those of the CPU, with 4 bits in the order of activity', async () => {
+    const joint = ['--sparsity', '0.6', '--scheduler', 'allocate', '--range', '0.05', '--bits', '4', '--act-order'];
+    await succeed(compress(tiny, 'joint-cpu', ...joint, '--gpu', 'none'), options);
+    await succeed(compress(tiny, 'joint-gpu', ...joint, ...onGpu), options);
+    const [expected, found] = ['joint-cpu', 'joint-gpu'].map((out) => readReportOf(tiny.file(out)));
     expect(found?.layers).toHaveLength(18);
     found?.layers.forEach((layer, i) => {
       const other = expected?.layers[i];
       expect(layer.estimate, layer.name).toBeCloseToShare(other?.estimate ?? NaN, 1e-3);
-      expect(layer.sensitivity === null).toBe(other?.sensitivity === null);
-      if (layer.sensitivity !== null) expect(layer.sensitivity).toBeCloseToShare(other?.sensitivity ?? NaN, 0.02);
-      expect(layer.error).toBeCloseToShare(other?.error ?? NaN, 0.01);
+      expect(layer.sensitivity, layer.name).toBeCloseToShare(other?.sensitivity ?? NaN, 0.02);
+      expect(layer.error, layer.name).toBeCloseToShare(other?.error ?? NaN, 0.01);
     });
   });
 
   describe('that loses it', () => {
     beforeAll(async () => {
-      await succeed(compress(tiny, 'whole', ...at60, ...onGpu), options);
       // In the second block: each adds to four Gram matrices, twice.
       await succeed(compress(tiny, 'lost', ...at60, ...onGpu), losing('lost', 10));
-    });
+    }, 240_000);
 
     test('goes on on the CPU from the last finished block, and says so', () => {
       const [whole, lost] = [shards('whole'), shards('lost')];
@@ -141,6 +132,11 @@ describe.skipIf(software === null)('a run on the GPU', { timeout: 400_000, concu
     test('ends with a sentence where the recipe forbids the CPU, and goes on on the GPU to the bits of one that was not', async () => {
       const run = compress(tiny, 'forbidden', ...at60, ...onGpu, '--no-cpu-fallback');
       expect(refusal(await tamis(run, losing('lost', 10)))).toMatch(/^The GPU .* was lost: .* Resume the run/);
+      // Of a real one the driver stays.
+      if (name.startsWith('SwiftShader')) {
+        const without = await tamis(['resume', tiny.file('forbidden')], { cache: tiny.cache });
+        expect(refusal(without)).toMatch(/^There is no GPU SwiftShader/);
+      }
       await succeed(['resume', tiny.file('forbidden')], options);
       expect(shards('forbidden')).toEqual(shards('whole'));
     });
@@ -170,17 +166,6 @@ describe.skipIf(software === null)('a run on the GPU', { timeout: 400_000, concu
     } finally {
       wide.remove();
     }
-  });
-
-  // Of a real one the driver stays.
-  test.runIf(name.startsWith('SwiftShader'))('a run that began on the GPU does not go on without it', async () => {
-    const kill = killAt({ moment: 'rename state/block-0000.json', when: 'after' });
-    const run = compress(tiny, 'begun', ...at60, ...onGpu);
-    const ended = await tamis(run, { ...options, preload: kill.preload ?? [], env: { ...software, ...kill.env } });
-    expect(ended.signal, ended.stderr).toBe('SIGKILL');
-    expect(refusal(await tamis(['resume', tiny.file('begun')], { cache: tiny.cache }))).toMatch(
-      /^There is no GPU SwiftShader/,
-    );
   });
 });
 

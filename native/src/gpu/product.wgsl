@@ -49,23 +49,13 @@ fn product_tile(m0: u32, n0: u32, depth: u32, thread: u32) {
     }
     workgroupBarrier();
   }
-  let m = m0 + 4u * ty;
-  let n = n0 + 4u * tx;
-  let m1 = m + 4u * WY;
-  let n1 = n + 4u * WX;
-  store4(m, n, c00); store4(m, n1, c01);
-  store4(m + 1u, n, c10); store4(m + 1u, n1, c11);
-  store4(m + 2u, n, c20); store4(m + 2u, n1, c21);
-  store4(m + 3u, n, c30); store4(m + 3u, n1, c31);
-  store4(m1, n, c40); store4(m1, n1, c41);
-  store4(m1 + 1u, n, c50); store4(m1 + 1u, n1, c51);
-  store4(m1 + 2u, n, c60); store4(m1 + 2u, n1, c61);
-  store4(m1 + 3u, n, c70); store4(m1 + 3u, n1, c71);
-}
-
-fn store4(m: u32, n: u32, sums: vec4f) {
-  store(m, n, sums.x);
-  store(m, n + 1u, sums.y);
-  store(m, n + 2u, sums.z);
-  store(m, n + 3u, sums.w);
+  // In a loop, because compilers take long over 64 copies of what is done with a sum.
+  let sums = array<vec4f, 16>(c00, c01, c10, c11, c20, c21, c30, c31, c40, c41, c50, c51, c60, c61, c70, c71);
+  for (var i = 0u; i < 64u; i++) {
+    let row = i / 8u;
+    let column = i % 8u;
+    let m = m0 + 4u * (ty + WY * (row / 4u)) + row % 4u;
+    let n = n0 + 4u * (tx + WX * (column / 4u)) + column % 4u;
+    store(m, n, sums[i / 4u][i % 4u]);
+  }
 }

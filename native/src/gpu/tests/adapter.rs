@@ -20,7 +20,7 @@ fn gpu_software_adapters_are_opened_by_name_only() {
 
 #[test]
 fn gpu_that_is_lost_is_an_error() {
-    on_gpu(|gpu| {
+    on_own_gpu(|gpu| {
         let x = vec![1.0; 64];
         let mut sums = gram(gpu, 8, &x);
         gpu.close();
@@ -37,7 +37,7 @@ fn gpu_that_is_lost_is_an_error() {
 
 #[test]
 fn gpu_that_has_too_little_memory_is_an_error() {
-    on_gpu(|gpu| {
+    on_own_gpu(|gpu| {
         let refused = gpu.buffer(1 << 40).err();
         assert!(
             matches!(refused, Some(Error::GpuTooLarge { size, .. }) if size == 4 << 40),

@@ -5,6 +5,8 @@ mod pieces;
 mod rounding;
 mod usage;
 
+use std::sync::OnceLock;
+
 use wgpu::naga;
 use wgpu::naga::back::{hlsl, msl, spv};
 use wgpu::naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
@@ -20,6 +22,8 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::linalg::factor::{Factor, Order, factorize};
 
+const SKIPPED: &str = "skipped: no software GPU (VK_DRIVER_FILES and LD_LIBRARY_PATH name one) and no TAMIS_GPU";
+
 /// The name of the adapter that the tests run on, in the environment variable TAMIS_GPU, or a software adapter.
 fn name() -> Option<String> {
     let software = || {
@@ -34,10 +38,21 @@ fn on_gpu(test: impl FnOnce(&Gpu)) {
     on_gpu_with(Tile::DEFAULT, test);
 }
 
+/// The tests share one device, because a software adapter takes seconds to make its kernels.
 fn on_gpu_with(tile: Tile, test: impl FnOnce(&Gpu)) {
+    static SHARED: OnceLock<Option<Gpu>> = OnceLock::new();
+    let shared = SHARED.get_or_init(|| name().map(|name| open_with(Some(&name), Tile::DEFAULT).unwrap()));
+    match shared {
+        Some(gpu) => test(&gpu.with_tile(tile)),
+        None => println!("{SKIPPED}"),
+    }
+}
+
+/// A device of its own, for a test that spoils it.
+fn on_own_gpu(test: impl FnOnce(&Gpu)) {
     match name() {
-        Some(name) => test(&open_with(Some(&name), tile).unwrap()),
-        None => println!("skipped: no software GPU (VK_DRIVER_FILES and LD_LIBRARY_PATH name one) and no TAMIS_GPU"),
+        Some(name) => test(&open_with(Some(&name), Tile::DEFAULT).unwrap()),
+        None => println!("{SKIPPED}"),
     }
 }
 
