@@ -15,6 +15,7 @@ const ignoredAttributes = [
   ...[
     'gap',
     'justify',
+    'miw',
     'ml',
     'mr',
     'mt',
