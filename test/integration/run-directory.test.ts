@@ -136,7 +136,7 @@ describe('resume', () => {
       editJson(join(folder, 'state/fingerprint.json'), (fingerprint) => (fingerprint['engine'] = 'another'));
     });
     expect(refusal(ended)).toMatch(
-      /^The run in \S+ was begun by another version of Tamis, on another processor or with other threads\./,
+      /^The run in \S+ was begun by another version of Tamis, on another processor or GPU, with another driver or other threads\./,
     );
   });
 
