@@ -23,9 +23,11 @@ export async function chooseGpu(wanted: string, warn: Warn): Promise<string> {
   return await firstThatWorks(await translated(() => native.listAdapters()), tryGpu, warn);
 }
 
+/** What `auto` has tried and nobody has taken yet: a GPU's kernels take seconds to make, and a window plans at each change of a form. */
+const tried = new Map<string, OpenGpu>();
+
 async function tryGpu(name: string): Promise<void> {
-  const { handle } = await openGpu(name);
-  await handle.close();
+  if (!tried.has(name)) tried.set(name, await openGpu(name));
 }
 
 export async function firstThatWorks(
@@ -48,7 +50,6 @@ export async function firstThatWorks(
 
 /** Of all that a recipe may name. */
 export async function gpuNames(): Promise<string[]> {
-  if (!mayHaveGpu()) return [];
   return (await translated(() => native.listAdapters())).map(({ name }) => name);
 }
 
@@ -60,8 +61,11 @@ export async function findGpu(name: string): Promise<GpuFacts> {
   return { name, driver: found.driver, memoryBytes: found.memoryBytes };
 }
 
-/** Errors gpu.no-adapter, gpu.not-usable, gpu.failed: a GPU that cannot be had, or computes wrong. */
+/** Whoever opens it closes it. Errors gpu.no-adapter, gpu.not-usable, gpu.failed: a GPU that cannot be had, or computes wrong. */
 export async function openGpu(name: string): Promise<OpenGpu> {
+  const own = tried.get(name);
+  tried.delete(name);
+  if (own) return own;
   const handle = await withBestTile(await translated(() => native.openGpu(name)));
   await translated(() => handle.selfTest());
   const { driver, memoryBytes } = handle.adapter;
