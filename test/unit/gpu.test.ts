@@ -64,6 +64,8 @@ describe('what a run gives up', () => {
     expect(run.giveUp(error)).toEqual({ device: 'cuda', reason: 'reset' });
     expect(run).toMatchObject({ gpu: card, session: { device: 'cpu', threads: 2 }, begunSession: { device: 'cuda' } });
     expect(run.giveUp(error)).toBeNull();
+    // Embeddings are always looked up on the CPU.
+    expect(devices().giveUp(new TamisError('device.failed', { device: 'cpu', reason: 'no memory' }))).toBeNull();
   });
 
   test('nothing where the recipe does not allow it, and for no other error', () => {

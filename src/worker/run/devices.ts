@@ -61,7 +61,7 @@ export class Devices {
       this.#givenUp = { ...this.#givenUp, gpu: true };
       return { device: gpu.name, reason };
     }
-    if (error.code === 'device.failed' && session.device !== 'cpu') {
+    if (error.code === 'device.failed' && error.params['device'] === session.device && session.device !== 'cpu') {
       this.#givenUp = { ...this.#givenUp, device: true };
       return { device: session.device, reason };
     }
