@@ -19,8 +19,8 @@ export class FolderWatch {
   #begin(): FSWatcher {
     const watcher = watch(this.#folder, { depth: 0, ignoreInitial: true, ignorePermissionErrors: true });
     watcher.on('all', (event, path) => {
-      // chokidar sees nothing more in a folder that was removed and made again.
-      if (event === 'addDir' && path === this.#folder) this.#restart();
+      // chokidar sees nothing more in a folder that was removed and made again, and misses that it was made soon after.
+      if ((event === 'addDir' || event === 'unlinkDir') && path === this.#folder) this.#restart();
       this.#wait();
     });
     // What changed before it was watched.
