@@ -36,7 +36,7 @@ class Batch {
   }
 
   add(event: RunEvent): void {
-    this.#events = withoutPassed([...this.#events, { at: new Date().toISOString(), event }]);
+    this.#events.push({ at: new Date().toISOString(), event });
     const wait = this.#sent + INTERVAL_MS - performance.now();
     if (wait <= 0) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), wait);
@@ -46,7 +46,7 @@ class Batch {
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;
     this.#sent = performance.now();
-    const events = this.#events;
+    const events = withoutPassed(this.#events);
     this.#events = [];
     if (events.length > 0) this.#send(events);
   }

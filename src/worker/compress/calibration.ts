@@ -1,8 +1,8 @@
 import { TamisError } from '../../contract/errors.ts';
-import { weightShape } from '../families/family.ts';
 import type { Model } from '../model/open.ts';
-import { blockOperations, type BlockOperations, type LayerShape } from '../plan/costs.ts';
+import { blockOperations, type BlockOperations } from '../plan/costs.ts';
 import { tapsThatFit } from '../plan/gpu-memory.ts';
+import { shapeOf } from '../plan/shape.ts';
 import type { ActivationShape } from '../run/activations.ts';
 import type { Clock } from '../run/clock.ts';
 import type { Progress } from '../run/progress.ts';
@@ -38,7 +38,7 @@ export function calibrationOf(run: Run, clock: Clock, progress: Progress): Calib
     model,
     session,
     gpu,
-    tapsOnGpu: tapsThatFit(layerShapes(model), gpu?.memoryBytes ?? null),
+    tapsOnGpu: tapsThatFit(shapeOf(model).layers, gpu?.memoryBytes ?? null),
     tokens,
     sequences,
     seqlen,
@@ -66,12 +66,7 @@ export function passOperations(run: Run): BlockOperations {
 
 /** Of one sequence in one block. */
 export function sequenceOperations(model: Model, seqlen: number): BlockOperations {
-  return blockOperations(layerShapes(model), seqlen);
-}
-
-/** Of one block. */
-function layerShapes({ family, tensors }: Model): LayerShape[] {
-  return family.layers(0).map((layer) => ({ ...weightShape(layer, tensors), tap: layer.tap }));
+  return blockOperations(shapeOf(model).layers, seqlen);
 }
 
 function calibrationTokens({ calibration }: Run): NonNullable<Run['calibration']> {
