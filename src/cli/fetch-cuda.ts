@@ -4,7 +4,7 @@ import { cudaDownloadMebibytes } from '../contract/cuda.ts';
 import { TamisError } from '../contract/errors.ts';
 import { describe, message } from '../contract/messages/index.ts';
 import { labels } from '../contract/messages/labels.ts';
-import { engineVersions } from '../worker/run/versions.ts';
+import { engineVersions } from '../worker/machine/versions.ts';
 import { cudaLacks, cudaPlace } from '../worker/runtime/cuda.ts';
 import { fetchCuda } from '../worker/runtime/fetch-cuda.ts';
 import { locale, print, type Acting } from './act.ts';

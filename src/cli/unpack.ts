@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 
 import { Command } from 'commander';
 
-import { unpack } from '../worker/export/unpack.ts';
+import { unpack } from '../worker/formats/unpack.ts';
 import { act, print } from './act.ts';
 
 export function unpackCommand(): Command {

@@ -12,7 +12,7 @@ import { estimateLayers } from './compress/estimate.ts';
 import { layersOf, scheduleLayers } from './compress/schedule-layers.ts';
 import { assertInReach, decideTarget } from './compress/target.ts';
 import { evaluateCompressed, evaluateDense } from './evaluate/datasets.ts';
-import { archiveSize } from './export/archive-size.ts';
+import { archiveSize } from './formats/tamis/size.ts';
 import { openModel } from './model/open.ts';
 import { prepare, resolveRecipe } from './prepare.ts';
 import { buildReport } from './report/build.ts';

@@ -47,7 +47,7 @@ const answers: { readonly [N in QuestionName]: Answering<N> } = {
   },
   cuda: async ({ folder }) => {
     const { cudaLacks } = await import('./runtime/cuda.ts');
-    const { engineVersions } = await import('./run/versions.ts');
+    const { engineVersions } = await import('./machine/versions.ts');
     return { lacks: (await cudaLacks()).map(failureOf), onnxruntime: engineVersions().onnxruntime, folder };
   },
   'fetch-cuda': async ({ folder }, { signal, tell }) => {
@@ -86,7 +86,7 @@ const answers: { readonly [N in QuestionName]: Answering<N> } = {
     return null;
   },
   versions: async () => {
-    const { engineVersions } = await import('./run/versions.ts');
+    const { engineVersions } = await import('./machine/versions.ts');
     return engineVersions();
   },
 };

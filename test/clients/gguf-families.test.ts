@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 
-import { openTokenizer } from '../../src/worker/calibration/tokenizer.ts';
+import { openTokenizer } from '../../src/worker/texts/tokenizer.ts';
 import { openModel } from '../../src/worker/model/open.ts';
 import { demoTexts } from '../fixtures/demo-texts.ts';
 import { nastyStrings } from '../fixtures/tokenizers.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 
-import { openTokenizer } from '../../src/worker/calibration/tokenizer.ts';
+import { openTokenizer } from '../../src/worker/texts/tokenizer.ts';
 import { openModel } from '../../src/worker/model/open.ts';
 import { readTensors } from '../fixtures/read-safetensors.ts';
 import { expectWeights, meanKl, readFloats } from './compare.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { z } from 'zod';
 
-import { openTokenizer } from '../../src/worker/calibration/tokenizer.ts';
+import { openTokenizer } from '../../src/worker/texts/tokenizer.ts';
 import { demoTexts } from '../fixtures/demo-texts.ts';
 import { safetensors } from '../fixtures/safetensors.ts';
 import {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 
-import { openTokenizer } from '../../src/worker/calibration/tokenizer.ts';
+import { openTokenizer } from '../../src/worker/texts/tokenizer.ts';
 import { relativeDifference } from '../fixtures/models.ts';
 import { readFloats } from './compare.ts';
 import { exportFolder, runFolder, runsAs, sample, sampleFile, work } from './exports.ts';

@@ -9,7 +9,7 @@ import { describe as describeError } from '../../src/contract/messages/index.ts'
 import { parseRecipe, type RecipeInput } from '../../src/contract/recipe.ts';
 import { compress } from '../../src/worker/engine.ts';
 import { exportOffers, exportRun } from '../../src/worker/export/exports.ts';
-import { unpack } from '../../src/worker/export/unpack.ts';
+import { unpack } from '../../src/worker/formats/unpack.ts';
 import { readTensors } from '../fixtures/read-safetensors.ts';
 import { testFolder } from '../fixtures/safetensors.ts';
 import { writeTinyBloom } from '../fixtures/tiny-bloom.ts';

@@ -6,7 +6,7 @@ import { z } from 'zod';
 
 import { bytes, duration, fixed, percent, perplexity } from '../../src/contract/format.ts';
 import type { Report } from '../../src/contract/report.ts';
-import { openTokenizer } from '../../src/worker/calibration/tokenizer.ts';
+import { openTokenizer } from '../../src/worker/texts/tokenizer.ts';
 import { openTensorFile } from '../../src/worker/native.ts';
 import { table } from '../bench/figures.ts';
 import { client } from '../clients/program.ts';

@@ -2,7 +2,7 @@ import fs, { existsSync, readFileSync, statSync, truncateSync } from 'node:fs';
 
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
 
-import { Activations, type Batch } from '../../src/worker/run/activations.ts';
+import { Activations, type Batch } from '../../src/worker/machine/activations.ts';
 import { testFolder } from '../fixtures/safetensors.ts';
 
 const folder = testFolder('activations');

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { alibiSlopes } from '../../src/worker/families/bloom.ts';
+import { alibiSlopes } from '../../src/worker/families/bloom/model.ts';
 import { openFamily } from '../../src/worker/families/index.ts';
 import { openModel } from '../../src/worker/model/open.ts';
 import { native, type TensorInfo } from '../../src/worker/native.ts';

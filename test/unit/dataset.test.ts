@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { openTokenizer } from '../../src/worker/calibration/tokenizer.ts';
-import type { OpenTensorFile } from '../../src/worker/calibration/token-file.ts';
-import { bitsPerByte, evaluationTokens } from '../../src/worker/evaluate/dataset.ts';
+import { openTokenizer } from '../../src/worker/texts/tokenizer.ts';
+import type { OpenTensorFile } from '../../src/worker/texts/token-file.ts';
+import { bitsPerByte, evaluationTokens } from '../../src/worker/texts/dataset.ts';
 import { demoTexts } from '../fixtures/demo-texts.ts';
 
 /** A made-up tokenizer: id 7 in front, then the UTF-16 code of every character. */

@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 
 import type { ExportFormat } from '../../src/contract/exports.ts';
 import { quantizationSchema } from '../../src/contract/recipe.ts';
-import type { CodedLayer, FinishedRun } from '../../src/worker/export/finished-run.ts';
-import { formats } from '../../src/worker/export/formats.ts';
-import { quantizeConfig } from '../../src/worker/export/gptq.ts';
+import type { CodedLayer, FinishedRun } from '../../src/worker/formats/finished-run.ts';
+import { formats } from '../../src/worker/formats/formats.ts';
+import { quantizeConfig } from '../../src/worker/formats/gptq/format.ts';
 import type { TensorInfo } from '../../src/worker/native.ts';
 import type { Model } from '../../src/worker/model/open.ts';
 import { sampleReport } from '../fixtures/report.ts';

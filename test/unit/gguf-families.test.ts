@@ -3,12 +3,12 @@ import { join } from 'node:path';
 
 import { afterAll, describe, expect, test } from 'vitest';
 
-import type { ExportFile } from '../../src/worker/export/format.ts';
-import type { FinishedRun } from '../../src/worker/export/finished-run.ts';
-import { readGgufHeader } from '../../src/worker/export/gguf-header.ts';
-import { llama } from '../../src/worker/export/gguf-llama.ts';
-import { gguf } from '../../src/worker/export/gguf.ts';
-import { denseFiles } from '../../src/worker/export/unpack.ts';
+import type { ExportFile } from '../../src/worker/formats/format.ts';
+import type { FinishedRun } from '../../src/worker/formats/finished-run.ts';
+import { readGgufHeader } from '../../src/worker/formats/gguf/header.ts';
+import { llama } from '../../src/worker/families/llama/gguf.ts';
+import { gguf } from '../../src/worker/formats/gguf/format.ts';
+import { denseFiles } from '../../src/worker/formats/unpack.ts';
 import { openModel } from '../../src/worker/model/open.ts';
 import { fixtureConfig, fixtureFolder, modelFixtures } from '../fixtures/models.ts';
 import { numbersOf, readTensors } from '../fixtures/read-safetensors.ts';

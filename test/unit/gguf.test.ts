@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url';
 
 import { afterAll, describe, expect, test } from 'vitest';
 
-import { ggufHeader, readGgufHeader, type GgufTensor } from '../../src/worker/export/gguf-header.ts';
-import { inverseOf, partByPart } from '../../src/worker/export/gguf-family.ts';
-import { pairwise } from '../../src/worker/export/gguf-llama.ts';
-import { tokenizerMetadata } from '../../src/worker/export/gguf-tokenizer.ts';
+import { ggufHeader, readGgufHeader, type GgufTensor } from '../../src/worker/formats/gguf/header.ts';
+import { inverseOf, partByPart } from '../../src/worker/families/gguf-family.ts';
+import { pairwise } from '../../src/worker/families/llama/gguf.ts';
+import { tokenizerMetadata } from '../../src/worker/formats/gguf/tokenizer.ts';
 import { testFolder } from '../fixtures/safetensors.ts';
 import { tokenizerJson } from '../fixtures/tokenizers.ts';
 

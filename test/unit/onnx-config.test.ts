@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { genaiConfig } from '../../src/worker/export/onnx-config.ts';
+import { genaiConfig } from '../../src/worker/formats/onnx/config.ts';
 import { openModel } from '../../src/worker/model/open.ts';
 import { fixtureFolder } from '../fixtures/models.ts';
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 
 import type { TensorInfo } from '../../src/worker/native.ts';
-import { openOpt } from '../../src/worker/families/opt.ts';
-import { blockOperations, headOperations, spectrumOperations, type LayerShape } from '../../src/worker/plan/costs.ts';
+import { openOpt } from '../../src/worker/families/opt/model.ts';
+import { blockOperations, headOperations, spectrumOperations, type LayerShape } from '../../src/worker/model/costs.ts';
 import type { Rates } from '../../src/worker/plan/rates.ts';
 import { stageSeconds } from '../../src/worker/plan/seconds.ts';
-import { shapeOf } from '../../src/worker/plan/shape.ts';
+import { shapeOf } from '../../src/worker/model/shape.ts';
 import { stageOperations, stagesOf, type Workload } from '../../src/worker/plan/workload.ts';
 
 interface Size {

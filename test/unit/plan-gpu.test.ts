@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 
 import { quantizationSchema } from '../../src/contract/recipe.ts';
-import type { LayerShape } from '../../src/worker/plan/costs.ts';
+import type { LayerShape } from '../../src/worker/model/costs.ts';
 import { factorTerm, gramTerm, solveTerm, statisticsTerm, type Term } from '../../src/worker/plan/gpu-costs.ts';
 import { gpuBytes, gpuShare, layersOnCpu, tapsThatFit } from '../../src/worker/plan/gpu-memory.ts';
 import { gpuCap, shareOf } from '../../src/worker/plan/measure-gpu.ts';
 import { stageMemory } from '../../src/worker/plan/memory.ts';
 import type { Rates, SolverRates } from '../../src/worker/plan/rates.ts';
 import { stageSeconds } from '../../src/worker/plan/seconds.ts';
-import type { ModelShape, NamedLayer } from '../../src/worker/plan/shape.ts';
+import type { ModelShape, NamedLayer } from '../../src/worker/model/shape.ts';
 import type { Workload } from '../../src/worker/plan/workload.ts';
 
 /** A GPU that computes one multiply-add after the other and counts them, and what goes to it and comes back. */

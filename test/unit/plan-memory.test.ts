@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { quantizationSchema } from '../../src/contract/recipe.ts';
 import { stageMemory, total } from '../../src/worker/plan/memory.ts';
-import type { ModelShape } from '../../src/worker/plan/shape.ts';
+import type { ModelShape } from '../../src/worker/model/shape.ts';
 import type { Workload } from '../../src/worker/plan/workload.ts';
 
 const MiB = 2 ** 20;

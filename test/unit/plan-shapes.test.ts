@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { openModel } from '../../src/worker/model/open.ts';
 import { stageMemory, total } from '../../src/worker/plan/memory.ts';
-import { shapeOf, type ModelShape } from '../../src/worker/plan/shape.ts';
+import { shapeOf, type ModelShape } from '../../src/worker/model/shape.ts';
 import { diskBytes } from '../../src/worker/plan/storage.ts';
 import { stageOperations, type Workload } from '../../src/worker/plan/workload.ts';
 import { testFolder } from '../fixtures/safetensors.ts';

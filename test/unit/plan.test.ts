@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { message } from '../../src/contract/messages/index.ts';
 import { planSchema, type Plan } from '../../src/contract/plan.ts';
 import { parseRecipe, type Quantization, type RecipeInput } from '../../src/contract/recipe.ts';
-import { evaluationTokens } from '../../src/worker/evaluate/dataset.ts';
+import { evaluationTokens } from '../../src/worker/texts/dataset.ts';
 import { openModel } from '../../src/worker/model/open.ts';
 import { plan } from '../../src/worker/plan/plan.ts';
 import { sourcesOf } from '../../src/worker/prepare.ts';

@@ -12,11 +12,11 @@ import {
   sampleTexts,
   type CalibrationTokens,
   type SampleOptions,
-} from '../../src/worker/calibration/sample.ts';
-import { openTokenizer, type Tokenizer } from '../../src/worker/calibration/tokenizer.ts';
-import type { TextFile } from '../../src/worker/calibration/text-file.ts';
-import type { OpenTensorFile } from '../../src/worker/calibration/token-file.ts';
-import type { Texts } from '../../src/worker/calibration/texts.ts';
+} from '../../src/worker/texts/sample.ts';
+import { openTokenizer, type Tokenizer } from '../../src/worker/texts/tokenizer.ts';
+import type { TextFile } from '../../src/worker/texts/text-file.ts';
+import type { OpenTensorFile } from '../../src/worker/texts/token-file.ts';
+import type { Texts } from '../../src/worker/texts/texts.ts';
 import { demoTexts, namesIn } from '../fixtures/demo-texts.ts';
 
 /** Texts of numbers, "12 13 14", that a made-up tokenizer takes for their ids, with id 0 in front; each "\n\n" is id 1. */

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { TamisError, type MessageParams } from '../../src/contract/errors.ts';
 import { message } from '../../src/contract/messages/index.ts';
-import { openTexts, type Texts } from '../../src/worker/calibration/texts.ts';
+import { openTexts, type Texts } from '../../src/worker/texts/texts.ts';
 import { demoTexts, namesIn } from '../fixtures/demo-texts.ts';
 
 const fixtures = fileURLToPath(new URL('../fixtures/texts/', import.meta.url));

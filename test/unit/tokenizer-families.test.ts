@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Tokenizer as NativeTokenizer } from 'tokenizers';
 import { afterAll, describe, expect, it, test } from 'vitest';
 
-import { openTokenizer } from '../../src/worker/calibration/tokenizer.ts';
+import { openTokenizer } from '../../src/worker/texts/tokenizer.ts';
 import { expectedIds, nastyStrings, tokenizerFolder, tokenizerJson, tokenizerNames } from '../fixtures/tokenizers.ts';
 
 const folders: string[] = [];

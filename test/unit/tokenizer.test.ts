@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { Tokenizer as NativeTokenizer } from 'tokenizers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { openTokenizer, type Tokenizer } from '../../src/worker/calibration/tokenizer.ts';
+import { openTokenizer, type Tokenizer } from '../../src/worker/texts/tokenizer.ts';
 
 const demo = fileURLToPath(new URL('../../resources/demo-model/', import.meta.url));
 const definition = JSON.parse(readFileSync(join(demo, 'tokenizer.json'), 'utf8')) as {

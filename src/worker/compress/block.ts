@@ -9,8 +9,8 @@ import {
   type Factor,
   type Gram,
 } from '../native.ts';
-import { Activations } from '../run/activations.ts';
-import type { Clock } from '../run/clock.ts';
+import { Activations } from '../machine/activations.ts';
+import type { Clock } from '../machine/clock.ts';
 import type { Run } from '../run/run.ts';
 import { openBlock } from '../runtime/forward.ts';
 import { activationShape, type Calibration } from './calibration.ts';

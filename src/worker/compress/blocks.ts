@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 import { layerResultSchema, type LayerResult } from '../../contract/report.ts';
-import { Activations } from '../run/activations.ts';
-import { Clock } from '../run/clock.ts';
+import { Activations } from '../machine/activations.ts';
+import { Clock } from '../machine/clock.ts';
 import { Progress } from '../run/progress.ts';
 import { step, type Run, type Step } from '../run/run.ts';
 import { timed } from '../run/told.ts';

@@ -1,10 +1,10 @@
 import { TamisError } from '../../contract/errors.ts';
 import type { Model } from '../model/open.ts';
-import { blockOperations, type BlockOperations } from '../plan/costs.ts';
+import { blockOperations, type BlockOperations } from '../model/costs.ts';
 import { tapsThatFit } from '../plan/gpu-memory.ts';
-import { shapeOf } from '../plan/shape.ts';
-import type { ActivationShape } from '../run/activations.ts';
-import type { Clock } from '../run/clock.ts';
+import { shapeOf } from '../model/shape.ts';
+import type { ActivationShape } from '../machine/activations.ts';
+import type { Clock } from '../machine/clock.ts';
 import type { Progress } from '../run/progress.ts';
 import type { Run } from '../run/run.ts';
 import { batchSequences } from '../runtime/forward.ts';

@@ -1,4 +1,4 @@
-import type { Activations } from '../run/activations.ts';
+import type { Activations } from '../machine/activations.ts';
 import { openEmbed } from '../runtime/forward.ts';
 import type { Calibration } from './calibration.ts';
 

@@ -2,9 +2,9 @@ import { z } from 'zod';
 
 import { allLayers, weightName } from '../families/family.ts';
 import { controlled, native, type Factor, type Gram } from '../native.ts';
-import { Activations } from '../run/activations.ts';
-import { remembered } from '../run/cache.ts';
-import { Clock } from '../run/clock.ts';
+import { Activations } from '../machine/activations.ts';
+import { remembered } from '../machine/cache.ts';
+import { Clock } from '../machine/clock.ts';
 import { Progress } from '../run/progress.ts';
 import { stage, type Run, type Step } from '../run/run.ts';
 import {

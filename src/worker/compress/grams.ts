@@ -1,7 +1,7 @@
 import { TamisError } from '../../contract/errors.ts';
 import { controlled, native, type Factor, type Gram } from '../native.ts';
 import { openBlock } from '../runtime/forward.ts';
-import type { Activations } from '../run/activations.ts';
+import type { Activations } from '../machine/activations.ts';
 import type { Calibration } from './calibration.ts';
 import { layerOf, need } from './names.ts';
 import { newGram } from './solver.ts';

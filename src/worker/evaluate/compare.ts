@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import type { Comparison } from '../../contract/comparison.ts';
 import { TamisError } from '../../contract/errors.ts';
-import { withDenseFolder } from '../export/dense-folder.ts';
+import { withDenseFolder } from '../formats/dense-folder.ts';
 import type { Rows } from '../graph/builder.ts';
 import { controlled, native, translated, type Divergence, type Divergences } from '../native.ts';
 import { seqlenOf } from '../prepare.ts';
@@ -11,7 +11,7 @@ import { Progress } from '../run/progress.ts';
 import type { Told } from '../run/told.ts';
 import { isOnnxFolder } from '../runtime/onnx-model.ts';
 import type { SessionOptions } from '../runtime/session.ts';
-import type { EvaluationTokens } from './dataset.ts';
+import type { EvaluationTokens } from '../texts/dataset.ts';
 import { sessionOf, tokensOfAll, withScratch, type Evaluated } from './evaluate.ts';
 import { openLogitsModel, type LogitsHead, type LogitsModel } from './logits.ts';
 import { counter, nextTokens, windowMeans, type PassOptions } from './passes.ts';

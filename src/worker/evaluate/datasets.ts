@@ -4,12 +4,12 @@ import { TamisError } from '../../contract/errors.ts';
 import type { Stage } from '../../contract/events.ts';
 import { perplexitySchema, type Perplexity } from '../../contract/report.ts';
 import type { Model } from '../model/open.ts';
-import { remembered } from '../run/cache.ts';
+import { remembered } from '../machine/cache.ts';
 import { Progress } from '../run/progress.ts';
 import type { Run } from '../run/run.ts';
 import type { Told } from '../run/told.ts';
 import type { SessionOptions } from '../runtime/session.ts';
-import { bitsPerByte, type EvaluationTokens } from './dataset.ts';
+import { bitsPerByte, type EvaluationTokens } from '../texts/dataset.ts';
 import { perplexities, type EvaluationOptions, type Perplexity as Measured } from './perplexity.ts';
 
 export interface EvaluationTask extends Told {

@@ -4,16 +4,16 @@ import { join } from 'node:path';
 
 import type { Recipe } from '../../contract/recipe.ts';
 import type { Perplexity } from '../../contract/report.ts';
-import { withDenseFolder } from '../export/dense-folder.ts';
+import { withDenseFolder } from '../formats/dense-folder.ts';
 import { openModel } from '../model/open.ts';
 import { sourcesOf, tokensOf, type Vocabulary } from '../prepare.ts';
-import { cacheFolder } from '../run/cache.ts';
+import { cacheFolder } from '../machine/cache.ts';
 import { makeFolder } from '../../contract/disk.ts';
 import { timed, type Told } from '../run/told.ts';
 import { chooseDevice } from '../runtime/devices.ts';
 import { isOnnxFolder, openOnnxModel, type OnnxModel } from '../runtime/onnx-model.ts';
 import type { SessionOptions } from '../runtime/session.ts';
-import type { EvaluationTokens } from './dataset.ts';
+import type { EvaluationTokens } from '../texts/dataset.ts';
 import { evaluateDatasets, measureDatasets } from './datasets.ts';
 import { onnxPerplexities } from './onnx.ts';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Rows } from '../graph/builder.ts';
 import { openModel, type Model } from '../model/open.ts';
 import type { Vocabulary } from '../prepare.ts';
-import { Activations } from '../run/activations.ts';
+import { Activations } from '../machine/activations.ts';
 import { HEAD_TOKENS, openLogits, vocabularyRanges } from '../runtime/forward.ts';
 import { isOnnxFolder, openOnnxModel } from '../runtime/onnx-model.ts';
 import type { SessionOptions } from '../runtime/session.ts';

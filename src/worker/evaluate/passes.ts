@@ -1,6 +1,6 @@
 import { TamisError } from '../../contract/errors.ts';
 import type { TensorInfo } from '../native.ts';
-import type { Activations } from '../run/activations.ts';
+import type { Activations } from '../machine/activations.ts';
 import { batchSequences, openBlock, openEmbed, type Weights } from '../runtime/forward.ts';
 import type { SessionOptions } from '../runtime/session.ts';
 

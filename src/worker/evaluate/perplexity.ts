@@ -1,7 +1,7 @@
 import path from 'node:path';
 
 import { TamisError } from '../../contract/errors.ts';
-import { Activations } from '../run/activations.ts';
+import { Activations } from '../machine/activations.ts';
 import { batchSequences, openHead, vocabularyRanges, type Weights } from '../runtime/forward.ts';
 import { counter, nextTokens, passSteps, throughBlocks, windowMeans, type PassOptions } from './passes.ts';
 

@@ -1,7 +1,7 @@
 import { TamisError } from '../../contract/errors.ts';
-import { withDenseFolder } from '../export/dense-folder.ts';
+import { withDenseFolder } from '../formats/dense-folder.ts';
 import { openModel } from '../model/open.ts';
-import { PeakMemory } from '../run/memory.ts';
+import { PeakMemory } from '../machine/memory.ts';
 import { isOnnxFolder, onnxModel, openOnnxModel, type OnnxModel } from '../runtime/onnx-model.ts';
 import { Session, type SessionOptions } from '../runtime/session.ts';
 import { wholeGraph } from '../runtime/whole.ts';

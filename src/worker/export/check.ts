@@ -1,7 +1,7 @@
 import type { Perplexity } from '../../contract/report.ts';
 import { evaluate } from '../evaluate/evaluate.ts';
 import type { Told } from '../run/told.ts';
-import type { FinishedRun } from './finished-run.ts';
+import type { FinishedRun } from '../formats/finished-run.ts';
 
 /** Perplexity of the written files of an export, on the run's evaluation data and its device. */
 export async function checkExport({ report }: FinishedRun, folder: string, told: Told): Promise<Perplexity[]> {

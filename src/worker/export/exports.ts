@@ -7,10 +7,10 @@ import type { RunEvent } from '../../contract/events.ts';
 import type { ExportFormat, ExportOffer, ExportResult, ExportStage } from '../../contract/exports.ts';
 import { errorOf } from '../../contract/failure.ts';
 import { checkExport } from './check.ts';
-import { openRun, type FinishedRun } from './finished-run.ts';
-import { totalBytes, writeFolder } from './folder.ts';
-import type { ExportFile, Format } from './format.ts';
-import { formats } from './formats.ts';
+import { openRun, type FinishedRun } from '../formats/finished-run.ts';
+import { totalBytes, writeFolder } from '../formats/folder.ts';
+import type { ExportFile, Format } from '../formats/format.ts';
+import { formats } from '../formats/formats.ts';
 import { recordExport } from './records.ts';
 import { reportFiles } from './report-files.ts';
 

@@ -5,7 +5,7 @@ import type { ExportResult } from '../../contract/exports.ts';
 import { renderHtml } from '../report/html.tsx';
 import { readRecords, recordsName } from '../report/records.ts';
 import { RunDirectory } from '../run/directory.ts';
-import type { FinishedRun } from './finished-run.ts';
+import type { FinishedRun } from '../formats/finished-run.ts';
 
 /** Adds an export to the run's records, in the place of an earlier one at the same path, and to its report.html. */
 export async function recordExport({ folder, report }: FinishedRun, result: ExportResult): Promise<void> {

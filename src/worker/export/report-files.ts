@@ -1,9 +1,9 @@
 import type { ExportFormat } from '../../contract/exports.ts';
 import { renderHtml } from '../report/html.tsx';
 import { modelCard } from '../report/model-card.ts';
-import type { FinishedRun } from './finished-run.ts';
-import type { ExportFile } from './format.ts';
-import { copiedFile, textFile } from './plain-files.ts';
+import type { FinishedRun } from '../formats/finished-run.ts';
+import type { ExportFile } from '../formats/format.ts';
+import { copiedFile, textFile } from '../formats/plain-files.ts';
 
 /** The report that goes with every export: its model card, and how the run came out. */
 export async function reportFiles({ folder, report }: FinishedRun, format: ExportFormat): Promise<ExportFile[]> {

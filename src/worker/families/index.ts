@@ -3,18 +3,18 @@ import path from 'node:path';
 import { z } from 'zod';
 
 import { TamisError } from '../../contract/errors.ts';
-import { openBloom } from './bloom.ts';
+import { openBloom } from './bloom/model.ts';
 import { readConfig } from './config.ts';
 import type { FamilyModel, Source } from './family.ts';
-import { openGemma2 } from './gemma2.ts';
-import { openGemma3 } from './gemma3.ts';
-import { openGpt2 } from './gpt2.ts';
-import { openGptNeox } from './gpt-neox.ts';
-import { openLlama } from './llama.ts';
-import { openMistral } from './mistral.ts';
-import { openOpt } from './opt.ts';
-import { openQwen2 } from './qwen2.ts';
-import { openQwen3 } from './qwen3.ts';
+import { openGemma2 } from './gemma2/model.ts';
+import { openGemma3 } from './gemma3/model.ts';
+import { openGpt2 } from './gpt2/model.ts';
+import { openGptNeox } from './gpt-neox/model.ts';
+import { openLlama } from './llama/model.ts';
+import { openMistral } from './mistral/model.ts';
+import { openOpt } from './opt/model.ts';
+import { openQwen2 } from './qwen2/model.ts';
+import { openQwen3 } from './qwen3/model.ts';
 
 /** Every known architecture by the `model_type` of its config.json. */
 const families: Readonly<Record<string, (source: Source) => FamilyModel>> = {

@@ -3,9 +3,9 @@ import { TamisError } from '../../contract/errors.ts';
 import type { Failure } from '../../contract/failure.ts';
 import type { Holder } from '../../contract/plan.ts';
 import type { Recipe } from '../../contract/recipe.ts';
-import { sum } from './costs.ts';
+import { sum } from '../model/costs.ts';
 import { stageMemory, total, type Held } from './memory.ts';
-import type { ModelShape } from './shape.ts';
+import type { ModelShape } from '../model/shape.ts';
 import { stagesOf, type Workload } from './workload.ts';
 
 /** Of what is free; the rest is for the pages of mapped weights and activations, and for other programs. */

@@ -1,6 +1,6 @@
 import { groupsOf } from '../../contract/quantization.ts';
 import type { Recipe } from '../../contract/recipe.ts';
-import { factorOperations, gramOperations, sweepOperations, type LayerShape } from './costs.ts';
+import { factorOperations, gramOperations, sweepOperations, type LayerShape } from '../model/costs.ts';
 
 /**
  * What one task costs on a GPU: its time is `operations` at the kernel's rate, `up` and `down` at that of the bus, and `stored` at which

@@ -1,6 +1,6 @@
 import type { Gpu } from '../../contract/gpu.ts';
 import type { Recipe } from '../../contract/recipe.ts';
-import { sum, type LayerShape } from './costs.ts';
+import { sum, type LayerShape } from '../model/costs.ts';
 
 /** Of a GPU's memory; the rest is for forward passes and for other programs. */
 const SHARE = 0.7;

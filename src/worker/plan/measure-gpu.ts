@@ -2,7 +2,7 @@ import { join } from 'node:path';
 
 import { controlled, native, translated, type Gpu } from '../native.ts';
 import type { Recipe } from '../../contract/recipe.ts';
-import type { LayerShape } from './costs.ts';
+import type { LayerShape } from '../model/costs.ts';
 import type { Term } from './gpu-costs.ts';
 import { solverRates, type Bench } from './measure-solver.ts';
 import type { Cap, GpuRates } from './rates.ts';

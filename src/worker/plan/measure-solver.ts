@@ -4,7 +4,7 @@ import type { Model } from '../model/open.ts';
 import type { Recipe } from '../../contract/recipe.ts';
 import { controlled, native, type Factor, type Gpu, type PruneOptions } from '../native.ts';
 import { SENSITIVITY_SPARSITY } from '../schedule/needs.ts';
-import type { LayerShape } from './costs.ts';
+import type { LayerShape } from '../model/costs.ts';
 import { factorTerm, gramTerm, solveTerm, statisticsTerm, type Term } from './gpu-costs.ts';
 import { capped, layerKey, tapKey, type Cap, type SolverRates } from './rates.ts';
 import { best, LAYER, noise, randomLayer, timed } from './samples.ts';

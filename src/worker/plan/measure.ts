@@ -11,20 +11,20 @@ import type { Model } from '../model/open.ts';
 import type { Gpu } from '../../contract/gpu.ts';
 import type { Recipe } from '../../contract/recipe.ts';
 import { controlled, native, setThreads, translated } from '../native.ts';
-import { Activations } from '../run/activations.ts';
-import { cacheFolder, remembered } from '../run/cache.ts';
+import { Activations } from '../machine/activations.ts';
+import { cacheFolder, remembered } from '../machine/cache.ts';
 import { weightFiles } from '../run/fingerprint.ts';
-import { engineVersions } from '../run/versions.ts';
+import { engineVersions } from '../machine/versions.ts';
 import { batchSequences, HEAD_TOKENS, openBlock, openHead, vocabularyRanges } from '../runtime/forward.ts';
 import { openGpu } from '../runtime/gpu.ts';
 import { Session, type SessionOptions } from '../runtime/session.ts';
-import { blockOperations, headOperations, spectrumOperations, type LayerShape } from './costs.ts';
+import { blockOperations, headOperations, spectrumOperations, type LayerShape } from '../model/costs.ts';
 import type { Term } from './gpu-costs.ts';
 import { gpuRates } from './measure-gpu.ts';
 import { solverRates, solvingOf, type Bench } from './measure-solver.ts';
 import { cpuCap, gpuRatesSchema, machineRatesSchema, type GpuRates, type MachineRates, type Rates } from './rates.ts';
 import { best, LAYER, noise, randomLayer, timed } from './samples.ts';
-import { shapeOf, type ModelShape } from './shape.ts';
+import { shapeOf, type ModelShape } from '../model/shape.ts';
 
 /** Columns of the layer whose spectrum is taken: that has one thread and no blocks, and is slow. */
 const SPECTRUM_COLS = 512;

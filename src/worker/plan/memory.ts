@@ -2,8 +2,8 @@ import type { Holder, PlannedStage } from '../../contract/plan.ts';
 import { groupsOf } from '../../contract/quantization.ts';
 import type { Quantization } from '../../contract/recipe.ts';
 import { batchSequences, HEAD_TOKENS } from '../runtime/forward.ts';
-import { branchCount, sum, tapWidths, type Branching, type LayerShape } from './costs.ts';
-import { firstLayers, type ModelShape, type NamedLayer } from './shape.ts';
+import { branchCount, sum, tapWidths, type Branching, type LayerShape } from '../model/costs.ts';
+import { firstLayers, type ModelShape, type NamedLayer } from '../model/shape.ts';
 import type { Sequences, Workload } from './workload.ts';
 
 /** Bytes at one moment, by what holds them. */

@@ -6,7 +6,7 @@ import type { Bits, Quantization, Recipe } from '../../contract/recipe.ts';
 import { archiveEstimate, packedModel, type PackedLayer, type PackedModel } from '../../contract/size.ts';
 import { layersOf } from '../compress/schedule-layers.ts';
 import type { Model } from '../model/open.ts';
-import { shapeOf } from './shape.ts';
+import { shapeOf } from '../model/shape.ts';
 
 /** The layers to be compressed, each with the mean sparsity of all; zeros that come of rounding are not foreseen. */
 export function packedLayers(

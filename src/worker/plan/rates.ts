@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import type { LayerShape } from './costs.ts';
+import type { LayerShape } from '../model/costs.ts';
 
 const rate = z.number().positive();
 

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 
 import type { Model } from '../model/open.ts';
 import { native, translated, type Checkpoint } from '../native.ts';
-import type { LayerShape } from './costs.ts';
+import type { LayerShape } from '../model/costs.ts';
 
 /** The name of the random layer's tensor. */
 export const LAYER = 'layer.weight';

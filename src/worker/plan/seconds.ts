@@ -1,7 +1,7 @@
 import type { PlannedStage } from '../../contract/plan.ts';
-import { branchCount, branchOperations, branchPasses, sum, type Branching } from './costs.ts';
+import { branchCount, branchOperations, branchPasses, sum, type Branching } from '../model/costs.ts';
 import type { Rates } from './rates.ts';
-import type { ModelShape } from './shape.ts';
+import type { ModelShape } from '../model/shape.ts';
 import { factorSeconds, solveSeconds, statisticsSeconds } from './solver-seconds.ts';
 import { stageOperations, type Choosing, type Sequences, type Workload } from './workload.ts';
 

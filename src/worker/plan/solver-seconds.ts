@@ -1,7 +1,7 @@
-import { sum, type LayerShape } from './costs.ts';
+import { sum, type LayerShape } from '../model/costs.ts';
 import { factorTerm, gramTerm, solveTerm, statisticsTerm, takenOverBytes, type Term } from './gpu-costs.ts';
 import { cpuCap, layerKey, tapKey, type Cap, type Rates, type SolverRates } from './rates.ts';
-import { firstLayers, type ModelShape } from './shape.ts';
+import { firstLayers, type ModelShape } from '../model/shape.ts';
 import type { Sequences, Workload } from './workload.ts';
 
 /** Gram matrices and factors of a block. */

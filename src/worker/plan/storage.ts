@@ -2,9 +2,9 @@ import type { Plan } from '../../contract/plan.ts';
 import { groupsOf, hasScatteredGroups } from '../../contract/quantization.ts';
 import type { Quantization } from '../../contract/recipe.ts';
 import type { PackedLayer } from '../../contract/size.ts';
-import { branchCount, sum } from './costs.ts';
+import { branchCount, sum } from '../model/costs.ts';
 import { activationBytes, blockBytes } from './seconds.ts';
-import type { ModelShape } from './shape.ts';
+import type { ModelShape } from '../model/shape.ts';
 import type { Sequences, Workload } from './workload.ts';
 
 /**

@@ -5,9 +5,9 @@ import { asyncBufferFromFile, parquetMetadataAsync } from 'hyparquet';
 
 import { TamisError } from '../../contract/errors.ts';
 import type { Corpus } from '../../contract/recipe.ts';
-import { openParquet } from '../calibration/parquet.ts';
-import type { Sources } from '../calibration/sample.ts';
-import { textFilePaths } from '../calibration/texts.ts';
+import { openParquet } from '../texts/parquet.ts';
+import type { Sources } from '../texts/sample.ts';
+import { textFilePaths } from '../texts/texts.ts';
 import { openTensorFile } from '../native.ts';
 
 /** Text that is tokenized to learn how many bytes a token has here, and how long it takes. */

@@ -8,9 +8,9 @@ import {
   needsStatistics,
   sensitivitySample,
 } from '../schedule/needs.ts';
-import { blockOperations, branchOperations, headOperations, spectrumOperations, sum, type Branching } from './costs.ts';
+import { blockOperations, branchOperations, headOperations, spectrumOperations, sum, type Branching } from '../model/costs.ts';
 import type { GpuShare } from './gpu-memory.ts';
-import type { ModelShape } from './shape.ts';
+import type { ModelShape } from '../model/shape.ts';
 
 /** What a recipe does to a model, in numbers. */
 export interface Workload {

@@ -9,7 +9,7 @@ import type { Schedule } from '../compress/schedule-layers.ts';
 import { openModel } from '../model/open.ts';
 import { fingerprintId, weightBytes } from '../run/fingerprint.ts';
 import type { Cost, Run, Step } from '../run/run.ts';
-import { engineVersions } from '../run/versions.ts';
+import { engineVersions } from '../machine/versions.ts';
 
 /** What the stages left. */
 export interface Results {

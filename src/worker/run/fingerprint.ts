@@ -13,8 +13,8 @@ import type { Devices } from './devices.ts';
 import type { Inputs } from './inputs.ts';
 import { Progress } from './progress.ts';
 import type { Told } from './told.ts';
-import { engineVersions } from './versions.ts';
-import { hashFile, hashText, hashTokens } from './files.ts';
+import { engineVersions } from '../machine/versions.ts';
+import { hashFile, hashText, hashTokens } from '../machine/files.ts';
 
 const gpuIdentitySchema = gpuSchema.pick({ name: true, driver: true });
 

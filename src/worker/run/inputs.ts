@@ -1,6 +1,6 @@
 import type { Recipe } from '../../contract/recipe.ts';
-import type { CalibrationTokens } from '../calibration/sample.ts';
-import type { EvaluationTokens } from '../evaluate/dataset.ts';
+import type { CalibrationTokens } from '../texts/sample.ts';
+import type { EvaluationTokens } from '../texts/dataset.ts';
 import type { Model } from '../model/open.ts';
 import type { Devices } from './devices.ts';
 

@@ -1,5 +1,5 @@
 import type { RunEvent, Stage } from '../../contract/events.ts';
-import { anonymousMemory } from './memory.ts';
+import { anonymousMemory } from '../machine/memory.ts';
 
 const INTERVAL_MS = 100;
 const WINDOW_MS = 20_000;

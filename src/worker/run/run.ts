@@ -4,7 +4,7 @@ import type { Stage } from '../../contract/events.ts';
 import type { RunDirectory } from './directory.ts';
 import type { Fingerprint } from './fingerprint.ts';
 import type { Inputs } from './inputs.ts';
-import { PeakMemory } from './memory.ts';
+import { PeakMemory } from '../machine/memory.ts';
 import { timed, type Told } from './told.ts';
 
 /** One execution of a recipe: everything its stages need. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Gpu as GpuFacts } from '../../contract/gpu.ts';
 import { TamisError } from '../../contract/errors.ts';
 import { native, translated, type Gpu } from '../native.ts';
-import { remembered } from '../run/cache.ts';
+import { remembered } from '../machine/cache.ts';
 import { mayHaveGpu } from './devices.ts';
 
 /** A GPU that is open, and has passed its self-test. */
