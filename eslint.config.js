@@ -21,6 +21,33 @@ const directions = Object.entries(mayImport).map(([folder, others]) => ({
   message: `src/${folder} may import ${['itself', ...others.map((name) => `src/${name}`)].join(', ')} and nothing else.`,
 }));
 
+/**
+ * The floors of `src/worker/`, the lowest first: a folder may import those on lower floors, and none on its own or above. The files
+ * beside them (the engine and the processes it runs in) stand on top of all; `native.ts` lies under all.
+ */
+const floors = [
+  ['graph', 'machine', 'schedule'],
+  ['families'],
+  ['model'],
+  ['hub', 'runtime', 'texts'],
+  ['run'],
+  ['formats', 'plan'],
+  ['evaluate'],
+  ['compress'],
+  ['report'],
+  ['export'],
+];
+
+const floorZones = floors.flatMap((folders, floor) => {
+  const below = floors.slice(0, floor).flat();
+  return folders.map((folder) => ({
+    target: `./src/worker/${folder}`,
+    from: './src/worker',
+    except: [`./${folder}`, './native.ts', ...below.map((name) => `./${name}`)],
+    message: `src/worker/${folder} may import ${['itself', 'native.ts', ...below].join(', ')} of src/worker and nothing else.`,
+  }));
+});
+
 const nodeGlobals = 'Buffer URL clearInterval clearTimeout console performance process setInterval setTimeout'.split(
   ' ',
 );
@@ -57,7 +84,10 @@ export default defineConfig(
     },
     rules: {
       'import-x/no-cycle': ['error', { ignoreExternal: true }],
-      'import-x/no-restricted-paths': ['error', { basePath: import.meta.dirname, zones: directions }],
+      'import-x/no-restricted-paths': [
+        'error',
+        { basePath: import.meta.dirname, zones: [...directions, ...floorZones] },
+      ],
       'import-x/no-extraneous-dependencies': [
         'error',
         { devDependencies: ['test/**'], optionalDependencies: false, peerDependencies: false },

@@ -11,7 +11,7 @@ import { recipeSchema, type Fit, type Recipe } from '../contract/recipe.ts';
 import { reportSchema, type Report } from '../contract/report.ts';
 import { compress, resume } from '../worker/engine.ts';
 import { openModel } from '../worker/model/open.ts';
-import { resolveRecipe } from '../worker/prepare.ts';
+import { resolveRecipe } from '../worker/plan/resolve.ts';
 import { isFree } from '../worker/run/directory.ts';
 import { locale, type Acting } from './act.ts';
 import { table } from './table.ts';

@@ -9,12 +9,14 @@ import { perplexitySchema, type Perplexity, type Report } from '../contract/repo
 import { compressBlocks, type BlockStep } from './compress/blocks.ts';
 import { chooseSchedule } from './compress/choose.ts';
 import { estimateLayers } from './compress/estimate.ts';
-import { layersOf, scheduleLayers } from './compress/schedule-layers.ts';
+import { scheduleLayers } from './compress/schedule-layers.ts';
 import { assertInReach, decideTarget } from './compress/target.ts';
 import { evaluateCompressed, evaluateDense } from './evaluate/datasets.ts';
 import { archiveSize } from './formats/tamis/size.ts';
+import { layersOf } from './model/layers.ts';
 import { openModel } from './model/open.ts';
-import { prepare, resolveRecipe } from './prepare.ts';
+import { resolveRecipe } from './plan/resolve.ts';
+import { prepare } from './prepare.ts';
 import { buildReport } from './report/build.ts';
 import { writeReport } from './report/write.ts';
 import { isFree, RunDirectory } from './run/directory.ts';

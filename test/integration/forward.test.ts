@@ -6,8 +6,9 @@ import { afterAll, describe, expect, test } from 'vitest';
 
 import { perplexities } from '../../src/worker/evaluate/perplexity.ts';
 import { openModel, type Model } from '../../src/worker/model/open.ts';
+import { vocabularyRanges } from '../../src/worker/model/weights.ts';
 import { native } from '../../src/worker/native.ts';
-import { openBlock, openEmbed, openHead, vocabularyRanges } from '../../src/worker/runtime/forward.ts';
+import { openBlock, openEmbed, openHead } from '../../src/worker/runtime/forward.ts';
 import {
   FIXTURE_SEQLEN,
   FIXTURE_SEQUENCES,

@@ -11,7 +11,7 @@ import { parseRecipe, type Quantization, type RecipeInput } from '../../src/cont
 import { evaluationTokens } from '../../src/worker/texts/dataset.ts';
 import { openModel } from '../../src/worker/model/open.ts';
 import { plan } from '../../src/worker/plan/plan.ts';
-import { sourcesOf } from '../../src/worker/prepare.ts';
+import { sourcesOf } from '../../src/worker/texts/sources.ts';
 import { demoTexts } from '../fixtures/demo-texts.ts';
 
 const demo = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));

@@ -1,12 +1,13 @@
 import { TamisError } from '../../contract/errors.ts';
 import type { Bits } from '../../contract/recipe.ts';
 import { allLayers, weightName, type Layer } from '../families/family.ts';
+import { vocabularyRanges } from '../model/weights.ts';
 import { controlled, native, translated, type Factor, type PruneOptions, type TensorInfo } from '../native.ts';
 import { branchOperations, headOperations } from '../model/costs.ts';
 import { shapeOf } from '../model/shape.ts';
 import { Activations } from '../machine/activations.ts';
 import type { Run } from '../run/run.ts';
-import { batchSequences, HEAD_TOKENS, openBlock, openLogits, vocabularyRanges } from '../runtime/forward.ts';
+import { batchSequences, HEAD_TOKENS, openBlock, openLogits } from '../runtime/forward.ts';
 import { SENSITIVITY_SPARSITY, sensitivitySample } from '../schedule/needs.ts';
 import { nextTokens } from '../evaluate/passes.ts';
 import { sequenceOperations, type Calibration } from './calibration.ts';

@@ -6,7 +6,6 @@ import type { Recipe } from '../../contract/recipe.ts';
 import type { Perplexity } from '../../contract/report.ts';
 import { withDenseFolder } from '../formats/dense-folder.ts';
 import { openModel } from '../model/open.ts';
-import { sourcesOf, tokensOf, type Vocabulary } from '../prepare.ts';
 import { cacheFolder } from '../machine/cache.ts';
 import { makeFolder } from '../../contract/disk.ts';
 import { timed, type Told } from '../run/told.ts';
@@ -14,6 +13,7 @@ import { chooseDevice } from '../runtime/devices.ts';
 import { isOnnxFolder, openOnnxModel, type OnnxModel } from '../runtime/onnx-model.ts';
 import type { SessionOptions } from '../runtime/session.ts';
 import type { EvaluationTokens } from '../texts/dataset.ts';
+import { sourcesOf, tokensOf, type Vocabulary } from '../texts/sources.ts';
 import { evaluateDatasets, measureDatasets } from './datasets.ts';
 import { onnxPerplexities } from './onnx.ts';
 

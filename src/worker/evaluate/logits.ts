@@ -2,11 +2,12 @@ import { join } from 'node:path';
 
 import type { Rows } from '../graph/builder.ts';
 import { openModel, type Model } from '../model/open.ts';
-import type { Vocabulary } from '../prepare.ts';
+import { vocabularyRanges } from '../model/weights.ts';
 import { Activations } from '../machine/activations.ts';
-import { HEAD_TOKENS, openLogits, vocabularyRanges } from '../runtime/forward.ts';
+import { HEAD_TOKENS, openLogits } from '../runtime/forward.ts';
 import { isOnnxFolder, openOnnxModel } from '../runtime/onnx-model.ts';
 import type { SessionOptions } from '../runtime/session.ts';
+import type { Vocabulary } from '../texts/sources.ts';
 import { vocabularyOf } from './evaluate.ts';
 import { passSteps, throughBlocks, type PassOptions } from './passes.ts';
 

@@ -1,7 +1,8 @@
 import { TamisError } from '../../contract/errors.ts';
+import type { Weights } from '../model/weights.ts';
 import type { TensorInfo } from '../native.ts';
 import type { Activations } from '../machine/activations.ts';
-import { batchSequences, openBlock, openEmbed, type Weights } from '../runtime/forward.ts';
+import { batchSequences, openBlock, openEmbed } from '../runtime/forward.ts';
 import type { SessionOptions } from '../runtime/session.ts';
 
 export interface PassProgress {

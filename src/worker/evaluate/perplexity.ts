@@ -2,7 +2,8 @@ import path from 'node:path';
 
 import { TamisError } from '../../contract/errors.ts';
 import { Activations } from '../machine/activations.ts';
-import { batchSequences, openHead, vocabularyRanges, type Weights } from '../runtime/forward.ts';
+import { vocabularyRanges, type Weights } from '../model/weights.ts';
+import { batchSequences, openHead } from '../runtime/forward.ts';
 import { counter, nextTokens, passSteps, throughBlocks, windowMeans, type PassOptions } from './passes.ts';
 
 export interface EvaluationSet {

@@ -2,8 +2,7 @@ import { z } from 'zod';
 
 import type { Failure } from '../../contract/failure.ts';
 import { activationOf, readConfig } from './config.ts';
-import { ggufName, setting, sizesOf, type Described } from './gguf-family.ts';
-import type { GgufValue } from '../formats/gguf/header.ts';
+import { type Described, ggufName, type GgufValue, setting, sizesOf } from './gguf-family.ts';
 
 // What LLaMA and those that came after it have in common in llama.cpp.
 

@@ -1,10 +1,20 @@
 import type { Failure } from '../../contract/failure.ts';
-import { weightShape } from './family.ts';
-import type { Model } from '../model/open.ts';
-import type { GgufValue } from '../formats/gguf/header.ts';
+import { weightShape, type FamilyModel, type Source } from './family.ts';
 
 /** What a family's file sees of a model: no weight is read. */
-export type Described = Pick<Model, 'folder' | 'config' | 'tensors' | 'family'>;
+export interface Described extends Source {
+  readonly family: FamilyModel;
+}
+
+/** A value of a GGUF file's metadata, by its type there. */
+export type GgufValue =
+  | { readonly u32: number }
+  | { readonly f32: number }
+  | { readonly bool: boolean }
+  | { readonly string: string }
+  | { readonly strings: readonly string[] }
+  | { readonly i32s: readonly number[] }
+  | { readonly f32s: readonly number[] };
 
 /** Where a tensor of the checkpoint stands in the file. */
 export interface Place {

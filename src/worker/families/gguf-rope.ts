@@ -4,8 +4,7 @@ import type { Failure } from '../../contract/failure.ts';
 import { readConfig } from './config.ts';
 import { ropeFields, ropeOf, rotaryOf, type Rope } from './rope.ts';
 import { frequencies } from '../graph/operations.ts';
-import { setting, type Described, type Extra } from './gguf-family.ts';
-import type { GgufValue } from '../formats/gguf/header.ts';
+import { type Described, type Extra, type GgufValue, setting } from './gguf-family.ts';
 
 /** The rotary positions of a model that has one kind of them. */
 export function ropeOfModel(model: Described): Rope {

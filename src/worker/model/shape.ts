@@ -1,6 +1,6 @@
 import { weightShape, type FamilyModel } from '../families/family.ts';
-import { vocabularyRanges, type Weights } from '../runtime/forward.ts';
 import { sum, type LayerShape } from './costs.ts';
+import { vocabularyRanges, type Weights } from './weights.ts';
 
 export interface NamedLayer extends LayerShape {
   readonly name: string;

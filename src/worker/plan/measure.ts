@@ -7,15 +7,16 @@ import { Tensor } from 'onnxruntime-node';
 
 import { GraphBuilder } from '../graph/builder.ts';
 import { linear } from '../graph/operations.ts';
+import { weightFiles } from '../model/files.ts';
 import type { Model } from '../model/open.ts';
 import type { Gpu } from '../../contract/gpu.ts';
 import type { Recipe } from '../../contract/recipe.ts';
+import { vocabularyRanges } from '../model/weights.ts';
 import { controlled, native, setThreads, translated } from '../native.ts';
 import { Activations } from '../machine/activations.ts';
 import { cacheFolder, remembered } from '../machine/cache.ts';
-import { weightFiles } from '../run/fingerprint.ts';
 import { engineVersions } from '../machine/versions.ts';
-import { batchSequences, HEAD_TOKENS, openBlock, openHead, vocabularyRanges } from '../runtime/forward.ts';
+import { batchSequences, HEAD_TOKENS, openBlock, openHead } from '../runtime/forward.ts';
 import { openGpu } from '../runtime/gpu.ts';
 import { Session, type SessionOptions } from '../runtime/session.ts';
 import { blockOperations, headOperations, spectrumOperations, type LayerShape } from '../model/costs.ts';

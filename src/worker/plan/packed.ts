@@ -4,7 +4,7 @@ import { megabytes, percent } from '../../contract/format.ts';
 import { layerBits } from '../../contract/quantization.ts';
 import type { Bits, Quantization, Recipe } from '../../contract/recipe.ts';
 import { archiveEstimate, packedModel, type PackedLayer, type PackedModel } from '../../contract/size.ts';
-import { layersOf } from '../compress/schedule-layers.ts';
+import { layersOf } from '../model/layers.ts';
 import type { Model } from '../model/open.ts';
 import { shapeOf } from '../model/shape.ts';
 

@@ -6,8 +6,9 @@ import type { Choice, LayerResult, Perplexity, Report, Target } from '../../cont
 import type { BlockStep } from '../compress/blocks.ts';
 import type { Statistics } from '../compress/estimate.ts';
 import type { Schedule } from '../compress/schedule-layers.ts';
+import { weightBytes } from '../model/files.ts';
 import { openModel } from '../model/open.ts';
-import { fingerprintId, weightBytes } from '../run/fingerprint.ts';
+import { fingerprintId } from '../run/fingerprint.ts';
 import type { Cost, Run, Step } from '../run/run.ts';
 import { engineVersions } from '../machine/versions.ts';
 

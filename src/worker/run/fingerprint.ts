@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { z } from 'zod';
@@ -7,6 +6,7 @@ import { z } from 'zod';
 import { TamisError } from '../../contract/errors.ts';
 import { gpuSchema } from '../../contract/gpu.ts';
 import { recipeSchema, type Recipe } from '../../contract/recipe.ts';
+import { weightBytes, weightFiles } from '../model/files.ts';
 import type { Model } from '../model/open.ts';
 import { controlled } from '../native.ts';
 import type { Devices } from './devices.ts';
@@ -37,11 +37,6 @@ export const fingerprintSchema = z.strictObject({
   gpu: gpuIdentitySchema.nullable().default(null),
 });
 export type Fingerprint = z.infer<typeof fingerprintSchema>;
-
-/** The weight files of a model, symlinks resolved, in order. */
-export function weightFiles(model: Model): string[] {
-  return [...new Set([...model.tensors.values()].map((tensor) => tensor.file))].sort();
-}
 
 /** Reads all of the model once: its hash, and that every weight is finite. `kept`: the fingerprint of a run that is resumed. */
 export async function takeFingerprint(
@@ -85,12 +80,7 @@ export async function modelHash(model: Model, signal: AbortSignal, onBytes: (byt
   return hash.digest('hex');
 }
 
-export async function weightBytes(model: Model): Promise<number> {
-  const sizes = await Promise.all(weightFiles(model).map(async (file) => (await stat(file)).size));
-  return sizes.reduce((a, b) => a + b, 0);
-}
-
-/** Of the recipe's fields in the schema's order, whatever order they were written in; the memory it may hold changes no bits. */
+/** The hash takes the recipe's fields in the schema's order, whatever order they were written in, without the memory that the run may hold, which changes no bits. */
 export function recipeHash(recipe: Recipe): string {
   const { memory: _memory, ...hashed } = recipeSchema.parse(recipe);
   return hashText(JSON.stringify(hashed));

@@ -1,17 +1,12 @@
 import { Tensor } from 'onnxruntime-node';
 
-import { weightShape, type FamilyModel } from '../families/family.ts';
+import { weightShape } from '../families/family.ts';
 import { GraphBuilder, type Rows, type Value } from '../graph/builder.ts';
 import { logSumExp, pick } from '../graph/operations.ts';
 import { windows } from '../graph/tokens.ts';
+import type { Weights } from '../model/weights.ts';
 import { Session, type SessionOptions } from './session.ts';
 import type { TensorInfo } from '../native.ts';
-
-/** What the forward passes need of a model. */
-export interface Weights {
-  readonly family: FamilyModel;
-  readonly tensors: ReadonlyMap<string, TensorInfo>;
-}
 
 /** Logits of one slice are at most this many tokens times the vocabulary. */
 export const HEAD_TOKENS = 256;
@@ -122,17 +117,6 @@ export interface Head {
   close(): Promise<void>;
 }
 
-/**
- * Ranges of the vocabulary whose weights are no larger than a block's and pass no tensor of 1 GiB: the head then needs no more
- * memory than the blocks.
- */
-export function vocabularyRanges({ family, tensors }: Weights): Rows[] {
-  const block = family.layers(0).reduce((sum, { name }) => sum + elements(tensors.get(`${name}.weight`)), 0);
-  const count = Math.ceil((family.vocab * family.hidden) / Math.min(block, 2 ** 28));
-  const size = Math.ceil(family.vocab / count);
-  return Array.from({ length: count }, (_, i) => ({ start: i * size, end: Math.min((i + 1) * size, family.vocab) }));
-}
-
 /** Final norm and a range of the vocabulary, in slices of at most 256 tokens. */
 export async function openHead(model: Weights, vocabulary: Rows, options: SessionOptions): Promise<Head> {
   const { family } = model;
@@ -187,10 +171,6 @@ export async function openLogits(model: Weights, vocabulary: Rows, options: Sess
       buffers.free();
     },
   };
-}
-
-function elements(info: TensorInfo | undefined): number {
-  return info?.shape.reduce((a, b) => a * b, 1) ?? 0;
 }
 
 /** One array for each result, made at the first run and used again: fresh memory costs more than the smaller operators. */

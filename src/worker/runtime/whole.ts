@@ -1,6 +1,6 @@
 import { GraphBuilder, type PackedWeight } from '../graph/builder.ts';
 import { cachedTokens } from '../graph/cached.ts';
-import type { Weights } from './forward.ts';
+import type { Weights } from '../model/weights.ts';
 
 /** All of a model in one graph with a cache: new tokens and what is kept of those before -> `logits` [batch, sequence, vocab]. */
 export function wholeGraph({ family, tensors }: Weights, packed?: ReadonlyMap<string, PackedWeight>): GraphBuilder {

@@ -3,8 +3,8 @@ import { controlled, native, translated, type FileWriter, type TensorInfo } from
 import type { FinishedRun } from '../finished-run.ts';
 import type { ExportFile, Writing } from '../format.ts';
 import { knownGgufFamily } from '../../families/gguf-families.ts';
-import { shapeAt, type Extra, type Place } from '../../families/gguf-family.ts';
-import { ALIGNMENT, aligned, ggufHeader, type GgmlType, type GgufTensor, type GgufValue } from './header.ts';
+import { type Extra, type GgufValue, type Place, shapeAt } from '../../families/gguf-family.ts';
+import { ALIGNMENT, aligned, ggufHeader, type GgmlType, type GgufTensor } from './header.ts';
 import { tokenizerMetadata } from './tokenizer.ts';
 import { partBytes } from '../packed-layers.ts';
 import { storageOf } from '../packed-source.ts';

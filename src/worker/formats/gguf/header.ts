@@ -2,19 +2,11 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
 import { TamisError } from '../../../contract/errors.ts';
 import { readError } from '../../../contract/file-errors.ts';
+import type { GgufValue } from '../../families/gguf-family.ts';
 
 /** ggml's number of a tensor's type. */
 export const ggmlTypes = { F32: 0, F16: 1, q4_0: 2, q4_1: 3, q8_0: 8, BF16: 30 } as const;
 export type GgmlType = keyof typeof ggmlTypes;
-
-export type GgufValue =
-  | { readonly u32: number }
-  | { readonly f32: number }
-  | { readonly bool: boolean }
-  | { readonly string: string }
-  | { readonly strings: readonly string[] }
-  | { readonly i32s: readonly number[] }
-  | { readonly f32s: readonly number[] };
 
 export interface GgufTensor {
   readonly name: string;

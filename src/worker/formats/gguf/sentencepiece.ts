@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 import type { TamisError } from '../../../contract/errors.ts';
+import type { GgufValue } from '../../families/gguf-family.ts';
 import { byteToken } from '../../texts/tokenizer-parts.ts';
-import type { GgufValue } from './header.ts';
 import { kinds, partsOf, vocabulary, type TokenizerFile, type Words } from './vocabulary.ts';
 
 /** What stands for a space. */

@@ -5,10 +5,10 @@ import { z } from 'zod';
 import { readJson, readText } from '../../../contract/disk.ts';
 import { TamisError } from '../../../contract/errors.ts';
 import { checked } from '../../../contract/json.ts';
+import type { GgufValue } from '../../families/gguf-family.ts';
 import { readTokenizer } from '../../texts/tokenizer.ts';
 import type { Model } from '../../model/open.ts';
 import { byteLevelMetadata } from './byte-level.ts';
-import type { GgufValue } from './header.ts';
 import { sentencePieceMetadata } from './sentencepiece.ts';
 import { partSchema, partsOf, tokenizerSchema, type TokenizerFile } from './vocabulary.ts';
 

@@ -1,8 +1,15 @@
 import type { ExportFormat } from '../../../contract/exports.ts';
 import type { Failure } from '../../../contract/failure.ts';
-import { layersOf } from '../../compress/schedule-layers.ts';
+import { layersOf } from '../../model/layers.ts';
 import type { FinishedRun, CodedLayer } from '../finished-run.ts';
-import { channelWarnings, conv1dWarnings, groupWarnings, notQuantized, partOfAWord, zeroWarnings } from '../refusals.ts';
+import {
+  channelWarnings,
+  conv1dWarnings,
+  groupWarnings,
+  notQuantized,
+  partOfAWord,
+  zeroWarnings,
+} from '../refusals.ts';
 import type { Format } from '../format.ts';
 import { native } from '../../native.ts';
 import { openPacked } from '../packed-source.ts';
