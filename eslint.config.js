@@ -7,11 +7,12 @@ import tseslint from 'typescript-eslint';
 const mayImport = {
   contract: [],
   charts: ['contract'],
-  worker: ['contract', 'charts'],
-  main: ['contract'],
+  disk: ['contract'],
+  worker: ['contract', 'charts', 'disk'],
+  main: ['contract', 'disk'],
   preload: ['contract'],
   renderer: ['contract', 'charts'],
-  cli: ['contract', 'worker'],
+  cli: ['contract', 'disk', 'worker'],
 };
 
 const directions = Object.entries(mayImport).map(([folder, others]) => ({
@@ -51,6 +52,16 @@ const floorZones = floors.flatMap((folders, floor) => {
 const nodeGlobals = 'Buffer URL clearInterval clearTimeout console performance process setInterval setTimeout'.split(
   ' ',
 );
+
+/** What runs in the page too knows nothing of Node. */
+const noNode = {
+  patterns: [
+    {
+      group: ['node:*', 'write-file-atomic', 'electron'],
+      message: 'The page has no Node: src/disk is the place for files.',
+    },
+  ],
+};
 
 const addonIsForItsBinding = {
   paths: [{ name: '#native', message: 'Only src/worker/native.ts imports the addon.' }],
@@ -98,6 +109,10 @@ export default defineConfig(
     files: ['src/**'],
     ignores: ['src/worker/native.ts'],
     rules: { 'no-restricted-imports': ['error', addonIsForItsBinding] },
+  },
+  {
+    files: ['src/charts/**', 'src/contract/**', 'src/renderer/**'],
+    rules: { 'no-restricted-imports': ['error', noNode] },
   },
   {
     files: ['**/*.js', '**/*.mjs'],

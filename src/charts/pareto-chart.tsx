@@ -6,7 +6,7 @@ import { bytes, percent, perplexity } from '../contract/format.ts';
 import type { Locale } from '../contract/messages/index.ts';
 import { labels } from '../contract/messages/labels.ts';
 import type { Measure } from '../contract/measure.ts';
-import { paretoFront } from '../contract/pareto.ts';
+import { paretoFront } from './pareto.ts';
 import { extent, log10 } from './data.ts';
 import { BottomAxis, Legend, linearTicks, Picture, plot, ticksAt, ValueAxis } from './frame.tsx';
 import { around, ticksAround } from './log-axis.ts';

@@ -1,9 +1,10 @@
 import type { Progress } from '../contract/bridge.ts';
+import { describe } from '../contract/describe.ts';
 import { TamisError } from '../contract/errors.ts';
 import type { RunEvent } from '../contract/events.ts';
 import type { ExportStage } from '../contract/exports.ts';
 import type { PullProgress } from '../contract/hub.ts';
-import { describe, type Locale } from '../contract/messages/index.ts';
+import type { Locale } from '../contract/messages/index.ts';
 import { ProgressView } from './progress-view.ts';
 
 /** The language of messages, from the environment like any command line program's. */

@@ -3,9 +3,10 @@ import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 
 import type { AdapterReport } from '../contract/bridge.ts';
+import { describe } from '../contract/describe.ts';
 import { failureOf, type Failure } from '../contract/failure.ts';
 import { bytes, significant } from '../contract/format.ts';
-import { describe, message } from '../contract/messages/index.ts';
+import { message } from '../contract/messages/index.ts';
 import { listAdapters } from '../worker/runtime/adapters.ts';
 import { cudaLacks } from '../worker/runtime/cuda.ts';
 import { listDevices, type DeviceReport } from '../worker/runtime/devices.ts';

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 
 import { Command } from 'commander';
 
-import type { Comparison } from '../contract/comparison.ts';
+import type { Comparison } from '../worker/evaluate/comparison.ts';
 import { TamisError } from '../contract/errors.ts';
 import { fixed, percent, perplexity, significant } from '../contract/format.ts';
 import type { Perplexity } from '../contract/report.ts';

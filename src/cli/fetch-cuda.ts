@@ -1,8 +1,9 @@
 import { createInterface } from 'node:readline/promises';
 
 import { cudaDownloadMebibytes } from '../contract/cuda.ts';
+import { describe } from '../contract/describe.ts';
 import { TamisError } from '../contract/errors.ts';
-import { describe, message } from '../contract/messages/index.ts';
+import { message } from '../contract/messages/index.ts';
 import { labels } from '../contract/messages/labels.ts';
 import { engineVersions } from '../worker/machine/versions.ts';
 import { cudaLacks, cudaPlace } from '../worker/runtime/cuda.ts';

@@ -1,7 +1,7 @@
+import { describe } from '../contract/describe.ts';
 import { Command, CommanderError } from 'commander';
 
-import { fileError } from '../contract/file-errors.ts';
-import { describe } from '../contract/messages/index.ts';
+import { fileError } from '../disk/file-errors.ts';
 import { locale } from './act.ts';
 import { benchModelCommand } from './bench-model.ts';
 import { compareCommand } from './compare.ts';

@@ -2,7 +2,8 @@ import { Command } from 'commander';
 
 import { errorOf } from '../contract/failure.ts';
 import { bytes, duration, significant, whole } from '../contract/format.ts';
-import { message, type ErrorCode } from '../contract/messages/index.ts';
+import type { ErrorCode } from '../contract/messages/en.ts';
+import { message } from '../contract/messages/index.ts';
 import type { GpuPlan, Holder, Plan } from '../contract/plan.ts';
 import { plan } from '../worker/plan/plan.ts';
 import { act, locale, print, printJson } from './act.ts';

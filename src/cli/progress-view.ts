@@ -6,7 +6,8 @@ import { isPassing, type LoggedEvent, type RunEvent, type Stage } from '../contr
 import type { ExportStage } from '../contract/exports.ts';
 import type { Trial } from '../contract/fit.ts';
 import type { PullProgress, PullStage } from '../contract/hub.ts';
-import { message, type ErrorCode, type Locale } from '../contract/messages/index.ts';
+import type { ErrorCode } from '../contract/messages/en.ts';
+import { message, type Locale } from '../contract/messages/index.ts';
 import { candidateName, differenceWords } from '../contract/words.ts';
 import { duration, percent, bytes as size } from '../contract/format.ts';
 

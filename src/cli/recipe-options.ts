@@ -5,7 +5,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 
 import { parseByteSize } from '../contract/byte-size.ts';
 import { TamisError } from '../contract/errors.ts';
-import { recipeOfFile } from '../contract/recipe-file.ts';
+import { recipeOfFile } from '../disk/recipe-file.ts';
 import { devices, estimateKinds, methods, parseRecipe, ranges, type Recipe } from '../contract/recipe.ts';
 
 /** Flags of a recipe's evaluation, the same for every command that evaluates. */

@@ -2,7 +2,7 @@ import { bytes, duration, fixed, percent, perplexity } from './format.ts';
 import { labels, type Label, type LabelKey } from './messages/labels.ts';
 import { measureKey } from './measure.ts';
 import type { Locale } from './messages/index.ts';
-import type { MessageParams } from './errors.ts';
+import type { MessageParams } from './messages/params.ts';
 import type { Report } from './report.ts';
 import { keptBits, packedSize } from './size.ts';
 import { methodNames, patternWords, quantizationWords, schedulerWords, totalSeconds } from './words.ts';

@@ -1,10 +1,9 @@
 import type { ErrorCode } from './messages/en.ts';
-
-export type MessageParams = Readonly<Record<string, string | number>>;
+import type { MessageParams } from './messages/params.ts';
 
 /**
  * The only error the product throws on purpose: a code of the message catalogue and the values its sentence needs.
- * The sentence itself is made where it is shown (`describe` in `messages/index.ts`), in the reader's language.
+ * The sentence itself is made where it is shown (`describe.ts`), in the reader's language.
  */
 export class TamisError extends Error {
   readonly code: ErrorCode;

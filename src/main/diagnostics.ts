@@ -1,3 +1,4 @@
+import { describe } from '../contract/describe.ts';
 import { arch, cpus, platform, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 
@@ -5,10 +6,9 @@ import { app } from 'electron';
 
 import { bytes } from '../contract/format.ts';
 import type { RunRow } from '../contract/history.ts';
-import { describe } from '../contract/messages/index.ts';
 import { errorOf } from '../contract/failure.ts';
 import type { Host } from './host.ts';
-import { readText } from '../contract/disk.ts';
+import { readText } from '../disk/disk.ts';
 
 /** Events and log lines at the end of the diagnostics. */
 const LINES = 40;

@@ -2,8 +2,8 @@ import { rm } from 'node:fs/promises';
 
 import { z } from 'zod';
 
-import { readJson, writeJson } from '../contract/disk.ts';
-import { fileError } from '../contract/file-errors.ts';
+import { readJson, writeJson } from '../disk/disk.ts';
+import { fileError } from '../disk/file-errors.ts';
 import type { TokenPlace } from '../contract/hub.ts';
 
 /** What the system's keyring encrypts with. */

@@ -1,6 +1,6 @@
+import { describe } from '../contract/describe.ts';
 import { app, dialog } from 'electron';
 
-import { describe } from '../contract/messages/index.ts';
 import { labels } from '../contract/messages/labels.ts';
 import { systemLanguage } from './language.ts';
 

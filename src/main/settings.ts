@@ -5,9 +5,9 @@ import { z } from 'zod';
 
 import type { Notice } from '../contract/bridge.ts';
 import { TamisError } from '../contract/errors.ts';
-import { fileError } from '../contract/file-errors.ts';
+import { fileError } from '../disk/file-errors.ts';
 import { settingsSchema, type Settings } from '../contract/settings.ts';
-import { readJson, writeJson } from '../contract/disk.ts';
+import { readJson, writeJson } from '../disk/disk.ts';
 import { timeInName } from './time-in-name.ts';
 
 type Stored = Readonly<Record<string, unknown>>;

@@ -10,7 +10,7 @@ import type { Boot } from '../contract/bridge.ts';
 import { BootProvider, localeOf } from './boot.tsx';
 import { ConfirmProvider } from './components/confirm.tsx';
 import { FailureView } from './components/failure-view.tsx';
-import { makeQueryClient, useAsk } from './queries.ts';
+import { makeQueryClient, useAsk } from './ask/queries.ts';
 import { router } from './router.tsx';
 import { quietText, theme } from './theme.ts';
 import { WordsProvider } from './words.tsx';

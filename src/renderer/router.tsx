@@ -8,7 +8,7 @@ import {
 } from '@tanstack/react-router';
 import { z } from 'zod';
 
-import { presetIds } from '../contract/presets.ts';
+import { presetIds } from './pages/new/presets.ts';
 import { ModelsPage } from './pages/models/models-page.tsx';
 import { NotFound, PageFailed } from './shell/page-failed.tsx';
 import { Shell } from './shell/shell.tsx';

@@ -1,7 +1,8 @@
 import * as addon from '#native';
 
-import { TamisError, type MessageParams } from '../contract/errors.ts';
-import type { ErrorCode } from '../contract/messages/index.ts';
+import { TamisError } from '../contract/errors.ts';
+import type { ErrorCode } from '../contract/messages/en.ts';
+import type { MessageParams } from '../contract/messages/params.ts';
 
 export type {
   ArchiveWriter,

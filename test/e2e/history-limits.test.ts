@@ -1,3 +1,4 @@
+import { describe as sentence } from '../../src/contract/describe.ts';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -9,7 +10,6 @@ import { describe, expect } from 'vitest';
 
 import { TamisError } from '../../src/contract/errors.ts';
 import type { RunRow } from '../../src/contract/history.ts';
-import { describe as sentence } from '../../src/contract/messages/index.ts';
 import { labels } from '../../src/contract/messages/labels.ts';
 import { History } from '../../src/main/history/history.ts';
 import { newestVersion } from '../../src/main/history/migrations/index.ts';

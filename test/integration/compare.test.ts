@@ -2,7 +2,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import type { Comparison } from '../../src/contract/comparison.ts';
+import type { Comparison } from '../../src/worker/evaluate/comparison.ts';
 import { compareModels } from '../../src/worker/evaluate/compare.ts';
 import { evaluate, type Evaluated } from '../../src/worker/evaluate/evaluate.ts';
 import { openModel } from '../../src/worker/model/open.ts';

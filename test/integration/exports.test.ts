@@ -1,3 +1,4 @@
+import { describe as describeError } from '../../src/contract/describe.ts';
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -5,7 +6,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { exportFormats, type ExportFormat, type ExportOffer, type ExportResult } from '../../src/contract/exports.ts';
-import { describe as describeError } from '../../src/contract/messages/index.ts';
 import { parseRecipe, type RecipeInput } from '../../src/contract/recipe.ts';
 import { compress } from '../../src/worker/engine.ts';
 import { exportOffers, exportRun } from '../../src/worker/export/exports.ts';

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../../src/contract/messages/en.ts';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -5,7 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 
 import * as addon from '#native';
 
-import { message, type ErrorCode } from '../../src/contract/messages/index.ts';
+import { message } from '../../src/contract/messages/index.ts';
 import { TamisError } from '../../src/contract/errors.ts';
 import { fromNative } from '../../src/worker/native.ts';
 import { safetensors, safetensorsFile, testFolder, type HeaderEntry } from '../fixtures/safetensors.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import type { Boot } from '../../src/contract/bridge.ts';
-import { presetIds, presetRecipe } from '../../src/contract/presets.ts';
+import { presetIds, presetRecipe } from '../../src/renderer/pages/new/presets.ts';
 import { parseRecipe, type Recipe, type RecipeInput } from '../../src/contract/recipe.ts';
 import { withDatasets, withoutPath, withPaths } from '../../src/renderer/pages/new/corpora.ts';
 import {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 import { measureKey } from '../../src/contract/measure.ts';
-import { paretoFront, type Costs } from '../../src/contract/pareto.ts';
+import { paretoFront, type Costs } from '../../src/charts/pareto.ts';
 
 const betters = (a: Costs, b: Costs): boolean =>
   a.nonZeroBytes <= b.nonZeroBytes &&

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { groupsOf, hasScatteredGroups, layerBits, matchesLayer } from '../../src/contract/quantization.ts';
-import { presetIds, presetRecipe } from '../../src/contract/presets.ts';
+import { presetIds, presetRecipe } from '../../src/renderer/pages/new/presets.ts';
 import { parseRecipe, quantizationSchema } from '../../src/contract/recipe.ts';
 
 const layer = 'model.decoder.layers.11.self_attn.q_proj';

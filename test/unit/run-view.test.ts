@@ -13,7 +13,7 @@ import {
   stageSeconds,
   stagesOfRun,
   type RunView,
-} from '../../src/contract/run-view.ts';
+} from '../../src/renderer/run/run-view.ts';
 
 /**
  * Written by the command line: three blocks, killed after the second layer of block 1, resumed, cancelled after block 1,

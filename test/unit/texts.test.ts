@@ -6,8 +6,9 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { TamisError, type MessageParams } from '../../src/contract/errors.ts';
+import { TamisError } from '../../src/contract/errors.ts';
 import { message } from '../../src/contract/messages/index.ts';
+import type { MessageParams } from '../../src/contract/messages/params.ts';
 import { openTexts, type Texts } from '../../src/worker/texts/texts.ts';
 import { demoTexts, namesIn } from '../fixtures/demo-texts.ts';
 

@@ -7,7 +7,8 @@ import { afterAll, describe, expect, test } from 'vitest';
 import * as addon from '#native';
 
 import { TamisError } from '../../src/contract/errors.ts';
-import { message, type ErrorCode } from '../../src/contract/messages/index.ts';
+import type { ErrorCode } from '../../src/contract/messages/en.ts';
+import { message } from '../../src/contract/messages/index.ts';
 import { fromNative } from '../../src/worker/native.ts';
 import { openModel } from '../../src/worker/model/open.ts';
 import { readHead } from '../../src/worker/model/head.ts';

@@ -1,6 +1,5 @@
 import { createInstance } from 'i18next';
 
-import type { MessageParams } from '../errors.ts';
 import type { Locale } from './index.ts';
 import { appEn } from './app-en.ts';
 import { appZhTW } from './app-zh-TW.ts';
@@ -8,6 +7,7 @@ import { labelsEn } from './labels-en.ts';
 import { labelsZhTW } from './labels-zh-TW.ts';
 import { mainEn } from './main-en.ts';
 import { mainZhTW } from './main-zh-TW.ts';
+import type { MessageParams } from './params.ts';
 import { runsEn } from './runs-en.ts';
 import { runsZhTW } from './runs-zh-TW.ts';
 

@@ -1,12 +1,12 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { recipeOfFile } from '../../contract/recipe-file.ts';
+import { recipeOfFile } from '../../disk/recipe-file.ts';
 import { parseRecipe, type Recipe, type RecipeInput } from '../../contract/recipe.ts';
 import type { Host } from '../host.ts';
 import { choosePaths } from '../dialogs.ts';
 import { askAlone } from '../engine/service.ts';
-import { makeFolder } from '../../contract/disk.ts';
+import { makeFolder } from '../../disk/disk.ts';
 import type { HandlersOf } from '../ipc.ts';
 
 export function planHandlers(host: Host): HandlersOf<'plans.' | 'recipes.'> {

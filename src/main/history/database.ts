@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import SQLite, { type Database } from 'better-sqlite3';
 
 import { TamisError } from '../../contract/errors.ts';
-import { fileError, isSystemError } from '../../contract/file-errors.ts';
-import { makeFolder } from '../../contract/disk.ts';
+import { fileError, isSystemError } from '../../disk/file-errors.ts';
+import { makeFolder } from '../../disk/disk.ts';
 import { timeInName } from '../time-in-name.ts';
 import { guarded } from './errors.ts';
 import { migrate, newestVersion } from './migrations/index.ts';

@@ -7,10 +7,10 @@ import { z } from 'zod';
 import { TamisError } from '../../contract/errors.ts';
 import { eventSchema, type TimedEvent } from '../../contract/events.ts';
 import { keptFailureSchema, paramsSchema, type Failure } from '../../contract/failure.ts';
-import { checked, parseJson } from '../../contract/json.ts';
+import { checked, parseJson } from '../../disk/json.ts';
 import { recipeSchema, type Recipe } from '../../contract/recipe.ts';
 import { reportSchema, type Report } from '../../contract/report.ts';
-import { readJson, readText } from '../../contract/disk.ts';
+import { readJson, readText } from '../../disk/disk.ts';
 import { readCard, type EndState, type RunCard } from './card.ts';
 
 /** A run as its folder tells it. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import { z } from 'zod';
 
-import { readJson, writeJson } from '../../contract/disk.ts';
+import { readJson, writeJson } from '../../disk/disk.ts';
 import type { Question, Reply, Told } from '../../contract/engine.ts';
 import { TamisError } from '../../contract/errors.ts';
 import { failureOf } from '../../contract/failure.ts';

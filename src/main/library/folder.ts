@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { isMissing, readError } from '../../contract/file-errors.ts';
+import { isMissing, readError } from '../../disk/file-errors.ts';
 
 /**
  * What a folder's files look like from outside, links followed: as long as it stays the same, what was read of them

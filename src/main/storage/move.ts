@@ -4,9 +4,9 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 
 import type { Progress } from '../../contract/bridge.ts';
-import { freeBytes, mebibytes } from '../../contract/disk.ts';
+import { freeBytes, mebibytes } from '../../disk/disk.ts';
 import { TamisError } from '../../contract/errors.ts';
-import { fileError, isSystemError } from '../../contract/file-errors.ts';
+import { fileError, isSystemError } from '../../disk/file-errors.ts';
 import type { MoveRecord } from '../history/statements.ts';
 import type { Store } from '../history/store.ts';
 import { bytesOf, copyTree, flushNames, isWhole } from './tree.ts';

@@ -3,7 +3,7 @@ import { lstat, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { TamisError } from '../../contract/errors.ts';
-import { fileError, isMissing } from '../../contract/file-errors.ts';
+import { fileError, isMissing } from '../../disk/file-errors.ts';
 import type { Store } from '../history/store.ts';
 
 const PREFIX = '.tamis-removed-';

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { freeBytes } from '../../contract/disk.ts';
+import { freeBytes } from '../../disk/disk.ts';
 import { storageKinds, type Storage, type StorageKind } from '../../contract/files.ts';
 import { bytesOf } from './tree.ts';
 

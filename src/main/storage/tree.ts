@@ -4,7 +4,7 @@ import { copyFile, lstat, mkdir, open, opendir, readlink, symlink } from 'node:f
 import { dirname, join, relative } from 'node:path';
 
 import { TamisError } from '../../contract/errors.ts';
-import { fileError, isMissing } from '../../contract/file-errors.ts';
+import { fileError, isMissing } from '../../disk/file-errors.ts';
 
 interface Entry {
   readonly path: string;

@@ -2,8 +2,8 @@ import { notifications } from '@mantine/notifications';
 import { useMutation } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 
-import { ask, dropped } from '../bridge.ts';
-import { showFailure } from '../components/failure-notification.tsx';
+import { ask, dropped } from '../ask/bridge.ts';
+import { showFailure } from '../ask/failure-notification.tsx';
 import { useLabel, useLocale } from '../words.tsx';
 
 export interface AddModels {

@@ -8,9 +8,9 @@ import type { Output } from '../../contract/bridge.ts';
 import { TamisError } from '../../contract/errors.ts';
 import { bytes } from '../../contract/format.ts';
 import { message } from '../../contract/messages/index.ts';
-import { ask } from '../bridge.ts';
+import { ask } from '../ask/bridge.ts';
 import { FailureView } from '../components/failure-view.tsx';
-import { useAct, useAsk } from '../queries.ts';
+import { useAct, useAsk } from '../ask/queries.ts';
 import { useLabel, useLocale } from '../words.tsx';
 
 interface Wanted {

@@ -3,8 +3,8 @@ import { IconDots, IconTable } from '@tabler/icons-react';
 import { useRef, useState, type ReactElement, type ReactNode } from 'react';
 
 import { toCsv } from '../csv.ts';
-import { useCopy } from '../copy.ts';
-import { useAct } from '../queries.ts';
+import { useCopy } from '../ask/copy.ts';
+import { useAct } from '../ask/queries.ts';
 import { useLabel } from '../words.tsx';
 import { pictureOf, pngOf } from './picture.ts';
 

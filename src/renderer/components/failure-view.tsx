@@ -1,10 +1,10 @@
+import { describe } from '../../contract/describe.ts';
 import { Alert, Button, Group, Text } from '@mantine/core';
 import { IconAlertTriangle, IconCopy } from '@tabler/icons-react';
 import type { ReactElement, ReactNode } from 'react';
 
 import { errorOf, type Failure } from '../../contract/failure.ts';
-import { describe } from '../../contract/messages/index.ts';
-import { useCopy } from '../copy.ts';
+import { useCopy } from '../ask/copy.ts';
 import { useLabel, useLocale } from '../words.tsx';
 
 /** A failure as the sentence of its code: what is wrong, where, and what to do; `children` are the remedies' buttons. */

@@ -1,7 +1,7 @@
 import { Select, type SelectProps } from '@mantine/core';
 import type { ReactElement } from 'react';
 
-import { useAsk } from '../queries.ts';
+import { useAsk } from '../ask/queries.ts';
 import { useLabel } from '../words.tsx';
 
 type Props = Omit<SelectProps, 'value' | 'onChange' | 'data'> & {

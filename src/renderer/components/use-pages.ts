@@ -3,7 +3,7 @@ import { useCallback, useMemo, useState } from 'react';
 
 import type { Input, Output } from '../../contract/bridge.ts';
 import { PAGE_ROWS } from '../../contract/history.ts';
-import { ask } from '../bridge.ts';
+import { ask } from '../ask/bridge.ts';
 
 type Query = Omit<Input<'runs.list'>, 'offset' | 'limit'>;
 type Page = Output<'runs.list'>;

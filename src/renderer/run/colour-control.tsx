@@ -2,7 +2,7 @@ import { SegmentedControl } from '@mantine/core';
 import type { ReactElement } from 'react';
 
 import type { LayerMapValue } from '../../charts/layer-map.tsx';
-import type { LayerView } from '../../contract/run-view.ts';
+import type { LayerView } from './run-view.ts';
 import { useLabel } from '../words.tsx';
 
 const colourings: readonly LayerMapValue[] = ['sparsity', 'bits', 'group', 'estimate', 'sensitivity', 'error'];

@@ -1,6 +1,6 @@
 import { bytes, percent } from '../../contract/format.ts';
 import type { Label } from '../../contract/messages/labels.ts';
-import type { RunView } from '../../contract/run-view.ts';
+import type { RunView } from './run-view.ts';
 import type { Fact } from './facts.tsx';
 
 /** What a run computes on, and what of its GPU is in use by all programs; nothing where nothing is told. */

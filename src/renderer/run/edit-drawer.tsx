@@ -2,7 +2,7 @@ import { Button, Drawer, Group, Stack, TagsInput, Textarea, TextInput } from '@m
 import { useState, type ReactElement, type SubmitEvent } from 'react';
 
 import type { RunRow } from '../../contract/history.ts';
-import { useAct } from '../queries.ts';
+import { useAct } from '../ask/queries.ts';
 import { useLabel } from '../words.tsx';
 
 /** Name, notes and tags of a run. */

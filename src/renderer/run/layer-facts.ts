@@ -1,6 +1,6 @@
 import { percent, significant, whole } from '../../contract/format.ts';
 import type { Label } from '../../contract/messages/labels.ts';
-import type { LayerView } from '../../contract/run-view.ts';
+import type { LayerView } from './run-view.ts';
 
 export interface LayerFact {
   /** The field of the layer in the report. */

@@ -1,6 +1,6 @@
 import type { ReactElement, ReactNode } from 'react';
 
-import type { LayerView } from '../../contract/run-view.ts';
+import type { LayerView } from './run-view.ts';
 import { useLabel } from '../words.tsx';
 import { layerFacts } from './layer-facts.ts';
 import { nextLayer } from './layer-order.ts';

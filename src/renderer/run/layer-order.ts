@@ -1,4 +1,4 @@
-import type { LayerView } from '../../contract/run-view.ts';
+import type { LayerView } from './run-view.ts';
 import type { MarkMove } from './mark-move.ts';
 
 /** Left and right go through the layers in order, up and down to the same type of layer in the blocks beside. */

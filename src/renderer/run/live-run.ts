@@ -1,7 +1,7 @@
 import { startTransition, useEffect, useState } from 'react';
 
-import { applyEvents, emptyView, type RunView } from '../../contract/run-view.ts';
-import { ask, listen } from '../bridge.ts';
+import { applyEvents, emptyView, type RunView } from './run-view.ts';
+import { ask, listen } from '../ask/bridge.ts';
 import { Inbox } from './inbox.ts';
 
 interface LiveRun {

@@ -3,10 +3,10 @@ import { useState } from 'react';
 
 import { bytes } from '../../contract/format.ts';
 import type { RunRow, RunState } from '../../contract/history.ts';
-import { ask } from '../bridge.ts';
+import { ask } from '../ask/bridge.ts';
 import { useConfirm } from '../components/confirm.tsx';
-import { showFailure } from '../components/failure-notification.tsx';
-import { useAct } from '../queries.ts';
+import { showFailure } from '../ask/failure-notification.tsx';
+import { useAct } from '../ask/queries.ts';
 import { useLabel, useLocale } from '../words.tsx';
 
 type Asked = 'pause' | 'cancel' | 'resume';

@@ -1,9 +1,9 @@
-import type { MessageParams } from '../../contract/errors.ts';
 import type { LoggedEvent, Stage } from '../../contract/events.ts';
 import { duration, fixed, perplexity, percent, significant } from '../../contract/format.ts';
-import { en } from '../../contract/messages/en.ts';
-import { message, type ErrorCode, type Locale } from '../../contract/messages/index.ts';
+import { en, type ErrorCode } from '../../contract/messages/en.ts';
+import { message, type Locale } from '../../contract/messages/index.ts';
 import type { Label } from '../../contract/messages/labels.ts';
+import type { MessageParams } from '../../contract/messages/params.ts';
 import { candidateName, differenceWords } from '../../contract/words.ts';
 
 /** The sentence of a code that a run told; one of another version is shown as it came. */

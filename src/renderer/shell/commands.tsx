@@ -12,7 +12,7 @@ import { useNavigate } from '@tanstack/react-router';
 import type { ComponentType } from 'react';
 
 import type { LabelKey } from '../../contract/messages/labels.ts';
-import { useAct, usePush } from '../queries.ts';
+import { useAct, usePush } from '../ask/queries.ts';
 
 /** Something that can be done from everywhere. */
 export interface Command {

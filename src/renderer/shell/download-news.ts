@@ -1,7 +1,7 @@
 import { notifications } from '@mantine/notifications';
 
 import { bytes } from '../../contract/format.ts';
-import { usePush } from '../queries.ts';
+import { usePush } from '../ask/queries.ts';
 import { useLabel } from '../words.tsx';
 
 /** Tells on every page that a model has been fetched. */

@@ -14,7 +14,7 @@ import type { ComponentType, ReactElement } from 'react';
 import type { LabelKey } from '../../contract/messages/labels.ts';
 import { useBoot } from '../boot.tsx';
 import { LinkNav } from '../components/links.tsx';
-import { useAsk } from '../queries.ts';
+import { useAsk } from '../ask/queries.ts';
 import { product, useLabel } from '../words.tsx';
 
 const pages: readonly {

@@ -8,7 +8,7 @@ import type { Boot } from '../../contract/bridge.ts';
 import { message } from '../../contract/messages/index.ts';
 import { useBoot } from '../boot.tsx';
 import { LinkAnchor } from '../components/links.tsx';
-import { useAct, usePush } from '../queries.ts';
+import { useAct, usePush } from '../ask/queries.ts';
 import { useLabel, useLocale } from '../words.tsx';
 
 const colours = { info: 'blue', warning: 'yellow', error: 'red' } as const;

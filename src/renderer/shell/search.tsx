@@ -3,7 +3,7 @@ import { IconChartDots, IconCube, IconPlayerPlay, IconSearch } from '@tabler/ico
 import { useNavigate } from '@tanstack/react-router';
 import { useState, type ReactElement, type ReactNode } from 'react';
 
-import { useAsk } from '../queries.ts';
+import { useAsk } from '../ask/queries.ts';
 import { useLabel } from '../words.tsx';
 import type { Command } from './commands.tsx';
 import { writeKeys } from './keys.ts';

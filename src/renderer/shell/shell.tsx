@@ -5,7 +5,7 @@ import { Outlet } from '@tanstack/react-router';
 import type { ReactElement } from 'react';
 
 import { AddDialog, AddDialogContext } from '../add/add-dialog.tsx';
-import { useFreshAnswers } from '../queries.ts';
+import { useFreshAnswers } from '../ask/queries.ts';
 import { useLabel } from '../words.tsx';
 import { useCommands } from './commands.tsx';
 import { useDownloadNews } from './download-news.ts';

@@ -3,13 +3,13 @@ import { join } from 'node:path';
 
 import { z } from 'zod';
 
-import { fileError, readError } from '../../contract/file-errors.ts';
-import { checked, parseJson } from '../../contract/json.ts';
+import { fileError, readError } from '../../disk/file-errors.ts';
+import { checked, parseJson } from '../../disk/json.ts';
 import { companions } from '../model/companions.ts';
 import type { Model } from '../model/open.ts';
 import { native, translated, type TensorInfo } from '../native.ts';
 import type { RunDirectory } from '../run/directory.ts';
-import { writeJson } from '../../contract/disk.ts';
+import { writeJson } from '../../disk/disk.ts';
 import { need } from './names.ts';
 
 /** Shard 0 holds what is outside of the blocks, shard i + 1 block i; Hugging Face's names count from one. */

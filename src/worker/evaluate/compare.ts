@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import type { Comparison } from '../../contract/comparison.ts';
+import type { Comparison } from './comparison.ts';
 import { TamisError } from '../../contract/errors.ts';
 import { withDenseFolder } from '../formats/dense-folder.ts';
 import type { Rows } from '../graph/builder.ts';

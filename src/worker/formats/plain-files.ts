@@ -3,7 +3,7 @@ import { copyFile, open, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { TamisError } from '../../contract/errors.ts';
-import { fileError } from '../../contract/file-errors.ts';
+import { fileError } from '../../disk/file-errors.ts';
 import { companions } from '../model/companions.ts';
 import type { ExportFile, Writing } from './format.ts';
 

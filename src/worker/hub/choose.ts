@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { TamisError } from '../../contract/errors.ts';
-import { parseJson } from '../../contract/json.ts';
+import { parseJson } from '../../disk/json.ts';
 import type { HubFile, Repository } from './repository.ts';
 
 /** Beside the weights: what tells how a model is computed, tokenized and licensed. */

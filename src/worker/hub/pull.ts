@@ -4,9 +4,9 @@ import { join, resolve } from 'node:path';
 
 import { z } from 'zod';
 
-import { freeBytes, makeFolder, mebibytes, readJson, writeJson } from '../../contract/disk.ts';
+import { freeBytes, makeFolder, mebibytes, readJson, writeJson } from '../../disk/disk.ts';
 import { TamisError } from '../../contract/errors.ts';
-import { fileError, readError } from '../../contract/file-errors.ts';
+import { fileError, readError } from '../../disk/file-errors.ts';
 import {
   parseEndpoint,
   pullRecordName,
@@ -17,7 +17,7 @@ import {
   type PullResult,
   type PullTask,
 } from '../../contract/hub.ts';
-import { parseJson } from '../../contract/json.ts';
+import { parseJson } from '../../disk/json.ts';
 import { assertKnown } from '../families/index.ts';
 import { native, translated } from '../native.ts';
 import { chooseFiles } from './choose.ts';

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 
 import { TamisError } from '../../contract/errors.ts';
-import { fileError, readError } from '../../contract/file-errors.ts';
+import { fileError, readError } from '../../disk/file-errors.ts';
 
 export interface ActivationShape {
   readonly sequences: number;

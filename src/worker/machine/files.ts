@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 
 import { TamisError } from '../../contract/errors.ts';
-import { readError } from '../../contract/file-errors.ts';
+import { readError } from '../../disk/file-errors.ts';
 
 /** SHA-256 of a file's bytes, hex; `onBytes` hears of each chunk. */
 export async function hashFile(path: string, signal: AbortSignal, onBytes: (bytes: number) => void): Promise<string> {

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 import { TamisError } from '../../contract/errors.ts';
-import { readError } from '../../contract/file-errors.ts';
+import { readError } from '../../disk/file-errors.ts';
 import { allLayers, type FamilyModel, type Source } from '../families/family.ts';
 import { openFamily } from '../families/index.ts';
 import { native, translated, type Checkpoint, type TensorInfo } from '../native.ts';

@@ -1,12 +1,12 @@
+import type { ErrorCode } from '../../contract/messages/en.ts';
 import { resolve } from 'node:path';
 
-import { freeBytes, mebibytes } from '../../contract/disk.ts';
+import { freeBytes, mebibytes } from '../../disk/disk.ts';
 import { TamisError } from '../../contract/errors.ts';
 import { MOST_ATTEMPTS } from '../../contract/fit.ts';
 import type { Gpu } from '../../contract/gpu.ts';
 import type { GpuPlan, Holder, Plan, StagePlan } from '../../contract/plan.ts';
 import type { Recipe } from '../../contract/recipe.ts';
-import type { ErrorCode } from '../../contract/messages/index.ts';
 import { packedModel } from '../../contract/size.ts';
 import { layerSizes } from '../model/layers.ts';
 import { openModel, type Model } from '../model/open.ts';

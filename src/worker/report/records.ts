@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import { readJson } from '../../contract/disk.ts';
+import { readJson } from '../../disk/disk.ts';
 import { exportRecordsSchema, type ExportRecord } from '../../contract/exports.ts';
 
 export const recordsName = 'exports.json';

@@ -5,12 +5,12 @@ import { z } from 'zod';
 
 import { TamisError } from '../../contract/errors.ts';
 import { eventSchema, type RunEvent } from '../../contract/events.ts';
-import { fileError } from '../../contract/file-errors.ts';
-import { checked, parseJson } from '../../contract/json.ts';
+import { fileError } from '../../disk/file-errors.ts';
+import { checked, parseJson } from '../../disk/json.ts';
 import { recipeSchema, type Recipe } from '../../contract/recipe.ts';
 import { reportSchema, type Report } from '../../contract/report.ts';
 import { fromNative, native } from '../native.ts';
-import { makeFolder, readJson, writeJson } from '../../contract/disk.ts';
+import { makeFolder, readJson, writeJson } from '../../disk/disk.ts';
 
 /** The folder of the scales of quantized layers, a .safetensors file a block. */
 export const quantizationFolder = 'quantization';

@@ -3,9 +3,9 @@ import path from 'node:path';
 
 import { z } from 'zod';
 
-import { readJson } from '../../contract/disk.ts';
+import { readJson } from '../../disk/disk.ts';
 import { TamisError } from '../../contract/errors.ts';
-import { readError } from '../../contract/file-errors.ts';
+import { readError } from '../../disk/file-errors.ts';
 import { Generation, type CachedShape } from './generation.ts';
 import { Session, type SessionOptions } from './session.ts';
 

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 
 import { TamisError } from '../../contract/errors.ts';
-import { readError } from '../../contract/file-errors.ts';
-import { parseJson } from '../../contract/json.ts';
+import { readError } from '../../disk/file-errors.ts';
+import { parseJson } from '../../disk/json.ts';
 import type { Recipe } from '../../contract/recipe.ts';
 import { leavesTarget } from './needs.ts';
 import { schedule } from './schedule.ts';

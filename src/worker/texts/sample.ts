@@ -2,8 +2,9 @@ import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 
-import { TamisError, type MessageParams } from '../../contract/errors.ts';
-import type { ErrorCode } from '../../contract/messages/index.ts';
+import { TamisError } from '../../contract/errors.ts';
+import type { ErrorCode } from '../../contract/messages/en.ts';
+import type { MessageParams } from '../../contract/messages/params.ts';
 import type { Corpus } from '../../contract/recipe.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { openTexts, type Texts } from './texts.ts';

@@ -1,3 +1,4 @@
+import { describe as sentence } from '../../../src/contract/describe.ts';
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +8,6 @@ import SQLite from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import type { RunQuery } from '../../../src/contract/history.ts';
-import { describe as sentence } from '../../../src/contract/messages/index.ts';
 import { parseRecipe } from '../../../src/contract/recipe.ts';
 import { openDatabase } from '../../../src/main/history/database.ts';
 import { History } from '../../../src/main/history/history.ts';

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import type { RunEvent } from '../../../src/contract/events.ts';
 import { labels } from '../../../src/contract/messages/labels.ts';
-import { applyEvents, emptyView } from '../../../src/contract/run-view.ts';
+import { applyEvents, emptyView } from '../../../src/renderer/run/run-view.ts';
 import { deviceFacts } from '../../../src/renderer/run/device-facts.ts';
 
 const GIB = 2 ** 30;

@@ -9,7 +9,7 @@ import { FailureView } from '../../components/failure-view.tsx';
 import { LinkButton } from '../../components/link-button.tsx';
 import { PageHeader } from '../../components/page-header.tsx';
 import { toCsv } from '../../csv.ts';
-import { useAct } from '../../queries.ts';
+import { useAct } from '../../ask/queries.ts';
 import { useLabel, useLocale } from '../../words.tsx';
 import { AddRun } from './add-run.tsx';
 import { ComparedLayer } from './compared-layer.tsx';

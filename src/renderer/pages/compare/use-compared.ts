@@ -2,7 +2,7 @@ import { useQueries } from '@tanstack/react-query';
 
 import type { RunRow } from '../../../contract/history.ts';
 import type { Report } from '../../../contract/report.ts';
-import { ask } from '../../bridge.ts';
+import { ask } from '../../ask/bridge.ts';
 
 /** A run of the comparison. `letter` stands for it in pictures. */
 export interface Compared {

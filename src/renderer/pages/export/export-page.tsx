@@ -8,7 +8,7 @@ import { EmptyState } from '../../components/empty-state.tsx';
 import { FailureView } from '../../components/failure-view.tsx';
 import { LinkButton } from '../../components/link-button.tsx';
 import { PageHeader } from '../../components/page-header.tsx';
-import { useAct, useAsk } from '../../queries.ts';
+import { useAct, useAsk } from '../../ask/queries.ts';
 import { runSummary } from '../../run/run-words.ts';
 import { StateBadge } from '../../run/state-badge.tsx';
 import { useLabel } from '../../words.tsx';

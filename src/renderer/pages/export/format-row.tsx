@@ -4,7 +4,7 @@ import { useId, type ReactElement } from 'react';
 
 import type { ExportOffer } from '../../../contract/exports.ts';
 import { bytes, duration, percent } from '../../../contract/format.ts';
-import { useAct } from '../../queries.ts';
+import { useAct } from '../../ask/queries.ts';
 import { sentenceOf } from '../../run/sentence.ts';
 import { useSampled } from '../../run/time.ts';
 import { useLabel, useLocale } from '../../words.tsx';

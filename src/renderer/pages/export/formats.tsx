@@ -6,7 +6,7 @@ import type { ExportOffer } from '../../../contract/exports.ts';
 import { bytes } from '../../../contract/format.ts';
 import type { Report } from '../../../contract/report.ts';
 import { FailureView } from '../../components/failure-view.tsx';
-import { useAsk } from '../../queries.ts';
+import { useAsk } from '../../ask/queries.ts';
 import { useLabel } from '../../words.tsx';
 import { FormatRow } from './format-row.tsx';
 import { useDestination, type Destination } from './use-destination.ts';

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 
-import { useAct, useAsk } from '../../queries.ts';
+import { useAct, useAsk } from '../../ask/queries.ts';
 
 export interface Destination {
   /** Where exports go; null until it is chosen. */

@@ -8,8 +8,8 @@ import { bytes, duration, fixed, perplexity } from '../../../contract/format.ts'
 import { measureKey } from '../../../contract/measure.ts';
 import type { Label } from '../../../contract/messages/labels.ts';
 import type { Report } from '../../../contract/report.ts';
-import { useCopy } from '../../copy.ts';
-import { useAct } from '../../queries.ts';
+import { useCopy } from '../../ask/copy.ts';
+import { useAct } from '../../ask/queries.ts';
 import { Facts, type Fact } from '../../run/facts.tsx';
 import { useLabel } from '../../words.tsx';
 

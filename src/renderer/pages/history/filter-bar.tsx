@@ -4,7 +4,7 @@ import type { ReactElement } from 'react';
 
 import { runStates } from '../../../contract/history.ts';
 import { bitWidths } from '../../../contract/recipe.ts';
-import { useAsk } from '../../queries.ts';
+import { useAsk } from '../../ask/queries.ts';
 import { useLabel } from '../../words.tsx';
 import type { Filter } from './use-filter.ts';
 

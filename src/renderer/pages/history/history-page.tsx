@@ -9,7 +9,7 @@ import { DataTable } from '../../components/data-table.tsx';
 import { FailureView } from '../../components/failure-view.tsx';
 import { PageHeader } from '../../components/page-header.tsx';
 import { useRunPages } from '../../components/use-pages.ts';
-import { useAct } from '../../queries.ts';
+import { useAct } from '../../ask/queries.ts';
 import { EditDrawer } from '../../run/edit-drawer.tsx';
 import { useLabel } from '../../words.tsx';
 import { useColumns } from './columns.tsx';

@@ -4,7 +4,7 @@ import { useNavigate } from '@tanstack/react-router';
 import type { ReactElement } from 'react';
 
 import { resumable, type RunRow } from '../../../contract/history.ts';
-import { useAct } from '../../queries.ts';
+import { useAct } from '../../ask/queries.ts';
 import { useDeleteRuns, useRunAgain, useRunControl } from '../../run/run-actions.ts';
 import { useLabel } from '../../words.tsx';
 

@@ -9,7 +9,7 @@ import { measureKey } from '../../../contract/measure.ts';
 import type { Label } from '../../../contract/messages/labels.ts';
 import { ChartCard } from '../../components/chart-card.tsx';
 import { FailureView } from '../../components/failure-view.tsx';
-import { useAsk } from '../../queries.ts';
+import { useAsk } from '../../ask/queries.ts';
 import { Marks } from '../../run/marks.tsx';
 import { useLabel, useLocale } from '../../words.tsx';
 import { nextRun } from './run-order.ts';

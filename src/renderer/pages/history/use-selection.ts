@@ -2,7 +2,7 @@ import { useCallback, useMemo, useState } from 'react';
 
 import type { RunRow } from '../../../contract/history.ts';
 import type { Selection } from '../../components/data-table-parts.ts';
-import { usePush } from '../../queries.ts';
+import { usePush } from '../../ask/queries.ts';
 import { useLabel } from '../../words.tsx';
 
 export interface RunSelection extends Selection {

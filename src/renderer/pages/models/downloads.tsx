@@ -7,7 +7,7 @@ import type { Download, PullProgress } from '../../../contract/hub.ts';
 import { message } from '../../../contract/messages/index.ts';
 import { useConfirm } from '../../components/confirm.tsx';
 import { FailureView } from '../../components/failure-view.tsx';
-import { useAct, useAsk } from '../../queries.ts';
+import { useAct, useAsk } from '../../ask/queries.ts';
 import { useSampled } from '../../run/time.ts';
 import { useLabel, useLocale } from '../../words.tsx';
 

@@ -6,7 +6,7 @@ import type { ReactElement } from 'react';
 
 import type { Model } from '../../../contract/library.ts';
 import { useConfirm } from '../../components/confirm.tsx';
-import { useAct } from '../../queries.ts';
+import { useAct } from '../../ask/queries.ts';
 import { useLabel } from '../../words.tsx';
 
 /** Takes a model off the list, after a question that says that its files stay. */

@@ -10,7 +10,7 @@ import { TamisError } from '../../../contract/errors.ts';
 import { FailureView } from '../../components/failure-view.tsx';
 import { LinkButton } from '../../components/link-button.tsx';
 import { PageHeader } from '../../components/page-header.tsx';
-import { useAsk } from '../../queries.ts';
+import { useAsk } from '../../ask/queries.ts';
 import { useLabel } from '../../words.tsx';
 import { LocateButton, ModelMenu } from './model-actions.tsx';
 import { TensorsTable } from './tensors-table.tsx';

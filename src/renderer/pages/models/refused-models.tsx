@@ -4,7 +4,7 @@ import type { ReactElement } from 'react';
 
 import type { Model } from '../../../contract/library.ts';
 import { FailureView } from '../../components/failure-view.tsx';
-import { useAct } from '../../queries.ts';
+import { useAct } from '../../ask/queries.ts';
 import { useLabel } from '../../words.tsx';
 
 /** Folders that are no model, each with the file and the reason, until they are put right or taken off. */

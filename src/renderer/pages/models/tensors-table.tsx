@@ -9,7 +9,7 @@ import { DataTable } from '../../components/data-table.tsx';
 import type { Column } from '../../components/data-table-parts.ts';
 import { EmptyState } from '../../components/empty-state.tsx';
 import { FailureView } from '../../components/failure-view.tsx';
-import { useAct, useAsk, usePush } from '../../queries.ts';
+import { useAct, useAsk, usePush } from '../../ask/queries.ts';
 import { useLabel } from '../../words.tsx';
 
 type Zeros = ReadonlyMap<string, number>;

@@ -2,7 +2,7 @@ import { ActionIcon, Button, Group, Menu, Text, Tooltip } from '@mantine/core';
 import { IconFileText, IconFolder, IconHash, IconPlus, IconX } from '@tabler/icons-react';
 import type { ReactElement } from 'react';
 
-import { useAct } from '../../queries.ts';
+import { useAct } from '../../ask/queries.ts';
 import { useLabel } from '../../words.tsx';
 import type { DataPurpose } from './corpora.ts';
 

@@ -1,7 +1,7 @@
 import { byteSize } from '../../../contract/byte-size.ts';
 import type { Boot } from '../../../contract/bridge.ts';
 import { schedulerKinds } from '../../../contract/history.ts';
-import { presetRecipe, type PresetId } from '../../../contract/presets.ts';
+import { presetRecipe, type PresetId } from './presets.ts';
 import {
   quantizationSchema,
   type Bits,

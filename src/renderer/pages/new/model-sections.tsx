@@ -3,7 +3,7 @@ import type { ReactElement } from 'react';
 
 import { bytes } from '../../../contract/format.ts';
 import type { Model } from '../../../contract/library.ts';
-import { presetIds, type PresetId } from '../../../contract/presets.ts';
+import { presetIds, type PresetId } from './presets.ts';
 import { nameOfPath } from '../../../contract/recipe-command.ts';
 import { devices } from '../../../contract/recipe.ts';
 import { useBoot } from '../../boot.tsx';

@@ -6,7 +6,7 @@ import type { Model } from '../../../contract/library.ts';
 import { useBoot } from '../../boot.tsx';
 import { FailureView } from '../../components/failure-view.tsx';
 import { PageHeader } from '../../components/page-header.tsx';
-import { useAsk } from '../../queries.ts';
+import { useAsk } from '../../ask/queries.ts';
 import { useLabel } from '../../words.tsx';
 import { NewRun } from './new-run.tsx';
 

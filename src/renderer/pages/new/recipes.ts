@@ -1,9 +1,9 @@
 import type { z } from 'zod';
 
-import type { MessageParams } from '../../../contract/errors.ts';
 import type { ModelHead } from '../../../contract/library.ts';
 import type { LabelKey } from '../../../contract/messages/labels.ts';
 import { parseByteSize } from '../../../contract/byte-size.ts';
+import type { MessageParams } from '../../../contract/messages/params.ts';
 import { recipeInputSchema, type RecipeInput } from '../../../contract/recipe.ts';
 import { percentOf, type Amount, type Draft, type FieldName, type SchedulerKind } from './draft.ts';
 

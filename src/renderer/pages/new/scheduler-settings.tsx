@@ -3,7 +3,7 @@ import { IconFile } from '@tabler/icons-react';
 import type { ReactElement, ReactNode } from 'react';
 
 import { estimateKinds } from '../../../contract/recipe.ts';
-import { useAct } from '../../queries.ts';
+import { useAct } from '../../ask/queries.ts';
 import { useLabel } from '../../words.tsx';
 import type { SchedulerKind } from './draft.ts';
 import { AmountField, Field, useForm } from './form.tsx';

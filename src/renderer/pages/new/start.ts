@@ -1,6 +1,7 @@
 import type { Trial } from '../../../contract/bridge.ts';
+import { describe } from '../../../contract/describe.ts';
 import { megabytes } from '../../../contract/format.ts';
-import { describe, message } from '../../../contract/messages/index.ts';
+import { message } from '../../../contract/messages/index.ts';
 import type { Plan } from '../../../contract/plan.ts';
 import type { RecipeInput } from '../../../contract/recipe.ts';
 import { useLabel, useLocale } from '../../words.tsx';

@@ -1,7 +1,7 @@
 import { useMemo, useState } from 'react';
 
 import type { Boot } from '../../../contract/bridge.ts';
-import type { PresetId } from '../../../contract/presets.ts';
+import type { PresetId } from './presets.ts';
 import type { Recipe } from '../../../contract/recipe.ts';
 import { useBoot } from '../../boot.tsx';
 import { changedFields, draftOf, presetDraft, rebase, withPreset, type Draft, type FieldName } from './draft.ts';

@@ -3,7 +3,7 @@ import { useDebouncedValue } from '@mantine/hooks';
 
 import type { Plan } from '../../../contract/plan.ts';
 import type { RecipeInput } from '../../../contract/recipe.ts';
-import { ask } from '../../bridge.ts';
+import { ask } from '../../ask/bridge.ts';
 
 export interface Planned {
   /** The newest plan, of this recipe or, while that is being planned, of the one before. */

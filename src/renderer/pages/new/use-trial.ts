@@ -4,9 +4,9 @@ import { useState } from 'react';
 import type { Progress, Trial } from '../../../contract/bridge.ts';
 import { TamisError } from '../../../contract/errors.ts';
 import type { RecipeInput } from '../../../contract/recipe.ts';
-import { ask } from '../../bridge.ts';
-import { showFailure } from '../../components/failure-notification.tsx';
-import { usePush } from '../../queries.ts';
+import { ask } from '../../ask/bridge.ts';
+import { showFailure } from '../../ask/failure-notification.tsx';
+import { usePush } from '../../ask/queries.ts';
 import { useLocale } from '../../words.tsx';
 
 export interface Trying {

@@ -7,7 +7,7 @@ import { duration, fixed, whole } from '../../../contract/format.ts';
 import type { Report } from '../../../contract/report.ts';
 import type { Label } from '../../../contract/messages/labels.ts';
 import { recipeWords, totalSeconds } from '../../../contract/words.ts';
-import { useCopy } from '../../copy.ts';
+import { useCopy } from '../../ask/copy.ts';
 import { Facts, type Fact } from '../../run/facts.tsx';
 import { Figure } from '../../run/figure.tsx';
 import { stageName } from '../../run/sentence.ts';

@@ -1,6 +1,6 @@
-import { ask } from '../../bridge.ts';
-import { useCopy } from '../../copy.ts';
-import { showFailure } from '../../components/failure-notification.tsx';
+import { ask } from '../../ask/bridge.ts';
+import { useCopy } from '../../ask/copy.ts';
+import { showFailure } from '../../ask/failure-notification.tsx';
 import { useLocale } from '../../words.tsx';
 
 /** Copies what helps to find out why a run went wrong: versions, recipe, last events, end of the log. */

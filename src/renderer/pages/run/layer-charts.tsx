@@ -7,7 +7,7 @@ import { SensitivityChart } from '../../../charts/sensitivity-chart.tsx';
 import { SparsityChart } from '../../../charts/sparsity-chart.tsx';
 import type { Label } from '../../../contract/messages/labels.ts';
 import type { Centroid } from '../../../contract/report.ts';
-import type { LayerView } from '../../../contract/run-view.ts';
+import type { LayerView } from '../../run/run-view.ts';
 import { sensitivityPerWeight, sensitivityWords } from '../../../contract/sensitivity.ts';
 import { ChartCard, type ChartNumbers } from '../../components/chart-card.tsx';
 import { ColourControl } from '../../run/colour-control.tsx';

@@ -2,7 +2,7 @@ import { Button, Drawer, Group } from '@mantine/core';
 import { IconArrowLeft, IconArrowRight } from '@tabler/icons-react';
 import type { ReactElement } from 'react';
 
-import type { LayerView } from '../../../contract/run-view.ts';
+import type { LayerView } from '../../run/run-view.ts';
 import { Facts } from '../../run/facts.tsx';
 import { layerFacts } from '../../run/layer-facts.ts';
 import { useLabel } from '../../words.tsx';

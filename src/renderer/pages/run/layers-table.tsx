@@ -2,7 +2,7 @@ import { IconStack2 } from '@tabler/icons-react';
 import { useMemo, type ReactElement } from 'react';
 
 import { percent, significant, whole } from '../../../contract/format.ts';
-import type { LayerView } from '../../../contract/run-view.ts';
+import type { LayerView } from '../../run/run-view.ts';
 import { DataTable } from '../../components/data-table.tsx';
 import type { Column } from '../../components/data-table-parts.ts';
 import { EmptyState } from '../../components/empty-state.tsx';

@@ -6,7 +6,7 @@ import { useDeferredValue, useEffect, useMemo, useRef, useState, type ReactEleme
 import { isPassing, type TimedEvent } from '../../../contract/events.ts';
 import type { Locale } from '../../../contract/messages/index.ts';
 import type { Label } from '../../../contract/messages/labels.ts';
-import { useCopy } from '../../copy.ts';
+import { useCopy } from '../../ask/copy.ts';
 import { eventSentence } from '../../run/sentence.ts';
 import { useLabel, useLocale } from '../../words.tsx';
 

@@ -3,7 +3,7 @@ import { memo, type ReactElement } from 'react';
 
 import { bytes, duration, whole } from '../../../contract/format.ts';
 import type { Label } from '../../../contract/messages/labels.ts';
-import { elapsedSeconds, type RunView } from '../../../contract/run-view.ts';
+import { elapsedSeconds, type RunView } from '../../run/run-view.ts';
 import { deviceFacts } from '../../run/device-facts.ts';
 import { Facts, type Fact } from '../../run/facts.tsx';
 import { stageName } from '../../run/sentence.ts';

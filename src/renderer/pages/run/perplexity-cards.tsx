@@ -9,11 +9,11 @@ import type { RunRow } from '../../../contract/history.ts';
 import { measureKey } from '../../../contract/measure.ts';
 import type { Label } from '../../../contract/messages/labels.ts';
 import type { Report } from '../../../contract/report.ts';
-import type { PerplexityView } from '../../../contract/run-view.ts';
+import type { PerplexityView } from '../../run/run-view.ts';
 import { schedulerName } from '../../../contract/words.ts';
-import { ask } from '../../bridge.ts';
+import { ask } from '../../ask/bridge.ts';
 import { ChartCard } from '../../components/chart-card.tsx';
-import { useAsk } from '../../queries.ts';
+import { useAsk } from '../../ask/queries.ts';
 import { Figure } from '../../run/figure.tsx';
 import { useLabel, useLocale } from '../../words.tsx';
 

@@ -13,7 +13,7 @@ import { memo, useState, type ReactElement } from 'react';
 
 import { resumable, type RunRow } from '../../../contract/history.ts';
 import { PageHeader } from '../../components/page-header.tsx';
-import { useAct } from '../../queries.ts';
+import { useAct } from '../../ask/queries.ts';
 import { EditDrawer } from '../../run/edit-drawer.tsx';
 import { useDeleteRuns, useRunAgain, useRunControl } from '../../run/run-actions.ts';
 import { dateAndTime, runSummary } from '../../run/run-words.ts';

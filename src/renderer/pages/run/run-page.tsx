@@ -3,9 +3,9 @@ import { getRouteApi } from '@tanstack/react-router';
 import { useDeferredValue, useMemo, useState, type ReactElement } from 'react';
 
 import type { Output } from '../../../contract/bridge.ts';
-import { emptyView, ended, type LayerView } from '../../../contract/run-view.ts';
+import { emptyView, ended, type LayerView } from '../../run/run-view.ts';
 import { FailureView } from '../../components/failure-view.tsx';
-import { useAsk } from '../../queries.ts';
+import { useAsk } from '../../ask/queries.ts';
 import { useLiveRun } from '../../run/live-run.ts';
 import { useLabel } from '../../words.tsx';
 import { RunDetails } from './details.tsx';

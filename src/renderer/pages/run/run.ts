@@ -1,7 +1,7 @@
 import type { Recipe } from '../../../contract/recipe.ts';
 import type { Report } from '../../../contract/report.ts';
 import type { AttemptRow, RunRow } from '../../../contract/history.ts';
-import type { LayerView, RunView } from '../../../contract/run-view.ts';
+import type { LayerView, RunView } from '../../run/run-view.ts';
 
 /** All that the page knows of a run. */
 export interface ShownRun {

@@ -10,13 +10,7 @@ import {
 import type { ReactElement } from 'react';
 
 import { duration } from '../../../contract/format.ts';
-import {
-  stageSeconds,
-  stagesOfRun,
-  type RunView,
-  type StageState,
-  type StageView,
-} from '../../../contract/run-view.ts';
+import { stageSeconds, stagesOfRun, type RunView, type StageState, type StageView } from '../../run/run-view.ts';
 import { stageName } from '../../run/sentence.ts';
 import { useLabel } from '../../words.tsx';
 

@@ -3,7 +3,7 @@ import { IconAlertTriangle, IconClipboard, IconPlayerPlay } from '@tabler/icons-
 import { memo, type ReactElement } from 'react';
 
 import { resumable, type RunRow } from '../../../contract/history.ts';
-import type { RunView } from '../../../contract/run-view.ts';
+import type { RunView } from '../../run/run-view.ts';
 import { FailureView } from '../../components/failure-view.tsx';
 import { useRunControl } from '../../run/run-actions.ts';
 import { sentenceOf } from '../../run/sentence.ts';

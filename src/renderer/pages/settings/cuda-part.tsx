@@ -7,7 +7,7 @@ import { canFetchCuda, cudaDownloadMebibytes, type CudaReport } from '../../../c
 import { bytes } from '../../../contract/format.ts';
 import { message } from '../../../contract/messages/index.ts';
 import { useConfirm } from '../../components/confirm.tsx';
-import { useAct, useAsk, usePush } from '../../queries.ts';
+import { useAct, useAsk, usePush } from '../../ask/queries.ts';
 import { useLabel, useLocale } from '../../words.tsx';
 
 /** What else is missing for CUDA than the table of devices says, with a button that fetches what can be fetched. */

@@ -8,7 +8,7 @@ import type { Failure } from '../../../contract/failure.ts';
 import { message, type Locale } from '../../../contract/messages/index.ts';
 import type { Label } from '../../../contract/messages/labels.ts';
 import { FailureView } from '../../components/failure-view.tsx';
-import { useAsk } from '../../queries.ts';
+import { useAsk } from '../../ask/queries.ts';
 import { useLabel, useLocale } from '../../words.tsx';
 import { Section } from '../../components/section.tsx';
 import { CudaPart } from './cuda-part.tsx';

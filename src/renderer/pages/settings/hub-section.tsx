@@ -1,12 +1,12 @@
+import { describe } from '../../../contract/describe.ts';
 import { Button, Group, PasswordInput, Text, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState, type ReactElement } from 'react';
 
 import { hubEndpoint as ownEndpoint, parseEndpoint, tokenPattern } from '../../../contract/hub.ts';
-import { describe } from '../../../contract/messages/index.ts';
 import { useSettings } from '../../boot.tsx';
 import { Section } from '../../components/section.tsx';
-import { useAct, useAsk } from '../../queries.ts';
+import { useAct, useAsk } from '../../ask/queries.ts';
 import { useLabel, useLocale } from '../../words.tsx';
 import { useSet } from './use-set.ts';
 

@@ -7,7 +7,7 @@ import type { Storage } from '../../../contract/files.ts';
 import { bytes } from '../../../contract/format.ts';
 import { useConfirm } from '../../components/confirm.tsx';
 import { FailureView } from '../../components/failure-view.tsx';
-import { useAct, useAsk } from '../../queries.ts';
+import { useAct, useAsk } from '../../ask/queries.ts';
 import { useLabel } from '../../words.tsx';
 import { Section } from '../../components/section.tsx';
 

@@ -2,7 +2,7 @@ import { useQueryClient } from '@tanstack/react-query';
 
 import type { Boot } from '../../../contract/bridge.ts';
 import type { Settings } from '../../../contract/settings.ts';
-import { useAct } from '../../queries.ts';
+import { useAct } from '../../ask/queries.ts';
 
 /** Sets and keeps settings; they are in force at once. */
 export function useSet(): (changes: Partial<Settings>) => void {

@@ -5,8 +5,8 @@ import type { ReactElement } from 'react';
 import { links } from '../../../contract/bridge.ts';
 import { useBoot } from '../../boot.tsx';
 import { FailureView } from '../../components/failure-view.tsx';
-import { useCopy } from '../../copy.ts';
-import { useAct, useAsk } from '../../queries.ts';
+import { useCopy } from '../../ask/copy.ts';
+import { useAct, useAsk } from '../../ask/queries.ts';
 import { useLabel } from '../../words.tsx';
 import { Section } from '../../components/section.tsx';
 

@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
 import { TamisError } from '../../../contract/errors.ts';
-import { readError } from '../../../contract/file-errors.ts';
+import { readError } from '../../../disk/file-errors.ts';
 import type { GgufValue } from '../../families/gguf-family.ts';
 
 /** ggml's number of a tensor's type. */

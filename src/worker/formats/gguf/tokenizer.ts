@@ -2,9 +2,9 @@ import { join } from 'node:path';
 
 import { z } from 'zod';
 
-import { readJson, readText } from '../../../contract/disk.ts';
+import { readJson, readText } from '../../../disk/disk.ts';
 import { TamisError } from '../../../contract/errors.ts';
-import { checked } from '../../../contract/json.ts';
+import { checked } from '../../../disk/json.ts';
 import type { GgufValue } from '../../families/gguf-family.ts';
 import { readTokenizer } from '../../texts/tokenizer.ts';
 import type { Model } from '../../model/open.ts';

@@ -12,7 +12,7 @@ import {
 
 import { TamisError } from '../../../contract/errors.ts';
 import type { ExportManifest } from '../../../contract/exports.ts';
-import { readError } from '../../../contract/file-errors.ts';
+import { readError } from '../../../disk/file-errors.ts';
 import { controlled, native, translated, type DataFile, type PackedLayer } from '../../native.ts';
 import type { DenseTensor, Source } from '../format.ts';
 import { dataFile, graphFile, onnxFolder } from './plan.ts';

@@ -5,7 +5,7 @@ import { z } from 'zod';
 
 import { exportFiles } from '../../../contract/export-snippets.ts';
 import { exportManifestSchema } from '../../../contract/exports.ts';
-import { parseJson } from '../../../contract/json.ts';
+import { parseJson } from '../../../disk/json.ts';
 import { companions } from '../../model/companions.ts';
 import { controlled, native, translated, type ArchiveWriter, type TensorInfo } from '../../native.ts';
 import { archiveBound, type BoundedSection, type Matrix } from './bound.ts';

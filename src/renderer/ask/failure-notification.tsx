@@ -1,6 +1,7 @@
+import { describe } from '../../contract/describe.ts';
 import { notifications } from '@mantine/notifications';
 
-import { describe, type Locale } from '../../contract/messages/index.ts';
+import type { Locale } from '../../contract/messages/index.ts';
 import { labels } from '../../contract/messages/labels.ts';
 
 /** Tells that something the person did was refused, and why; stays until it is closed. */

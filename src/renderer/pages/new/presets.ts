@@ -1,4 +1,4 @@
-import { parseRecipe, type Recipe, type RecipeInput } from './recipe.ts';
+import { parseRecipe, type Recipe, type RecipeInput } from '../../../contract/recipe.ts';
 
 export const presetIds = [
   'scheduled-70',

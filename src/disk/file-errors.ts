@@ -1,4 +1,4 @@
-import { TamisError } from './errors.ts';
+import { TamisError } from '../contract/errors.ts';
 
 /** Turns what the file system refused to write into a sentence's code; anything else is passed through. */
 export function fileError(error: unknown, path: string): unknown {

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 
-import { TamisError } from './errors.ts';
+import { TamisError } from '../contract/errors.ts';
 
 /** The JSON text of the file `path`, if it has the known shape; an error naming file and field if not. */
 export function parseJson<T>(path: string, text: string, schema: z.ZodType<T>): T {

@@ -1,7 +1,7 @@
 import { notifications } from '@mantine/notifications';
 
 import { useAct } from './queries.ts';
-import { useLabel } from './words.tsx';
+import { useLabel } from '../words.tsx';
 
 /** Copies a text through the main process's clipboard and says so. */
 export function useCopy(): (text: string) => void {

@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path';
 
-import { TamisError } from './errors.ts';
+import { TamisError } from '../contract/errors.ts';
 
 /** A recipe file's JSON as it is written, its relative paths taken from its own folder. For processes with Node alone. */
 export function recipeOfFile(path: string, text: string): Record<string, unknown> {

@@ -1,6 +1,6 @@
-import type { MessageParams } from './errors.ts';
-import { isPassing, stages as allStages, type RunEvent, type Stage, type TimedEvent } from './events.ts';
-import type { Centroid, Choice, LayerResult, Perplexity, Target } from './report.ts';
+import { isPassing, stages as allStages, type RunEvent, type Stage, type TimedEvent } from '../../contract/events.ts';
+import type { MessageParams } from '../../contract/messages/params.ts';
+import type { Centroid, Choice, LayerResult, Perplexity, Target } from '../../contract/report.ts';
 
 /** `kept`: done by an earlier start of the run. `stopped`: begun, and the run ended before it did. */
 export type StageState = 'waiting' | 'running' | 'finished' | 'kept' | 'stopped';

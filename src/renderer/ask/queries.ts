@@ -2,10 +2,10 @@ import { keepPreviousData, QueryClient, useMutation, useQuery, useQueryClient } 
 import type { UseMutationResult, UseQueryResult } from '@tanstack/react-query';
 import { useEffect, useEffectEvent } from 'react';
 
-import type { Input, Output, Push, PushName, RequestName } from '../contract/bridge.ts';
+import type { Input, Output, Push, PushName, RequestName } from '../../contract/bridge.ts';
 import { ask, listen } from './bridge.ts';
-import { showFailure } from './components/failure-notification.tsx';
-import { useLocale } from './words.tsx';
+import { showFailure } from './failure-notification.tsx';
+import { useLocale } from '../words.tsx';
 
 /** What was asked stays true until a push says otherwise: nothing is asked again by itself. */
 export function makeQueryClient(): QueryClient {

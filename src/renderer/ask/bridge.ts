@@ -6,10 +6,10 @@ import {
   type Push,
   type PushName,
   type RequestName,
-} from '../contract/bridge.ts';
-import type { Answer, Bridge } from '../contract/channel.ts';
-import { errorOf, failureSchema } from '../contract/failure.ts';
-import type { Purpose } from '../contract/files.ts';
+} from '../../contract/bridge.ts';
+import type { Answer, Bridge } from '../../contract/channel.ts';
+import { errorOf, failureSchema } from '../../contract/failure.ts';
+import type { Purpose } from '../../contract/files.ts';
 
 declare global {
   interface Window {
