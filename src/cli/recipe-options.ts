@@ -5,8 +5,9 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 
 import { parseByteSize } from '../contract/byte-size.ts';
 import { TamisError } from '../contract/errors.ts';
+import { methodKinds } from '../contract/recipe/methods.ts';
+import { devices, estimateKinds, parseRecipe, ranges, type Recipe } from '../contract/recipe.ts';
 import { recipeOfFile } from '../disk/recipe-file.ts';
-import { devices, estimateKinds, methods, parseRecipe, ranges, type Recipe } from '../contract/recipe.ts';
 
 /** Flags of a recipe's evaluation, the same for every command that evaluates. */
 export interface EvaluationFlags {
@@ -127,7 +128,7 @@ export function addEvaluationOptions(command: Command): Command {
 export function addRecipeOptions(command: Command): Command {
   command
     .option('--recipe <file>', 'take the settings from a recipe (JSON); flags go before it')
-    .addOption(new Option('--method <method>', 'how weights are pruned (default: sparsegpt)').choices(methods))
+    .addOption(new Option('--method <method>', 'how weights are pruned (default: sparsegpt)').choices(methodKinds))
     .option('--sparsity <share>', 'wanted mean sparsity, 0 to 1 (default: 0.7)', number)
     .option(
       '--fit-size <size>',

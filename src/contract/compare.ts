@@ -3,9 +3,10 @@ import { labels, type Label, type LabelKey } from './messages/labels.ts';
 import { measureKey } from './measure.ts';
 import type { Locale } from './messages/index.ts';
 import type { MessageParams } from './messages/params.ts';
+import { methods } from './recipe/methods.ts';
 import type { Report } from './report.ts';
 import { keptBits, packedSize } from './size.ts';
-import { methodNames, patternWords, quantizationWords, schedulerWords, totalSeconds } from './words.ts';
+import { patternWords, quantizationWords, schedulerWords, totalSeconds } from './words.ts';
 
 /** `value` as measured, null where a run has none; `text` as it is shown. */
 export interface ComparisonCell {
@@ -42,7 +43,7 @@ export function compareTable(reports: readonly Report[], locale: Locale = 'en'):
   const share: Write = (value) => `${percent(value, 2)} %`;
   return [
     field('field.model', ({ model }) => model.name),
-    field('field.method', ({ recipe }) => methodNames[recipe.method]),
+    field('field.method', ({ recipe }) => methods[recipe.method].name),
     field('field.pattern', ({ recipe }) => patternWords(recipe, t)),
     field('field.scheduler', ({ recipe, centroids, choice }) =>
       schedulerWords(recipe.scheduler, { groups: centroids.length, choice }, t),

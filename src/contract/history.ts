@@ -1,7 +1,8 @@
 import { z } from 'zod';
 
 import { failureSchema } from './failure.ts';
-import { bitWidths, devices, methods, nmSchema } from './recipe.ts';
+import { methodKinds } from './recipe/methods.ts';
+import { bitWidths, devices, nmSchema } from './recipe.ts';
 
 /**
  * Where a run is, and every way it can have ended.
@@ -45,7 +46,7 @@ export const runRowSchema = z.strictObject({
   /** ISO 8601 times. */
   createdAt: z.string(),
   finishedAt: z.string().nullable(),
-  method: z.enum(methods),
+  method: z.enum(methodKinds),
   nm: nmSchema.nullable(),
   scheduler: z.enum(schedulerKinds),
   device: z.enum(devices),

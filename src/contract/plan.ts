@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import { failureSchema } from './failure.ts';
 import { gpuSchema } from './gpu.ts';
-import { methods } from './recipe.ts';
+import { methodKinds } from './recipe/methods.ts';
 
 /** The stages of a run that take time or memory worth planning, in their order. */
 export const plannedStages = [
@@ -74,7 +74,7 @@ export const planSchema = z.strictObject({
     hidden: z.int(),
     vocab: z.int(),
   }),
-  method: z.enum(methods),
+  method: z.enum(methodKinds),
   device: z.string(),
   threads: z.int(),
   /** null where the CPU does all but the forward passes. */

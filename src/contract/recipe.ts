@@ -1,10 +1,10 @@
 import { z } from 'zod';
 
 import { TamisError } from './errors.ts';
+import { methodKinds } from './recipe/methods.ts';
 
 const fraction = z.number().min(0).max(1);
 
-export const methods = ['sparsegpt', 'wanda', 'magnitude'] as const;
 export const estimateKinds = ['raw', 'relative', 'relative-by-type', 'measured'] as const;
 export const devices = ['auto', 'cpu', 'cuda', 'webgpu', 'dml'] as const;
 
@@ -98,7 +98,7 @@ const settings = {
   version: z.literal(1).default(1),
   /** Folder of the checkpoint. */
   model: z.string().min(1),
-  method: z.enum(methods).default('sparsegpt'),
+  method: z.enum(methodKinds).default('sparsegpt'),
   /** null = the target is the recipe's own. With a target too, the run is one attempt of several. */
   fit: fitSchema.nullable().default(null),
   /** n of every m weights in a row pruned; null = unstructured. */
@@ -156,7 +156,6 @@ export const recipeSchema = z.strictObject({
   scheduler: schedulerSchema,
 });
 export type Recipe = z.infer<typeof recipeSchema>;
-export type Method = Recipe['method'];
 export type Device = Recipe['device'];
 export type EstimateKind = (typeof estimateKinds)[number];
 

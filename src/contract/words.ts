@@ -1,13 +1,8 @@
 import { megabytes, percent, significant } from './format.ts';
 import type { Label } from './messages/labels.ts';
-import type { Corpus, Fit, Method, Recipe, Scheduler } from './recipe.ts';
+import { methods } from './recipe/methods.ts';
+import type { Corpus, Fit, Recipe, Scheduler } from './recipe.ts';
 import type { Candidate, Centroid, Choice, Report } from './report.ts';
-
-export const methodNames: Readonly<Record<Method, string>> = {
-  sparsegpt: 'SparseGPT',
-  wanda: 'Wanda',
-  magnitude: 'magnitude',
-};
 
 export function patternWords({ nm }: Recipe, t: Label): string {
   return nm === null ? t('text.unstructured') : t('text.nm', nm);
@@ -111,7 +106,7 @@ export function quantizationWords({ quantization, method }: Recipe, t: Label): s
     ...(actOrder ? [t('text.quantization.act-order')] : []),
     ...(staticGroups ? [t('text.quantization.static-groups')] : []),
     t(`text.quantization.${range}`),
-    t(method === 'sparsegpt' ? 'text.quantization.joint' : 'text.quantization.nearest'),
+    t(methods[method].sweeps ? 'text.quantization.joint' : 'text.quantization.nearest'),
     ...exceptions.map(({ layers, bits: own }) =>
       own === null
         ? t('text.quantization.exception-none', { layers })
@@ -154,7 +149,7 @@ export function recipeWords(
             .join(', '),
         });
   return [
-    [t('field.method'), methodNames[recipe.method]],
+    [t('field.method'), methods[recipe.method].name],
     [t('field.pattern'), patternWords(recipe, t)],
     ...(recipe.fit === null ? [] : [[t('field.goal'), goalWords(recipe.fit, recipe, t)] as [string, string]]),
     [t('field.sparsity-target'), targetWords(recipe, t)],

@@ -1,14 +1,14 @@
 import { percent } from '../../contract/format.ts';
 import type { RunRow } from '../../contract/history.ts';
 import type { Label } from '../../contract/messages/labels.ts';
-import { methodNames } from '../../contract/words.ts';
+import { methods } from '../../contract/recipe/methods.ts';
 
 /** A run's recipe in a line: method, sparsity or pattern, scheduler, bits. */
 export function runSummary({ method, nm, targetSparsity, scheduler, bits }: RunRow, t: Label): string {
   const share = targetSparsity === null ? [] : [`${percent(targetSparsity, 1)} %`];
   const pattern = nm === null ? [] : [t('text.nm', nm)];
   return [
-    methodNames[method],
+    methods[method].name,
     ...pattern,
     ...(nm === null ? share : []),
     t('run.scheduled', { scheduler }),

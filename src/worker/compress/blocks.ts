@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { layerResultSchema, type LayerResult } from '../../contract/report.ts';
+import { methods } from '../../contract/recipe/methods.ts';
 import { Activations } from '../machine/activations.ts';
 import { Clock } from '../machine/clock.ts';
 import { Progress } from '../run/progress.ts';
@@ -40,7 +41,7 @@ export async function compressBlocks(run: Run, schedule: Schedule): Promise<Bloc
 /** Work of one block, in the unit of a calibration's progress; 1 where it passes no sequences. */
 export function blockWork(run: Run): number {
   const { forward, gram, factor, solve } = passOperations(run);
-  return run.recipe.method === 'magnitude' ? 1 : 2 * forward + gram + factor + solve;
+  return methods[run.recipe.method].calibrates ? 2 * forward + gram + factor + solve : 1;
 }
 
 /** One block, unless it is finished; its record in `state/` is what makes it so. */
@@ -49,7 +50,7 @@ async function finishBlock(run: Run, schedule: Schedule, block: number, progress
   return await step(run, name, z.array(layerResultSchema), async (seconds) => {
     progress.rewind(block * blockWork(run));
     const clock = new Clock(seconds);
-    const calibration = run.recipe.method === 'magnitude' ? null : calibrationOf(run, clock, progress);
+    const calibration = methods[run.recipe.method].calibrates ? calibrationOf(run, clock, progress) : null;
     if (calibration && block === 0) await embedInputs(run, calibration);
     return await compressBlock({
       run,

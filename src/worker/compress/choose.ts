@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { TamisError } from '../../contract/errors.ts';
 import { choiceSchema, type Choice } from '../../contract/report.ts';
 import { candidateName } from '../../contract/words.ts';
+import { methods } from '../../contract/recipe/methods.ts';
 import { blockAll, embedAll, type PassOptions } from '../evaluate/passes.ts';
 import { headAll } from '../evaluate/perplexity.ts';
 import { Activations } from '../machine/activations.ts';
@@ -115,7 +116,7 @@ async function tryOne(
 ): Promise<Float64Array> {
   const { model, directory, devices, signal } = run;
   const clock = new Clock({});
-  const calibration = run.recipe.method === 'magnitude' ? null : calibrationOf(run, clock, progress);
+  const calibration = methods[run.recipe.method].calibrates ? calibrationOf(run, clock, progress) : null;
   const { heldBack: ids = new Int32Array(0), seqlen = 1 } = run.calibration ?? {};
   const step = (): void => signal.throwIfAborted();
   const shape = { sequences: ids.length / seqlen, seqlen, hidden: model.family.hidden };

@@ -1,4 +1,5 @@
 import { groupsOf } from '../../contract/quantization.ts';
+import { methods } from '../../contract/recipe/methods.ts';
 import type { Recipe } from '../../contract/recipe.ts';
 import { factorOperations, gramOperations, sweepOperations, type LayerShape } from '../model/costs.ts';
 
@@ -61,7 +62,7 @@ export function solveTerm(
   const { rows, cols } = layer;
   const sweeps = { operations: 2 * sweepOperations(layer), up: 2 * FLOAT * (rows * cols + cols), stored: rows * cols };
   const squares = 2 * squareBytes(layer);
-  if (method !== 'sparsegpt') return { ...sweeps, down: squares };
+  if (!methods[method].sweeps) return { ...sweeps, down: squares };
   const groups = quantization === null ? 0 : groupsOf(quantization, cols);
   // Which column is in which group; and all columns once more for each block in which groups begin.
   const members = quantization === null ? 0 : FLOAT * cols * (1 + Math.min(groups, Math.ceil(cols / BLOCK)));

@@ -1,4 +1,5 @@
 import type { Gpu } from '../../contract/gpu.ts';
+import { methods } from '../../contract/recipe/methods.ts';
 import type { Recipe } from '../../contract/recipe.ts';
 import { sum, type LayerShape } from '../model/costs.ts';
 
@@ -24,7 +25,7 @@ export function gpuShare(
   if (gpu === null) return null;
   return {
     taps: tapsThatFit(layers, gpu.memoryBytes),
-    prunes: method !== 'sparsegpt' || nm === null || nm.m <= WIDEST_PATTERN,
+    prunes: !methods[method].sweeps || nm === null || nm.m <= WIDEST_PATTERN,
   };
 }
 

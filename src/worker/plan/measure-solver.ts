@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 
 import type { Model } from '../model/open.ts';
+import { methods } from '../../contract/recipe/methods.ts';
 import type { Recipe } from '../../contract/recipe.ts';
 import { controlled, native, type Factor, type Gpu, type PruneOptions } from '../native.ts';
 import { SENSITIVITY_SPARSITY } from '../schedule/needs.ts';
@@ -87,7 +88,7 @@ async function layerRates(
   );
   rates.statistics[key] = rateOf(statisticsTerm(layer), statistics);
   const pruningRate = async (as: Solving, quantization: Recipe['quantization']): Promise<number> => {
-    const input = as.method === 'magnitude' ? null : factor;
+    const input = methods[as.method].calibrates ? factor : null;
     const pruning = await best(() =>
       controlled(signal, (control) =>
         native.prune(checkpoint, { name: LAYER }, input, { ...as, storage: dtype }, control),

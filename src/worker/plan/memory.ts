@@ -1,5 +1,6 @@
 import type { Holder, PlannedStage } from '../../contract/plan.ts';
 import { groupsOf } from '../../contract/quantization.ts';
+import { methods } from '../../contract/recipe/methods.ts';
 import type { Quantization } from '../../contract/recipe.ts';
 import { batchSequences, HEAD_TOKENS } from '../runtime/forward.ts';
 import { branchCount, sum, tapWidths, type Branching, type LayerShape } from '../model/costs.ts';
@@ -235,7 +236,7 @@ function comparingMoments(shape: ModelShape, sample: Sequences, branches: number
 /** All of a block's sequences, then one factor at a time with its layers, then the sequences through the block as stored. */
 function compressMoments(shape: ModelShape, sequences: Sequences | null, work: Workload): Moment[] {
   const { blocks, method, quantization, gpu } = work;
-  if (sequences === null || method === 'magnitude') {
+  if (sequences === null || !methods[method].calibrates) {
     return shape.layers.map((layer) => ({
       held: { layer: elements(layer) * shape.weightBytes + gridBytes(layer, quantization) },
       layer: layer.name,
@@ -256,7 +257,7 @@ function compressMoments(shape: ModelShape, sequences: Sequences | null, work: W
       factors: factorBytes([layer], pruningWork),
       layer:
         sweepBytes(layer, pruningWork) +
-        elements(layer) * shape.weightBytes * (method === 'wanda' ? 2 : 1) +
+        elements(layer) * shape.weightBytes * (methods[method].sweeps ? 1 : 2) +
         gridBytes(layer, quantization),
       ...staged(layer, work),
       ...left,

@@ -12,7 +12,7 @@ import { layerSizes } from '../model/layers.ts';
 import { openModel, type Model } from '../model/open.ts';
 import { findGpu } from '../runtime/gpu.ts';
 import { assertSchedule, readSparsities } from '../schedule/check.ts';
-import { HELD_BACK, needsSensitivities, needsStatistics, SENSITIVITY_SPARSITY } from '../schedule/needs.ts';
+import { HELD_BACK, needsSensitivities, SENSITIVITY_SPARSITY } from '../schedule/needs.ts';
 import { schedule } from '../schedule/schedule.ts';
 import { sum } from '../model/costs.ts';
 import { sourcesOf } from '../texts/sources.ts';
@@ -22,7 +22,7 @@ import { isBusy, measuredRates } from './measure.ts';
 import { stageMemory, total } from './memory.ts';
 import { packedLayers, withSizeTarget } from './packed.ts';
 import type { GpuRates, Rates } from './rates.ts';
-import { resolveRecipe, unevenGroups } from './resolve.ts';
+import { resolveRecipe, unevenGroups, usesHessians } from './resolve.ts';
 import { stageSeconds } from './seconds.ts';
 import { shapeOf, type ModelShape } from '../model/shape.ts';
 import { diskBytes } from './storage.ts';
@@ -148,8 +148,7 @@ async function workloadOf(
   for (const { name, corpus } of recipe.evaluation.datasets)
     datasets.push({ name, size: await corpusSize(corpus, sources) });
   const evaluation = datasets.map(({ name, size }) => windowsOf(name, size, recipe.evaluation));
-  const calibration =
-    recipe.method === 'magnitude' && !needsStatistics(recipe) ? null : await calibrationOf(recipe, sources);
+  const calibration = usesHessians(recipe) ? await calibrationOf(recipe, sources) : null;
   const windows = sum(evaluation.map((dataset) => dataset.windows));
   const workload: Workload = {
     method: recipe.method,

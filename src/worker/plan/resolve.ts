@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 
 import { TamisError } from '../../contract/errors.ts';
 import { layerBits, matchesLayer } from '../../contract/quantization.ts';
+import { methods } from '../../contract/recipe/methods.ts';
 import { bitWidths, type Recipe } from '../../contract/recipe.ts';
 import type { Report } from '../../contract/report.ts';
 import { weightShape } from '../families/family.ts';
@@ -43,12 +44,12 @@ export async function resolveRecipe(recipe: Recipe, model: Model, warn: Warn): P
 
 /** Whether there is anything for a GPU to do but forward passes. */
 export function usesHessians(recipe: Recipe): boolean {
-  return recipe.method !== 'magnitude' || needsStatistics(recipe);
+  return methods[recipe.method].calibrates || needsStatistics(recipe);
 }
 
 /** Whether the run itself decides the target of a size, with the bits: it needs calibration data and a choice. */
 function measuresBits({ method, quantization }: Recipe): boolean {
-  return method !== 'magnitude' && quantization !== null && quantization.bits > bitWidths[0];
+  return methods[method].calibrates && quantization !== null && quantization.bits > bitWidths[0];
 }
 
 /** n:m must divide the columns of every layer. */
@@ -64,7 +65,7 @@ function assertPattern({ nm }: Recipe, model: Model): void {
 /** Act-order sorts by the Hessian, and tears apart the neighbours of an n:m pattern; an exception has layers to be one for. */
 function assertQuantization({ quantization, method, nm }: Recipe, model: Model): void {
   if (quantization === null) return;
-  if (quantization.actOrder && method !== 'sparsegpt')
+  if (quantization.actOrder && !methods[method].sweeps)
     throw new TamisError('recipe.act-order-without-sweep', { method });
   if (quantization.actOrder && nm !== null) throw new TamisError('recipe.act-order-with-nm');
   const names = layersOf(model, model.family.blocks).map(({ name }) => name);

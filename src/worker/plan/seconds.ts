@@ -1,4 +1,5 @@
 import type { PlannedStage } from '../../contract/plan.ts';
+import { methods } from '../../contract/recipe/methods.ts';
 import { branchCount, branchOperations, branchPasses, sum, type Branching } from '../model/costs.ts';
 import type { Rates } from './rates.ts';
 import type { ModelShape } from '../model/shape.ts';
@@ -94,7 +95,8 @@ function compressSeconds(shape: ModelShape, work: Workload, rates: Rates): numbe
 function blocksSeconds(shape: ModelShape, work: Workload, rates: Rates): number {
   const { calibration, blocks, method, quantization } = work;
   const solving = solveSeconds(shape, work, rates, 'solve');
-  if (!calibration || method === 'magnitude') return blocks * (quantization ? solving : blockBytes(shape) / rates.scan);
+  if (!calibration || !methods[method].calibrates)
+    return blocks * (quantization ? solving : blockBytes(shape) / rates.scan);
   const { forward = 0 } = stageOperations(shape, work, 'compress');
   const activations = activationBytes(shape, calibration);
   return (

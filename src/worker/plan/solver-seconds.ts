@@ -3,6 +3,7 @@ import { factorTerm, gramTerm, solveTerm, statisticsTerm, takenOverBytes, type T
 import { cpuCap, layerKey, tapKey, type Cap, type Rates, type SolverRates } from './rates.ts';
 import { firstLayers, type ModelShape } from '../model/shape.ts';
 import type { Sequences, Workload } from './workload.ts';
+import { methods } from '../../contract/recipe/methods.ts';
 
 /** Gram matrices and factors of a block. */
 export function factorSeconds(
@@ -37,7 +38,7 @@ export function solveSeconds(
   how: 'solve' | 'sweep',
 ): number {
   const recipe = how === 'solve' ? { method, quantization } : { method: 'sparsegpt' as const, quantization: null };
-  const hasFactor = recipe.method !== 'magnitude';
+  const hasFactor = methods[recipe.method].calibrates;
   return sum(
     layers.map((layer) => {
       const isThere = hasFactor && (gpu?.taps.has(layer.tap) ?? false);

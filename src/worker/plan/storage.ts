@@ -1,5 +1,6 @@
 import type { Plan } from '../../contract/plan.ts';
 import { groupsOf, hasScatteredGroups } from '../../contract/quantization.ts';
+import { methods } from '../../contract/recipe/methods.ts';
 import type { Quantization } from '../../contract/recipe.ts';
 import type { PackedLayer } from '../../contract/size.ts';
 import { branchCount, sum } from '../model/costs.ts';
@@ -53,7 +54,9 @@ function choiceBytes(shape: ModelShape, work: Workload, scales: number): number 
 
 /** Blocks are compressed from one file of activations into another. */
 function compressBytes(shape: ModelShape, { method, blocks }: Workload, calibration: Sequences | null): number {
-  return calibration === null || method === 'magnitude' ? 0 : Math.min(2, blocks) * activationBytes(shape, calibration);
+  return calibration === null || !methods[method].calibrates
+    ? 0
+    : Math.min(2, blocks) * activationBytes(shape, calibration);
 }
 
 /** The files of scales of all blocks (docs/formats.md), without their headers. */

@@ -1,3 +1,4 @@
+import { methods } from '../../contract/recipe/methods.ts';
 import type { Recipe } from '../../contract/recipe.ts';
 import type { OperationKind, PlannedStage } from '../../contract/plan.ts';
 import {
@@ -8,7 +9,14 @@ import {
   needsStatistics,
   sensitivitySample,
 } from '../schedule/needs.ts';
-import { blockOperations, branchOperations, headOperations, spectrumOperations, sum, type Branching } from '../model/costs.ts';
+import {
+  blockOperations,
+  branchOperations,
+  headOperations,
+  spectrumOperations,
+  sum,
+  type Branching,
+} from '../model/costs.ts';
 import type { GpuShare } from './gpu-memory.ts';
 import type { ModelShape } from '../model/shape.ts';
 
@@ -155,7 +163,7 @@ function choiceOperations(shape: ModelShape, work: Workload): Operations {
 
 /** Every block up to its last tap; then, but for the last one, all of it again as it was stored. */
 function compressOperations({ layers }: ModelShape, { calibration, blocks, method }: Workload): Operations {
-  if (!calibration || method === 'magnitude') return {};
+  if (!calibration || !methods[method].calibrates) return {};
   const { sequences, seqlen } = calibration;
   const block = blockOperations(layers, seqlen);
   return {
@@ -163,6 +171,6 @@ function compressOperations({ layers }: ModelShape, { calibration, blocks, metho
     gram: sequences * blocks * block.gram,
     factor: blocks * block.factor,
     // Both sweep for the energy of the dense output; Wanda once more for that of what is lost.
-    solve: blocks * (method === 'sparsegpt' ? block.solve + block.energy : 2 * block.energy),
+    solve: blocks * (methods[method].sweeps ? block.solve + block.energy : 2 * block.energy),
   };
 }

@@ -12,6 +12,7 @@ import type { ExportRecord } from '../../contract/exports.ts';
 import { en, type ErrorCode } from '../../contract/messages/en.ts';
 import { message, type Locale } from '../../contract/messages/index.ts';
 import { labels, type Label } from '../../contract/messages/labels.ts';
+import { methods } from '../../contract/recipe/methods.ts';
 import type { Report } from '../../contract/report.ts';
 import { style } from './style.ts';
 import { LayerTable, Table } from './table.tsx';
@@ -19,7 +20,6 @@ import { sensitivityPerWeight, sensitivityWords } from '../../contract/sensitivi
 import { keptBits, packedSize } from '../../contract/size.ts';
 import {
   differenceWords,
-  methodNames,
   patternWords,
   quantizationWords,
   recipeWords,
@@ -125,7 +125,7 @@ function Figure(props: { chart: ReactElement; caption?: string; table: ReactElem
 function Head({ report, t }: PartProps): ReactElement {
   const { recipe, model } = report;
   const words = {
-    method: methodNames[recipe.method],
+    method: methods[recipe.method].name,
     pattern: patternWords(recipe, t),
     scheduler: schedulerName(report),
     actual: percent(report.sparsity.actual, 2),

@@ -6,7 +6,8 @@ import { fixed, percent, perplexity } from '../../contract/format.ts';
 import { labels, type Label } from '../../contract/messages/labels.ts';
 import type { Quantization } from '../../contract/recipe.ts';
 import type { Report } from '../../contract/report.ts';
-import { methodNames, patternWords, quantizationWords, recipeWords } from '../../contract/words.ts';
+import { methods } from '../../contract/recipe/methods.ts';
+import { patternWords, quantizationWords, recipeWords } from '../../contract/words.ts';
 
 /** What a client finds on the hub under this name. */
 const libraries: Readonly<Record<ExportFormat, string>> = {
@@ -35,7 +36,7 @@ export function modelCard(report: Report, format: ExportFormat): string {
 # ${name}, ${compressionOf(report).join(', ')}
 
 ${name} (${escapeMarkdown(model.family)}, ${model.parameters} parameters, ${escapeMarkdown(model.dtype)}) compressed after training with \
-Tamis ${escapeMarkdown(report.tamis)}: ${methodNames[recipe.method]}, ${patternWords(recipe, t)}. \
+Tamis ${escapeMarkdown(report.tamis)}: ${methods[recipe.method].name}, ${patternWords(recipe, t)}. \
 ${percent(sparsity.actual, 2)} % of the weights of the pruned layers are zero.${quantized(report, t)} It was not trained further.
 ${partial}
 ## Perplexity

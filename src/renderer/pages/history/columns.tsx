@@ -4,7 +4,7 @@ import { useMemo, type ReactElement, type ReactNode } from 'react';
 import { bytes, duration, percent, perplexity } from '../../../contract/format.ts';
 import type { RunRow } from '../../../contract/history.ts';
 import type { Label } from '../../../contract/messages/labels.ts';
-import { methodNames } from '../../../contract/words.ts';
+import { methods } from '../../../contract/recipe/methods.ts';
 import type { Column } from '../../components/data-table-parts.ts';
 import { dateAndTime } from '../../run/run-words.ts';
 import { StateBadge } from '../../run/state-badge.tsx';
@@ -101,7 +101,7 @@ function apart(t: Label): Changing {
       },
     ],
     method: [
-      { id: 'method', header: t('field.method'), width: '96px', cell: ({ method }) => methodNames[method] },
+      { id: 'method', header: t('field.method'), width: '96px', cell: ({ method }) => methods[method].name },
       { id: 'scheduler', header: t('field.scheduler'), width: '108px', cell: ({ scheduler }) => scheduler },
     ],
     sparsity: [
@@ -134,7 +134,7 @@ function together(t: Label): Changing {
         header: t('field.method'),
         width: '104px',
         cell: ({ method, scheduler, bits }) =>
-          lines(methodNames[method], bits === null ? scheduler : `${scheduler} · ${t('new.bits-of', { bits })}`),
+          lines(methods[method].name, bits === null ? scheduler : `${scheduler} · ${t('new.bits-of', { bits })}`),
       },
     ],
     sparsity: [

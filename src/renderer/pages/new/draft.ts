@@ -2,6 +2,7 @@ import { byteSize } from '../../../contract/byte-size.ts';
 import type { Boot } from '../../../contract/bridge.ts';
 import { schedulerKinds } from '../../../contract/history.ts';
 import { presetRecipe, type PresetId } from './presets.ts';
+import type { Method } from '../../../contract/recipe/methods.ts';
 import {
   quantizationSchema,
   type Bits,
@@ -10,7 +11,6 @@ import {
   type Device,
   type EstimateKind,
   type Fit,
-  type Method,
   type Quantization,
   type Recipe,
   type Scheduler,

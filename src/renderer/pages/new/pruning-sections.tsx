@@ -2,8 +2,7 @@ import { Checkbox, SegmentedControl, Select, Stack, Text, TextInput } from '@man
 import type { ReactElement } from 'react';
 
 import { schedulerKinds } from '../../../contract/history.ts';
-import { methods } from '../../../contract/recipe.ts';
-import { methodNames } from '../../../contract/words.ts';
+import { methodKinds, methods } from '../../../contract/recipe/methods.ts';
 import { useLabel } from '../../words.tsx';
 import { withScheduler } from './draft.ts';
 import { AmountField, Field, useForm } from './form.tsx';
@@ -21,7 +20,7 @@ export function PruningSection(): ReactElement {
           {(tied) => (
             <Select
               {...tied}
-              data={methods.map((value) => ({ value, label: methodNames[value] }))}
+              data={methodKinds.map((value) => ({ value, label: methods[value].name }))}
               value={draft.method}
               onChange={(value) => value && set('method', value)}
               allowDeselect={false}

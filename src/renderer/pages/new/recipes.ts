@@ -4,6 +4,7 @@ import type { ModelHead } from '../../../contract/library.ts';
 import type { LabelKey } from '../../../contract/messages/labels.ts';
 import { parseByteSize } from '../../../contract/byte-size.ts';
 import type { MessageParams } from '../../../contract/messages/params.ts';
+import { methods } from '../../../contract/recipe/methods.ts';
 import { recipeInputSchema, type RecipeInput } from '../../../contract/recipe.ts';
 import { percentOf, type Amount, type Draft, type FieldName, type SchedulerKind } from './draft.ts';
 
@@ -168,7 +169,7 @@ function missing(draft: Draft, targets: readonly number[] | null, runs: number):
 }
 
 function wrongQuantization({ method, pattern, actOrder, exceptions }: Draft): FieldErrors {
-  const key = pattern === 'nm' ? 'invalid.act-order-nm' : method === 'sparsegpt' ? null : 'invalid.act-order-method';
+  const key = pattern === 'nm' ? 'invalid.act-order-nm' : methods[method].sweeps ? null : 'invalid.act-order-method';
   const unnamed = exceptions.some(({ layers }) => layers === '');
   return {
     ...(actOrder && key !== null && { actOrder: { key, params: {} } }),
@@ -178,7 +179,7 @@ function wrongQuantization({ method, pattern, actOrder, exceptions }: Draft): Fi
 
 function needsCalibration({ method, pattern, schedulers, aim }: Draft): boolean {
   return (
-    method !== 'magnitude' ||
+    methods[method].calibrates ||
     (pattern === 'unstructured' && aim === 'perplexity') ||
     (pattern === 'unstructured' && schedulers.some((kind) => ['auto', 'allocate', 'kmeans', 'owl'].includes(kind)))
   );
