@@ -12,8 +12,8 @@ import {
 import { Activations } from '../machine/activations.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Run } from '../run/run.ts';
-import { openBlock } from '../runtime/forward.ts';
-import { activationShape, type Calibration } from './calibration.ts';
+import { throughBlock } from '../runtime/passes.ts';
+import { activationShape, countRuns, passOf, type Calibration } from './calibration.ts';
 import { collectGrams, takeFactor } from './grams.ts';
 import { quantizationOptions, withQuantizationFile } from './quantization-file.ts';
 import type { LayerPlan } from './schedule-layers.ts';
@@ -158,23 +158,18 @@ async function propagate(
   input: Activations,
   path: string,
 ): Promise<void> {
-  const { model, session, seqlen, batch, signal, clock, progress, operations } = calibration;
   const weights = await tensorsOfShard(shard);
   const output = Activations.create(path, activationShape(calibration));
-  const graph = await clock.time('propagate', () =>
-    openBlock(model, block, { ...session, seqlen, weights, taps: false, output: true }),
-  );
   try {
-    for await (const { first, count, x } of input.batches(batch)) {
-      signal.throwIfAborted();
-      const result = await clock.time('propagate', () => graph.run(x));
-      if (!result.output) throw new Error('the block gave no output');
-      await output.write(first, result.output);
-      progress.add(operations.forward * count, count * seqlen);
-    }
-    await clock.time('propagate', () => output.flush());
+    await throughBlock(calibration.model, block, {
+      ...passOf(calibration, 'propagate'),
+      weights,
+      input,
+      output,
+      afterRun: countRuns(calibration),
+    });
+    await calibration.clock.time('propagate', () => output.flush());
   } finally {
     await output.close();
-    await graph.close();
   }
 }

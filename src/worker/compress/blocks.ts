@@ -7,9 +7,9 @@ import { Clock } from '../machine/clock.ts';
 import { Progress } from '../run/progress.ts';
 import { step, type Run, type Step } from '../run/run.ts';
 import { timed } from '../run/told.ts';
+import { throughEmbeddings } from '../runtime/passes.ts';
 import { activationsFile, compressBlock } from './block.ts';
-import { activationShape, calibrationOf, passOperations, type Calibration } from './calibration.ts';
-import { embedSequences } from './embed.ts';
+import { activationShape, calibrationOf, passOf, passOperations, type Calibration } from './calibration.ts';
 import { planLayers, type Schedule } from './schedule-layers.ts';
 import { copyShard, finishModel } from './shards.ts';
 
@@ -66,7 +66,7 @@ async function finishBlock(run: Run, schedule: Schedule, block: number, progress
 export async function embedInputs(run: Run, calibration: Calibration): Promise<void> {
   const activations = Activations.create(run.directory.file('state', activationsFile(0)), activationShape(calibration));
   try {
-    await embedSequences(calibration, activations);
+    await throughEmbeddings(run.model, calibration.tokens, activations, passOf(calibration, 'forward'));
   } finally {
     await activations.close();
   }

@@ -7,7 +7,7 @@ import type { ActivationShape } from '../machine/activations.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Progress } from '../run/progress.ts';
 import type { Run } from '../run/run.ts';
-import { batchSequences } from '../runtime/forward.ts';
+import type { BlockPass, Pass } from '../runtime/passes.ts';
 import type { SessionOptions } from '../runtime/session.ts';
 import type { Solver } from './solver.ts';
 
@@ -19,8 +19,6 @@ export interface Calibration extends Solver {
   readonly tokens: Int32Array;
   readonly sequences: number;
   readonly seqlen: number;
-  /** Sequences in one run of a graph: fixed, because a row's result may depend on the batch around it. */
-  readonly batch: number;
   readonly percdamp: number;
   readonly clock: Clock;
   readonly progress: Progress;
@@ -33,7 +31,6 @@ export function calibrationOf(run: Run, clock: Clock, progress: Progress): Calib
   const { session, gpu } = devices;
   const { percdamp } = run.recipe;
   const { tokens, sequences, seqlen } = calibrationTokens(run);
-  const batch = batchSequences(seqlen);
   return {
     model,
     session,
@@ -42,7 +39,6 @@ export function calibrationOf(run: Run, clock: Clock, progress: Progress): Calib
     tokens,
     sequences,
     seqlen,
-    batch,
     percdamp,
     signal,
     clock,
@@ -50,6 +46,21 @@ export function calibrationOf(run: Run, clock: Clock, progress: Progress): Calib
     emit,
     operations: sequenceOperations(model, seqlen),
   };
+}
+
+/** How the sequences go through a graph, its seconds counted as a kind of work. */
+export function passOf({ session, seqlen, signal, clock }: Calibration, kind: 'forward' | 'propagate'): Pass {
+  return {
+    ...session,
+    seqlen,
+    beforeRun: () => signal.throwIfAborted(),
+    time: (work) => clock.time(kind, work),
+  };
+}
+
+/** Counts a block's runs as progress. */
+export function countRuns({ progress, operations, seqlen }: Calibration): NonNullable<BlockPass['afterRun']> {
+  return ({ count }) => progress.add(operations.forward * count, count * seqlen);
 }
 
 /** Of the inputs of a block for all sequences. */

@@ -4,13 +4,13 @@ import { TamisError } from '../../contract/errors.ts';
 import { choiceSchema, type Choice } from '../../contract/report.ts';
 import { candidateName } from '../../contract/words.ts';
 import { methods } from '../../contract/recipe/methods.ts';
-import { blockAll, embedAll, type PassOptions } from '../evaluate/passes.ts';
 import { headAll } from '../evaluate/perplexity.ts';
 import { Activations } from '../machine/activations.ts';
 import { remembered } from '../machine/cache.ts';
 import { Clock } from '../machine/clock.ts';
 import { Progress } from '../run/progress.ts';
 import { stage, type Run, type Step } from '../run/run.ts';
+import { throughBlock, throughEmbeddings } from '../runtime/passes.ts';
 import { judge, type Losses } from '../schedule/judge.ts';
 import { candidates, CHOICE_SEQUENCES } from '../schedule/needs.ts';
 import { activationsFile, compressBlock } from './block.ts';
@@ -118,28 +118,28 @@ async function tryOne(
   const clock = new Clock({});
   const calibration = methods[run.recipe.method].calibrates ? calibrationOf(run, clock, progress) : null;
   const { heldBack: ids = new Int32Array(0), seqlen = 1 } = run.calibration ?? {};
-  const step = (): void => signal.throwIfAborted();
+  const beforeRun = (): void => signal.throwIfAborted();
   const shape = { sequences: ids.length / seqlen, seqlen, hidden: model.family.hidden };
   const held = Activations.create(directory.file('state', 'held-back.f32'), shape);
-  const options: PassOptions = { ...devices.session, seqlen, signal };
+  const pass = { ...devices.session, seqlen, beforeRun, input: held, output: held };
   try {
     if (calibration) await embedInputs(run, calibration);
-    await embedAll(model, ids, held, options, step);
+    await throughEmbeddings(model, ids, held, pass);
     for (let block = 0; block < model.family.blocks; block++) {
       progress.block = block;
       if (block >= run.blocks) {
-        await blockAll(model, block, held, options, step);
+        await throughBlock(model, block, pass);
         continue;
       }
       await compressBlock({ run, block, calibration, clock, plans: planLayers(run, schedule, block) });
       const shard = directory.file(shardName(model, block + 1));
       const weights = await tensorsOfShard(shard);
-      await blockAll(model, block, held, { ...options, weights: () => weights }, step);
+      await throughBlock(model, block, { ...pass, weights });
       directory.remove(shardName(model, block + 1));
       directory.remove('state', activationsFile(block));
       onBlock(block);
     }
-    const losses = await headAll(model, ids, held, options, step);
+    const losses = await headAll(model, ids, held, { ...devices.session, seqlen, signal }, beforeRun);
     const mean = losses.reduce((a, b) => a + b, 0) / losses.length;
     if (!Number.isFinite(Math.exp(mean))) throw new TamisError('calibration.held-back-not-finite');
     return losses;

@@ -7,6 +7,7 @@ import { remembered } from '../machine/cache.ts';
 import { Clock } from '../machine/clock.ts';
 import { Progress } from '../run/progress.ts';
 import { stage, type Run, type Step } from '../run/run.ts';
+import { throughEmbeddings } from '../runtime/passes.ts';
 import {
   bitsToChoose,
   needsSensitivities,
@@ -14,8 +15,7 @@ import {
   SENSITIVITY_SPARSITY,
   sensitivitySample,
 } from '../schedule/needs.ts';
-import { activationShape, calibrationOf, passOperations, type Calibration } from './calibration.ts';
-import { embedSequences } from './embed.ts';
+import { activationShape, calibrationOf, passOf, passOperations, type Calibration } from './calibration.ts';
 import { collectGrams, takeFactor } from './grams.ts';
 import { need } from './names.ts';
 import { useFactor } from './solver.ts';
@@ -119,7 +119,7 @@ async function measure(run: Run, m: number, wanted: Branches): Promise<Statistic
   const path = run.directory.file('state', 'estimate.f32');
   const activations = Activations.create(path, activationShape(calibration));
   try {
-    await embedSequences(calibration, activations);
+    await throughEmbeddings(run.model, calibration.tokens, activations, passOf(calibration, 'forward'));
     for (let block = 0; block < run.blocks; block++) {
       progress.block = block;
       const grams = await collectGrams(calibration, block, activations, block + 1 < run.blocks ? activations : null);

@@ -1,8 +1,8 @@
 import { TamisError } from '../../contract/errors.ts';
 import { controlled, native, type Factor, type Gram } from '../native.ts';
-import { openBlock } from '../runtime/forward.ts';
 import type { Activations } from '../machine/activations.ts';
-import type { Calibration } from './calibration.ts';
+import { throughBlock } from '../runtime/passes.ts';
+import { countRuns, passOf, type Calibration } from './calibration.ts';
 import { layerOf, need } from './names.ts';
 import { newGram } from './solver.ts';
 
@@ -17,19 +17,16 @@ export async function collectGrams(
   input: Activations,
   output: Activations | null,
 ): Promise<Map<string, Gram>> {
-  const { model, session, seqlen, batch, signal, clock, progress, operations } = calibration;
+  const { model, seqlen, signal, clock, progress, operations } = calibration;
   const types = new Map(model.family.layers(block).map(({ tap, type }) => [tap, type]));
   const grams = new Map<string, Gram>();
-  const graph = await clock.time('forward', () =>
-    openBlock(model, block, { ...session, seqlen, taps: true, output: output !== null }),
-  );
-  try {
-    for await (const { first, count, x: inputs } of input.batches(batch)) {
-      signal.throwIfAborted();
-      const result = await clock.time('forward', () => graph.run(inputs));
-      if (output !== null && result.output) await output.write(first, result.output);
-      progress.add(operations.forward * count, count * seqlen);
-      for (const [tap, x] of result.taps) {
+  await throughBlock(model, block, {
+    ...passOf(calibration, 'forward'),
+    input,
+    output,
+    afterRun: countRuns(calibration),
+    onTaps: async (taps, { first, count }) => {
+      for (const [tap, x] of taps) {
         const rows = count * seqlen;
         const gram = grams.get(tap) ?? (await newGram(calibration, tap, x.length / rows, need(types, tap)));
         grams.set(tap, gram);
@@ -38,11 +35,8 @@ export async function collectGrams(
         );
       }
       progress.add(operations.gram * count);
-    }
-    await output?.settle();
-  } finally {
-    await graph.close();
-  }
+    },
+  });
   return grams;
 }
 

@@ -7,11 +7,11 @@ import { branchOperations, headOperations } from '../model/costs.ts';
 import { shapeOf } from '../model/shape.ts';
 import { Activations } from '../machine/activations.ts';
 import type { Run } from '../run/run.ts';
-import { batchSequences, HEAD_TOKENS, openBlock, openLogits } from '../runtime/forward.ts';
+import { HEAD_TOKENS, openLogits } from '../runtime/forward.ts';
+import { throughBlock, throughEmbeddings } from '../runtime/passes.ts';
 import { SENSITIVITY_SPARSITY, sensitivitySample } from '../schedule/needs.ts';
 import { nextTokens } from '../evaluate/passes.ts';
-import { sequenceOperations, type Calibration } from './calibration.ts';
-import { embedSequences } from './embed.ts';
+import { countRuns, passOf, sequenceOperations, type Calibration } from './calibration.ts';
 import { need } from './names.ts';
 import { useFactor } from './solver.ts';
 import { quantizationOptions } from './quantization-file.ts';
@@ -53,7 +53,7 @@ export class SensitivityPass {
     const activations = Activations.create(run.directory.file('state', 'sensitivity.f32'), shape);
     const pass = new SensitivityPass(run, sample, { ...branches, firstOfBits }, activations);
     try {
-      await embedSequences(sample, activations);
+      await throughEmbeddings(model, sample.tokens, activations, passOf(sample, 'forward'));
       return pass;
     } catch (error) {
       await pass.close();
@@ -128,22 +128,16 @@ export class SensitivityPass {
 
   /** So many branches, of those in the file, through a block; what it gives is stored from branch `to` on. */
   async #through(block: number, { from = 0, branches, to, weights }: Passing): Promise<void> {
-    const { model, session, sequences, seqlen, batch, signal, progress, operations } = this.#sample;
-    const options = { ...session, seqlen, taps: false, output: true, ...(weights && { weights }) };
-    const graph = await openBlock(model, block, options);
-    const [start, end] = [from * sequences, (from + branches) * sequences];
-    try {
-      for await (const { first, count, x } of this.#activations.batches(batch, start, end)) {
-        signal.throwIfAborted();
-        const { output } = await graph.run(x);
-        if (!output) throw new Error('the block gave no output');
-        await this.#activations.write((to - from) * sequences + first, output);
-        progress.add(operations.forward * count, count * seqlen);
-      }
-      await this.#activations.settle();
-    } finally {
-      await graph.close();
-    }
+    const { model, sequences } = this.#sample;
+    await throughBlock(model, block, {
+      ...passOf(this.#sample, 'forward'),
+      weights,
+      input: this.#activations,
+      sequences: { first: from * sequences, count: branches * sequences },
+      output: this.#activations,
+      to: to * sequences,
+      afterRun: countRuns(this.#sample),
+    });
   }
 
   /** Once every branch has been through the last block. */
@@ -256,7 +250,7 @@ export function sensitivityCalibration(run: Run, calibration: Calibration): Cali
   for (let i = 0; i < sequences; i++)
     tokens.set(held.subarray(i * calibration.seqlen, i * calibration.seqlen + seqlen), i * seqlen);
   const operations = sequenceOperations(calibration.model, seqlen);
-  return { ...calibration, tokens, sequences, seqlen, batch: batchSequences(seqlen), operations };
+  return { ...calibration, tokens, sequences, seqlen, operations };
 }
 
 /** The largest number up to `most` that divides `value`. */

@@ -8,7 +8,7 @@ import { Session, type SessionOptions } from '../runtime/session.ts';
 import { counter, nextTokens, windowMeans, type PassOptions } from './passes.ts';
 import { measure, type EvaluationSet, type Perplexity, type WindowOptions, type Windows } from './perplexity.ts';
 
-export type OnnxEvaluationOptions = WindowOptions & Omit<PassOptions, 'weights'>;
+export type OnnxEvaluationOptions = WindowOptions & PassOptions;
 
 /** As `perplexities`, of an exported graph with a cache: each window goes through it in slices. */
 export async function onnxPerplexities(

@@ -13,7 +13,7 @@ export const HEAD_TOKENS = 256;
 /** A run of a block has about so many tokens: large enough for the products, small enough for the cache. */
 const RUN_TOKENS = 2048;
 
-/** The fixed number of sequences in a run. */
+/** Sequences in one run of a graph: fixed by their length, because a row's result may depend on the batch around it. */
 export function batchSequences(seqlen: number): number {
   return Math.max(1, Math.floor(RUN_TOKENS / seqlen));
 }
