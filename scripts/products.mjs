@@ -1,11 +1,25 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The checkout. */
 export const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** The lock of whoever makes a product of the checkout. */
+export const setUpLock = join(root, '.bootstrap-lock');
 
 /** The Node of the devDependencies. */
 export const lockedNode = join(root, 'node_modules/node/bin', process.platform === 'win32' ? 'node.exe' : 'node');
@@ -32,14 +46,38 @@ export function isMade(product) {
   );
 }
 
-/** Makes a product; sources that change meanwhile make it outdated. */
+/**
+ * Makes a product; sources that change meanwhile make it outdated. Its stamp is written when the product lies on the disk, so that after
+ * a power cut, too, there is none beside half a product.
+ */
 export async function make(product, work) {
   const made = fingerprint(product);
   const stamp = join(root, product.stamp);
-  rmSync(stamp, { force: true });
+  if (existsSync(stamp)) {
+    rmSync(stamp);
+    flush(dirname(stamp));
+  }
   await work();
+  flushAll();
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, made);
+  flush(stamp);
+  flush(dirname(stamp));
+}
+
+/** Writes what the system holds back of the checkout's drive. Windows has no such command for everybody and writes within seconds. */
+function flushAll() {
+  if (process.platform === 'win32') return;
+  const onlyThisDrive = process.platform === 'linux' && spawnSync('sync', ['-f', root]).status === 0;
+  if (!onlyThisDrive) spawnSync('sync');
+}
+
+/** The same for a file or a folder's list of files; Windows knows it for files alone. */
+function flush(path) {
+  if (process.platform === 'win32' && statSync(path).isDirectory()) return;
+  const opened = openSync(path, process.platform === 'win32' ? 'r+' : 'r');
+  fsyncSync(opened);
+  closeSync(opened);
 }
 
 /** A hash of the variant and of the names and contents of all files that the sources stand for. */
@@ -61,11 +99,4 @@ export function filesIn(path) {
   return readdirSync(path, { withFileTypes: true }).flatMap((entry) =>
     entry.isDirectory() ? filesIn(join(path, entry.name)) : [join(path, entry.name)],
   );
-}
-
-/** Runs a program without showing its output; if it fails, its error output. */
-export function quietly(program, args, options) {
-  const result = spawnSync(program, args, { ...options, encoding: 'utf8', maxBuffer: 2 ** 28 });
-  if (result.status !== 0 && result.stderr) console.error(result.stderr.trim());
-  return result;
 }

@@ -2,7 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
-import { SetUpError, isMade, make, quietly, root } from './products.mjs';
+import { SetUpError, isMade, make, root } from './products.mjs';
+import { quietly } from './supervised.mjs';
 
 const windows = process.platform === 'win32';
 /** What the newest NumPy needs. */
@@ -26,14 +27,14 @@ export const pythonStep = {
   run: () => make(pythonClients, installPythonClients),
 };
 
-function installPythonClients() {
-  mustSucceed(systemPython, ['-m', 'venv', venv]);
-  mustSucceed(python, ['-m', 'pip', 'install', '--quiet', '--requirement', requirements]);
+async function installPythonClients() {
+  await mustSucceed(systemPython, ['-m', 'venv', venv]);
+  await mustSucceed(python, ['-m', 'pip', 'install', '--quiet', '--requirement', requirements]);
 }
 
 /** Runs a program of the set-up in the checkout. */
-export function mustSucceed(program, args) {
-  if (quietly(program, args, { cwd: root }).status === 0) return;
+export async function mustSucceed(program, args) {
+  if (await quietly(program, args, { cwd: root })) return;
   throw new SetUpError(`\`${program} ${args.join(' ')}\` failed (see above): check the network and try again.`);
 }
 

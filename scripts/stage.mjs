@@ -6,7 +6,7 @@ import { core } from './core.mjs';
 import { demoTexts } from './demo-texts.mjs';
 import { withLock } from './lock.mjs';
 import { copyAsExperimental, keepEverything } from './node-api.mjs';
-import { filesIn, isMade, make, root } from './products.mjs';
+import { filesIn, isMade, make, root, setUpLock } from './products.mjs';
 
 const folder = join(root, 'build/stage');
 const platform = `${process.platform}/${process.arch}`;
@@ -31,7 +31,7 @@ export async function stage(electron) {
     outputs: ['build/stage/package.json'],
     stamp: 'build/.stage',
   };
-  await withLock(join(root, '.bootstrap-lock'), async () => {
+  await withLock(setUpLock, async () => {
     if (!isMade(application)) await make(application, bundleApplication);
     if (!isMade(product)) await make(product, () => layOut(electron));
   });

@@ -1,6 +1,6 @@
 /** `npm start [-- ARGUMENTS]`: opens the application; the arguments are its own and Electron's. */
 import { bootstrap, testTools } from './bootstrap.mjs';
-import { downloadElectron, findElectron, standInFits } from './electron.mjs';
+import { findElectron, officialElectron, standInFits } from './electron.mjs';
 import { forward } from './forward.mjs';
 import { SetUpError, exitWith } from './products.mjs';
 import { stage } from './stage.mjs';
@@ -21,8 +21,8 @@ async function start(args) {
 async function electronToStart() {
   const installed = await findElectron();
   if (installed !== null && !installed.isStandIn) return installed;
-  console.error('Downloading Electron (about 120 MB, once) …');
-  if (!downloadElectron() && standInFits) {
+  await bootstrap([officialElectron]);
+  if (officialElectron.isMissing() && standInFits) {
     console.error('It could not be downloaded: an older Electron takes its place, which is for tests only.');
     await bootstrap(testTools);
   }

@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { standInFolder } from './electron.mjs';
-import { SetUpError, quietly } from './products.mjs';
+import { SetUpError } from './products.mjs';
+import { quietly } from './supervised.mjs';
 
 /** Debian's names; Ubuntu's newer ones are found by these. */
 const libraries =
@@ -30,14 +31,15 @@ export function systemLacksPackages() {
 }
 
 /** Only root may, and only Debian and its relatives are known; whoever else is told what to install. */
-export function installSystemPackages() {
+export async function installSystemPackages() {
   const packages = `${libraries} ${forTests}`.split(' ');
   const command = ['install', '--yes', '--no-install-recommends', ...packages];
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  // A package that is half installed is in the way of all of the system's others.
+  const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, toTheEnd: true };
   const done =
     process.getuid() === 0 &&
-    quietly('apt-get', ['update'], { env }).status === 0 &&
-    quietly('apt-get', command, { env }).status === 0;
+    (await quietly('apt-get', ['update'], options)) &&
+    (await quietly('apt-get', command, options));
   if (!done)
     throw new SetUpError(`The tests of the application need system packages: sudo apt-get ${command.join(' ')}`);
 }

@@ -5,7 +5,7 @@
  */
 import { spawnSync } from 'node:child_process';
 
-import { bootstrap, dependenciesAreInstalled, npmCi } from './bootstrap.mjs';
+import { bootstrap, npmStep } from './bootstrap.mjs';
 import { exitWith, isMade, make, root } from './products.mjs';
 import { mustSucceed, python, pythonObstacle, pythonStep, requirements } from './python-clients.mjs';
 
@@ -18,11 +18,7 @@ const trained = ['llama', 'bloom', 'gpt2'].map((family) => {
 
 const steps = [
   pythonStep,
-  {
-    isMissing: () => !dependenciesAreInstalled('test/clients/node'),
-    says: 'Installing the npm packages that load exports (about 560 MB) …',
-    run: () => npmCi('test/clients/node'),
-  },
+  npmStep('test/clients/node', 'Installing the npm packages that load exports (about 560 MB) …'),
   ...trained.map((model) => ({
     isMissing: () => !isMade(model),
     says: `Training a small ${model.family} on the texts of the demo (a minute or two) …`,
@@ -30,8 +26,8 @@ const steps = [
   })),
 ];
 
-function train({ family, folder, sources: [script] }) {
-  mustSucceed(python, [script, family, 'dist/resources/demo-texts/calibration', 'resources/demo-model', folder]);
+async function train({ family, folder, sources: [script] }) {
+  await mustSucceed(python, [script, family, 'dist/resources/demo-texts/calibration', 'resources/demo-model', folder]);
 }
 
 /** Why the tests cannot run on this machine; null where they can. */
