@@ -193,7 +193,7 @@ export const requests = {
       attempts: z.array(attemptRowSchema),
     }),
   },
-  /** All that the run has told so far, without `progress`; `run.events` goes on from there. */
+  /** All that the run has told so far, in order; `run.events` goes on from there, and may tell the last of it again. */
   'runs.events': { input: z.strictObject({ id }), output: z.array(timedEventSchema) },
   'runs.reports': { input: z.strictObject({ ids: z.array(id).min(1).max(20) }), output: z.array(reportSchema) },
   /** Stops at the next safe point; `runs.resume` goes on to the same bits. */

@@ -69,6 +69,18 @@ export const eventSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('failed'), code: z.string(), params }),
 ]);
 export type RunEvent = z.infer<typeof eventSchema>;
+export type EventOf<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>;
+export type Warning = Pick<EventOf<'warning'>, 'code' | 'params'>;
+
+/** The warnings with one more; the same array where one of the same code and parameters is among them. */
+export function withWarning(known: readonly Warning[], { code, params }: Warning): readonly Warning[] {
+  return known.some((one) => one.code === code && isSame(one.params, params)) ? known : [...known, { code, params }];
+}
+
+function isSame(one: Warning['params'], other: Warning['params']): boolean {
+  const names = Object.keys(one);
+  return names.length === Object.keys(other).length && names.every((name) => one[name] === other[name]);
+}
 
 /** Of no worth once the next of its kind has come: they are shown, not logged. */
 const passing = ['progress', 'gpu-usage'] as const;
@@ -78,9 +90,18 @@ export type LoggedEvent = Exclude<RunEvent, PassingEvent>;
 export function isPassing(event: RunEvent): event is PassingEvent {
   return passing.some((type) => type === event.type);
 }
-/** An event with the ISO 8601 time it was told at. A line of `events.jsonl` is the event itself with `at` in front. */
-export const timedEventSchema = z.strictObject({ at: z.string(), event: eventSchema });
+/**
+ * An event with its number and the ISO 8601 time it was told at. A line of `events.jsonl` is the event itself with `at` in front.
+ * The number of a logged event is that of its line, from 1 over all starts of the run; a passing one has the number of the last
+ * logged event before it, 0 where there is none.
+ */
+export const timedEventSchema = z.strictObject({
+  seq: z.int().nonnegative(),
+  at: z.string(),
+  event: eventSchema,
+});
 export type TimedEvent = z.infer<typeof timedEventSchema>;
+export type EventMark = Omit<TimedEvent, 'event'>;
 
 /** Without the passing ones that a later one of their kind has taken the place of. */
 export function withoutPassed(events: readonly TimedEvent[]): TimedEvent[] {

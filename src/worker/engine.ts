@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 
 import { TamisError } from '../contract/errors.ts';
-import { isPassing, type RunEvent } from '../contract/events.ts';
+import type { RunEvent } from '../contract/events.ts';
 import type { Recipe } from '../contract/recipe.ts';
 import { perplexitySchema, type Perplexity, type Report } from '../contract/report.ts';
 import { compressBlocks, type BlockStep } from './compress/blocks.ts';
@@ -21,6 +21,7 @@ import { buildReport } from './report/build.ts';
 import { writeReport } from './report/write.ts';
 import { isFree, RunDirectory } from './run/directory.ts';
 import { givenUpSchema, nothingGivenUp } from './run/devices.ts';
+import { EventLog, type OnEvent } from './run/event-log.ts';
 import { watchGpu } from './run/gpu-usage.ts';
 import { assertSame, fingerprintId, fingerprintSchema, takeFingerprint } from './run/fingerprint.ts';
 import type { Inputs } from './run/inputs.ts';
@@ -29,24 +30,23 @@ import { timed, type Told } from './run/told.ts';
 
 export interface RunOptions {
   readonly signal: AbortSignal;
-  readonly onEvent: (event: RunEvent) => void;
+  readonly onEvent: OnEvent;
 }
 
 /** Compresses the recipe's model into a new folder `out` and measures what that cost. */
 export async function compress(recipe: Recipe, out: string, options: RunOptions): Promise<Report> {
   if (!isFree(out)) throw new TamisError('run.exists', { path: resolve(out) });
-  const early: RunEvent[] = [];
-  const emit = (event: RunEvent): void => {
-    early.push(event);
-    options.onEvent(event);
-  };
+  const log = new EventLog(options.onEvent);
+  const told: Told = { signal: options.signal, emit: log.emit };
   const resolved = await resolveRecipe(recipe, await openModel(recipe.model), (code, params) =>
-    emit({ type: 'warning', code, params }),
+    log.emit({ type: 'warning', code, params }),
   );
-  const inputs = await prepare(resolved, { signal: options.signal, emit });
+  const inputs = await prepare(resolved, told);
   const directory = await RunDirectory.create(out, resolved);
-  for (const event of early) if (!isPassing(event)) directory.append(event);
-  return await execute(directory, inputs, options);
+  return await execute(directory, told, () => {
+    log.openIn(directory);
+    return inputs;
+  });
 }
 
 export interface ResumeOptions extends RunOptions {
@@ -57,43 +57,42 @@ export interface ResumeOptions extends RunOptions {
 /** Goes on with a run that was stopped, killed or lost its power, from its last finished block, to the same bits. */
 export async function resume(path: string, options: ResumeOptions): Promise<Report> {
   const directory = RunDirectory.open(path);
-  try {
+  const told: Told = { signal: options.signal, emit: new EventLog(options.onEvent, directory).emit };
+  return await execute(directory, told, async () => {
     const recipe = await directory.recipe();
     const memory = options.memory ?? recipe.memory;
     const givenUp = (await directory.readStep('given-up', givenUpSchema)) ?? nothingGivenUp;
-    const inputs = await prepare({ ...recipe, memory }, { signal: options.signal, emit: options.onEvent }, givenUp);
-    return await execute(directory, inputs, options);
+    return await prepare({ ...recipe, memory }, told, givenUp);
+  });
+}
+
+/** Holds the run's directory while its inputs are opened and the stages go; what ends them early is the last event in its log. */
+async function execute(
+  directory: RunDirectory,
+  told: Told,
+  openInputs: () => Inputs | Promise<Inputs>,
+): Promise<Report> {
+  try {
+    return await runOn(directory, await openInputs(), told);
+  } catch (thrown) {
+    const error = told.signal.aborted ? new TamisError('cancelled', { path: directory.path }) : thrown;
+    const { code, params } =
+      error instanceof TamisError ? error : new TamisError('internal', { detail: String(error) });
+    recordFailure(told.emit, { type: 'failed', code, params });
+    throw error;
   } finally {
     directory.close();
   }
 }
 
-/** Holds the run's directory while the stages go; what ends them early is the last event in its log. */
-async function execute(directory: RunDirectory, inputs: Inputs, options: RunOptions): Promise<Report> {
-  const warned = new Set<string>();
-  const emit = (event: RunEvent): void => {
-    if (event.type === 'warning') {
-      // What holds for many layers is told once.
-      const text = JSON.stringify(event);
-      if (warned.has(text)) return;
-      warned.add(text);
-    }
-    if (!isPassing(event)) directory.append(event);
-    options.onEvent(event);
-  };
-  const stopWatching = watchGpu(inputs.devices, emit);
+/** Holds the devices while the stages go. */
+async function runOn(directory: RunDirectory, inputs: Inputs, told: Told): Promise<Report> {
+  const stopWatching = watchGpu(inputs.devices, told.emit);
   try {
-    return await runStages(directory, inputs, { signal: options.signal, emit });
-  } catch (thrown) {
-    const error = options.signal.aborted ? new TamisError('cancelled', { path: directory.path }) : thrown;
-    const { code, params } =
-      error instanceof TamisError ? error : new TamisError('internal', { detail: String(error) });
-    recordFailure(emit, { type: 'failed', code, params });
-    throw error;
+    return await runStages(directory, inputs, told);
   } finally {
     stopWatching();
     await inputs.devices.close();
-    directory.close();
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Job, Word } from '../contract/engine.ts';
-import { withoutPassed, type RunEvent, type TimedEvent } from '../contract/events.ts';
+import { withoutPassed, type TimedEvent } from '../contract/events.ts';
 import { failureOf } from '../contract/failure.ts';
-import { compress, resume } from './engine.ts';
+import { compress, resume, type RunOptions } from './engine.ts';
 
 /** Events leave at most so often. */
 const INTERVAL_MS = 100;
@@ -13,7 +13,7 @@ export async function runJob(
   say: (word: Word) => void,
 ): Promise<void> {
   const batch = new Batch((events) => say({ kind: 'events', events }));
-  const options = { signal, onEvent: (event: RunEvent) => batch.add(event) };
+  const options: RunOptions = { signal, onEvent: (event, mark) => batch.add({ ...mark, event }) };
   try {
     await (job.kind === 'compress' ? compress(job.recipe, job.out, options) : resume(job.out, options));
     batch.flush();
@@ -35,8 +35,8 @@ class Batch {
     this.#send = send;
   }
 
-  add(event: RunEvent): void {
-    this.#events.push({ at: new Date().toISOString(), event });
+  add(event: TimedEvent): void {
+    this.#events.push(event);
     const wait = this.#sent + INTERVAL_MS - performance.now();
     if (wait <= 0) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), wait);

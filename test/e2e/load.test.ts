@@ -12,6 +12,7 @@ import { labels } from '../../src/contract/messages/labels.ts';
 import type { LayerResult } from '../../src/contract/report.ts';
 import { openStore } from '../../src/main/history/open.ts';
 import { rowOf } from '../../src/main/history/rows.ts';
+import { told } from '../fixtures/events.ts';
 import { llamaTypes, sampleReport } from '../fixtures/report.ts';
 import { beginRun } from '../fixtures/run-folders.ts';
 import { test } from './application.ts';
@@ -63,7 +64,7 @@ function layOut(data: string): void {
   beginRun(
     path,
     report.recipe,
-    [announced(), scheduled(), compressing].map((event) => ({ at, ...event })),
+    logged.map((event) => ({ at, ...event })),
   );
 }
 
@@ -75,6 +76,7 @@ function sayThatItRuns(data: string): void {
 }
 
 const compressing: RunEvent = { type: 'stage', stage: 'compress', state: 'started', seconds: 0 };
+const logged = [announced(), scheduled(), compressing];
 
 function announced(): RunEvent {
   const layers = report.layers.map(({ name, block, type, rows, cols }) => ({ name, block, type, rows, cols }));
@@ -96,7 +98,14 @@ function scheduled(): RunEvent {
 
 /** Tells of one block after the other, from the main process. */
 async function tellAll(app: ElectronApplication): Promise<void> {
-  const told = Array.from({ length: updates }, (_, index) => eventsOf(index));
+  const batches: TimedEvent[][] = [];
+  let last = logged.length;
+  for (let index = 0; index < updates; index++) {
+    const time = new Date(Date.parse(at) + 100 * index).toISOString();
+    const batch = told(eventsOf(index), last, time);
+    last = batch.at(-1)?.seq ?? last;
+    batches.push(batch);
+  }
   await app.evaluate(
     async ({ BrowserWindow }, { channel, run, batches, pause }) => {
       for (const events of batches) {
@@ -104,12 +113,12 @@ async function tellAll(app: ElectronApplication): Promise<void> {
         await new Promise((resolve) => setTimeout(resolve, pause));
       }
     },
-    { channel: CHANNEL, run: id, batches: told, pause: 1000 / updatesPerSecond },
+    { channel: CHANNEL, run: id, batches, pause: 1000 / updatesPerSecond },
   );
 }
 
 /** One block compressed, and how far the run is. */
-function eventsOf(index: number): TimedEvent[] {
+function eventsOf(index: number): RunEvent[] {
   const layers = report.layers.filter(({ block }) => block === index);
   const progress: RunEvent = {
     type: 'progress',
@@ -123,7 +132,7 @@ function eventsOf(index: number): TimedEvent[] {
   };
   const events: RunEvent[] = [progress, ...layers.map((layer): RunEvent => ({ type: 'layer', layer }))];
   if (index < blocks) events.push({ type: 'block', block: index, blocks, seconds: 1 });
-  return events.map((event) => ({ at: new Date(Date.parse(at) + 100 * index).toISOString(), event }));
+  return events;
 }
 
 const taskCategory = 'disabled-by-default-devtools.timeline';

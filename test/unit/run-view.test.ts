@@ -14,6 +14,7 @@ import {
   stagesOfRun,
   type RunView,
 } from '../../src/renderer/run/run-view.ts';
+import { told } from '../fixtures/events.ts';
 
 /**
  * Written by the command line: three blocks, killed after the second layer of block 1, resumed, cancelled after block 1,
@@ -21,20 +22,20 @@ import {
  */
 const folder = join(import.meta.dirname, '../fixtures/runs');
 const lines = readFileSync(join(folder, 'interrupted-events.jsonl'), 'utf8').trimEnd().split('\n');
-const told: TimedEvent[] = lines.map((line) => {
+const log: TimedEvent[] = lines.map((line, index) => {
   const { at, ...event } = JSON.parse(line) as { at: string };
-  return { at, event: eventSchema.parse(event) };
+  return { seq: index + 1, at, event: eventSchema.parse(event) };
 });
 const report = reportSchema.parse(JSON.parse(readFileSync(join(folder, 'interrupted-report.json'), 'utf8')));
 
-const end = applyEvents(emptyView, told);
+const end = applyEvents(emptyView, log);
 const isStage =
   (stage: Stage, state: string) =>
   ({ event }: TimedEvent): boolean =>
     event.type === 'stage' && event.stage === stage && event.state === state;
-const upTo = (count: number): RunView => applyEvents(emptyView, told.slice(0, count));
-const cancelled = told.findIndex(({ event }) => event.type === 'failed');
-const starts = told.flatMap(({ event }, i) => (event.type === 'started' ? [i] : []));
+const upTo = (count: number): RunView => applyEvents(emptyView, log.slice(0, count));
+const cancelled = log.findIndex(({ event }) => event.type === 'failed');
+const starts = log.flatMap(({ event }, i) => (event.type === 'started' ? [i] : []));
 
 describe('a run that was killed, resumed, cancelled and resumed', () => {
   test('the log is what it is said to be', () => {
@@ -58,16 +59,16 @@ describe('a run that was killed, resumed, cancelled and resumed', () => {
     ).toEqual(report.perplexity);
     expect(end.warnings).toEqual(report.warnings);
     expect(end).toMatchObject({ finished: true, failure: null, progress: null });
-    expect(end.log).toEqual(told);
+    expect(end.log).toEqual(log);
   });
 
   test('is the same in one piece and event by event', () => {
-    expect(told.reduce((view, event) => applyEvents(view, [event]), emptyView)).toEqual(end);
+    expect(log.reduce((view, event) => applyEvents(view, [event]), emptyView)).toEqual(end);
   });
 
   test('says of every moment which layers are measured', () => {
-    for (let count = 0; count <= told.length; count++) {
-      const seen = told.slice(0, count).map(({ event }) => event);
+    for (let count = 0; count <= log.length; count++) {
+      const seen = log.slice(0, count).map(({ event }) => event);
       const finished = new Map<string, LayerResult>();
       for (const event of seen) if (event.type === 'layer') finished.set(event.layer.name, event.layer);
       const view = upTo(count);
@@ -92,23 +93,23 @@ describe('a run that was killed, resumed, cancelled and resumed', () => {
 
   test('nothing runs in the view of a run that was killed', () => {
     const killed = starts[1] ?? 0;
-    const lastTold = told.findLastIndex(({ event }, i) => i < killed && event.type === 'layer');
+    const lastTold = log.findLastIndex(({ event }, i) => i < killed && event.type === 'layer');
     const view = ended(upTo(lastTold + 1));
-    const begun = told.findIndex(isStage('compress', 'started'));
+    const begun = log.findIndex(isStage('compress', 'started'));
     const compress = view.stages.find(({ stage }) => stage === 'compress');
     expect(compress).toMatchObject({ state: 'stopped', since: null });
-    const seconds = (Date.parse(told[lastTold]?.at ?? '') - Date.parse(told[begun]?.at ?? '')) / 1000;
+    const seconds = (Date.parse(log[lastTold]?.at ?? '') - Date.parse(log[begun]?.at ?? '')) / 1000;
     expect(compress?.seconds).toBeCloseTo(seconds, 9);
     expect(ended(end).stages).toEqual(end.stages);
     expect(ended(emptyView)).toBe(emptyView);
   });
 
   test('adds up the seconds of a stage over all starts', () => {
-    const time = (index: number): number => Date.parse(told[index]?.at ?? '') / 1000;
-    const begun = told.flatMap((one, i) => (isStage('compress', 'started')(one) ? [i] : []));
+    const time = (index: number): number => Date.parse(log[index]?.at ?? '') / 1000;
+    const begun = log.flatMap((one, i) => (isStage('compress', 'started')(one) ? [i] : []));
     const [first = 0, second = 0, third = 0] = begun;
-    const killed = told.findIndex((one, i) => i > first && isStage('fingerprint', 'started')(one)) - 1;
-    const last = told.find(isStage('compress', 'finished'))?.event;
+    const killed = log.findIndex((one, i) => i > first && isStage('fingerprint', 'started')(one)) - 1;
+    const last = log.find(isStage('compress', 'finished'))?.event;
     const expected =
       time(killed) - time(first) + (time(cancelled) - time(second)) + (last?.type === 'stage' ? last.seconds : NaN);
     const compress = end.stages.find(({ stage }) => stage === 'compress');
@@ -139,8 +140,34 @@ describe('a run that was killed, resumed, cancelled and resumed', () => {
   });
 });
 
+describe('events that come again', () => {
+  const usage: RunEvent = { type: 'gpu-usage', memoryBytes: 1, utilization: 0.5 };
+
+  test('change nothing, alone and before further ones', () => {
+    for (let count = 1; count <= log.length; count++) {
+      const view = upTo(count);
+      expect(applyEvents(view, log.slice(Math.max(0, count - 20), count))).toBe(view);
+    }
+    const half = upTo(cancelled);
+    expect(applyEvents(half, [...log.slice(cancelled - 30), ...log.slice(cancelled - 10)])).toEqual(end);
+  });
+
+  test('two that are alike are two', () => {
+    const stage: RunEvent = { type: 'stage', stage: 'report', state: 'finished', seconds: 2 };
+    const twice = applyEvents(emptyView, told([stage, stage]));
+    expect(twice.log).toHaveLength(2);
+    expect(twice.stages.find(({ stage: name }) => name === 'report')?.seconds).toBe(4);
+  });
+
+  test('what has passed does not come back', () => {
+    const late = told([usage], cancelled);
+    expect(applyEvents(upTo(cancelled), late).gpuUsage).toBe(usage);
+    const stopped = upTo(cancelled + 1);
+    expect(applyEvents(stopped, late)).toBe(stopped);
+  });
+});
+
 describe('parts', () => {
-  const at = '2026-11-23T00:00:00.000Z';
   const progress: RunEvent = {
     type: 'progress',
     stage: 'compress',
@@ -154,44 +181,50 @@ describe('parts', () => {
 
   test('what an event does not touch stays the same object', () => {
     const half = upTo(cancelled);
-    const after = applyEvents(half, [{ at, event: progress }]);
+    const after = applyEvents(half, told([progress], cancelled));
     for (const key of ['stages', 'layers', 'places', 'centroids', 'perplexities', 'warnings', 'log'] as const)
       expect(after[key]).toBe(half[key]);
     expect(after.progress).toBe(progress);
     const next = half.layers[7];
     if (!next) throw new Error('no layer');
-    const changed = applyEvents(half, [{ at, event: { type: 'estimate', layer: next.name, estimate: 0.5 } }]);
+    const changed = applyEvents(half, told([{ type: 'estimate', layer: next.name, estimate: 0.5 }], cancelled));
     expect(changed.layers.filter((layer, i) => layer !== half.layers[i])).toEqual([{ ...next, estimate: 0.5 }]);
   });
 
   test('progress is not logged, and ends with the run', () => {
-    expect(applyEvents(end, [{ at, event: progress }]).log).toBe(end.log);
-    expect(applyEvents(upTo(cancelled), [{ at, event: progress }, ...told.slice(cancelled)]).progress).toBeNull();
+    const after = applyEvents(end, told([progress], log.length));
+    expect(after.progress).toBe(progress);
+    expect(after.log).toBe(end.log);
+    expect(applyEvents(upTo(cancelled), [...told([progress], cancelled), ...log.slice(cancelled)]).progress).toBeNull();
   });
 
   test('a log without announced layers fills the map as they are finished', () => {
-    const old = told.filter(({ event }) => event.type !== 'layers');
+    const old = log.filter(({ event }) => event.type !== 'layers');
     expect(applyEvents(emptyView, old).layers).toEqual(report.layers);
   });
 
   test('a warning is told once', () => {
-    const warning: TimedEvent = { at, event: { type: 'warning', code: 'x', params: { layer: 'a' } } };
-    const other: TimedEvent = { at, event: { type: 'warning', code: 'x', params: { layer: 'b' } } };
-    expect(applyEvents(emptyView, [warning, other, warning]).warnings).toEqual([
-      { code: 'x', params: { layer: 'a' } },
-      { code: 'x', params: { layer: 'b' } },
+    const warning: RunEvent = { type: 'warning', code: 'x', params: { layer: 'a', weight: 1 } };
+    const turned: RunEvent = { type: 'warning', code: 'x', params: { weight: 1, layer: 'a' } };
+    const other: RunEvent = { type: 'warning', code: 'x', params: { layer: 'b', weight: 1 } };
+    expect(applyEvents(emptyView, told([warning, other, warning, turned])).warnings).toEqual([
+      { code: 'x', params: { layer: 'a', weight: 1 } },
+      { code: 'x', params: { layer: 'b', weight: 1 } },
     ]);
   });
 
   test('one dataset at two lengths is two measurements', () => {
-    const results = told.flatMap(({ event }) => (event.type === 'perplexity' ? [event.result] : []));
+    const results = log.flatMap(({ event }) => (event.type === 'perplexity' ? [event.result] : []));
     const [result] = results;
     if (!result) throw new Error('no perplexity');
-    const events = [result, { ...result, seqlen: 64 }].map((one): TimedEvent => ({
-      at,
-      event: { type: 'perplexity', which: 'dense', result: one },
+    const events = [result, { ...result, seqlen: 64 }].map((one): RunEvent => ({
+      type: 'perplexity',
+      which: 'dense',
+      result: one,
     }));
-    expect(applyEvents(emptyView, events).perplexities.map(({ seqlen, dense }) => [seqlen, dense?.seqlen])).toEqual([
+    expect(
+      applyEvents(emptyView, told(events)).perplexities.map(({ seqlen, dense }) => [seqlen, dense?.seqlen]),
+    ).toEqual([
       [128, 128],
       [64, 64],
     ]);
@@ -201,13 +234,10 @@ describe('parts', () => {
     expect(stagesOfRun(emptyView.stages)).toEqual(emptyView.stages);
     const shown = (view: RunView): string[] => stagesOfRun(view.stages).map(({ stage }) => stage);
     expect(shown(end)).not.toContain('choose');
-    const stage = (name: Stage): TimedEvent => ({
-      at,
-      event: { type: 'stage', stage: name, state: 'started', seconds: 0 },
-    });
-    const dense = applyEvents(emptyView, [stage('evaluate-dense')]);
+    const stage = (name: Stage): RunEvent => ({ type: 'stage', stage: name, state: 'started', seconds: 0 });
+    const dense = applyEvents(emptyView, told([stage('evaluate-dense')]));
     expect(shown(dense)).toEqual(['evaluate-dense', ...stages.slice(stages.indexOf('evaluate-dense') + 1)]);
-    const choosing = applyEvents(dense, [stage('estimate'), stage('choose'), stage('schedule')]);
+    const choosing = applyEvents(dense, told([stage('estimate'), stage('choose'), stage('schedule')], 1));
     expect(shown(choosing).slice(0, 4)).toEqual(['evaluate-dense', 'estimate', 'choose', 'schedule']);
   });
 
@@ -225,13 +255,10 @@ describe('parts', () => {
       rows: 1,
       cols: 1,
     }));
-    const events: TimedEvent[] = [
-      { at, event: { type: 'layers', layers } },
-      ...layers.flatMap(({ name }): TimedEvent[] => [
-        { at, event: { type: 'estimate', layer: name, estimate: 1 } },
-        { at, event: progress },
-      ]),
-    ];
+    const events = told([
+      { type: 'layers', layers },
+      ...layers.flatMap(({ name }): RunEvent[] => [{ type: 'estimate', layer: name, estimate: 1 }, progress]),
+    ]);
     const began = performance.now();
     const view = events.reduce((before, event) => applyEvents(before, [event]), emptyView);
     expect((performance.now() - began) / events.length).toBeLessThan(1);

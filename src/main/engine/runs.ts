@@ -1,12 +1,13 @@
 import type { Job } from '../../contract/engine.ts';
 import { TamisError } from '../../contract/errors.ts';
-import { isPassing, type TimedEvent } from '../../contract/events.ts';
+import type { TimedEvent } from '../../contract/events.ts';
 import { failureOf, type Failure } from '../../contract/failure.ts';
 import { resumable, type RunRow } from '../../contract/history.ts';
 import type { Recipe } from '../../contract/recipe.ts';
 import type { EndState } from '../history/card.ts';
 import { hasBegun, readEvents, readReport } from '../history/folder.ts';
 import type { History } from '../history/history.ts';
+import { LiveEvents } from './live-events.ts';
 import { EngineProcess, type End, type Place } from './process.ts';
 
 /** A stop that is not heard in so long is made a kill: native code looks at its flag several times a second. */
@@ -16,10 +17,7 @@ const STOP_MS = 60_000;
 interface Active {
   readonly process: EngineProcess;
   readonly recipe: Recipe;
-  /** All that the run has told, of earlier starts too, without `progress`. */
-  readonly events: TimedEvent[];
-  /** The newest of each kind that passes. */
-  readonly passing: Map<string, TimedEvent>;
+  readonly told: LiveEvents;
   /** What the person asked for, and so what the run's end is called. */
   asked: 'paused' | 'cancelled' | null;
 }
@@ -70,11 +68,11 @@ export class Runs {
     this.#watchers.onBusy(this.#active.size > 0);
   }
 
-  /** What a run has told so far; the newest of what passes comes last. */
+  /** What a run has told so far, over all its starts; of what passes the newest of each kind. */
   async events(id: string): Promise<TimedEvent[]> {
     const active = this.#active.get(id);
-    if (!active) return await readEvents(this.#history.get(id).path);
-    return [...active.events, ...active.passing.values()];
+    const log = await readEvents(this.#history.get(id).path);
+    return active ? active.told.after(log) : log;
   }
 
   async pause(id: string): Promise<void> {
@@ -125,19 +123,15 @@ export class Runs {
       },
       onEnd: (end) => void this.#end(id, end).finally(settle),
     });
-    const active: Active = { process, recipe, events: [], passing: new Map(), asked: null };
+    const active: Active = { process, recipe, told: new LiveEvents(), asked: null };
     this.#active.set(id, active);
-    if (job.kind === 'resume') void readEvents(path).then((earlier) => active.events.unshift(...earlier));
     this.#watchers.onChange(this.#history.start(id));
   }
 
   #hear(id: string, events: TimedEvent[]): void {
     const active = this.#active.get(id);
     if (!active) return;
-    for (const timed of events) {
-      if (isPassing(timed.event)) active.passing.set(timed.event.type, timed);
-      else active.events.push(timed);
-    }
+    active.told.add(events);
     this.#watchers.onEvents(id, events);
   }
 

@@ -95,12 +95,12 @@ export async function readReport(folder: string): Promise<Report | null> {
   return await readJson(join(folder, 'report.json'), reportSchema);
 }
 
-/** All that a run has told, oldest first. */
+/** All that a run has told and logged, oldest first; an event's number is that of its line. */
 export async function readEvents(folder: string): Promise<TimedEvent[]> {
   const path = join(folder, 'events.jsonl');
-  return wholeLines((await readText(path)) ?? '').map((line) => {
+  return wholeLines((await readText(path)) ?? '').map((line, index) => {
     const { at, ...event } = parseJson(path, line, z.looseObject({ at: z.string() }));
-    return { at, event: checked(path, event, eventSchema) };
+    return { seq: index + 1, at, event: checked(path, event, eventSchema) };
   });
 }
 

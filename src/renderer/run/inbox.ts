@@ -1,32 +1,28 @@
 import { withoutPassed, type TimedEvent } from '../../contract/events.ts';
 
-/** So many of a run's last events can still be on their way as pushes when the page asks for all of them. */
-const MAY_COME_AGAIN = 500;
-
 /** Keeps pushed events until the next frame, and until all that was told before them is here. */
 export class Inbox {
-  readonly #bringIn: (events: readonly TimedEvent[]) => void;
-  #waiting: TimedEvent[] = [];
-  /** The end of what was told before, as text; null while it is not here. */
-  #known: ReadonlySet<string> | null = null;
+  readonly #bringIn: (events: readonly TimedEvent[], areAll: boolean) => void;
+  #waiting: readonly TimedEvent[] = [];
+  #isOpen = false;
   #frame = 0;
   #isClosed = false;
 
-  constructor(bringIn: (events: readonly TimedEvent[]) => void) {
+  /** `bringIn` gets all that the run has told (`areAll`), then what comes after it; the last of the former may come again. */
+  constructor(bringIn: (events: readonly TimedEvent[], areAll: boolean) => void) {
     this.#bringIn = bringIn;
   }
 
   add(events: readonly TimedEvent[]): void {
     // A hidden window draws no frames: of what waits there, only the newest progress counts.
     this.#waiting = withoutPassed([...this.#waiting, ...events]);
-    if (this.#known !== null && this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#flush());
+    if (this.#isOpen && this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#flush());
   }
 
   open(events: readonly TimedEvent[]): void {
     if (this.#isClosed) return;
-    this.#known = new Set(events.slice(-MAY_COME_AGAIN).map((event) => JSON.stringify(event)));
-    this.#bringIn(events);
-    this.#flush();
+    this.#isOpen = true;
+    this.#bringIn([...events, ...this.#take()], true);
   }
 
   close(): void {
@@ -36,8 +32,12 @@ export class Inbox {
 
   #flush(): void {
     this.#frame = 0;
-    const events = this.#waiting.filter((event) => !this.#known?.has(JSON.stringify(event)));
+    this.#bringIn(this.#take(), false);
+  }
+
+  #take(): readonly TimedEvent[] {
+    const events = this.#waiting;
     this.#waiting = [];
-    if (events.length > 0) this.#bringIn(events);
+    return events;
   }
 }

@@ -1,4 +1,12 @@
-import { isPassing, stages as allStages, type RunEvent, type Stage, type TimedEvent } from '../../contract/events.ts';
+import {
+  isPassing,
+  stages as allStages,
+  withWarning,
+  type EventOf,
+  type Stage,
+  type TimedEvent,
+  type Warning,
+} from '../../contract/events.ts';
 import type { MessageParams } from '../../contract/messages/params.ts';
 import type { Centroid, Choice, LayerResult, Perplexity, Target } from '../../contract/report.ts';
 
@@ -28,8 +36,6 @@ export interface PerplexityView extends Pick<Perplexity, 'dataset' | 'seqlen' | 
   readonly compressed: Perplexity | null;
 }
 
-type EventOf<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>;
-
 /** What a run has told so far, put together. */
 export interface RunView {
   readonly stages: readonly StageView[];
@@ -49,7 +55,7 @@ export interface RunView {
   /** How `auto` chose; null before, and of other schedulers. */
   readonly choice: Choice | null;
   readonly perplexities: readonly PerplexityView[];
-  readonly warnings: readonly { readonly code: string; readonly params: MessageParams }[];
+  readonly warnings: readonly Warning[];
   /** Why the last start of the run ended early. */
   readonly failure: { readonly code: string; readonly params: MessageParams } | null;
   readonly finished: boolean;
@@ -59,11 +65,13 @@ export interface RunView {
   readonly at: string | null;
 }
 
+/** What is told of the moment, and of no more worth when the work has ended. */
+const atRest = { progress: null, gpuUsage: null } as const;
+
 export const emptyView: RunView = {
   stages: allStages.map((stage) => ({ stage, state: 'waiting', seconds: 0, since: null })),
-  progress: null,
+  ...atRest,
   devices: null,
-  gpuUsage: null,
   blocks: null,
   layers: [],
   places: new Map(),
@@ -78,18 +86,34 @@ export const emptyView: RunView = {
   at: null,
 };
 
-/** The view after further events of the run. What they do not touch stays the same object. */
+/**
+ * The view after further events of the run, oldest first. What they do not touch stays the same object, and events that are in
+ * the view already change nothing, so they may come again.
+ */
 export function applyEvents(view: RunView, events: readonly TimedEvent[]): RunView {
-  const told = events.filter(({ event }) => !isPassing(event));
-  const log = told.length === 0 ? view.log : [...view.log, ...told];
-  return { ...events.reduce(applyEvent, view), log };
+  const further = eventsAfter(view.log.at(-1)?.seq ?? 0, events);
+  if (further.length === 0) return view;
+  const logged = further.filter(({ event }) => !isPassing(event));
+  const log = logged.length === 0 ? view.log : [...view.log, ...logged];
+  return { ...further.reduce(applyEvent, view), log };
+}
+
+/** The events that come after the logged one of the number `last`: a passing one belongs between its number and the next. */
+function eventsAfter(last: number, events: readonly TimedEvent[]): TimedEvent[] {
+  let reached = last;
+  return events.filter(({ seq, event }) => {
+    if (isPassing(event)) return seq === reached;
+    const isNew = seq > reached;
+    reached = Math.max(reached, seq);
+    return isNew;
+  });
 }
 
 function applyEvent(before: RunView, { at, event }: TimedEvent): RunView {
   const view = { ...before, at };
   switch (event.type) {
     case 'started':
-      return { ...view, failure: null, finished: false, progress: null };
+      return { ...view, failure: null, finished: false, ...atRest };
     case 'stage':
       return { ...view, stages: applyStage(before, at, event) };
     case 'progress':
@@ -117,16 +141,15 @@ function applyEvent(before: RunView, { at, event }: TimedEvent): RunView {
     case 'perplexity':
       return { ...view, perplexities: applyPerplexity(before.perplexities, event) };
     case 'warning':
-      return { ...view, warnings: addWarning(before.warnings, event) };
+      return { ...view, warnings: withWarning(before.warnings, event) };
     case 'finished':
-      return { ...view, finished: true, progress: null, gpuUsage: null };
+      return { ...view, finished: true, ...atRest };
     case 'failed':
       return {
         ...view,
         failure: { code: event.code, params: event.params },
         stages: stopRunning(before.stages, at),
-        progress: null,
-        gpuUsage: null,
+        ...atRest,
       };
   }
 }
@@ -143,9 +166,7 @@ function applyStage(view: RunView, at: string, { stage, state, seconds }: EventO
 
 /** The view of a run that goes on no more, whether it could still tell or not: nothing in it is running. */
 export function ended(view: RunView): RunView {
-  return view.at === null
-    ? view
-    : { ...view, stages: stopRunning(view.stages, view.at), progress: null, gpuUsage: null };
+  return view.at === null ? view : { ...view, stages: stopRunning(view.stages, view.at), ...atRest };
 }
 
 function stopRunning(all: readonly StageView[], at: string): readonly StageView[] {
@@ -230,11 +251,6 @@ function applyPerplexity(
   const before = known[place];
   if (before) return known.with(place, { ...before, [which]: result });
   return [...known, { dataset, seqlen, windows, tokens, dense: null, compressed: null, [which]: result }];
-}
-
-function addWarning(known: RunView['warnings'], { code, params }: EventOf<'warning'>): RunView['warnings'] {
-  const same = JSON.stringify([code, params]);
-  return known.some((one) => JSON.stringify([one.code, one.params]) === same) ? known : [...known, { code, params }];
 }
 
 /** Seconds the run has worked, over all its starts, at the moment `now` (milliseconds since 1970). */

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { cpus, release, type } from 'node:os';
 import { basename } from 'node:path';
 
+import { withWarning, type Warning } from '../../contract/events.ts';
 import type { Choice, LayerResult, Perplexity, Report, Target } from '../../contract/report.ts';
 import type { BlockStep } from '../compress/blocks.ts';
 import type { Statistics } from '../compress/estimate.ts';
@@ -116,8 +117,6 @@ function addSeconds(costs: readonly Cost[]): Record<string, number> {
 
 /** Each warning once, however often the run was started. */
 function warningsOf({ directory }: Run): Report['warnings'] {
-  const warnings = directory
-    .events()
-    .flatMap((event) => (event.type === 'warning' ? [{ code: event.code, params: event.params }] : []));
-  return [...new Map(warnings.map((warning) => [JSON.stringify(warning), warning])).values()];
+  const warnings = directory.events().filter((event) => event.type === 'warning');
+  return [...warnings.reduce<readonly Warning[]>(withWarning, [])];
 }

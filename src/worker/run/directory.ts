@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 
 import { TamisError } from '../../contract/errors.ts';
-import { eventSchema, type RunEvent } from '../../contract/events.ts';
+import { eventSchema, type LoggedEvent, type RunEvent } from '../../contract/events.ts';
 import { fileError } from '../../disk/file-errors.ts';
 import { checked, parseJson } from '../../disk/json.ts';
 import { recipeSchema, type Recipe } from '../../contract/recipe.ts';
@@ -28,6 +28,8 @@ const underWay = /^(estimate|sensitivity|evaluation)\.f32$|^sensitivity\.safeten
 export class RunDirectory {
   readonly path: string;
   readonly #lock: { release(): void };
+  /** Lines of events.jsonl. */
+  #logged = 0;
 
   private constructor(path: string, lock: { release(): void }) {
     this.path = path;
@@ -53,7 +55,7 @@ export class RunDirectory {
     }
     const directory = new RunDirectory(folder, acquireLock(folder));
     directory.#removeLeftovers();
-    directory.#mendEvents();
+    directory.#logged = directory.#mendEvents();
     return directory;
   }
 
@@ -83,25 +85,33 @@ export class RunDirectory {
     await writeJson(this.file('state', `${name}.json`), value);
   }
 
-  append(event: RunEvent): void {
+  /** Writes a line to the log and returns its number, from 1. */
+  append(at: string, event: LoggedEvent): number {
     try {
-      appendFileSync(this.file('events.jsonl'), `${JSON.stringify({ at: new Date().toISOString(), ...event })}\n`);
+      appendFileSync(this.file('events.jsonl'), `${JSON.stringify({ at, ...event })}\n`);
     } catch (error) {
       throw fileError(error, this.file('events.jsonl'));
     }
+    return ++this.#logged;
+  }
+
+  /** The number of the log's last line; 0 where there is none. */
+  get logged(): number {
+    return this.#logged;
   }
 
   events(): RunEvent[] {
     return readEvents(this.file('events.jsonl'));
   }
 
-  /** A line that a kill cut short is dropped: every line in the file is a whole event. */
-  #mendEvents(): void {
+  /** Drops a line that a kill cut short, so that every line in the file is a whole event, and counts the others. */
+  #mendEvents(): number {
     const path = this.file('events.jsonl');
-    if (!existsSync(path)) return;
-    const text = readFileSync(path);
-    const end = text.lastIndexOf(0x0a) + 1;
-    if (end !== text.length) truncateSync(path, end);
+    if (!existsSync(path)) return 0;
+    const bytes = readFileSync(path);
+    const end = bytes.lastIndexOf(0x0a) + 1;
+    if (end !== bytes.length) truncateSync(path, end);
+    return bytes.toString('latin1').split('\n').length - 1;
   }
 
   #removeLeftovers(): void {

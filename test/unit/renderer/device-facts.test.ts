@@ -4,15 +4,12 @@ import type { RunEvent } from '../../../src/contract/events.ts';
 import { labels } from '../../../src/contract/messages/labels.ts';
 import { applyEvents, emptyView } from '../../../src/renderer/run/run-view.ts';
 import { deviceFacts } from '../../../src/renderer/run/device-facts.ts';
+import { told } from '../../fixtures/events.ts';
 
 const GIB = 2 ** 30;
 
 function shown(events: readonly RunEvent[], locale: 'en' | 'zh-TW' = 'en'): Record<string, unknown> {
-  const at = '2026-11-29T12:00:00.000Z';
-  const view = applyEvents(
-    emptyView,
-    events.map((event) => ({ at, event })),
-  );
+  const view = applyEvents(emptyView, told(events));
   return Object.fromEntries(deviceFacts(view, labels(locale)).map(({ name, text }) => [name, text]));
 }
 

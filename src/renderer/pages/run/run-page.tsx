@@ -38,7 +38,7 @@ function Run({ id }: { id: string }): ReactElement {
 
 function KnownRun({ row, recipe, report, attempts }: Output<'runs.get'>): ReactElement {
   const t = useLabel();
-  const { view: told, error } = useLiveRun(row.id);
+  const { view: told, error } = useLiveRun(row);
   const goesOn = row.state === 'running' || row.state === 'queued';
   const view = useMemo(() => (goesOn ? (told ?? emptyView) : ended(told ?? emptyView)), [told, goesOn]);
   // Drawing hundreds of layers gives way to everything else.
