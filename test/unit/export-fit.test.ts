@@ -2,14 +2,23 @@ import { describe, expect, test } from 'vitest';
 
 import type { ExportFormat } from '../../src/contract/exports.ts';
 import { quantizationSchema } from '../../src/contract/recipe.ts';
+import { openFamily } from '../../src/worker/families/index.ts';
 import type { CodedLayer, FinishedRun } from '../../src/worker/formats/finished-run.ts';
 import { formats } from '../../src/worker/formats/formats.ts';
 import { quantizeConfig } from '../../src/worker/formats/gptq/format.ts';
-import type { TensorInfo } from '../../src/worker/native.ts';
+import { native, type TensorInfo } from '../../src/worker/native.ts';
 import type { Model } from '../../src/worker/model/open.ts';
+import { fixtureConfig, fixtureFolder } from '../fixtures/models.ts';
 import { sampleReport } from '../fixtures/report.ts';
 
 const report = sampleReport();
+const folder = fixtureFolder('llama-grouped');
+const held = new Map(
+  native.Checkpoint.open(folder)
+    .tensors()
+    .map((info) => [info.name, info]),
+);
+const llama = openFamily({ folder, config: fixtureConfig('llama-grouped'), tensors: held });
 
 interface Changes extends Partial<CodedLayer> {
   family?: string;
@@ -49,6 +58,7 @@ function runWith({ family = 'llama', others = [], extra, ...changes }: Changes):
     dtype: 'F16',
     tensors: new Map(tensors.map((name) => [name, info(name)])),
     family: {
+      gguf: family === 'llama' ? llama.gguf : null,
       ...{ family, blocks: 1, maxSeqlen: 32, attention: { heads: 2, kvHeads: 1, size: 4 } },
       layers: () => names.map((name) => ({ name, tap: '', type: '' })),
     },

@@ -2,11 +2,13 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { afterAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 
 import type { ExportFile } from '../../src/worker/formats/format.ts';
 import type { FinishedRun } from '../../src/worker/formats/finished-run.ts';
 import { readGgufHeader } from '../../src/worker/formats/gguf/header.ts';
-import { llama } from '../../src/worker/families/llama/gguf.ts';
+import { ropeFactors } from '../../src/worker/families/rope/gguf.ts';
+import { ropeFields, ropeOf } from '../../src/worker/families/rope/rope.ts';
 import { gguf } from '../../src/worker/formats/gguf/format.ts';
 import { denseFiles } from '../../src/worker/formats/unpack.ts';
 import { openModel } from '../../src/worker/model/open.ts';
@@ -188,19 +190,17 @@ describe('the file', () => {
   });
 
   test('has what each pair turns slower by of a LLaMA 3.1, by its definition', async () => {
-    const model = await openModel(fixtureFolder('llama-llama3'));
     const theta = 500000;
     const [factor, low, high, original] = [8, 1, 4, 8192];
-    const rope = {
+    const scaling = {
       rope_type: 'llama3',
       factor,
       low_freq_factor: low,
       high_freq_factor: high,
       original_max_position_embeddings: original,
     };
-    const family = { ...model.family, maxSeqlen: 131072, attention: { heads: 1, kvHeads: 1, size: 128 } };
-    const config = { rope_theta: theta, rope_scaling: rope };
-    const [extra] = llama.extras({ ...model, config, family });
+    const config = z.object(ropeFields(131072)).parse({ rope_theta: theta, rope_scaling: scaling });
+    const [extra] = ropeFactors(ropeOf(config), 128);
     const expected = Array.from({ length: 64 }, (_, i) => {
       const wavelength = 2 * Math.PI * theta ** ((2 * i) / 128);
       if (wavelength < original / high) return 1;
@@ -211,5 +211,9 @@ describe('the file', () => {
     expect(extra?.name).toBe('rope_freqs.weight');
     expect(new Set(expected).size).toBeGreaterThan(3);
     for (const [i, value] of expected.entries()) expect((extra?.values[i] ?? NaN) / value).toBeCloseTo(1, 5);
+    const { family } = await openModel(fixtureFolder('llama-llama3'));
+    const fixture = z.object(ropeFields(0)).parse(fixtureConfig('llama-llama3'));
+    expect(family.gguf?.extras()).toEqual(ropeFactors(ropeOf(fixture), family.attention.size));
+    expect(family.gguf?.extras()).toHaveLength(1);
   });
 });

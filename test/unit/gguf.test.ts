@@ -5,8 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 
 import { ggufHeader, readGgufHeader, type GgufTensor } from '../../src/worker/formats/gguf/header.ts';
-import { inverseOf, partByPart } from '../../src/worker/families/gguf-family.ts';
-import { pairwise } from '../../src/worker/families/llama/gguf.ts';
+import { partByPart } from '../../src/worker/families/gpt-like/gguf.ts';
+import { inverseOf } from '../../src/worker/families/gguf.ts';
+import { pairwise } from '../../src/worker/families/llama-like/gguf.ts';
 import { tokenizerMetadata } from '../../src/worker/formats/gguf/tokenizer.ts';
 import { testFolder } from '../fixtures/safetensors.ts';
 import { tokenizerJson } from '../fixtures/tokenizers.ts';

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 
-import { ropeFields, ropeOf, rotaryOf, type Rope } from '../../src/worker/families/rope.ts';
+import { ropeFields, ropeOf, rotaryOf, type Rope } from '../../src/worker/families/rope/rope.ts';
 
 interface Kind {
   readonly name: string;

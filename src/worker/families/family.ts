@@ -3,6 +3,7 @@ import type { GraphBuilder, Rows, Value } from '../graph/builder.ts';
 import type { AttentionShape } from '../graph/operations.ts';
 import type { Tokens } from '../graph/tokens.ts';
 import type { TensorInfo, WeightName } from '../native.ts';
+import type { GgufDescription } from './gguf.ts';
 
 /** A prunable linear weight of a block. */
 export interface Layer {
@@ -16,7 +17,7 @@ export interface Layer {
   readonly transposed?: true;
 }
 
-/** What a family file says about one checkpoint: its sizes, its layers' names, and how it is computed in the graph builder's words. */
+/** What a family says about one checkpoint: its sizes, its layers' names, how it is computed in the graph builder's words, and how llama.cpp has it. */
 export interface FamilyModel {
   readonly family: string;
   readonly blocks: number;
@@ -27,7 +28,9 @@ export interface FamilyModel {
   readonly attention: AttentionShape;
   readonly defaultScheduler: 'paper' | 'relative-by-type';
   /** Names of tensors that checkpoints hold and that are no weights. */
-  readonly ignored?: RegExp;
+  readonly ignored?: RegExp | undefined;
+  /** null where llama.cpp does not know the family. */
+  readonly gguf: GgufDescription | null;
   /** The prunable layers of a block, in the order in which they are computed. */
   layers(block: number): readonly Layer[];
   /** Every tensor of the block that the checkpoint has. */
@@ -42,7 +45,7 @@ export interface FamilyModel {
   logits(g: GraphBuilder, x: Value, vocabulary?: Rows): Value;
 }
 
-/** What a family file gets to see of a checkpoint. */
+/** What a family gets to see of a checkpoint. */
 export interface Source {
   readonly folder: string;
   readonly config: Readonly<Record<string, unknown>>;
@@ -58,30 +61,32 @@ export function requireTensor(source: Source, name: string, shape: readonly numb
   }
 }
 
-/** The tensor that gives the logits: a head of its own, or the embedding where there is none and the config ties the two. */
-export function headTensor({ tensors }: Pick<Source, 'tensors'>, embedding: string, isTied: boolean): string {
-  return tensors.has('lm_head.weight') || !isTied ? 'lm_head.weight' : embedding;
-}
-
-/** Weight and bias of a layer norm over `size` entries, with their shapes. */
-export function layerNormTensors(name: string, size: number): [string, number[]][] {
-  return [
-    [`${name}.weight`, [size]],
-    [`${name}.bias`, [size]],
-  ];
+/**
+ * The tensor that gives the logits: a head of its own, or the embedding where there is none and the config ties the two.
+ * @param names what the family calls a head of its own
+ */
+export function headTensor(
+  { tensors }: Pick<Source, 'tensors'>,
+  { embedding, tied, names }: { embedding: string; tied: boolean; names: readonly [string, ...string[]] },
+): string {
+  return names.find((name) => tensors.has(name)) ?? (tied ? embedding : names[0]);
 }
 
 /** Where a layer lies in its block, and what it reads. */
-export interface LayerType {
+export interface LayerPath {
   readonly path: string;
   readonly tap: string;
-  /** The last part of the path where it is not given. */
-  readonly type?: string;
 }
 
-/** The layers of the block whose tensors' names begin with `at`. */
-export function layersAt(at: string, types: readonly LayerType[]): Layer[] {
-  return types.map(({ path, tap, type = path.split('.').at(-1) ?? path }) => ({ name: `${at}${path}`, tap, type }));
+/** The layers of the block whose tensors' names begin with `at`. A layer's type is the last part of its path, or all of it where two end alike. */
+export function layersAt(at: string, layers: readonly LayerPath[]): Layer[] {
+  const lastOf = (path: string): string => path.slice(path.lastIndexOf('.') + 1);
+  const ends = layers.map(({ path }) => lastOf(path));
+  return layers.map(({ path, tap }) => {
+    const last = lastOf(path);
+    const type = ends.indexOf(last) === ends.lastIndexOf(last) ? last : path;
+    return { name: `${at}${path}`, tap, type };
+  });
 }
 
 /** The layers of the first so many blocks, in the order in which they are computed. */

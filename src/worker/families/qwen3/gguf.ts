@@ -1,11 +1,8 @@
-import { z } from 'zod';
+import { setting } from '../gguf.ts';
+import type { GgufTraits } from '../llama-like/traits.ts';
+import { qwenGguf } from '../qwen2/gguf.ts';
+import type { Qwen3Config } from './config.ts';
 
-import { readConfig } from '../config.ts';
-import { headNorms, layerNames, normsBefore } from '../gguf-decoder.ts';
-import { setting } from '../gguf-family.ts';
-import { qwen } from '../gguf-qwen.ts';
-
-export const qwen3 = qwen('qwen3', { ...layerNames, ...normsBefore, ...headNorms }, (model) => {
-  const { attention_bias: hasBias } = readConfig(model, z.object({ attention_bias: z.boolean().default(false) }));
-  return hasBias ? setting('attention_bias', true) : null;
-});
+export function qwen3Gguf(config: Qwen3Config): GgufTraits {
+  return qwenGguf('qwen3', config, config.attention_bias ? setting('attention_bias', true) : null);
+}

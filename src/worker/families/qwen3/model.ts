@@ -1,24 +1,18 @@
-import { z } from 'zod';
-
-import { readConfig } from '../config.ts';
-import { attentionLayers, openDecoder } from '../decoder.ts';
 import type { FamilyModel, Source } from '../family.ts';
-import { qwenFields, qwenTraits } from '../qwen2/model.ts';
-
-/** Defaults as in transformers' Qwen3Config. */
-const configSchema = z.object({
-  ...qwenFields,
-  head_dim: z.int().positive().multipleOf(2).default(128),
-  attention_bias: z.boolean().default(false),
-});
+import { openLlamaLike } from '../llama-like/model.ts';
+import { attentionLayers } from '../llama-like/traits.ts';
+import { qwenTraits } from '../qwen2/model.ts';
+import { readQwen3Config } from './config.ts';
+import { qwen3Gguf } from './gguf.ts';
 
 /** Qwen 3 (arXiv 2505.09388) as in transformers' Qwen3ForCausalLM: queries and keys are normalized head by head. */
 export function openQwen3(source: Source): FamilyModel {
-  const config = readConfig(source, configSchema);
-  return openDecoder(source, {
+  const config = readQwen3Config(source);
+  return openLlamaLike(source, {
     family: 'qwen3',
-    ...qwenTraits(source, config),
+    ...qwenTraits(config),
     headNorms: true,
     biases: config.attention_bias ? attentionLayers : [],
+    gguf: qwen3Gguf(config),
   });
 }

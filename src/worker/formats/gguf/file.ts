@@ -2,15 +2,14 @@ import { exportFiles } from '../../../contract/export-snippets.ts';
 import { controlled, native, translated, type FileWriter, type TensorInfo } from '../../native.ts';
 import type { FinishedRun } from '../finished-run.ts';
 import type { ExportFile, Writing } from '../format.ts';
-import { knownGgufFamily } from '../../families/gguf-families.ts';
-import { type Extra, type GgufValue, type Place, shapeAt } from '../../families/gguf-family.ts';
+import { mappedShape, requireGguf, type ExtraVector, type GgufValue, type TensorMapping } from '../../families/gguf.ts';
 import { ALIGNMENT, aligned, ggufHeader, type GgmlType, type GgufTensor } from './header.ts';
 import { tokenizerMetadata } from './tokenizer.ts';
 import { partBytes } from '../packed-layers.ts';
 import { storageOf } from '../packed-source.ts';
 
-/** A tensor of the file: one of the checkpoint in its place, or one that the checkpoint does not have. */
-type Content = { readonly info: TensorInfo; readonly place: Place } | { readonly extra: Extra };
+/** A tensor of the file: one of the checkpoint, or one that the checkpoint does not have. */
+type Content = { readonly info: TensorInfo; readonly mapping: TensorMapping } | { readonly extra: ExtraVector };
 type Placed = GgufTensor & { readonly content: Content; readonly bytes: number };
 
 /** The model, its vocabulary and its settings. */
@@ -33,15 +32,15 @@ export async function modelFile(run: FinishedRun): Promise<ExportFile> {
 
 function placed(run: FinishedRun): Placed[] {
   const { model } = run;
-  const family = knownGgufFamily(model.family);
+  const gguf = requireGguf(model.family);
   const held = [...model.tensors.values()].flatMap((info) =>
-    family.places(model, info.name).map((place) => {
+    gguf.mappings(info.name).map((mapping) => {
       const type = typeOf(run, info);
-      const shape = shapeAt(place, info.shape);
-      return { name: place.name, type, shape, content: { info, place }, bytes: bytesOf(run, info, type) };
+      const shape = mappedShape(mapping, info.shape);
+      return { name: mapping.name, type, shape, content: { info, mapping }, bytes: bytesOf(run, info, type) };
     }),
   );
-  const extras = family.extras(model).map((extra) => {
+  const extras = gguf.extras().map((extra) => {
     const { name, values } = extra;
     return { name, type: 'F32' as const, shape: [values.length], content: { extra }, bytes: values.byteLength };
   });
@@ -73,17 +72,18 @@ const fileTypes: Readonly<Record<GgmlType, number>> = { F32: 0, F16: 1, q4_0: 2,
 
 async function metadata(run: FinishedRun): Promise<Record<string, GgufValue>> {
   const { model, report, layers } = run;
+  const gguf = requireGguf(model.family);
   const [layer] = layers.values();
   const info = model.tensors.get(`${layer?.name ?? ''}.weight`);
   const type = info ? typeOf(run, info) : model.dtype;
   return {
-    'general.architecture': { string: knownGgufFamily(model.family).architecture },
+    'general.architecture': { string: gguf.architecture },
     'general.type': { string: 'model' },
     'general.name': { string: report.model.name },
     'general.alignment': { u32: ALIGNMENT },
     'general.file_type': { u32: fileTypes[type] },
     'general.quantization_version': { u32: 2 },
-    ...knownGgufFamily(model.family).metadata(model),
+    ...gguf.metadata(),
     ...((await tokenizerMetadata(model)) ?? { 'tokenizer.ggml.model': { string: 'no_vocab' } }),
   };
 }
@@ -125,24 +125,24 @@ async function writeTensor(
     await appended(writer, bytesIn(content.extra.values));
     return;
   }
-  const { info, place } = content;
+  const { info, mapping } = content;
   const { model } = run;
   const layer = run.layers.get(info.name.replace(/\.weight$/, ''));
   if (layer && (type === 'q4_0' || type === 'q4_1' || type === 'q8_0')) {
     const opened = await run.open(layer);
-    const part = { part: type, ...(place.rows && { rows: place.rows }) };
+    const part = { part: type, ...(mapping.rows && { rows: mapping.rows }) };
     await controlled(signal, (control) => writer.appendPacked(opened, part, control));
     return;
   }
-  if (place.plus) {
-    const { plus } = place;
+  if (mapping.plus) {
+    const { plus } = mapping;
     const values = await translated(() => model.checkpoint.readF32(info.name));
     await appended(writer, bytesIn(values.map((value) => value + plus)));
     return;
   }
-  const weight = { name: info.name, transposed: place.transposed };
+  const weight = { name: info.name, transposed: mapping.transposed };
   const dtype = type === 'F16' || type === 'BF16' ? type : 'F32';
-  await controlled(signal, (control) => writer.appendTensor(model.checkpoint, weight, dtype, place.rows, control));
+  await controlled(signal, (control) => writer.appendTensor(model.checkpoint, weight, dtype, mapping.rows, control));
 }
 
 function bytesIn({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {

@@ -8,7 +8,7 @@ import { openFolder } from '../export-folder.ts';
 import type { FinishedRun } from '../finished-run.ts';
 import { first, scattered, zeroWarnings } from '../refusals.ts';
 import type { ExportFile, Format } from '../format.ts';
-import { ggufFamily, knownGgufFamily } from '../../families/gguf-families.ts';
+import { requireGguf } from '../../families/gguf.ts';
 import { modelFile } from './file.ts';
 import { normsFile, openGguf } from './source.ts';
 import { tokenizerMetadata } from './tokenizer.ts';
@@ -47,9 +47,8 @@ export const gguf: Format = {
 };
 
 function otherFamily({ model }: FinishedRun): Failure | null {
-  const family = ggufFamily(model.family);
-  if (family === null) return { code: 'export.family', params: { family: model.family.family.toUpperCase() } };
-  return family.refusal(model);
+  const { family, gguf } = model.family;
+  return gguf === null ? { code: 'export.family', params: { family: family.toUpperCase() } } : gguf.refusal;
 }
 
 /** Tables that older checkpoints hold and every program computes for itself. */
@@ -58,8 +57,8 @@ function isDerived(name: string): boolean {
 }
 
 function unknownTensor({ model }: FinishedRun): Failure | null {
-  const family = knownGgufFamily(model.family);
-  const name = [...model.tensors.keys()].find((each) => family.places(model, each).length === 0 && !isDerived(each));
+  const { mappings } = requireGguf(model.family);
+  const name = [...model.tensors.keys()].find((each) => mappings(each).length === 0 && !isDerived(each));
   return name === undefined ? null : { code: 'export.tensor', params: { format, name } };
 }
 
@@ -87,8 +86,8 @@ async function tokenizerRefusal({ model }: FinishedRun): Promise<Failure | null>
 
 /** The norms whose numbers in the file are other than the run's. */
 function normFiles({ model }: FinishedRun): ExportFile[] {
-  const family = knownGgufFamily(model.family);
-  const changed = [...model.tensors.values()].filter(({ name }) => family.places(model, name).some(({ plus }) => plus));
+  const { mappings } = requireGguf(model.family);
+  const changed = [...model.tensors.values()].filter(({ name }) => mappings(name).some(({ plus }) => plus));
   if (changed.length === 0) return [];
   const tensors = changed.map(({ name, dtype, shape, bytes }) => ({
     ...{ name, dtype, shape, bytes, isOfLayer: false },

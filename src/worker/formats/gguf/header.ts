@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
 import { TamisError } from '../../../contract/errors.ts';
 import { readError } from '../../../disk/file-errors.ts';
-import type { GgufValue } from '../../families/gguf-family.ts';
+import type { GgufValue } from '../../families/gguf.ts';
 
 /** ggml's number of a tensor's type. */
 export const ggmlTypes = { F32: 0, F16: 1, q4_0: 2, q4_1: 3, q8_0: 8, BF16: 30 } as const;

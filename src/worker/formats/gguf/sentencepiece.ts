@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import type { TamisError } from '../../../contract/errors.ts';
-import type { GgufValue } from '../../families/gguf-family.ts';
+import type { GgufValue } from '../../families/gguf.ts';
 import { byteToken } from '../../texts/tokenizer-parts.ts';
 import { kinds, partsOf, vocabulary, type TokenizerFile, type Words } from './vocabulary.ts';
 

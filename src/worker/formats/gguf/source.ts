@@ -7,8 +7,7 @@ import { openFamily } from '../../families/index.ts';
 import { readConfigFile } from '../../model/open.ts';
 import { controlled, native, translated } from '../../native.ts';
 import type { Source } from '../format.ts';
-import { knownGgufFamily } from '../../families/gguf-families.ts';
-import { inverseOf, shapeAt, type Described } from '../../families/gguf-family.ts';
+import { inverseOf, mappedShape, requireGguf, type GgufDescription } from '../../families/gguf.ts';
 import { readGgufHeader } from './header.ts';
 import { assertShape, storageOf } from '../packed-source.ts';
 
@@ -21,34 +20,33 @@ export async function openGguf(folder: string, manifest: ExportManifest): Promis
   const { tensors, dataStart } = readGgufHeader(path);
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
   const file = await translated(() => native.DataFile.open(path));
-  const model = describedBy(folder, manifest);
-  const family = knownGgufFamily(model.family);
+  const { mappings } = describedBy(folder, manifest);
   return {
     async write(writer, tensor, signal) {
-      const [place] = family.places(model, tensor.name);
-      if (place?.plus) {
+      const [mapping] = mappings(tensor.name);
+      if (mapping?.plus) {
         const norms = await translated(() => native.Checkpoint.openFile(join(folder, normsFile)));
         await translated(() => writer.copy(tensor.name, norms));
         return;
       }
-      const held = place && byName.get(place.name);
+      const held = mapping && byName.get(mapping.name);
       if (!held) throw new TamisError('checkpoint.tensor-missing', { path, name: tensor.name });
-      assertShape({ ...tensor, shape: shapeAt(place, tensor.shape) }, held.shape);
+      assertShape({ ...tensor, shape: mappedShape(mapping, tensor.shape) }, held.shape);
       const [rows = 1, cols = 1] = held.shape;
       const packed = await translated(() =>
         native.PackedLayer.ggml(file, { type: held.type, offset: dataStart + held.offset, rows, cols }),
       );
-      const weight = { name: tensor.name, transposed: place.transposed };
-      const order = place.rows && inverseOf(place.rows);
+      const weight = { name: tensor.name, transposed: mapping.transposed };
+      const order = mapping.rows && inverseOf(mapping.rows);
       await controlled(signal, (control) => writer.unpack(weight, packed, storageOf(tensor), order, control));
     },
   };
 }
 
-/** The model that an export was made of, as far as config.json and the manifest tell. */
-function describedBy(folder: string, { shards }: ExportManifest): Described {
+/** How llama.cpp has the model that an export was made of, which config.json and the manifest tell. */
+function describedBy(folder: string, { shards }: ExportManifest): GgufDescription {
   const config = readConfigFile(folder);
   const named = Object.values(shards).flatMap((tensors) => Object.entries(tensors));
   const tensors = new Map(named.map(([name, info]) => [name, { name, ...info, file: '', offset: 0 }]));
-  return { folder, config, tensors, family: openFamily({ folder, config, tensors }) };
+  return requireGguf(openFamily({ folder, config, tensors }));
 }

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { readJson, readText } from '../../../disk/disk.ts';
 import { TamisError } from '../../../contract/errors.ts';
 import { checked } from '../../../disk/json.ts';
-import type { GgufValue } from '../../families/gguf-family.ts';
+import type { GgufValue } from '../../families/gguf.ts';
 import { readTokenizer } from '../../texts/tokenizer.ts';
 import type { Model } from '../../model/open.ts';
 import { byteLevelMetadata } from './byte-level.ts';

@@ -1,7 +1,4 @@
-import { z } from 'zod';
-
-import { TamisError } from '../../contract/errors.ts';
-import type { GraphBuilder, Rows, Value } from '../graph/builder.ts';
+import type { GraphBuilder, Rows, Value } from '../../graph/builder.ts';
 import {
   activate,
   add,
@@ -12,98 +9,32 @@ import {
   rmsNorm,
   scale,
   softcap,
-  type Activation,
-  type Attention,
   type AttentionShape,
-} from '../graph/operations.ts';
-import type { Rotary, Tokens } from '../graph/tokens.ts';
-import { readConfig } from './config.ts';
-import { headTensor, layersAt, requireTensor, tensorsAt, type FamilyModel, type Layer, type Source } from './family.ts';
-import { rotaryOf, type Rope } from './rope.ts';
+} from '../../graph/operations.ts';
+import type { Tokens } from '../../graph/tokens.ts';
+import {
+  headTensor,
+  layersAt,
+  requireTensor,
+  tensorsAt,
+  type FamilyModel,
+  type Layer,
+  type Source,
+} from '../family.ts';
+import type { GgufDescription } from '../gguf.ts';
+import { describeGguf } from './gguf.ts';
+import { attentionShape, layerTypes, type LayerPath, type Traits } from './traits.ts';
 
-// What LLaMA and those that came after it have in common: RMS norms, rotary positions, grouped queries, a gated MLP, and the names of
-// their tensors. A family's own file says which traits it has.
-
-/** What a class of transformers' takes where config.json says nothing. */
-export interface SizeDefaults {
-  readonly vocab: number;
-  readonly hidden: number;
-  readonly inner: number;
-  readonly blocks: number;
-  readonly heads: number;
-  readonly kvHeads: number | null;
-}
-
-/** The sizes, as all of these families name them; no `num_key_value_heads` means as many as there are of queries. */
-export function sizeFields(defaults: SizeDefaults) {
-  return {
-    vocab_size: z.int().positive().default(defaults.vocab),
-    hidden_size: z.int().positive().default(defaults.hidden),
-    intermediate_size: z.int().positive().default(defaults.inner),
-    num_hidden_layers: z.int().positive().default(defaults.blocks),
-    num_attention_heads: z.int().positive().default(defaults.heads),
-    num_key_value_heads: z.int().positive().nullable().default(defaults.kvHeads),
-    head_dim: z.int().positive().multipleOf(2).nullish(),
-    rms_norm_eps: z.number().positive().default(1e-6),
-  };
-}
-type Sizes = z.infer<z.ZodObject<ReturnType<typeof sizeFields>>>;
-
-const layerTypes = [
-  { path: 'self_attn.q_proj', tap: 'attn_in' },
-  { path: 'self_attn.k_proj', tap: 'attn_in' },
-  { path: 'self_attn.v_proj', tap: 'attn_in' },
-  { path: 'self_attn.o_proj', tap: 'attn_out' },
-  { path: 'mlp.gate_proj', tap: 'mlp_in' },
-  { path: 'mlp.up_proj', tap: 'mlp_in' },
-  { path: 'mlp.down_proj', tap: 'mlp_mid' },
-] as const;
-type LayerPath = (typeof layerTypes)[number]['path'];
-
-/** How a block's tokens see each other. */
-export interface BlockAttention extends Attention {
-  readonly rotary: Omit<Rotary, 'heads'>;
-}
-
-/** What a checkpoint of these families is. */
-export interface Traits {
-  readonly family: string;
-  readonly sizes: Sizes;
-  readonly maxSeqlen: number;
-  readonly activation: Activation;
-  /** The head's matrix is the embedding's. */
-  readonly tied: boolean;
-  readonly attention: (block: number) => BlockAttention;
-  /** Which layers have a bias. */
-  readonly biases?: readonly LayerPath[];
-  /** RMS norms of queries and keys, over each head. */
-  readonly headNorms?: boolean;
-  /** Attention and MLP are normalized before and after, not before only. */
-  readonly normsAround?: boolean;
-  /** Added to the weights of the norms. */
-  readonly normOffset?: 0 | 1;
-  /** What embedded tokens are multiplied by. */
-  readonly embeddingScale?: number;
-  /** Logits become cap * tanh(logits / cap). */
-  readonly logitCap?: number | null | undefined;
-}
-
-export const attentionLayers = [
-  'self_attn.q_proj',
-  'self_attn.k_proj',
-  'self_attn.v_proj',
-  'self_attn.o_proj',
-] as const;
-export const mlpLayers = ['mlp.gate_proj', 'mlp.up_proj', 'mlp.down_proj'] as const;
+type Tap = (name: string, value: Value) => void;
 
 /** Checks the tensors of the checkpoint, each of which has its place by name. */
-export function openDecoder(source: Source, traits: Traits): FamilyModel {
-  const model = new Decoder(source, traits);
+export function openLlamaLike(source: Source, traits: Traits): FamilyModel {
+  const model = new LlamaLike(source, traits);
   for (const [name, shape] of model.expectedTensors()) requireTensor(source, name, shape);
   return model;
 }
 
-class Decoder implements FamilyModel {
+class LlamaLike implements FamilyModel {
   readonly family: string;
   readonly defaultScheduler = 'relative-by-type';
   readonly blocks: number;
@@ -111,6 +42,7 @@ class Decoder implements FamilyModel {
   readonly vocab: number;
   readonly maxSeqlen: number;
   readonly attention: AttentionShape;
+  readonly gguf: GgufDescription;
   readonly #tensors: Source['tensors'];
   readonly #traits: Traits;
   readonly #prefix: string;
@@ -127,7 +59,10 @@ class Decoder implements FamilyModel {
     this.#tensors = tensors;
     this.#traits = traits;
     this.#prefix = tensors.has('embed_tokens.weight') ? '' : 'model.';
-    this.#headWeight = headTensor({ tensors }, `${this.#prefix}embed_tokens.weight`, traits.tied);
+    const embeddingWeight = `${this.#prefix}embed_tokens.weight`;
+    const heads = { embedding: embeddingWeight, tied: traits.tied, names: ['lm_head.weight'] as const };
+    this.#headWeight = headTensor({ tensors }, heads);
+    this.gguf = describeGguf(traits);
   }
 
   layers(block: number): readonly Layer[] {
@@ -144,7 +79,7 @@ class Decoder implements FamilyModel {
     return embeddingScale === undefined ? x : scale(g, x, embeddingScale);
   }
 
-  block(g: GraphBuilder, index: number, x: Value, tokens: Tokens, tap: (name: string, value: Value) => void): Value {
+  block(g: GraphBuilder, index: number, x: Value, tokens: Tokens, tap: Tap): Value {
     const at = this.#block(index);
     const around = this.#traits.normsAround;
     const attention = this.#attention(g, index, this.#norm(g, x, `${at}input_layernorm`), tokens, tap);
@@ -212,13 +147,7 @@ class Decoder implements FamilyModel {
     }
   }
 
-  #attention(
-    g: GraphBuilder,
-    index: number,
-    x: Value,
-    tokens: Tokens,
-    tap: (name: string, value: Value) => void,
-  ): Value {
+  #attention(g: GraphBuilder, index: number, x: Value, tokens: Tokens, tap: Tap): Value {
     const at = this.#block(index);
     tap('attn_in', x);
     const q = this.#linear(g, x, at, 'self_attn.q_proj');
@@ -236,7 +165,7 @@ class Decoder implements FamilyModel {
     return this.#linear(g, a, at, 'self_attn.o_proj');
   }
 
-  #mlp(g: GraphBuilder, at: string, x: Value, tap: (name: string, value: Value) => void): Value {
+  #mlp(g: GraphBuilder, at: string, x: Value, tap: Tap): Value {
     tap('mlp_in', x);
     const gate = activate(g, this.#traits.activation, this.#linear(g, x, at, 'mlp.gate_proj'));
     const mid = multiply(g, gate, this.#linear(g, x, at, 'mlp.up_proj'));
@@ -267,52 +196,4 @@ class Decoder implements FamilyModel {
   #block(index: number): string {
     return `${this.#prefix}layers.${index}.`;
   }
-}
-
-/** Refuses heads that do not divide what they share. */
-export function attentionShape(sizes: Sizes): AttentionShape {
-  const heads = sizes.num_attention_heads;
-  const kvHeads = sizes.num_key_value_heads ?? heads;
-  if (!sizes.head_dim && sizes.hidden_size % heads !== 0)
-    throw new TamisError('config.heads', { hidden: sizes.hidden_size, heads });
-  if (heads % kvHeads !== 0) throw new TamisError('config.kv-heads', { heads, kvHeads });
-  return { heads, kvHeads, size: sizes.head_dim ?? sizes.hidden_size / heads };
-}
-
-/** The rotary positions of a family whose heads turn as a whole. */
-export function wholeHeads(rope: Rope, { size }: AttentionShape): BlockAttention['rotary'] {
-  const rotary = rotaryOf(rope, size);
-  if (rotary.turned !== size) throw new TamisError('config.rope-partial', { turned: rotary.turned, size });
-  return rotary;
-}
-
-const layerType = z.enum(['full_attention', 'sliding_attention']);
-export type LayerType = z.infer<typeof layerType>;
-
-/** The type of each block: what `layer_types` says, which has to have one for each, or what `usual` says. */
-export function layerTypesOf(
-  source: Pick<Source, 'folder' | 'config'>,
-  { num_hidden_layers: blocks }: Pick<Sizes, 'num_hidden_layers'>,
-  usual: (block: number) => LayerType,
-): LayerType[] {
-  const schema = z.object({ layer_types: z.array(layerType).length(blocks).nullish() });
-  return readConfig(source, schema).layer_types ?? Array.from({ length: blocks }, (_, block) => usual(block));
-}
-
-/** `sliding_window`, which a config with such blocks has to have. */
-export function windowOf(source: Pick<Source, 'folder' | 'config'>, usual: number): number {
-  return readConfig(source, z.object({ sliding_window: z.int().positive().default(usual) })).sliding_window;
-}
-
-/** Blocks of one type attend alike. */
-export function attentionByType(
-  types: readonly LayerType[],
-  attentionOf: (type: LayerType) => BlockAttention,
-): Traits['attention'] {
-  const made = new Map([...new Set(types)].map((type) => [type, attentionOf(type)]));
-  return (block) => {
-    const attention = made.get(types[block] ?? 'full_attention');
-    if (!attention) throw new Error(`no block ${block}`);
-    return attention;
-  };
 }

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
-import { TamisError } from '../../contract/errors.ts';
-import { frequencies, type Frequencies } from '../graph/operations.ts';
-import type { Rotary } from '../graph/tokens.ts';
+import { TamisError } from '../../../contract/errors.ts';
+import { frequencies, type Frequencies } from '../../graph/operations.ts';
+import type { Rotary } from '../../graph/tokens.ts';
 
 // How fast the pairs of a head turn, by the `rope_type` of a config: the arithmetic of transformers' modeling_rope_utils.py, in its
 // float32 steps (`f` is one), so that the angles of late positions are its too.

@@ -1,15 +1,7 @@
-import { z } from 'zod';
-
-import type { Failure } from '../../contract/failure.ts';
-import { readConfig } from './config.ts';
-import { ropeFields, ropeOf, rotaryOf, type Rope } from './rope.ts';
-import { frequencies } from '../graph/operations.ts';
-import { type Described, type Extra, type GgufValue, setting } from './gguf-family.ts';
-
-/** The rotary positions of a model that has one kind of them. */
-export function ropeOfModel(model: Described): Rope {
-  return ropeOf(readConfig(model, z.object(ropeFields(model.family.maxSeqlen))));
-}
+import type { Failure } from '../../../contract/failure.ts';
+import { frequencies } from '../../graph/operations.ts';
+import { setting, type ExtraVector, type GgufValue } from '../gguf.ts';
+import { rotaryOf, type Rope } from './rope.ts';
 
 /** llama.cpp computes YaRN with its usual settings only. */
 const usualYarn = {
@@ -21,6 +13,7 @@ const usualYarn = {
   truncate: true,
 } as const;
 
+/** Why llama.cpp does not turn heads as the model does; null where it does. */
 export function ropeRefusal(rope: Rope): Failure | null {
   switch (rope.rope_type) {
     case 'default':
@@ -39,7 +32,7 @@ export function ropeRefusal(rope: Rope): Failure | null {
   }
 }
 
-/** Of an architecture that has no place for a factor a pair. */
+/** The same for an architecture that has no place for a factor a pair. */
 export function plainRopeRefusal(rope: Rope): Failure | null {
   return rope.rope_type === 'llama3' ? setting('rope_type', rope.rope_type) : ropeRefusal(rope);
 }
@@ -67,8 +60,8 @@ function yarnMetadata(at: string, rope: Extract<Rope, { rope_type: 'yarn' }>): R
   };
 }
 
-/** How many times slower than usual each pair of a head turns, where that is no one formula of llama.cpp's. */
-export function ropeFactors(rope: Rope, size: number): Extra[] {
+/** How many times slower than usual each pair of a head of `size` turns, where that is no one formula of llama.cpp's. */
+export function ropeFactors(rope: Rope, size: number): ExtraVector[] {
   if (rope.rope_type !== 'llama3') return [];
   const usual = frequencies(size, rope.rope_theta).inverse;
   const { inverse } = rotaryOf(rope, size).frequencies;
