@@ -12,7 +12,7 @@ import { askAboutRun } from './close.ts';
 import { engineEnvironment } from './engine/environment.ts';
 import { Runs } from './engine/runs.ts';
 import { askAlone, Service } from './engine/service.ts';
-import type { Place } from './engine/process.ts';
+import type { Launch } from './engine/process.ts';
 import { guardSession } from './guard.ts';
 import type { Host } from './host.ts';
 import { handlers } from './handlers/index.ts';
@@ -34,7 +34,7 @@ export class Application implements Host {
   readonly stores: Stores;
   readonly service: Service;
   readonly runs: Runs;
-  readonly place: Place;
+  readonly launch: Launch;
   readonly notices: Notice[];
   readonly #wakeLock = new WakeLock();
   #window: BrowserWindow | null = null;
@@ -46,15 +46,15 @@ export class Application implements Host {
   static async start(at: Places): Promise<Application> {
     for (const folder of [at.data, at.logs]) mkdirSync(folder, { recursive: true });
     const log = openLog(at.logs);
-    const place: Place = { entry: at.engine, env: () => engineEnvironment(at), log };
-    const service = new Service(place);
+    const launch: Launch = { entry: at.engine, env: () => engineEnvironment(at), log };
+    const service = new Service('questions', launch);
     service.warm();
     let application: Application | null = null;
     const stores = await openStores(at, {
       inspect: async (path) => await service.ask('head', { path }),
       onLibraryChange: () => application?.tell('library.changed', null),
       downloading: {
-        pull: async (task, asking) => await askAlone(place, 'pull', task, asking),
+        pull: async (task, asking) => await askAlone(launch, 'pull', task, asking),
         discard: async (folder) => {
           await service.ask('pull-discard', { folder });
         },
@@ -64,19 +64,19 @@ export class Application implements Host {
           application?.tell('downloads.finished', { repository, files, bytes }),
       },
     });
-    application = new Application(at, log, place, service, stores);
+    application = new Application(at, log, launch, service, stores);
     application.#open();
     return application;
   }
 
-  private constructor(at: Places, log: (line: string) => void, place: Place, service: Service, stores: Stores) {
+  private constructor(at: Places, log: (line: string) => void, launch: Launch, service: Service, stores: Stores) {
     this.places = at;
     this.log = log;
-    this.place = place;
+    this.launch = launch;
     this.service = service;
     this.stores = stores;
     this.notices = stores.notices;
-    this.runs = new Runs(stores.history, place, {
+    this.runs = new Runs(stores.history, launch, {
       onEvents: (id, events) => this.tell('run.events', { id, events }),
       onChange: (row) => this.tell('run.changed', { row }),
       onAttempt: () => this.tell('runs.changed', null),

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 
 import type { Notice, PushName, Pushes } from '../contract/bridge.ts';
 import type { Label } from '../contract/messages/labels.ts';
-import type { Place } from './engine/process.ts';
+import type { Launch } from './engine/process.ts';
 import type { Runs } from './engine/runs.ts';
 import type { Service } from './engine/service.ts';
 import type { Places } from './places.ts';
@@ -16,7 +16,7 @@ export interface Host {
   readonly service: Service;
   readonly runs: Runs;
   /** Where processes of the engine are started. */
-  readonly place: Place;
+  readonly launch: Launch;
   readonly notices: readonly Notice[];
   /** The window that dialogs belong to. */
   readonly window: BrowserWindow;

@@ -8,7 +8,7 @@ import type { ModelHead } from '../contract/library.ts';
 import { Grants } from './grants.ts';
 import { HubToken } from './hub-token.ts';
 import { systemKeyring } from './keyring.ts';
-import { Downloads, type DownloadsPlace } from './library/downloads.ts';
+import { Downloads, type DownloadsContext } from './library/downloads.ts';
 import { History } from './history/history.ts';
 import { openStore } from './history/open.ts';
 import { Library } from './library/library.ts';
@@ -38,7 +38,7 @@ export interface StoreOptions {
   readonly inspect: (path: string) => Promise<ModelHead>;
   readonly onLibraryChange: () => void;
   /** How models are fetched, and who is told of it. */
-  readonly downloading: Pick<DownloadsPlace, 'pull' | 'discard' | 'changed' | 'progressed'> & {
+  readonly downloading: Pick<DownloadsContext, 'pull' | 'discard' | 'changed' | 'progressed'> & {
     readonly finished: (download: Download, result: Reply<'pull'>) => void;
   };
 }

@@ -16,7 +16,7 @@ const stateSchema = z.strictObject({
 });
 type WindowState = z.infer<typeof stateSchema>;
 
-export interface WindowPlace {
+export interface WindowOptions {
   readonly preload: string;
   /** The application's data folder: the window's place is kept in it. */
   readonly data: string;
@@ -26,7 +26,7 @@ export interface WindowPlace {
 }
 
 /** The application's one window: sandboxed, isolated, with the preload's bridge and nothing else. */
-export function openWindow({ preload, data, to, developing }: WindowPlace): BrowserWindow {
+export function openWindow({ preload, data, to, developing }: WindowOptions): BrowserWindow {
   const file = join(data, 'window.json');
   const state = readState(file);
   const window = new BrowserWindow({

@@ -4,6 +4,7 @@ import { app, utilityProcess, type Details, type UtilityProcess } from 'electron
 
 import { wordSchema, type Job, type Order, type Word } from '../../contract/engine.ts';
 import type { Failure } from '../../contract/failure.ts';
+import { LineDecoder } from './line-decoder.ts';
 
 /** Every way in which a process of the engine ends. A run that was asked to stop ends as `told` with the code `cancelled`. */
 export type End =
@@ -23,12 +24,13 @@ export interface Listener {
   readonly onEnd: (end: End) => void;
 }
 
-export interface Place {
+/** What every process of the engine is started with. */
+export interface Launch {
   /** The bundled src/worker/index.ts. */
   readonly entry: string;
   /** As each process starts. */
   readonly env: () => NodeJS.ProcessEnv;
-  /** Takes what the process writes: warnings of onnxruntime and of drivers. */
+  /** Takes what the processes write, line by line: warnings of onnxruntime and of drivers. */
   readonly log: (line: string) => void;
 }
 
@@ -41,30 +43,46 @@ let started = 0;
 export class EngineProcess {
   readonly #child: UtilityProcess;
   readonly #listener: Listener;
+  readonly #log: Launch['log'];
   readonly #name: string;
+  /** What it is started for, as its lines in the log name it. */
+  readonly #purpose: string;
   readonly #kills = oomKills();
+  /** Electron forgets it when the process has ended. */
+  #pid: number | undefined;
   #told: { failure: Failure | null } | null = null;
   #gone: string | null = null;
   #killed = false;
   #hasEnded = false;
 
-  constructor(job: Job, place: Place, listener: Listener) {
+  constructor(job: Job, purpose: string, launch: Launch, listener: Listener) {
     this.#listener = listener;
+    this.#log = launch.log;
+    this.#purpose = purpose;
     this.#name = `tamis-engine-${++started}`;
-    this.#child = utilityProcess.fork(place.entry, [], {
+    this.#child = utilityProcess.fork(launch.entry, [], {
       serviceName: this.#name,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: place.env(),
+      env: launch.env(),
     });
     app.on('child-process-gone', this.#onGone);
-    for (const stream of [this.#child.stdout, this.#child.stderr])
-      stream?.on('data', (data: Buffer) => place.log(data.toString().trimEnd()));
+    const outputs = [this.#child.stdout, this.#child.stderr].flatMap((stream) =>
+      stream ? [new Output(stream, this.#write)] : [],
+    );
+    this.#child.once('spawn', () => (this.#pid = this.#child.pid));
     // Kept for it until it has started, as are the orders after it.
     this.#child.postMessage(job);
     this.#child.on('message', (message: unknown) => this.#take(message));
-    this.#child.on('error', (type, location) => place.log(`${this.#name}: ${type} at ${location}`));
-    // `child-process-gone`, which knows the reason, may come just after `exit`.
-    this.#child.once('exit', (code) => setTimeout(() => this.#end(code), 50));
+    this.#child.on('error', (type, location) => this.#write(`${type} at ${location}`));
+    this.#child.once('exit', (code) => {
+      // Electron takes all listeners off the outputs now, before what the process wrote last has come to them.
+      queueMicrotask(() => outputs.forEach((output) => output.listen()));
+      // `child-process-gone`, which knows the reason, may come just after `exit`.
+      setTimeout(() => {
+        for (const output of outputs) output.end();
+        this.#end(code);
+      }, 50);
+    });
   }
 
   order(order: Order): void {
@@ -94,6 +112,12 @@ export class EngineProcess {
     setTimeout(() => this.#end(null), GRACE_MS).unref();
   }
 
+  /** Each line of the log names what the process is for, and the process. */
+  readonly #write = (line: string): void => {
+    const name = this.#pid === undefined ? this.#name : `${this.#name}, process ${this.#pid}`;
+    this.#log(`${this.#purpose} (${name}): ${line}`);
+  };
+
   readonly #onGone = (_event: unknown, details: Details): void => {
     if (details.name === this.#name || details.serviceName === this.#name) this.#gone = details.reason;
   };
@@ -114,6 +138,31 @@ export class EngineProcess {
     if (this.#gone === 'killed') return { kind: 'killed' };
     return { kind: 'crashed', exitCode: exitCode ?? 0 };
   }
+}
+
+/** Hands on the lines that a process writes into one of its outputs. */
+class Output {
+  readonly #stream: NodeJS.ReadableStream;
+  readonly #decoder = new LineDecoder();
+  readonly #write: (line: string) => void;
+
+  constructor(stream: NodeJS.ReadableStream, write: (line: string) => void) {
+    this.#stream = stream;
+    this.#write = write;
+    this.listen();
+  }
+
+  listen(): void {
+    this.#stream.off('data', this.#take).on('data', this.#take);
+  }
+
+  end(): void {
+    this.#decoder.end().forEach(this.#write);
+  }
+
+  readonly #take = (chunk: Buffer): void => {
+    this.#decoder.write(chunk).forEach(this.#write);
+  };
 }
 
 /** How many processes Linux has killed for want of memory since it started; 0 where there is no such count. */

@@ -8,7 +8,7 @@ import type { EndState } from '../history/card.ts';
 import { hasBegun, readEvents, readReport } from '../history/folder.ts';
 import type { History } from '../history/history.ts';
 import { LiveEvents } from './live-events.ts';
-import { EngineProcess, type End, type Place } from './process.ts';
+import { EngineProcess, type End, type Launch } from './process.ts';
 
 /** A stop that is not heard in so long is made a kill: native code looks at its flag several times a second. */
 const STOP_MS = 60_000;
@@ -40,16 +40,16 @@ export interface Watchers {
 /** Runs the queue: one run at a time on a device, each in a process of its own; the history follows. */
 export class Runs {
   readonly #history: History;
-  readonly #place: Place;
+  readonly #launch: Launch;
   readonly #watchers: Watchers;
   readonly #active = new Map<string, Active>();
   /** One for each run whose end is not in the history yet. */
   readonly #ends = new Set<Promise<void>>();
   #isClosing = false;
 
-  constructor(history: History, place: Place, watchers: Watchers) {
+  constructor(history: History, launch: Launch, watchers: Watchers) {
     this.#history = history;
-    this.#place = place;
+    this.#launch = launch;
     this.#watchers = watchers;
   }
 
@@ -117,7 +117,7 @@ export class Runs {
     let settle = (): void => undefined;
     const ended = new Promise<void>((resolve) => (settle = resolve)).finally(() => this.#ends.delete(ended));
     this.#ends.add(ended);
-    const process = new EngineProcess(job, this.#place, {
+    const process = new EngineProcess(job, `run ${id}`, this.#launch, {
       onWord: (word) => {
         if (word.kind === 'events') this.#hear(id, word.events);
       },
@@ -139,7 +139,7 @@ export class Runs {
     const asked = this.#active.get(id)?.asked ?? null;
     this.#active.delete(id);
     const row = await this.#record(id, end, asked).catch((error: unknown) => {
-      this.#place.log(`the end of ${id} could not be recorded: ${String(error)}`);
+      this.#launch.log(`the end of run ${id} could not be recorded: ${String(error)}`);
       this.#watchers.onTrouble(failureOf(error));
       return this.#history.get(id);
     });
@@ -161,10 +161,8 @@ export class Runs {
   }
 }
 
-type Places = Pick<Recipe, 'device' | 'gpu'>;
-
 /** `auto` may become any device, or any GPU. */
-function sharesDevice(one: Places, other: Places): boolean {
+function sharesDevice(one: Pick<Recipe, 'device' | 'gpu'>, other: Pick<Recipe, 'device' | 'gpu'>): boolean {
   const isSame = (a: string, b: string): boolean => a === b || a === 'auto' || b === 'auto';
   const useGpus = one.gpu !== 'none' && other.gpu !== 'none';
   return isSame(one.device, other.device) || (useGpus && isSame(one.gpu, other.gpu));

@@ -8,7 +8,7 @@ import {
   type Told,
   type Word,
 } from '../../contract/engine.ts';
-import { EngineProcess, type Place } from './process.ts';
+import { EngineProcess, type Launch } from './process.ts';
 
 /** An idle server costs memory: it is ended after so long. */
 const IDLE_MS = 60_000;
@@ -26,19 +26,22 @@ export interface Asking<N extends QuestionName> {
 
 /** Asks the engine what is no run. One process answers all, started at the first question and ended when it idles. */
 export class Service {
-  readonly #place: Place;
+  readonly #purpose: string;
+  readonly #launch: Launch;
   readonly #open = new Map<number, Open>();
   #process: EngineProcess | null = null;
   #asked = 0;
   #idle: NodeJS.Timeout | null = null;
 
-  constructor(place: Place) {
-    this.#place = place;
+  /** `purpose`: as the log names the process. */
+  constructor(purpose: string, launch: Launch) {
+    this.#purpose = purpose;
+    this.#launch = launch;
   }
 
   /** Starts the process, so that the first question need not wait for it. */
   warm(): void {
-    this.#process ??= new EngineProcess({ kind: 'serve' }, this.#place, {
+    this.#process ??= new EngineProcess({ kind: 'serve' }, this.#purpose, this.#launch, {
       onWord: (word) => this.#take(word),
       onEnd: () => this.#lose(),
     });
@@ -94,12 +97,12 @@ export class Service {
 
 /** Asks one question in a process of its own: for what is heavy, or could take the process down with it. */
 export async function askAlone<N extends QuestionName>(
-  place: Place,
+  launch: Launch,
   name: N,
   input: Question<N>,
   asking: Asking<N> = {},
 ): Promise<Reply<N>> {
-  const service = new Service(place);
+  const service = new Service(name, launch);
   try {
     return await service.ask(name, input, asking);
   } finally {

@@ -32,7 +32,7 @@ export function exportHandlers(host: Host): HandlersOf<'exports.'> {
       exporting.set(id, abort);
       try {
         const result = await askAlone(
-          host.place,
+          host.launch,
           'export',
           { run: path, format, out, check },
           { signal: abort.signal, tell: (told) => host.tell('exports.progress', { id, ...told }) },

@@ -10,7 +10,7 @@ import { makeFolder } from '../../disk/disk.ts';
 import type { HandlersOf } from '../ipc.ts';
 
 export function planHandlers(host: Host): HandlersOf<'plans.' | 'recipes.'> {
-  const { stores, service, place } = host;
+  const { stores, service, launch } = host;
   let planning = new AbortController();
   let trying = new AbortController();
   const granted = (input: RecipeInput): Recipe => {
@@ -41,7 +41,7 @@ export function planHandlers(host: Host): HandlersOf<'plans.' | 'recipes.'> {
       try {
         const tell = (progress: { done: number; total: number; remainingSeconds: number | null }): void =>
           host.tell('plans.progress', progress);
-        return await askAlone(place, 'try', { recipe: granted(recipe), folder }, { signal, tell });
+        return await askAlone(launch, 'try', { recipe: granted(recipe), folder }, { signal, tell });
       } finally {
         await rm(folder, { recursive: true, force: true });
       }

@@ -14,7 +14,7 @@ import { moveRuns } from '../storage/move.ts';
 import { listStorage } from '../storage/sizes.ts';
 
 export function settingsHandlers(host: Host): HandlersOf<'settings.' | 'devices.' | 'storage.'> {
-  const { stores, place, places } = host;
+  const { stores, launch, places } = host;
   const folders = (): Record<StorageKind, string> => ({
     runs: host.runsFolder,
     models: host.modelsFolder,
@@ -32,16 +32,16 @@ export function settingsHandlers(host: Host): HandlersOf<'settings.' | 'devices.
       return settings;
     },
     // A driver may crash: in a process of its own that costs a line in the log.
-    'devices.gpus': async () => await askAlone(place, 'gpus', null),
-    'devices.list': async () => await askAlone(place, 'devices', { threads: stores.settings.value.threads ?? 0 }),
+    'devices.gpus': async () => await askAlone(launch, 'gpus', null),
+    'devices.list': async () => await askAlone(launch, 'devices', { threads: stores.settings.value.threads ?? 0 }),
     // In a process of its own too: which onnxruntime it loads changes with a fetch.
-    'devices.cuda': async () => await askAlone(place, 'cuda', { folder: places.onnxruntime }),
+    'devices.cuda': async () => await askAlone(launch, 'cuda', { folder: places.onnxruntime }),
     'devices.fetch-cuda': async () => {
       fetching?.abort();
       const { signal } = (fetching = new AbortController());
       const tell = (bytes: number): void => host.tell('devices.cuda-progress', { bytes });
       try {
-        await askAlone(place, 'fetch-cuda', { folder: places.onnxruntime }, { signal, tell });
+        await askAlone(launch, 'fetch-cuda', { folder: places.onnxruntime }, { signal, tell });
         return true;
       } catch (error) {
         if (signal.aborted) return false;

@@ -12,7 +12,7 @@ import { downloadSchema, type Download, type PullTask } from '../../contract/hub
 const keptSchema = z.array(downloadSchema.omit({ state: true, moved: true }).extend({ endpoint: z.string() }).strip());
 type Kept = z.infer<typeof keptSchema>[number];
 
-export interface DownloadsPlace {
+export interface DownloadsContext {
   /** The file that the list is kept in. */
   readonly path: string;
   /** Pulls in a process of its own. */
@@ -39,19 +39,19 @@ interface Entry {
 
 /** Models that are being fetched, or were when the application ended. What goes on ends with it and is then paused. */
 export class Downloads {
-  readonly #place: DownloadsPlace;
+  readonly #context: DownloadsContext;
   readonly #entries: Entry[];
   #written: Promise<void> = Promise.resolve();
   #closed = false;
 
-  private constructor(place: DownloadsPlace, kept: readonly Kept[]) {
-    this.#place = place;
+  private constructor(context: DownloadsContext, kept: readonly Kept[]) {
+    this.#context = context;
     this.#entries = kept.map((one) => ({ kept: one, state: { kind: 'paused' }, moved: null, work: null }));
   }
 
-  static async open(place: DownloadsPlace): Promise<Downloads> {
+  static async open(context: DownloadsContext): Promise<Downloads> {
     // The files of a damaged list lie in their folders: a new download of the same name goes on with them.
-    return new Downloads(place, (await readJson(place.path, keptSchema).catch(() => null)) ?? []);
+    return new Downloads(context, (await readJson(context.path, keptSchema).catch(() => null)) ?? []);
   }
 
   list(): Download[] {
@@ -88,7 +88,7 @@ export class Downloads {
     await stop(entry);
     // It may have been finished meanwhile.
     if (!this.#entries.includes(entry)) return;
-    await this.#place.discard(entry.kept.folder);
+    await this.#context.discard(entry.kept.folder);
     await this.#remove(entry);
   }
 
@@ -109,16 +109,16 @@ export class Downloads {
     entry.state = { kind: 'going-on', progress: null };
     entry.moved = null;
     entry.work = { abort, ended: this.#work(entry, abort.signal) };
-    this.#place.changed();
+    this.#context.changed();
   }
 
   async #work(entry: Entry, signal: AbortSignal): Promise<void> {
     const { endpoint, repository, revision, folder } = entry.kept;
     try {
-      const token = this.#place.tokenFor(endpoint);
+      const token = this.#context.tokenFor(endpoint);
       const task = { repository, revision, endpoint, folder, token };
-      const result = await this.#place.pull(task, { signal, tell: (told) => this.#take(entry, told) });
-      await this.#place.finished(downloadOf(entry), result);
+      const result = await this.#context.pull(task, { signal, tell: (told) => this.#take(entry, told) });
+      await this.#context.finished(downloadOf(entry), result);
       entry.work = null;
       await this.#remove(entry);
     } catch (error) {
@@ -126,7 +126,7 @@ export class Downloads {
       entry.state = signal.aborted ? { kind: 'paused' } : { kind: 'failed', failure: failureOf(error) };
       // What is not written now is written at the next change.
       await this.#write().catch(() => undefined);
-      this.#place.changed();
+      this.#context.changed();
     }
   }
 
@@ -145,19 +145,19 @@ export class Downloads {
       entry.kept.done = progress.done;
       entry.kept.total = progress.total;
     }
-    this.#place.progressed(downloadOf(entry));
+    this.#context.progressed(downloadOf(entry));
   }
 
   async #remove(entry: Entry): Promise<void> {
     this.#entries.splice(this.#entries.indexOf(entry), 1);
     await this.#write();
-    this.#place.changed();
+    this.#context.changed();
   }
 
   async #write(): Promise<void> {
     const written = this.#written.then(() =>
       writeJson(
-        this.#place.path,
+        this.#context.path,
         this.#entries.map(({ kept }) => kept),
       ),
     );

@@ -13,7 +13,7 @@ import { FolderWatch } from './watch.ts';
 /** The id of the model that comes with Tamis, wherever this installation has it. */
 export const DEMO = 'demo';
 
-export interface LibraryPlace {
+export interface LibraryContext {
   readonly store: Store;
   /** Folder of the demo model. */
   readonly demo: string;
@@ -28,7 +28,7 @@ export interface LibraryPlace {
  * start; a folder that looks otherwise is read again. No file of a model is ever written or removed.
  */
 export class Library {
-  readonly #place: LibraryPlace;
+  readonly #context: LibraryContext;
   readonly #watches = new Map<string, FolderWatch>();
   /** Models whose folder is not there. */
   readonly #missing = new Set<string>();
@@ -36,8 +36,8 @@ export class Library {
   #reading: Promise<void> = Promise.resolve();
   #closed = false;
 
-  constructor(place: LibraryPlace) {
-    this.#place = place;
+  constructor(context: LibraryContext) {
+    this.#context = context;
   }
 
   /** Puts the demo model in and begins to watch all folders. */
@@ -47,7 +47,7 @@ export class Library {
   }
 
   #putDemo(): void {
-    const { store, demo } = this.#place;
+    const { store, demo } = this.#context;
     // Added by hand, when another installation had its own.
     for (const { id, path } of this.#records()) if (path === demo && id !== DEMO) store.deleteModel(id);
     const known = this.#records().find(({ id }) => id === DEMO);
@@ -75,7 +75,7 @@ export class Library {
     const folders = (await Promise.all(paths.map((path) => modelFolders(resolve(path))))).flat();
     const ids: string[] = [];
     for (const folder of folders) ids.push(await this.#addFolder(folder));
-    this.#place.changed();
+    this.#context.changed();
     return [...new Set(ids)].map((id) => this.get(id));
   }
 
@@ -83,7 +83,7 @@ export class Library {
     const real = await realOf(folder);
     for (const { id, path } of this.#records()) if ((await realOf(path)) === real) return id;
     const id = randomUUID();
-    this.#place.store.insertModel(unread(id, folder));
+    this.#context.store.insertModel(unread(id, folder));
     this.#watch(id);
     return id;
   }
@@ -93,8 +93,8 @@ export class Library {
     if (id === DEMO) throw new TamisError('model.demo-stays');
     this.#record(id);
     this.#unwatch(id);
-    this.#place.store.deleteModel(id);
-    this.#place.changed();
+    this.#context.store.deleteModel(id);
+    this.#context.changed();
   }
 
   /** The folder was moved there. */
@@ -105,9 +105,9 @@ export class Library {
     for (const other of this.#records())
       if (other.id !== id && (await realOf(other.path)) === real) throw new TamisError('model.listed', { path });
     this.#unwatch(id);
-    this.#place.store.updateModel({ ...record, path: resolve(path) });
+    this.#context.store.updateModel({ ...record, path: resolve(path) });
     this.#watch(id);
-    this.#place.changed();
+    this.#context.changed();
     return this.get(id);
   }
 
@@ -143,8 +143,8 @@ export class Library {
     const result = await this.#inspect(record.path, fingerprint);
     const now = this.#current(id);
     if (now?.path !== record.path) return;
-    this.#place.store.updateModel({ ...now, ...result });
-    this.#place.changed();
+    this.#context.store.updateModel({ ...now, ...result });
+    this.#context.changed();
   }
 
   #tell(id: string, now: 'missing' | 'there'): void {
@@ -152,12 +152,12 @@ export class Library {
     if (before === now) return;
     if (now === 'missing') this.#missing.add(id);
     else this.#missing.delete(id);
-    this.#place.changed();
+    this.#context.changed();
   }
 
   async #inspect(path: string, fingerprint: string): Promise<Pick<ModelRecord, 'fingerprint' | 'head' | 'failure'>> {
     try {
-      return { fingerprint, head: JSON.stringify(await this.#place.inspect(path)), failure: null };
+      return { fingerprint, head: JSON.stringify(await this.#context.inspect(path)), failure: null };
     } catch (error) {
       const failure = failureOf(error);
       const lasting = /^(checkpoint|config|file)\./.test(failure.code);
@@ -173,7 +173,7 @@ export class Library {
   // Records
 
   #records(): (ModelRecord & { runs: number })[] {
-    return this.#place.store.models();
+    return this.#context.store.models();
   }
 
   #record(id: string): ModelRecord & { runs: number } {

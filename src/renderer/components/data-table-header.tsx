@@ -3,13 +3,13 @@ import type { Header } from '@tanstack/react-table';
 import type { CSSProperties, ReactElement } from 'react';
 
 import { useLabel } from '../words.tsx';
-import type { Column, Features, Place } from './data-table-parts.ts';
+import type { Column, Features, Slot } from './data-table-parts.ts';
 
 const orders = { asc: 'ascending', desc: 'descending', none: 'none' } as const;
 
 /** The headings of a table; those that sort are buttons. */
 export function HeaderRow<Row>(props: {
-  headers: readonly Header<Features, Place<Row>>[];
+  headers: readonly Header<Features, Slot<Row>>[];
   columns: readonly Column<Row>[];
   line: CSSProperties;
   selects: boolean;

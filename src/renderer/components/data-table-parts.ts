@@ -56,4 +56,5 @@ export interface DataTableProps<Row> {
 
 export const features = tableFeatures({ rowSortingFeature, sortedRowModel: createSortedRowModel() });
 export type Features = typeof features;
-export type Place<Row> = { readonly row: Row | null };
+/** A line of the table: a row, or null where it has not come yet. */
+export type Slot<Row> = { readonly row: Row | null };

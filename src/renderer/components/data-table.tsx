@@ -8,7 +8,7 @@ import {
   type Column,
   type DataTableProps,
   type Features,
-  type Place,
+  type Slot,
   type Remote,
   type Sortable,
 } from './data-table-parts.ts';
@@ -27,9 +27,9 @@ export function DataTable<Row>(props: DataTableProps<Row>): ReactElement {
   const sorting = remote ? [{ id: remote.sort.column, desc: remote.sort.descending }] : local;
 
   // Rows that main has sorted need no model here, which would be made anew for all of them with every page.
-  const data = useMemo(() => (remote ? [] : rows.map((row): Place<Row> => ({ row }))), [rows, remote]);
+  const data = useMemo(() => (remote ? [] : rows.map((row): Slot<Row> => ({ row }))), [rows, remote]);
   const definitions = useMemo(() => columns.map((column) => definition(column, remote)), [columns, remote]);
-  const table = useTable<Features, Place<Row>>({
+  const table = useTable<Features, Slot<Row>>({
     features,
     data,
     columns: definitions,
@@ -126,7 +126,7 @@ export function DataTable<Row>(props: DataTableProps<Row>): ReactElement {
   );
 }
 
-function definition<Row>(column: Column<Row>, remote: Remote | undefined): ColumnDef<Features, Place<Row>> {
+function definition<Row>(column: Column<Row>, remote: Remote | undefined): ColumnDef<Features, Slot<Row>> {
   const { id, header, sort, numeric } = column;
   return {
     id,

@@ -32,7 +32,7 @@ interface MarksProps {
   readonly children: ReactNode;
 }
 
-interface Place {
+interface FoundMark {
   readonly mark: string;
   /** In the window. */
   readonly rect: DOMRect;
@@ -55,7 +55,7 @@ export function Marks(props: MarksProps): ReactElement {
   const { label, hint, attribute, next, describe, onOpen, children } = props;
   const hintId = useId();
   const frame = useRef<HTMLDivElement>(null);
-  const [active, setActive] = useState<Place | null>(null);
+  const [active, setActive] = useState<FoundMark | null>(null);
   const [spoken, setSpoken] = useState('');
 
   const onPointerMove = ({ clientX, clientY }: PointerEvent): void => {
@@ -70,8 +70,8 @@ export function Marks(props: MarksProps): ReactElement {
     const mark = move && next(active?.mark ?? null, move);
     if (typeof mark !== 'string' || frame.current === null) return;
     event.preventDefault();
-    const place = placeOf(frame.current, attribute, mark);
-    setActive(place);
+    const found = findMark(frame.current, attribute, mark);
+    setActive(found);
     setSpoken(describe(mark)?.join(', ') ?? '');
   };
   const lines = active && describe(active.mark);
@@ -112,8 +112,8 @@ export function Marks(props: MarksProps): ReactElement {
   );
 }
 
-function nearest(frame: Element, attribute: string, x: number, y: number): Place | null {
-  let best: Place | null = null;
+function nearest(frame: Element, attribute: string, x: number, y: number): FoundMark | null {
+  let best: FoundMark | null = null;
   let least = REACH;
   for (const element of frame.querySelectorAll(`[${attribute}]`)) {
     const rect = element.getBoundingClientRect();
@@ -128,7 +128,7 @@ function nearest(frame: Element, attribute: string, x: number, y: number): Place
   return best;
 }
 
-function placeOf(frame: Element, attribute: string, mark: string): Place | null {
+function findMark(frame: Element, attribute: string, mark: string): FoundMark | null {
   const element = frame.querySelector(`[${attribute}="${CSS.escape(mark)}"]`);
   element?.scrollIntoView({ block: 'nearest' });
   return element && { mark, rect: element.getBoundingClientRect() };

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { TamisError } from '../../../src/contract/errors.ts';
 import type { PullProgress, PullResult } from '../../../src/contract/hub.ts';
 import { HubToken, type Keyring } from '../../../src/main/hub-token.ts';
-import { Downloads, type DownloadsPlace } from '../../../src/main/library/downloads.ts';
+import { Downloads, type DownloadsContext } from '../../../src/main/library/downloads.ts';
 import { testFolder } from '../../fixtures/safetensors.ts';
 
 let folder: ReturnType<typeof testFolder>;
@@ -40,7 +40,7 @@ describe('downloads', () => {
   });
 
   const open = async (): Promise<Downloads> => {
-    const pull: DownloadsPlace['pull'] = async (asked, { signal, tell }) => {
+    const pull: DownloadsContext['pull'] = async (asked, { signal, tell }) => {
       tell({ kind: 'plan', plan });
       tell({ kind: 'progress', progress: progressAt(70) });
       return await new Promise((resolve, reject) => {
