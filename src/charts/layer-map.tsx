@@ -3,7 +3,7 @@ import { memo, useMemo, type ReactElement } from 'react';
 
 import type { Locale } from '../contract/messages/index.ts';
 import { labels, type LabelKey } from '../contract/messages/labels.ts';
-import { bitWidths } from '../contract/recipe.ts';
+import { bitWidths } from '../contract/recipe/fields.ts';
 import { byBlock, columnsOf, extent, log10, type ChartLayer } from './data.ts';
 import { fixed, percent, significant } from '../contract/format.ts';
 import { Picture } from './frame.tsx';

@@ -12,7 +12,8 @@ import { measureSpeed, type Speed } from '../worker/evaluate/speed.ts';
 import { chooseDevice } from '../worker/runtime/devices.ts';
 import type { RunDevice } from '../worker/runtime/session.ts';
 import { act, print, printJson } from './act.ts';
-import { addDeviceOptions, number } from './recipe-options.ts';
+import { number } from './field-options.ts';
+import { addDeviceOptions } from './recipe-options.ts';
 import { table } from './table.ts';
 
 interface BenchFlags {

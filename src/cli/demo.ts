@@ -12,7 +12,8 @@ import type { Report } from '../contract/report.ts';
 import { compress } from '../worker/engine.ts';
 import { exportRun } from '../worker/export/exports.ts';
 import { act, print, type Acting } from './act.ts';
-import { addDeviceOptions, number } from './recipe-options.ts';
+import { number } from './field-options.ts';
+import { addDeviceOptions } from './recipe-options.ts';
 import { table } from './table.ts';
 
 type Setting = Pick<RecipeInput, 'sparsity' | 'scheduler' | 'quantization'>;

@@ -12,7 +12,7 @@ import { cudaLacks } from '../worker/runtime/cuda.ts';
 import { listDevices, type DeviceReport } from '../worker/runtime/devices.ts';
 import { act, locale, print, printJson } from './act.ts';
 import { fetchProvider } from './fetch-cuda.ts';
-import { number } from './recipe-options.ts';
+import { number } from './field-options.ts';
 import { table } from './table.ts';
 
 interface Flags {

@@ -10,7 +10,8 @@ import { gpuSchema } from './gpu.ts';
 import { downloadSchema, pullPlanSchema, tokenPlaces, tokenSchema } from './hub.ts';
 import { modelSchema, tensorSchema, tensorZerosSchema } from './library.ts';
 import { plannedStages, planSchema } from './plan.ts';
-import { devices, recipeInputSchema, recipeSchema } from './recipe.ts';
+import { devices } from './recipe/fields.ts';
+import { recipeInputSchema, recipeSchema } from './recipe.ts';
 import { reportSchema } from './report.ts';
 import { settingsChangeSchema, settingsSchema } from './settings.ts';
 

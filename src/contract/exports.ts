@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { failureSchema } from './failure.ts';
-import { bitWidths } from './recipe.ts';
+import { bitWidths } from './recipe/fields.ts';
 import { perplexitySchema } from './report.ts';
 
 /** What a finished run can be written as (docs/formats.md). */

@@ -2,7 +2,8 @@ import type { Failure } from './failure.ts';
 import { megabytes, percent, perplexity } from './format.ts';
 import type { ErrorCode } from './messages/en.ts';
 import { layerBits } from './quantization.ts';
-import { bitWidths, type Bits, type Fit, type Recipe } from './recipe.ts';
+import { bitWidths } from './recipe/fields.ts';
+import type { Bits, Fit, Recipe } from './recipe.ts';
 import type { Report } from './report.ts';
 import { archiveEstimate, compressedModel, type PackedModel } from './size.ts';
 

@@ -2,7 +2,9 @@ import { z } from 'zod';
 
 import { failureSchema } from './failure.ts';
 import { methodKinds } from './recipe/methods.ts';
-import { bitWidths, devices, nmSchema } from './recipe.ts';
+import { schedulerKinds } from './recipe/schedulers.ts';
+import { bitWidths, devices } from './recipe/fields.ts';
+import { nmSchema } from './recipe.ts';
 
 /**
  * Where a run is, and every way it can have ended.
@@ -25,8 +27,6 @@ export type RunState = z.infer<typeof runStateSchema>;
 
 /** States from which a run can go on from its last finished block. */
 export const resumable: readonly RunState[] = ['paused', 'failed', 'cancelled', 'killed', 'out-of-memory', 'lost'];
-
-export const schedulerKinds = ['auto', 'uniform', 'allocate', 'kmeans', 'owl', 'alpha', 'atp', 'file'] as const;
 
 /** A run as the history lists it. What a run has not come to yet is null. */
 export const runRowSchema = z.strictObject({

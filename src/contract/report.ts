@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
-import { bitsSchema, recipeSchema } from './recipe.ts';
+import { bitsSchema } from './recipe/fields.ts';
+import { recipeSchema } from './recipe.ts';
 
 /** A perplexity and what it was measured on; numbers compare only at the same dataset and seqlen. */
 export const perplexitySchema = z.strictObject({

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { endpointSchema } from './hub.ts';
-import { devices } from './recipe.ts';
+import { devices } from './recipe/fields.ts';
 
 export const languages = ['system', 'en', 'zh-TW'] as const;
 export const themes = ['system', 'light', 'dark'] as const;

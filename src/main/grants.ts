@@ -2,6 +2,7 @@ import { realpathSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 
 import { TamisError } from '../contract/errors.ts';
+import { pathsOf } from '../contract/recipe/schedulers.ts';
 import type { Corpus, RecipeInput } from '../contract/recipe.ts';
 
 /**
@@ -50,13 +51,13 @@ function realPath(path: string): string {
 export function pathsIn({ model, calibration, evaluation, scheduler }: RecipeInput): string[] {
   return [
     model,
-    ...pathsOf(calibration?.corpus),
-    ...(evaluation?.datasets ?? []).flatMap(({ corpus }) => pathsOf(corpus)),
-    ...(scheduler?.kind === 'file' ? [scheduler.path] : []),
+    ...corpusPaths(calibration?.corpus),
+    ...(evaluation?.datasets ?? []).flatMap(({ corpus }) => corpusPaths(corpus)),
+    ...(scheduler ? pathsOf(scheduler) : []),
   ];
 }
 
-function pathsOf(corpus: Corpus | null | undefined): string[] {
+function corpusPaths(corpus: Corpus | null | undefined): string[] {
   if (!corpus) return [];
   return corpus.kind === 'texts' ? corpus.paths : [corpus.path];
 }

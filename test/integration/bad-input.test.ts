@@ -360,11 +360,11 @@ describe('a recipe that makes no sense', () => {
     ],
     [
       'more groups than layers',
-      ['--groups', '19'],
+      ['--scheduler', 'kmeans', '--groups', '19'],
       /^scheduler\.groups is 19, but only 18 layers are to be pruned\. Give 18 or fewer/,
     ],
     ['5 bits', ['--bits', '5'], invalid(String.raw`quantization\.bits`)],
-    ['groups without bits', ['--group-size', '64'], invalid(String.raw`quantization\.bits`)],
+    ['groups without bits', ['--group-size', '64'], /^--group-size is about quantized weights, .+ Add --bits/],
     ['groups of 48 columns', ['--bits', '4', '--group-size', '48'], invalid(String.raw`quantization\.groupSize`)],
     [
       'act-order where nothing is sorted by',
@@ -381,7 +381,16 @@ describe('a recipe that makes no sense', () => {
       ['--bits', '4', '--exception', 'q_proj=8'],
       /^quantization\.exceptions: no layer of this model matches q_proj\. .+ one of them is model\.decoder\.layers\.0\.self_attn\.q_proj\./,
     ],
-    ['a field of another scheduler', ['--scheduler', 'uniform', '--groups', '3'], invalid('scheduler')],
+    [
+      'a setting of another scheduler',
+      ['--scheduler', 'uniform', '--groups', '3'],
+      /^--groups needs a scheduler that has it \(kmeans\), and here it is uniform\. Name one/,
+    ],
+    [
+      'a setting of a scheduler, and no scheduler',
+      ['--range', '0.2'],
+      /^--range needs a scheduler that has it \(allocate, kmeans\), and here it is auto\. Name one/,
+    ],
     [
       'a target out of reach',
       ['--scheduler', 'kmeans', '--sparsity', '0.97'],

@@ -201,7 +201,16 @@ describe('schedulers', () => {
     ['relative-by-type', '0', 'linear'],
     ['relative-by-type', '3', 'power'],
   ])('kmeans on %s estimates, %s groups, %s', async (estimate, groups, mapping) => {
-    const report = await scheduled('--estimate', estimate, '--groups', groups, '--mapping', mapping);
+    const report = await scheduled(
+      '--scheduler',
+      'kmeans',
+      '--estimate',
+      estimate,
+      '--groups',
+      groups,
+      '--mapping',
+      mapping,
+    );
     expect(report.estimate).toBe(estimate);
     const of = new Map<number | null, Set<number>>();
     for (const { group, targetSparsity } of report.layers)
@@ -307,7 +316,7 @@ describe('runs', () => {
   });
 
   test('a printed recipe makes the same run', async () => {
-    const flags = ['--sparsity', '0.8', '--groups', '2', '--seed', '3'];
+    const flags = ['--sparsity', '0.8', '--scheduler', 'kmeans', '--groups', '2', '--seed', '3'];
     const { stdout } = await succeed(['recipe', tiny.model, ...tiny.data, ...flags], tiny);
     const recipe = tiny.file('recipe.json');
     writeFileSync(recipe, stdout);
@@ -323,9 +332,8 @@ describe('runs', () => {
     await succeed(['compress', tiny.model, '--out', one, ...tiny.data, '--scheduler', 'kmeans', '--sparsity', '0.7'], {
       cache,
     });
-    await succeed(['compress', tiny.model, '--out', other, ...tiny.data, '--sparsity', '0.8', '--groups', '2'], {
-      cache,
-    });
+    const flags = ['--sparsity', '0.8', '--scheduler', 'kmeans', '--groups', '2'];
+    await succeed(['compress', tiny.model, '--out', other, ...tiny.data, ...flags], { cache });
     const types = (out: string): string[] => eventsOf(out).map(({ type }) => type);
     expect(types(one)).toContain('estimate');
     expect(types(other)).not.toContain('estimate');

@@ -12,14 +12,8 @@ import {
   type Relation,
   type Verdict,
 } from '../../src/contract/fit.ts';
-import {
-  bitWidths,
-  parseRecipe,
-  quantizationSchema,
-  type Bits,
-  type Fit,
-  type Quantization,
-} from '../../src/contract/recipe.ts';
+import { bitWidths } from '../../src/contract/recipe/fields.ts';
+import { parseRecipe, quantizationSchema, type Bits, type Fit, type Quantization } from '../../src/contract/recipe.ts';
 import { packedModel, type PackedModel } from '../../src/contract/size.ts';
 import { predictedRise } from '../../src/worker/compress/target.ts';
 

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { TamisError } from '../../src/contract/errors.ts';
-import { schedulerSchema } from '../../src/contract/recipe.ts';
+import { schedulerSchema } from '../../src/contract/recipe/schedulers.ts';
 import { alphaSchedule, atpSchedule, owlSchedule, uniformSchedule } from '../../src/worker/schedule/blocks.ts';
 import { weightedMean } from '../../src/worker/schedule/budget.ts';
 import { fileSchedule } from '../../src/worker/schedule/file.ts';

@@ -9,7 +9,7 @@ import { estimatesOf, type LayerStatistics } from '../../src/worker/schedule/est
 import { kmeansSchedule } from '../../src/worker/schedule/kmeans.ts';
 import { resolveScheduler } from '../../src/worker/schedule/schedule.ts';
 import type { ExplicitScheduler, KmeansScheduler, LayerSize } from '../../src/worker/schedule/types.ts';
-import { schedulerSchema } from '../../src/contract/recipe.ts';
+import { schedulerSchema } from '../../src/contract/recipe/schedulers.ts';
 
 interface Reference {
   layers: LayerSize[];

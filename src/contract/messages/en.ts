@@ -297,6 +297,10 @@ export const en = {
 
   // Command line
   'cli.no-evaluation': 'There is nothing to evaluate on. Give --evaluation PATH or --evaluation-tokens FILE.',
+  'cli.flag-of-scheduler':
+    '{{flag}} needs a scheduler that has it ({{schedulers}}), and here it is {{scheduler}}. Name one with --scheduler, or leave {{flag}} out.',
+  'cli.flag-without-bits':
+    '{{flag}} is about quantized weights, and nothing is quantized here. Add --bits, or leave {{flag}} out.',
   'cli.two-corpora': '{{one}} and {{other}} exclude each other. Leave one of them out.',
   'cli.two-datasets': 'Two datasets are called {{name}}. Rename one of the files or folders.',
   'cli.compare-one': 'compare puts runs side by side: name at least two run directories.',

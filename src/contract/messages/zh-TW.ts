@@ -242,6 +242,9 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'factor.not-positive-definite': 'Hessian 即使增加阻尼仍非正定。請提供更多或其他校準資料。',
 
   'cli.no-evaluation': '沒有評估資料。請提供 --evaluation PATH 或 --evaluation-tokens FILE。',
+  'cli.flag-of-scheduler':
+    '{{flag}} 需要具有此設定的排程器（{{schedulers}}），而這裡是 {{scheduler}}。請以 --scheduler 指定其中之一，或移除 {{flag}}。',
+  'cli.flag-without-bits': '{{flag}} 是量化的設定，但這裡沒有量化。請加上 --bits，或移除 {{flag}}。',
   'cli.two-corpora': '{{one}} 與 {{other}} 不能同時使用。請移除其中之一。',
   'cli.two-datasets': '有兩個資料集同名：{{name}}。請更改其中一個檔案或資料夾的名稱。',
   'cli.compare-one': 'compare 會並列比較：請至少指定兩個執行目錄。',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { schedulers } from '../../contract/recipe/schedulers.ts';
 import { allLayers, weightName } from '../families/family.ts';
 import { controlled, native, type Factor, type Gram } from '../native.ts';
 import { Activations } from '../machine/activations.ts';
@@ -11,6 +12,7 @@ import { throughEmbeddings } from '../runtime/passes.ts';
 import {
   bitsToChoose,
   needsSensitivities,
+  needsSpectra,
   needsStatistics,
   SENSITIVITY_SPARSITY,
   sensitivitySample,
@@ -53,17 +55,14 @@ export const statisticsSchema = z.strictObject({
 });
 export type Statistics = z.infer<typeof statisticsSchema>;
 
-/** OWL counts entries above this many times the mean where the recipe does not choose. */
-const OWL_M = 5;
-
 /** The measurements the run's scheduler needs; null if it needs none. A second target or scheduler of the same model and data finds them kept. */
 export async function estimateLayers(run: Run): Promise<Step<Statistics> | null> {
   const { recipe } = run;
-  const isAlpha = recipe.scheduler.kind === 'alpha';
-  if (!isAlpha && !needsStatistics(recipe)) return null;
+  const hasSpectra = needsSpectra(recipe);
+  if (!hasSpectra && !needsStatistics(recipe)) return null;
   return await stage(run, 'estimate', statisticsSchema, async () => {
     const measured = needsStatistics(recipe) ? await passStatistics(run) : noStatistics;
-    return isAlpha ? { ...measured, alphas: await measureSpectra(run) } : measured;
+    return hasSpectra ? { ...measured, alphas: await measureSpectra(run) } : measured;
   });
 }
 
@@ -73,7 +72,7 @@ const noBranches: Branches = { layers: false, bits: [] };
 /** What is found measured already is not measured again. */
 async function passStatistics(run: Run): Promise<Statistics> {
   const { recipe, fingerprint, blocks } = run;
-  const m = recipe.scheduler.kind === 'owl' ? recipe.scheduler.m : OWL_M;
+  const m = recipe.scheduler.kind === 'owl' ? recipe.scheduler.m : schedulers.owl.fields.m.schema.parse(undefined);
   const { model, calibration, engine, gpu, heldBack } = fingerprint;
   const { givenUp } = run.devices;
   const key = { model, calibration, engine, gpu, givenUp, blocks, m, percdamp: recipe.percdamp };

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { estimateKinds } from '../../contract/recipe.ts';
+import { estimateKinds } from '../../contract/recipe/schedulers.ts';
 import { centroidSchema, type Candidate, type Choice } from '../../contract/report.ts';
 import { layerSizes } from '../model/layers.ts';
 import { stage, type Run, type Step } from '../run/run.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
 import type { Bits } from '../../contract/recipe.ts';
-import { bitWidths } from '../../contract/recipe.ts';
+import { bitWidths } from '../../contract/recipe/fields.ts';
 import type { LayerResult, Report } from '../../contract/report.ts';
 import { allLayers } from '../families/family.ts';
 import { openModel, type Model } from '../model/open.ts';

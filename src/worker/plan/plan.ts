@@ -7,6 +7,7 @@ import { MOST_ATTEMPTS } from '../../contract/fit.ts';
 import type { Gpu } from '../../contract/gpu.ts';
 import type { GpuPlan, Holder, Plan, StagePlan } from '../../contract/plan.ts';
 import type { Recipe } from '../../contract/recipe.ts';
+import { fixesTarget } from '../../contract/recipe/schedulers.ts';
 import { packedModel } from '../../contract/size.ts';
 import { layerSizes } from '../model/layers.ts';
 import { openModel, type Model } from '../model/open.ts';
@@ -227,7 +228,7 @@ async function meanSparsity(recipe: Recipe, model: Model, blocks: number): Promi
   const layers = layerSizes(model, blocks);
   assertSchedule(recipe, layers, file);
   if (nm) return nm.n / nm.m;
-  if (scheduler.kind !== 'file') return sparsity ?? SENSITIVITY_SPARSITY;
+  if (!fixesTarget(scheduler)) return sparsity ?? SENSITIVITY_SPARSITY;
   const { sparsities } = schedule(scheduler, layers, 0, { file });
   const pruned = layers.map(({ name, weights }) => weights * (sparsities[name] ?? 0));
   return sum(pruned) / sum(layers.map(({ weights }) => weights));

@@ -6,6 +6,7 @@ import {
   candidates,
   CHOICE_SEQUENCES,
   needsSensitivities,
+  needsSpectra,
   needsStatistics,
   sensitivitySample,
 } from '../schedule/needs.ts';
@@ -57,9 +58,9 @@ export interface Sequences {
 export type Operations = Readonly<Partial<Record<OperationKind, number>>>;
 
 function estimateOf(recipe: Recipe): Workload['estimate'] {
-  const isAlpha = recipe.scheduler.kind === 'alpha';
-  if (needsStatistics(recipe)) return isAlpha ? 'both' : 'pass';
-  return isAlpha ? 'spectra' : null;
+  const hasSpectra = needsSpectra(recipe);
+  if (needsStatistics(recipe)) return hasSpectra ? 'both' : 'pass';
+  return hasSpectra ? 'spectra' : null;
 }
 
 /** What a scheduler measures before the run, on calibration sequences and on so many held back. */

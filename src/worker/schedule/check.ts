@@ -6,6 +6,7 @@ import { TamisError } from '../../contract/errors.ts';
 import { readError } from '../../disk/file-errors.ts';
 import { parseJson } from '../../disk/json.ts';
 import type { Recipe } from '../../contract/recipe.ts';
+import { needsOf } from '../../contract/recipe/schedulers.ts';
 import { leavesTarget } from './needs.ts';
 import { schedule } from './schedule.ts';
 import type { LayerSize } from './types.ts';
@@ -34,7 +35,7 @@ export function assertSchedule(recipe: Recipe, layers: readonly LayerSize[], spa
     const { groups = 0, min, max } = scheduler;
     if (groups > layers.length) throw new TamisError('schedule.groups', { groups, layers: layers.length });
     if (target < min || target > max) throw new TamisError('schedule.out-of-reach', { target, least: min, most: max });
-  } else if (scheduler.kind === 'uniform' || scheduler.kind === 'atp' || scheduler.kind === 'file') {
+  } else if (scheduler.kind !== 'auto' && needsOf(scheduler).every((need) => need === 'file')) {
     schedule(scheduler, layers, target, { file: sparsities });
   }
 }

@@ -1,4 +1,4 @@
-import type { EstimateKind } from '../../contract/recipe.ts';
+import type { EstimateKind } from '../../contract/recipe/schedulers.ts';
 import type { LayerSize } from './types.ts';
 
 /** What the calibration pass over the dense model measured of a layer (method.md, section 5). */

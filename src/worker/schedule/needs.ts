@@ -1,4 +1,6 @@
-import { bitWidths, type Bits, type Recipe } from '../../contract/recipe.ts';
+import { bitWidths } from '../../contract/recipe/fields.ts';
+import type { Bits, Recipe } from '../../contract/recipe.ts';
+import { needsData, needsOf } from '../../contract/recipe/schedulers.ts';
 import type { Candidate } from '../../contract/report.ts';
 
 /** The sparsity at which the sensitivities are measured (docs/scheduling.md). */
@@ -19,19 +21,17 @@ type Scheduling = Pick<Recipe, 'scheduler' | 'fit' | 'sparsity'>;
 
 /** What looks at a calibration pass over the dense model before the run. */
 export function needsStatistics(recipe: Scheduling): boolean {
-  const { kind } = recipe.scheduler;
-  return kind === 'kmeans' || kind === 'owl' || needsSensitivities(recipe);
+  return needsData(recipe.scheduler) || leavesTarget(recipe);
 }
 
 /** What goes by how much the model minds an error in each layer: some schedulers, and whoever decides the target in the run. */
 export function needsSensitivities(recipe: Scheduling): boolean {
-  const { scheduler } = recipe;
-  return (
-    scheduler.kind === 'auto' ||
-    scheduler.kind === 'allocate' ||
-    (scheduler.kind === 'kmeans' && scheduler.estimate === 'measured') ||
-    leavesTarget(recipe)
-  );
+  return needsOf(recipe.scheduler).includes('sensitivities') || leavesTarget(recipe);
+}
+
+/** What looks at the spectra of the dense weights before the run. */
+export function needsSpectra({ scheduler }: Pick<Recipe, 'scheduler'>): boolean {
+  return needsOf(scheduler).includes('alphas');
 }
 
 /** Whether the target is decided in the run, by what it is to come to: a perplexity, or a size that leaves a choice of bits. */

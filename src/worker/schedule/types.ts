@@ -1,5 +1,6 @@
 import type { Centroid } from '../../contract/report.ts';
-import type { EstimateKind, Scheduler } from '../../contract/recipe.ts';
+import type { EstimateKind } from '../../contract/recipe/schedulers.ts';
+import type { Scheduler } from '../../contract/recipe.ts';
 
 /** A layer to be pruned, as the schedulers see it. */
 export interface LayerSize {

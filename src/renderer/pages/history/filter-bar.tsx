@@ -3,7 +3,7 @@ import { IconSearch } from '@tabler/icons-react';
 import type { ReactElement } from 'react';
 
 import { runStates } from '../../../contract/history.ts';
-import { bitWidths } from '../../../contract/recipe.ts';
+import { bitWidths } from '../../../contract/recipe/fields.ts';
 import { useAsk } from '../../ask/queries.ts';
 import { useLabel } from '../../words.tsx';
 import type { Filter } from './use-filter.ts';

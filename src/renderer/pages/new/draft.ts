@@ -1,15 +1,15 @@
 import { byteSize } from '../../../contract/byte-size.ts';
 import type { Boot } from '../../../contract/bridge.ts';
-import { schedulerKinds } from '../../../contract/history.ts';
+import { schedulerKinds } from '../../../contract/recipe/schedulers.ts';
 import { presetRecipe, type PresetId } from './presets.ts';
 import type { Method } from '../../../contract/recipe/methods.ts';
+import type { EstimateKind } from '../../../contract/recipe/schedulers.ts';
 import {
   quantizationSchema,
   type Bits,
   type Corpus,
   type Dataset,
   type Device,
-  type EstimateKind,
   type Fit,
   type Quantization,
   type Recipe,

@@ -5,7 +5,7 @@ import { bytes } from '../../../contract/format.ts';
 import type { Model } from '../../../contract/library.ts';
 import { presetIds, type PresetId } from './presets.ts';
 import { nameOfPath } from '../../../contract/recipe-command.ts';
-import { devices } from '../../../contract/recipe.ts';
+import { devices } from '../../../contract/recipe/fields.ts';
 import { useBoot } from '../../boot.tsx';
 import { GpuSelect } from '../../components/gpu-select.tsx';
 import { useLabel } from '../../words.tsx';

@@ -1,7 +1,7 @@
 import { Checkbox, SegmentedControl, Select, Stack, Text, TextInput } from '@mantine/core';
 import type { ReactElement } from 'react';
 
-import { schedulerKinds } from '../../../contract/history.ts';
+import { schedulerKinds } from '../../../contract/recipe/schedulers.ts';
 import { methodKinds, methods } from '../../../contract/recipe/methods.ts';
 import { useLabel } from '../../words.tsx';
 import { withScheduler } from './draft.ts';

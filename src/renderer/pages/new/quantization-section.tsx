@@ -2,7 +2,8 @@ import { ActionIcon, Button, Group, Input, SegmentedControl, Select, Text, TextI
 import { IconPlus, IconX } from '@tabler/icons-react';
 import type { ReactElement } from 'react';
 
-import { bitWidths, groupSizes, type Bits } from '../../../contract/recipe.ts';
+import { bitWidths, groupSizes } from '../../../contract/recipe/fields.ts';
+import type { Bits } from '../../../contract/recipe.ts';
 import { Section } from '../../components/section.tsx';
 import { useLabel } from '../../words.tsx';
 import type { Draft } from './draft.ts';

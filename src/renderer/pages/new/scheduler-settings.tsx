@@ -2,7 +2,7 @@ import { Button, Group, Input, Select, Title } from '@mantine/core';
 import { IconFile } from '@tabler/icons-react';
 import type { ReactElement, ReactNode } from 'react';
 
-import { estimateKinds } from '../../../contract/recipe.ts';
+import { estimateKinds } from '../../../contract/recipe/schedulers.ts';
 import { useAct } from '../../ask/queries.ts';
 import { useLabel } from '../../words.tsx';
 import type { SchedulerKind } from './draft.ts';

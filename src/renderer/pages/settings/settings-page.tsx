@@ -1,7 +1,7 @@
 import { NumberInput, SegmentedControl, Select } from '@mantine/core';
 import type { ReactElement, ReactNode } from 'react';
 
-import { devices } from '../../../contract/recipe.ts';
+import { devices } from '../../../contract/recipe/fields.ts';
 import { languages, themes } from '../../../contract/settings.ts';
 import { useBoot, useSettings } from '../../boot.tsx';
 import { PageHeader } from '../../components/page-header.tsx';
