@@ -1,11 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
+import { limits } from './test/limits.ts';
+
 const shared = {
   environment: 'node',
   // onnxruntime aborts the process when a worker thread ends during a run.
   pool: 'forks',
-  testTimeout: 60_000,
-  hookTimeout: 60_000,
+  testTimeout: limits.test,
+  hookTimeout: limits.test,
+  expect: { poll: { timeout: limits.wait } },
 } as const;
 
 export default defineConfig({

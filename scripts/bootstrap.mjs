@@ -77,11 +77,15 @@ export async function bootstrap(wanted = steps) {
   }
   if (!wanted.some((step) => step.isMissing())) return;
   await withLock(setUpLock, async () => {
+    const began = performance.now();
+    let hasRun = false;
     for (const step of wanted) {
       if (!step.isMissing()) continue;
+      hasRun = true;
       console.error(step.says);
       await step.run();
     }
+    if (hasRun) console.error(`Set up in ${Math.round((performance.now() - began) / 1000)} s.`);
   });
 }
 

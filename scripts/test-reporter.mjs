@@ -1,7 +1,20 @@
 import { writeFileSync } from 'node:fs';
 
-/** Vitest reporter beside the default one: names each skipped test with its reason and hands the counts to `test.mjs`. */
+/**
+ * Vitest reporter beside the default one: names each skipped test with its reason and hands the counts, and the seconds from the
+ * start of a project's first file to the end of its last one, to `test.mjs`.
+ */
 export default class {
+  #times = new Map();
+
+  onTestModuleQueued({ project }) {
+    if (!this.#times.has(project.name)) this.#times.set(project.name, { begin: performance.now(), end: NaN });
+  }
+
+  onTestModuleEnd({ project }) {
+    this.#times.get(project.name).end = performance.now();
+  }
+
   onTestRunEnd(modules) {
     const tests = modules.flatMap((module) => [...module.children.allTests()]);
     const counts = { passed: 0, failed: 0, skipped: 0 };
@@ -12,6 +25,8 @@ export default class {
     }
     // A file that could not be loaded holds no tests and has failed all the same.
     counts.failed += modules.filter((module) => module.state() === 'failed' && module.children.size === 0).length;
-    if (process.env.TAMIS_TEST_COUNTS) writeFileSync(process.env.TAMIS_TEST_COUNTS, `${JSON.stringify(counts)}\n`);
+    const times = [...this.#times].map(([name, { begin, end }]) => [name, (end - begin) / 1000]);
+    const told = { counts, seconds: Object.fromEntries(times) };
+    if (process.env.TAMIS_TEST_COUNTS) writeFileSync(process.env.TAMIS_TEST_COUNTS, `${JSON.stringify(told)}\n`);
   }
 }

@@ -1,4 +1,7 @@
-/** `npm test`: the checks of `npm run lint`, the Rust tests and the TypeScript tests; closes with the counts of all tests. */
+/**
+ * `npm test`: the checks of `npm run lint`, the Rust tests and the TypeScript tests; closes with how long each
+ * part took and with the counts of all tests.
+ */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -32,27 +35,34 @@ async function rustTests() {
   return { failed: status !== 0, counts };
 }
 
-/** Runs Vitest; `test-reporter.mjs` hands over its counts. */
+/** Runs Vitest; `test-reporter.mjs` hands over its counts, and how long each project took. */
 function typescriptTests() {
   const folder = mkdtempSync(join(tmpdir(), 'tamis-test-'));
   try {
     const file = join(folder, 'counts.json');
     const env = { ...process.env, TAMIS_TEST_COUNTS: file };
     const { status } = spawnSync('vitest', ['run'], { cwd: root, stdio: 'inherit', env, shell });
-    const counts = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { passed: 0, failed: 1, skipped: 0 };
-    return { failed: status !== 0, counts };
+    const told = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : null;
+    const { counts, seconds } = told ?? { counts: { passed: 0, failed: 1, skipped: 0 }, seconds: {} };
+    return { failed: status !== 0, counts, seconds };
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
+const began = performance.now();
 const failedChecks = await lint();
+const linted = performance.now();
 const rust = await rustTests();
+const rustTested = performance.now();
 const typescript = typescriptTests();
+const parts = { lint: (linted - began) / 1000, Rust: (rustTested - linted) / 1000, ...typescript.seconds };
 
 for (const check of failedChecks) console.error(`failed: ${check}`);
 if (rust.failed) console.error('failed: the Rust tests');
 if (typescript.failed) console.error('failed: the TypeScript tests');
+const times = Object.entries(parts).map(([part, seconds]) => `${part} ${Math.round(seconds)} s`);
+console.log(`${Math.round((performance.now() - began) / 1000)} s after the set-up: ${times.join(', ')}`);
 const sum = (key) => rust.counts[key] + typescript.counts[key];
 console.log(`${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`);
 process.exitCode = failedChecks.length > 0 || rust.failed || typescript.failed ? 1 : 0;

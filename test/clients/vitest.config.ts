@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
+import { limits } from '../limits.ts';
+
 export default defineConfig({
   test: {
     name: 'clients',
@@ -9,8 +11,8 @@ export default defineConfig({
     globalSetup: ['test/clients/make-exports.ts'],
     // Each client takes all cores.
     fileParallelism: false,
-    testTimeout: 600_000,
-    hookTimeout: 600_000,
+    testTimeout: limits.test,
+    hookTimeout: limits.test,
     reporters: ['default', './scripts/test-reporter.mjs'],
   },
 });

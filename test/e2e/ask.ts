@@ -5,6 +5,7 @@ import type { Bridge } from '../../src/contract/channel.ts';
 import { errorOf } from '../../src/contract/failure.ts';
 import type { RunRow, RunState } from '../../src/contract/history.ts';
 import type { RecipeInput } from '../../src/contract/recipe.ts';
+import { limits } from '../limits.ts';
 
 /** Asks main through the page's own bridge. @throws what main refuses with */
 export async function ask<N extends RequestName>(page: Page, name: N, input: Input<N>): Promise<Output<N>> {
@@ -49,9 +50,9 @@ export async function rowOf(page: Page, id: string): Promise<RunRow> {
   return (await ask(page, 'runs.get', { id })).row;
 }
 
-/** Waits until a run is in one of these states. @throws after 60 s */
+/** Waits until a run is in one of these states. */
 export async function reached(page: Page, id: string, ...states: RunState[]): Promise<RunRow> {
-  const until = Date.now() + 60_000;
+  const until = Date.now() + limits.wait;
   for (;;) {
     const row = await rowOf(page, id);
     if (states.includes(row.state)) return row;

@@ -2,10 +2,13 @@ import type { ChildProcess } from 'node:child_process';
 
 import { chromium, type Page } from 'playwright';
 
+import { limits } from '../limits.ts';
+
 /** The first page of an Electron that was started with `--remote-debugging-port=0` and standard error as a pipe. */
 export async function firstPageOf(main: ChildProcess): Promise<Page> {
-  const browser = await chromium.connectOverCDP(await debuggingAddress(main));
+  const browser = await chromium.connectOverCDP(await debuggingAddress(main), { timeout: limits.wait });
   const [context] = browser.contexts();
+  context?.setDefaultTimeout(limits.wait);
   const page = context?.pages()[0] ?? (await context?.waitForEvent('page'));
   if (page === undefined) throw new Error('no window opened');
   return page;

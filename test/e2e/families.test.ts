@@ -25,7 +25,6 @@ test.for([
   { family: 'bloom', write: writeTinyBloom, estimate: 'raw', formats: [gguf, onnx] },
 ])(
   '$family: added to the library, planned, compressed to 4 bits, exported',
-  { timeout: 120_000 },
   async ({ family, write, estimate, formats }, { start, folder }) => {
     mkdirSync(screens, { recursive: true });
     const { app, page } = await start();
@@ -48,7 +47,7 @@ test.for([
     const pruned = await packedBits(page);
     await page.locator('[data-field=bits]').getByText('4', { exact: true }).click();
     await page.getByLabel('Codes around zero; no zero points are stored.').check();
-    await expect.poll(async () => await packedBits(page), { timeout: 10_000 }).toBeLessThan(pruned);
+    await expect.poll(async () => await packedBits(page)).toBeLessThan(pruned);
     await picture('planned');
     await page.getByRole('button', { name: 'Start', exact: true }).click();
     await page.getByText('Finished', { exact: true }).first().waitFor();

@@ -84,77 +84,76 @@ async function recordOpened(app: ElectronApplication): Promise<() => Promise<str
   return async () => await app.evaluate(() => (globalThis as unknown as { opened: string[] }).opened);
 }
 
-test(
-  'from the first start to a finished scheduled run of the demo model, in three clicks',
-  { timeout: 600_000 },
-  async ({ start, folder }) => {
-    const { app, page } = await start();
-    await page
-      .getByRole('link', { name: /^Compress/ })
-      .or(page.getByRole('button', { name: /^Compress/ }))
-      .first()
-      .click();
-    await page.getByRole('button', { name: 'Start', exact: true }).click();
+test('from the first start to a finished scheduled run of the demo model, in three clicks', async ({
+  start,
+  folder,
+}) => {
+  const { app, page } = await start();
+  await page
+    .getByRole('link', { name: /^Compress/ })
+    .or(page.getByRole('button', { name: /^Compress/ }))
+    .first()
+    .click();
+  await page.getByRole('button', { name: 'Start', exact: true }).click();
 
-    // While it goes: stages, remaining time, and the map and the chart fill.
-    await page.getByText('Running', { exact: true }).first().waitFor();
-    await page.getByText(/^Remaining: Compress/).waitFor({ timeout: 240_000 });
-    for (const chart of [/^Layer map/, /^log₁₀ estimate against log₁₀ measured sensitivity/]) {
-      const layers = page.getByRole('img', { name: chart }).locator('[data-layer]');
-      await expect.poll(() => layers.count()).toBe(48);
-    }
+  // While it goes: stages, remaining time, and the map and the chart fill.
+  await page.getByText('Running', { exact: true }).first().waitFor();
+  await page.getByText(/^Remaining: Compress/).waitFor();
+  for (const chart of [/^Layer map/, /^log₁₀ estimate against log₁₀ measured sensitivity/]) {
+    const layers = page.getByRole('img', { name: chart }).locator('[data-layer]');
+    await expect.poll(() => layers.count()).toBe(48);
+  }
 
-    await page.getByText('Finished', { exact: true }).first().waitFor({ timeout: 300_000 });
-    const { rows } = await ask(page, 'runs.list', newest);
-    const [row] = rows;
-    if (!row) throw new Error('the history is empty');
-    const report = readReportOf(row.path);
-    expect(report.recipe.scheduler.kind).toBe('auto');
-    expect(report.sparsity.actual).toBeCloseTo(0.7, 2);
-    // The numbers of docs/scheduling.md on this model and these texts; uniform has 94.15.
-    expect(report.perplexity[0]?.dense).toBeCloseTo(77.64, 1);
-    expect(Math.abs((report.perplexity[0]?.compressed ?? NaN) / 87.8 - 1)).toBeLessThan(0.02);
+  await page.getByText('Finished', { exact: true }).first().waitFor();
+  const { rows } = await ask(page, 'runs.list', newest);
+  const [row] = rows;
+  if (!row) throw new Error('the history is empty');
+  const report = readReportOf(row.path);
+  expect(report.recipe.scheduler.kind).toBe('auto');
+  expect(report.sparsity.actual).toBeCloseTo(0.7, 2);
+  // The numbers of docs/scheduling.md on this model and these texts; uniform has 94.15.
+  expect(report.perplexity[0]?.dense).toBeCloseTo(77.64, 1);
+  expect(Math.abs((report.perplexity[0]?.compressed ?? NaN) / 87.8 - 1)).toBeLessThan(0.02);
 
-    const overview = await figuresOn(page);
-    for (const figure of overview) expectOfReport(report, figure);
-    const paths = new Set(overview.map(({ path }) => path));
-    expect(paths).toContain('perplexity.0.dense');
-    expect(paths).toContain('perplexity.0.compressed');
-    expect(paths).toContain('sparsity.actual');
-    for (const tab of ['Layers', 'Details']) {
-      await page.getByRole('tab', { name: tab }).click();
-      const figures = await figuresOn(page);
-      expect(figures.length, tab).toBeGreaterThan(3);
-      for (const figure of figures) expectOfReport(report, figure);
-    }
+  const overview = await figuresOn(page);
+  for (const figure of overview) expectOfReport(report, figure);
+  const paths = new Set(overview.map(({ path }) => path));
+  expect(paths).toContain('perplexity.0.dense');
+  expect(paths).toContain('perplexity.0.compressed');
+  expect(paths).toContain('sparsity.actual');
+  for (const tab of ['Layers', 'Details']) {
+    await page.getByRole('tab', { name: tab }).click();
+    const figures = await figuresOn(page);
+    expect(figures.length, tab).toBeGreaterThan(3);
+    for (const figure of figures) expectOfReport(report, figure);
+  }
 
-    const opened = await recordOpened(app);
-    await page.getByRole('button', { name: 'Open report' }).click();
-    await expect.poll(opened).toEqual([join(row.path, 'report.html')]);
+  const opened = await recordOpened(app);
+  await page.getByRole('button', { name: 'Open report' }).click();
+  await expect.poll(opened).toEqual([join(row.path, 'report.html')]);
 
-    const target = join(folder, 'exported');
-    mkdirSync(target);
-    await choose(app, target);
-    await page
-      .getByRole('link', { name: /^Export/ })
-      .or(page.getByRole('button', { name: /^Export/ }))
-      .first()
-      .click();
-    await page.getByRole('button', { name: 'Write: Dense folder' }).click();
-    await page.getByText('Written', { exact: true }).waitFor();
-    const [written = ''] = readdirSync(target);
-    expect(readdirSync(join(target, written))).toEqual(
-      expect.arrayContaining([
-        'config.json',
-        'model.safetensors.index.json',
-        'report.html',
-        'report.json',
-        'tokenizer.json',
-      ]),
-    );
-    expect(existsSync(join(target, written, 'state'))).toBe(false);
-  },
-);
+  const target = join(folder, 'exported');
+  mkdirSync(target);
+  await choose(app, target);
+  await page
+    .getByRole('link', { name: /^Export/ })
+    .or(page.getByRole('button', { name: /^Export/ }))
+    .first()
+    .click();
+  await page.getByRole('button', { name: 'Write: Dense folder' }).click();
+  await page.getByText('Written', { exact: true }).waitFor();
+  const [written = ''] = readdirSync(target);
+  expect(readdirSync(join(target, written))).toEqual(
+    expect.arrayContaining([
+      'config.json',
+      'model.safetensors.index.json',
+      'report.html',
+      'report.json',
+      'tokenizer.json',
+    ]),
+  );
+  expect(existsSync(join(target, written, 'state'))).toBe(false);
+});
 
 const newest = {
   search: '',

@@ -52,14 +52,14 @@ async function refusalOf(folder: string, as: readonly string[] = []): Promise<st
   const main = spawn(command, rest, { env, stdio: ['ignore', 'ignore', 'pipe'] });
   let text = '';
   main.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()));
-  await expect.poll(() => text, { timeout: 20_000 }).toMatch(/^tamis: .*\n/m);
+  await expect.poll(() => text).toMatch(/^tamis: .*\n/m);
   // It waits for whoever reads its dialog.
   await new Promise((resolve) => setTimeout(resolve, 500));
   expect(isAlive(main.pid ?? 0)).toBe(true);
   const ended = once(main, 'exit');
   main.kill('SIGTERM');
   await ended;
-  await expect.poll(() => processesWith(folder), { timeout: 5000 }).toEqual([]);
+  await expect.poll(() => processesWith(folder)).toEqual([]);
   return /^tamis: (.*)$/m.exec(text)?.[1] ?? '';
 }
 
@@ -136,7 +136,7 @@ describe('a history that', () => {
     const { path } = await rowOf(first.page, id);
     const update = { id, name: 'n', notes: 'x'.repeat(10_000), tags: [] };
     await expect(ask(first.page, 'runs.update', update)).rejects.toMatchObject({ code: 'history.full' });
-    await expect.poll(() => existsSync(join(path, 'report.json')), { timeout: 30_000 }).toBe(true);
+    await expect.poll(() => existsSync(join(path, 'report.json'))).toBe(true);
     const database = join(path, '../../history.sqlite');
     await first.page.getByText(sentence(new TamisError('history.full', { path: database }), 'en')).waitFor();
     expect((await rowOf(first.page, id)).name).toBe('test');

@@ -7,6 +7,7 @@ import { _electron, type ConsoleMessage, type ElectronApplication, type Page } f
 
 import { findElectron } from '../../scripts/electron.mjs';
 import { stage } from '../../scripts/stage.mjs';
+import { limits } from '../limits.ts';
 
 export interface Running {
   readonly app: ElectronApplication;
@@ -18,7 +19,7 @@ export interface Running {
   readonly problems: readonly string[];
   /** What the main process has written so far. */
   readonly output: () => string;
-  /** Quits, if it still runs. @throws where the page had problems, or where it does not end within 15 s */
+  /** Quits, if it still runs. @throws where the page had problems, or where it does not end */
   close(): Promise<void>;
 }
 
@@ -50,10 +51,11 @@ export async function commandOf({ folder, environment = {}, args = [] }: LaunchO
 /** Starts the application from the stage as a person would, and waits for its window. */
 export async function launch(options: LaunchOptions): Promise<Running> {
   const { executable, args, env } = await commandOf(options);
-  const app = await _electron.launch({ executablePath: executable, args, env });
+  const app = await _electron.launch({ executablePath: executable, args, env, timeout: limits.wait });
+  app.context().setDefaultTimeout(limits.wait);
   const process = app.process();
   const output = collectOutput(process);
-  const page = await app.firstWindow();
+  const page = await app.firstWindow({ timeout: limits.wait });
   const problems = await collectProblems(page);
   return { app, process, page, problems, output, close: () => close(app, process, problems) };
 }
@@ -96,11 +98,11 @@ function reportViolations(): void {
 async function close(app: ElectronApplication, process: ChildProcess, problems: readonly string[]): Promise<void> {
   if (process.exitCode === null && process.signalCode === null) {
     const ended = once(process, 'exit');
-    const slow = setTimeout(() => process.kill('SIGKILL'), 15_000);
+    const slow = setTimeout(() => process.kill('SIGKILL'), limits.wait);
     await app.close();
     const [, signal] = (await ended) as [number | null, NodeJS.Signals | null];
     clearTimeout(slow);
-    if (signal === 'SIGKILL') throw new Error('The application did not end within 15 s.');
+    if (signal === 'SIGKILL') throw new Error('The application did not end.');
   }
   if (problems.length > 0) throw new Error(`The page had problems:\n${problems.join('\n')}`);
 }

@@ -37,11 +37,11 @@ test('a broken folder is refused with its reason; a good one is read, followed, 
   await expect.poll(added).toBe('ready');
 
   renameSync(good, `${good}-moved`);
-  await expect.poll(added, { timeout: 10_000 }).toBe('missing');
+  await expect.poll(added).toBe('missing');
   renameSync(`${good}-moved`, good);
-  await expect.poll(added, { timeout: 10_000 }).toBe('ready');
+  await expect.poll(added).toBe('ready');
   writeFileSync(join(good, 'config.json'), '{"model_type":"unheard-of"}');
-  await expect.poll(added, { timeout: 10_000 }).toBe('refused');
+  await expect.poll(added).toBe('refused');
 
   const { id = '' } = (await ask(page, 'library.list', null)).find(({ path }) => path === good) ?? {};
   await ask(page, 'library.remove', { id });

@@ -117,61 +117,60 @@ test('several targets and schedulers are queued as one sweep, after one estimate
   expect(measured.sort()).toEqual([0, 0, 0, 48]);
 });
 
-test(
-  'a goal is searched for by runs of one sweep; the page of each lists them and says which fits',
-  { timeout: 240_000 },
-  async ({ start, folder }) => {
-    const { page, app } = await start();
-    const tiny = await tinyRecipe(page, { scheduler: { kind: 'uniform' } });
-    const quick = { ...tiny, evaluation: { ...tiny.evaluation, windows: 32 } };
-    /** The reports of the attempts, oldest first, once one of them fits. */
-    const search = async (aim: 'size' | 'perplexity', goal: string, name: string): Promise<Report[]> => {
-      await page.locator('[data-field=aim]').getByText(aim, { exact: true }).click();
-      await field(page, aim === 'size' ? 'Packed archive, at most' : 'Perplexity, on the first dataset').fill(goal);
-      await field(page, 'Name of the run').fill(name);
-      await figure(page, 'Search for the goal').waitFor();
-      expect(await figure(page, 'Search for the goal').innerText()).toBe('at most 4 runs');
-      await page.getByRole('button', { name: 'Start', exact: true }).click();
-      const attempts = page.getByRole('region', { name: 'Attempts at the goal' });
-      await attempts.getByText('fits', { exact: true }).waitFor({ timeout: 120_000 });
-      const { rows } = await ask(page, 'runs.list', oldestFirst(name));
-      expect(rows.map((row) => row.name)).toEqual(
-        [name, `${name} · 2`, `${name} · 3`, `${name} · 4`].slice(0, rows.length),
-      );
-      expect(new Set(rows.map(({ sweep }) => sweep)).size).toBe(1);
-      expect(new Set(rows.map(({ state }) => state))).toEqual(new Set(['finished']));
-      expect(await attempts.getByRole('row').filter({ hasText: name }).count()).toBe(rows.length);
-      const fitting = attempts.getByRole('row').filter({ hasText: 'fits' });
-      expect(await fitting.count()).toBe(1);
-      const last = rows.at(-1)?.name ?? '';
-      expect(await fitting.innerText()).toContain(last);
-      if (rows.length > 1) await fitting.getByRole('link').click();
-      await page.getByRole('heading', { level: 1, name: last, exact: true }).waitFor();
-      return await ask(page, 'runs.reports', { ids: rows.map(({ id }) => id) });
-    };
+test('a goal is searched for by runs of one sweep; the page of each lists them and says which fits', async ({
+  start,
+  folder,
+}) => {
+  const { page, app } = await start();
+  const tiny = await tinyRecipe(page, { scheduler: { kind: 'uniform' } });
+  const quick = { ...tiny, evaluation: { ...tiny.evaluation, windows: 32 } };
+  /** The reports of the attempts, oldest first, once one of them fits. */
+  const search = async (aim: 'size' | 'perplexity', goal: string, name: string): Promise<Report[]> => {
+    await page.locator('[data-field=aim]').getByText(aim, { exact: true }).click();
+    await field(page, aim === 'size' ? 'Packed archive, at most' : 'Perplexity, on the first dataset').fill(goal);
+    await field(page, 'Name of the run').fill(name);
+    await figure(page, 'Search for the goal').waitFor();
+    expect(await figure(page, 'Search for the goal').innerText()).toBe('at most 4 runs');
+    await page.getByRole('button', { name: 'Start', exact: true }).click();
+    const attempts = page.getByRole('region', { name: 'Attempts at the goal' });
+    await attempts.getByText('fits', { exact: true }).waitFor();
+    const { rows } = await ask(page, 'runs.list', oldestFirst(name));
+    expect(rows.map((row) => row.name)).toEqual(
+      [name, `${name} · 2`, `${name} · 3`, `${name} · 4`].slice(0, rows.length),
+    );
+    expect(new Set(rows.map(({ sweep }) => sweep)).size).toBe(1);
+    expect(new Set(rows.map(({ state }) => state))).toEqual(new Set(['finished']));
+    expect(await attempts.getByRole('row').filter({ hasText: name }).count()).toBe(rows.length);
+    const fitting = attempts.getByRole('row').filter({ hasText: 'fits' });
+    expect(await fitting.count()).toBe(1);
+    const last = rows.at(-1)?.name ?? '';
+    expect(await fitting.innerText()).toContain(last);
+    if (rows.length > 1) await fitting.getByRole('link').click();
+    await page.getByRole('heading', { level: 1, name: last, exact: true }).waitFor();
+    return await ask(page, 'runs.reports', { ids: rows.map(({ id }) => id) });
+  };
 
-    await openNewRun(page);
-    await loadRecipe(page, app, folder, { ...quick, quantization: { bits: 4, symmetric: true } });
-    const sized = (await search('size', '5.5MB', 'to a size')).map(({ packedBytes }) => packedBytes ?? NaN);
-    expect(sized.length).toBeGreaterThan(1);
-    expect(sized.at(-1)).toBeLessThanOrEqual(5.5e6);
-    expect(sized.at(-1)).toBeGreaterThanOrEqual(0.99 * 5.5e6);
-    // The first of them chose the bits.
-    await page
-      .getByRole('region', { name: 'Attempts at the goal' })
-      .getByRole('link', { name: 'to a size', exact: true })
-      .click();
-    const bits = page.getByRole('region', { name: 'Bits to choose from' });
-    await bits.waitFor();
-    expect(await bits.getByRole('row').count()).toBe(1 + 3);
-    expect(await bits.getByRole('row').filter({ hasText: 'taken' }).count()).toBe(1);
+  await openNewRun(page);
+  await loadRecipe(page, app, folder, { ...quick, quantization: { bits: 4, symmetric: true } });
+  const sized = (await search('size', '5.5MB', 'to a size')).map(({ packedBytes }) => packedBytes ?? NaN);
+  expect(sized.length).toBeGreaterThan(1);
+  expect(sized.at(-1)).toBeLessThanOrEqual(5.5e6);
+  expect(sized.at(-1)).toBeGreaterThanOrEqual(0.99 * 5.5e6);
+  // The first of them chose the bits.
+  await page
+    .getByRole('region', { name: 'Attempts at the goal' })
+    .getByRole('link', { name: 'to a size', exact: true })
+    .click();
+  const bits = page.getByRole('region', { name: 'Bits to choose from' });
+  await bits.waitFor();
+  expect(await bits.getByRole('row').count()).toBe(1 + 3);
+  expect(await bits.getByRole('row').filter({ hasText: 'taken' }).count()).toBe(1);
 
-    await openNewRun(page);
-    await loadRecipe(page, app, folder, quick);
-    const perplexities = (await search('perplexity', '120', 'to a perplexity')).map(({ perplexity }) => perplexity[0]);
-    expect(Math.abs((perplexities.at(-1)?.compressed ?? 0) / 120 - 1)).toBeLessThanOrEqual(0.01);
-  },
-);
+  await openNewRun(page);
+  await loadRecipe(page, app, folder, quick);
+  const perplexities = (await search('perplexity', '120', 'to a perplexity')).map(({ perplexity }) => perplexity[0]);
+  expect(Math.abs((perplexities.at(-1)?.compressed ?? 0) / 120 - 1)).toBeLessThanOrEqual(0.01);
+});
 
 test('a recipe is saved, loaded and copied as a command', async ({ start, folder }) => {
   const { page, app } = await start();

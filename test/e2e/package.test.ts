@@ -25,7 +25,7 @@ describe('the packaged application', () => {
 
   beforeAll(() => {
     if (electron !== null) packing = spawnSync(process.execPath, [script], { encoding: 'utf8' });
-  }, 120_000);
+  });
 
   beforeEach(({ skip }) => {
     if (electron === null) skip('packed and started on Linux only, where an Electron is installed');

@@ -6,9 +6,10 @@ import { describe, expect } from 'vitest';
 
 import type { Input } from '../../src/contract/bridge.ts';
 import { readReportOf, sha256, succeed } from '../integration/helpers.ts';
+import { limits } from '../limits.ts';
 import { test } from './application.ts';
 import { ask, compressed, reached, rowOf, startRun, tinyRecipe } from './ask.ts';
-import { enginesOf, isAlive } from './processes.ts';
+import { enginesOf, isAlive, timeToEnd } from './processes.ts';
 
 /** A run that takes long enough to be stopped in the middle. */
 const slow = { calibration: { sequences: 24, seqlen: 128 } };
@@ -87,7 +88,7 @@ describe('runs and their processes', () => {
     await answerDialogs(app, 1);
     await app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.close());
     await expect.poll(() => app.windows().length).toBe(0);
-    const again = app.waitForEvent('window');
+    const again = app.waitForEvent('window', { timeout: limits.wait });
     await app.evaluate(({ app: main }) => main.emit('activate'));
     const window = await again;
     await window.waitForLoadState();
@@ -133,10 +134,7 @@ describe('runs and their processes', () => {
     const engines = enginesOf(folder);
     expect(engines.length).toBeGreaterThan(0);
     first.process.kill('SIGKILL');
-    const until = Date.now() + 2000;
-    while (engines.some(({ pid }) => isAlive(pid)) && Date.now() < until)
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(engines.filter(({ pid }) => isAlive(pid))).toEqual([]);
+    expect(await timeToEnd(() => engines.filter(({ pid }) => isAlive(pid)))).toBeLessThan(2000);
 
     const second = await start();
     const { interrupted } = await ask(second.page, 'app.boot', null);

@@ -25,7 +25,7 @@ const loseGpu = fileURLToPath(new URL('../fixtures/lose-gpu.mjs', import.meta.ur
 const software = process.env['TAMIS_GPU'] === undefined ? await softwareGpu() : {};
 const name = process.env['TAMIS_GPU'] ?? 'SwiftShader Device (Subzero)';
 
-describe.skipIf(software === null)('a run on the GPU', { timeout: 400_000, concurrent: true }, () => {
+describe.skipIf(software === null)('a run on the GPU', { concurrent: true }, () => {
   let tiny: Tiny;
   let options: SpawnOptions;
 
@@ -34,7 +34,7 @@ describe.skipIf(software === null)('a run on the GPU', { timeout: 400_000, concu
     options = { cache: tiny.cache, env: { ...software } };
     // The first one measures the tile, and all others find it kept.
     await succeed(compress(tiny, 'whole', ...at60, ...onGpu), options);
-  }, 120_000);
+  });
   afterAll(() => {
     tiny.remove();
   });
@@ -97,7 +97,7 @@ describe.skipIf(software === null)('a run on the GPU', { timeout: 400_000, concu
     beforeAll(async () => {
       // In the second block: each adds to four Gram matrices, twice.
       await succeed(compress(tiny, 'lost', ...at60, ...onGpu), losing('lost', 10));
-    }, 240_000);
+    });
 
     test('goes on on the CPU from the last finished block, and says so', () => {
       const [whole, lost] = [shards('whole'), shards('lost')];

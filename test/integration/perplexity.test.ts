@@ -18,7 +18,7 @@ interface Reference {
   readonly seqlen: number;
 }
 
-test('the demo model has the perplexity that the PyTorch reference measured', { timeout: 180_000 }, async (context) => {
+test('the demo model has the perplexity that the PyTorch reference measured', async (context) => {
   if (!existsSync(shared)) context.skip('shared/reference is not here');
   const reference = JSON.parse(readFileSync(join(shared, 'reference/results.json'), 'utf8')) as Reference;
   const tokens = Int32Array.from(

@@ -17,7 +17,7 @@ const FACTOR = 3;
 
 const gpu = await softwareGpu();
 
-describe.skipIf(gpu === null)('a plan for the software adapter', { timeout: 120_000 }, () => {
+describe.skipIf(gpu === null)('a plan for the software adapter', () => {
   const options = { cache: `${folder.path}/cache`, env: gpu ?? {} };
   const texts = ['--calibration', demoTexts.calibration, '--sequences', '8', '--calibration-seqlen', '256'];
   const recipe = [demoModel, ...texts, '--scheduler', 'uniform', '--blocks', '2', ...cpu];

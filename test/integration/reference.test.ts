@@ -67,7 +67,7 @@ async function run(name: string, flags: readonly string[], windows = WINDOWS): P
   return readReportOf(out);
 }
 
-describe('the demo model with the token ids of the reference', { timeout: 600_000 }, () => {
+describe('the demo model with the token ids of the reference', () => {
   // The others of the reference's quantized runs (int4-g128, int4-g128-sym, int4-channel) differ from these in one flag.
   test.each([
     ['int3-g128', ['--sparsity', '0', '--bits', '3']],

@@ -234,7 +234,7 @@ describe('a layer’s sensitivity is the divergence of a whole forward pass with
     expectAgreement(report, naive);
   });
 
-  test('the demo model', { timeout: 120_000 }, async () => {
+  test('the demo model', async () => {
     const wanted = { model: demoModel, rows: 7, sequences: 5, seqlen: 48, vocab: 8192 };
     const { report, tokens } = await run(wanted);
     expectAgreement(report, await naiveSensitivities(wanted, tokens, 7));

@@ -35,7 +35,7 @@ beforeAll(async () => {
     [sharded, 'bin/opt-sharded'],
   ] as const)
     await succeed(['compress', snapshot(model), '--out', out, ...flags, ...data], options);
-}, 120_000);
+});
 afterAll(remove);
 
 test.each([single, sharded])('%s: the run of a .bin model is that of its safetensors twin', (run) => {

@@ -27,7 +27,7 @@ async function probeWith(environment: Record<string, string>): Promise<Probe> {
 
 const gpu = await softwareGpu();
 
-describe('WebGPU on the software adapter', { timeout: 180_000 }, () => {
+describe('WebGPU on the software adapter', () => {
   let result: Promise<Probe> | undefined;
   beforeEach((context) => {
     if (gpu === null) context.skip('no software adapter here');

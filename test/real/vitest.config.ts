@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
+import { limits } from '../limits.ts';
+
 export default defineConfig({
   test: {
     name: 'real',
@@ -8,8 +10,8 @@ export default defineConfig({
     include: ['test/real/*.test.ts'],
     // Each run takes all cores.
     fileParallelism: false,
-    testTimeout: 3_600_000,
-    hookTimeout: 600_000,
+    testTimeout: limits.realTest,
+    hookTimeout: limits.realTest,
     reporters: ['default', './scripts/test-reporter.mjs'],
   },
 });

@@ -133,8 +133,16 @@ describe('a fetch of the provider', () => {
   test('tells how much of the package is there', async () => {
     const seen = new Set<number>();
     const slow = `fs.writeFileSync(path.join(require('node:os').tmpdir(), 'a.nupkg'), 'x'.repeat(1234));
-      setTimeout(() => { ${writesAll} }, 1200);`;
-    await fetchWith(slow, { onProgress: (bytes) => seen.add(bytes) });
+      const told = setInterval(() => {
+        if (!fs.existsSync(${JSON.stringify(join(folder.path, 'told'))})) return;
+        clearInterval(told);
+        ${writesAll}
+      }, 20);`;
+    const onProgress = (bytes: number): void => {
+      seen.add(bytes);
+      folder.write('told', '');
+    };
+    await fetchWith(slow, { onProgress });
     expect([...seen]).toContain(1234);
   });
 

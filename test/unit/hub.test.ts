@@ -21,6 +21,7 @@ import { discardPull, planPull, pull, type PullOptions } from '../../src/worker/
 import type { HubFile } from '../../src/worker/hub/repository.ts';
 import { sha256, startHub, type Asked, type Fault, type Hub, type HubOptions } from '../fixtures/hub-server.ts';
 import { testFolder } from '../fixtures/safetensors.ts';
+import { limits } from '../limits.ts';
 
 /** Bytes that repeat nowhere near. */
 const bytes = (count: number, seed = 1): Buffer =>
@@ -49,20 +50,33 @@ interface Pulled extends Partial<PullTask> {
   readonly signal?: AbortSignal;
   readonly told?: PullProgress[];
   readonly onProgress?: (progress: PullProgress) => void;
+  /** When a connection counts as stalled, ms. */
+  readonly stallMs?: number;
 }
 
-function taskOf({ signal: _signal, told: _told, onProgress: _onProgress, ...task }: Pulled): PullTask {
+function taskOf({
+  signal: _signal,
+  told: _told,
+  onProgress: _onProgress,
+  stallMs: _stallMs,
+  ...task
+}: Pulled): PullTask {
   return { repository: 'owner/model', revision: 'main', endpoint: hub.endpoint, token: null, folder: out, ...task };
 }
 
-function optionsOf({ signal = new AbortController().signal, told = [], onProgress }: Pulled): PullOptions {
+function optionsOf({
+  signal = new AbortController().signal,
+  told = [],
+  onProgress,
+  stallMs = limits.wait,
+}: Pulled): PullOptions {
   return {
     signal,
     onProgress: (progress) => {
       told.push(progress);
       onProgress?.(progress);
     },
-    patience: { attempts: 3, backoffMs: 5, longestWaitMs: 60_000, stallMs: 300 },
+    patience: { attempts: 3, backoffMs: 5, longestWaitMs: 60_000, stallMs },
   };
 }
 
@@ -148,14 +162,14 @@ describe('interruptions', () => {
   test('a stalled connection is given up and tried again', async () => {
     await startWith([{ kind: 'silence', after: 100_000 }, { kind: 'trickle' }]);
     const told: PullProgress[] = [];
-    await fetchModel({ told });
+    await fetchModel({ told, stallMs: 300 });
     expectModel();
     expect(told.some(({ waiting }) => waiting?.reason.code === 'hub.stalled')).toBe(true);
   });
 
   test('one that stalls for ever ends with a sentence', async () => {
     await startWith(Array.from({ length: 9 }, () => ({ kind: 'silence', after: 0 }) as const));
-    expect(await codeOf(fetchModel())).toBe('hub.stalled');
+    expect(await codeOf(fetchModel({ stallMs: 300 }))).toBe('hub.stalled');
   });
 
   test('nobody there', async () => {

@@ -265,7 +265,7 @@ describe('the demo', () => {
     expect(holding.tokens).toEqual(sample.tokens);
     expect(holding.heldBack).toHaveLength(16 * 256);
     expect(holding.warnings).toEqual([]);
-  }, 60_000);
+  });
 });
 
 const noTensorFile: OpenTensorFile = () => {

@@ -129,7 +129,7 @@ describe('kmeans on any layers', () => {
       }),
       { numRuns: 200 },
     );
-  }, 60_000);
+  });
 
   it('gives every layer the target where the estimates do not differ', () => {
     const same = layers.map((layer) => [layer.name, { estimate: 2, energy: 1, curve }] as const);
@@ -220,7 +220,7 @@ describe('cluster', () => {
       }),
       { numRuns: 100 },
     );
-  }, 60_000);
+  });
 
   it('makes each distinct value a group where there are no more of them than groups', () => {
     expect(cluster([5, 1, 5, 3], 4)).toEqual({ groups: [2, 0, 2, 1], centroids: [1, 3, 5], inertia: 0 });

@@ -8,9 +8,10 @@ import { promisify } from 'node:util';
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
+import { patience } from '../limits.ts';
+
 const run = promisify(execFile);
 const scripts = new URL('../../scripts/', import.meta.url);
-const patience = { timeout: 60_000, interval: 50 };
 
 let folder: string;
 beforeEach(() => {

@@ -102,7 +102,7 @@ describe('the demo model’s tokenizer', () => {
 
   it('agrees with the native tokenizer on nasty strings', async () => {
     await expectSame(tokenizer, oracle, 3000);
-  }, 60_000);
+  });
 
   it('agrees with the native tokenizer on a long text', async () => {
     const text = checks
@@ -110,7 +110,7 @@ describe('the demo model’s tokenizer', () => {
       .join('\n\n')
       .repeat(300);
     expect([...tokenizer.encode(text)]).toEqual((await oracle.encode(text)).getIds());
-  }, 60_000);
+  });
 
   it('agrees with the native tokenizer on WikiText-2', async (context) => {
     const file = fileURLToPath(new URL('../../../shared/data/wikitext2-raw-test.txt', import.meta.url));
@@ -120,7 +120,7 @@ describe('the demo model’s tokenizer', () => {
     expect(
       Buffer.from(ids.buffer).equals(Buffer.from(Int32Array.from((await oracle.encode(text)).getIds()).buffer)),
     ).toBe(true);
-  }, 60_000);
+  });
 });
 
 describe('a pre-tokenizer inside a sequence', () => {
@@ -131,7 +131,7 @@ describe('a pre-tokenizer inside a sequence', () => {
     };
     const json = JSON.stringify({ ...definition, pre_tokenizer: sequence });
     await expectSame(await openTokenizer(folder({ 'tokenizer.json': json })), NativeTokenizer.fromString(json), 500);
-  }, 60_000);
+  });
 });
 
 describe('a folder with vocab.json and merges.txt alone', () => {
@@ -149,7 +149,7 @@ describe('a folder with vocab.json and merges.txt alone', () => {
       added_tokens: [1, 2].map((id) => ({ ...special, id, content: id === 1 ? '<pad>' : '</s>' })),
     };
     await expectSame(tokenizer, NativeTokenizer.fromString(JSON.stringify(plain)), 1000);
-  }, 60_000);
+  });
 
   const special = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
 

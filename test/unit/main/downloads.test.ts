@@ -8,6 +8,7 @@ import type { PullProgress, PullResult } from '../../../src/contract/hub.ts';
 import { HubToken, type Keyring } from '../../../src/main/hub-token.ts';
 import { Downloads, type DownloadsContext } from '../../../src/main/library/downloads.ts';
 import { testFolder } from '../../fixtures/safetensors.ts';
+import { patience } from '../../limits.ts';
 
 let folder: ReturnType<typeof testFolder>;
 beforeEach(() => {
@@ -72,7 +73,7 @@ describe('downloads', () => {
     ]);
     await expect(downloads.start(task)).rejects.toMatchObject({ code: 'hub.going-on' });
     pulls[0]?.end(result);
-    await vi.waitFor(() => expect(downloads.list()).toEqual([]));
+    await vi.waitFor(() => expect(downloads.list()).toEqual([]), patience);
     expect(finished).toEqual(['a/b']);
     expect((await open()).list()).toEqual([]);
   });
@@ -91,15 +92,16 @@ describe('downloads', () => {
     expect(readFileSync(join(folder.path, 'downloads.json'), 'utf8')).not.toContain('token');
     next.resume(id);
     pulls.at(-1)?.end(result);
-    await vi.waitFor(() => expect(next.list()).toEqual([]));
+    await vi.waitFor(() => expect(next.list()).toEqual([]), patience);
   });
 
   test('one that fails stays with its reason, and can be tried again', async () => {
     const downloads = await open();
     const { id } = await downloads.start(task);
     pulls[0]?.end(new TamisError('hub.no-config', { repository: 'a/b' }));
-    await vi.waitFor(() =>
-      expect(downloads.list()).toMatchObject([{ state: { kind: 'failed', failure: { code: 'hub.no-config' } } }]),
+    await vi.waitFor(
+      () => expect(downloads.list()).toMatchObject([{ state: { kind: 'failed', failure: { code: 'hub.no-config' } } }]),
+      patience,
     );
     downloads.resume(id);
     expect(downloads.list()).toMatchObject([{ state: { kind: 'going-on' } }]);

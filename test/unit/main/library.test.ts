@@ -22,6 +22,7 @@ import { openStore } from '../../../src/main/history/open.ts';
 import type { Store } from '../../../src/main/history/store.ts';
 import { Library } from '../../../src/main/library/library.ts';
 import { readHead } from '../../../src/worker/model/head.ts';
+import { patience } from '../../limits.ts';
 
 const demoModel = join(import.meta.dirname, '../../../resources/demo-model');
 
@@ -61,7 +62,6 @@ function model(name: string): string {
 const kinds = (models = library.list()): string[] => models.map(({ name, state }) => `${name} ${state.kind}`);
 const headOf = ({ state }: Model): ModelHead => (state.kind === 'ready' ? state.head : expect.fail(state.kind));
 /** Longer than a folder has to be quiet to be read again. */
-const soon = { timeout: 10_000, interval: 50 };
 
 beforeEach(async () => {
   folder = realpathSync(mkdtempSync(join(tmpdir(), 'tamis-library-')));
@@ -249,10 +249,10 @@ describe('folders that change', () => {
     await library.settled();
     changes = 0;
     renameSync(path, join(folder, 'elsewhere'));
-    await vi.waitFor(() => expect(kinds()).toEqual(['demo-model ready', 'a missing']), soon);
+    await vi.waitFor(() => expect(kinds()).toEqual(['demo-model ready', 'a missing']), patience);
     expect(changes).toBe(1);
     renameSync(join(folder, 'elsewhere'), path);
-    await vi.waitFor(() => expect(kinds()).toEqual(['demo-model ready', 'a ready']), soon);
+    await vi.waitFor(() => expect(kinds()).toEqual(['demo-model ready', 'a ready']), patience);
     expect(inspected).toEqual([demo, path]);
   });
 
@@ -264,7 +264,7 @@ describe('folders that change', () => {
     await restart();
     expect(kinds()).toEqual(['demo-model ready', 'a missing']);
     renameSync(join(folder, 'elsewhere'), path);
-    await vi.waitFor(() => expect(kinds()).toEqual(['demo-model ready', 'a ready']), soon);
+    await vi.waitFor(() => expect(kinds()).toEqual(['demo-model ready', 'a ready']), patience);
   });
 
   test('another config is read again, and only once for many changes', async () => {
@@ -275,9 +275,9 @@ describe('folders that change', () => {
       writeFileSync(join(path, 'config.json'), '{'.repeat(round + 1));
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    await vi.waitFor(() => expect(kinds()).toEqual(['demo-model ready', 'a refused']), soon);
+    await vi.waitFor(() => expect(kinds()).toEqual(['demo-model ready', 'a refused']), patience);
     cpSync(join(demoModel, 'config.json'), join(path, 'config.json'));
-    await vi.waitFor(() => expect(kinds()).toEqual(['demo-model ready', 'a ready']), soon);
+    await vi.waitFor(() => expect(kinds()).toEqual(['demo-model ready', 'a ready']), patience);
     expect(inspected).toEqual([demo, path, path, path]);
   });
 
@@ -286,11 +286,11 @@ describe('folders that change', () => {
     await library.add([path]);
     await library.settled();
     rmSync(path, { recursive: true });
-    await vi.waitFor(() => expect(kinds()).toEqual(['demo-model ready', 'a missing']), soon);
+    await vi.waitFor(() => expect(kinds()).toEqual(['demo-model ready', 'a missing']), patience);
     mkdirSync(path);
-    await vi.waitFor(() => expect(kinds()).toEqual(['demo-model ready', 'a refused']), soon);
+    await vi.waitFor(() => expect(kinds()).toEqual(['demo-model ready', 'a refused']), patience);
     cpSync(demoModel, path, { recursive: true });
-    await vi.waitFor(() => expect(kinds()).toEqual(['demo-model ready', 'a ready']), soon);
+    await vi.waitFor(() => expect(kinds()).toEqual(['demo-model ready', 'a ready']), patience);
   });
 
   test('located elsewhere, the new folder is watched and the old one is not', async () => {
@@ -303,7 +303,7 @@ describe('folders that change', () => {
     await expect(library.relocate(added?.id ?? '', demo)).rejects.toMatchObject({ code: 'model.listed' });
     rmSync(path, { recursive: true });
     writeFileSync(join(other, 'config.json'), '{');
-    await vi.waitFor(() => expect(kinds()).toEqual(['demo-model ready', 'b refused']), soon);
+    await vi.waitFor(() => expect(kinds()).toEqual(['demo-model ready', 'b refused']), patience);
   });
 });
 
