@@ -1,15 +1,16 @@
-import { scaleLinear, scaleLog } from 'd3-scale';
+import { scaleLinear } from 'd3-scale';
 import { curveStepAfter, line } from 'd3-shape';
 import { memo, type ReactElement } from 'react';
 
-import { bytes, percent, perplexity } from '../contract/format.ts';
+import { bytes, percent } from '../contract/format.ts';
+import { sampleWords, type Sample } from '../contract/measured.ts';
+import { writeValue, type MeasureId } from '../contract/measures.ts';
 import type { Locale } from '../contract/messages/index.ts';
 import { labels } from '../contract/messages/labels.ts';
-import type { Measure } from '../contract/measure.ts';
 import { paretoFront } from './pareto.ts';
-import { extent, log10 } from './data.ts';
-import { BottomAxis, Legend, linearTicks, Picture, plot, ticksAt, ValueAxis } from './frame.tsx';
-import { around, ticksAround } from './log-axis.ts';
+import { extent } from './data.ts';
+import { BottomAxis, Legend, linearTicks, Picture, plot, ValueAxis } from './frame.tsx';
+import { measureAxis } from './measure-axis.ts';
 import { seriesStyle, type SeriesStyle } from './palette.ts';
 
 export interface ParetoPoint {
@@ -19,47 +20,50 @@ export interface ParetoPoint {
   readonly nonZeroBytes: number;
   /** Share of zeros in the pruned layers. */
   readonly sparsity: number;
-  readonly perplexity: number;
+  /** By the chart's measure. */
+  readonly value: number;
 }
 
 /**
- * Size against perplexity of runs by one measure, a mark a model, and through each model's marks its Pareto front: the runs
+ * Size against one measure on one sample of runs, a mark a model, and through each model's marks its Pareto front: the runs
  * that no other run of the model betters in both. Models are not set against each other: their tokens may differ.
  */
 export function ParetoChart(props: {
-  measure: Measure;
+  measure: MeasureId;
+  sample: Sample;
   points: readonly ParetoPoint[];
   /** Ids of runs to be ringed. */
   selected: ReadonlySet<string>;
   locale: Locale;
 }): ReactElement {
-  const { measure, points, selected, locale } = props;
+  const { measure, sample, points, selected, locale } = props;
   const t = labels(locale);
+  const name = t(`measure.${measure}.in-text`);
   const models = [...new Set(points.map((point) => point.modelName))];
   const { unit, name: unitName } = byteUnit(Math.max(1, ...points.map((point) => point.nonZeroBytes)));
   const [least, most] = extent(points.map((point) => point.nonZeroBytes / unit)) ?? [0, 1];
   const room = 0.05 * (most - least) || 0.05 * most || 0.5;
   const x = scaleLinear([Math.max(0, least - room), most + room], [plot.left, plot.right]);
-  const [low, high] = extent(points.map((point) => log10(point.perplexity))) ?? [1, 2];
-  const y = scaleLog(around(low, high), [plot.bottom, plot.top]);
-  const place = (point: ParetoPoint): [x: number, y: number] => [x(point.nonZeroBytes / unit), y(point.perplexity)];
+  const values = points.map((point) => point.value);
+  const { scale: y, ticks } = measureAxis(measure, values, plot.bottom, plot.top);
+  const place = (point: ParetoPoint): [x: number, y: number] => [x(point.nonZeroBytes / unit), y(point.value)];
   const stairs = line().curve(curveStepAfter).digits(1);
   return (
     <Picture
       width={plot.width}
       height={plot.height + 12}
-      label={t('chart.pareto.label', { ...measure, runs: points.length })}
+      label={t('chart.pareto.label', { measure: name, sample: sampleWords(sample, t), runs: points.length })}
     >
-      <ValueAxis
-        ticks={ticksAt(y, ticksAround(y), (tick) => perplexity(tick).replace(/\.00$/, ''))}
-        title={t('axis.perplexity')}
-      />
+      <ValueAxis ticks={ticks} title={name} />
       <BottomAxis ticks={linearTicks(x, 6)} title={t('axis.size', { unit: unitName })} />
       <text x={(plot.left + plot.right) / 2} y={plot.height + 4} textAnchor="middle">
-        {t('chart.measure', { ...measure })}
+        {sampleWords(sample, t)}
       </text>
       {models.map((model, series) => {
-        const front = paretoFront(points.filter((point) => point.modelName === model));
+        const front = paretoFront(
+          points.filter((point) => point.modelName === model),
+          measure,
+        );
         const { fill, dash } = seriesStyle(series);
         return <path key={model} d={stairs(front.map(place)) ?? ''} fill="none" stroke={fill} strokeDasharray={dash} />;
       })}
@@ -74,7 +78,7 @@ export function ParetoChart(props: {
           title={[
             point.name,
             point.modelName,
-            t('chart.mark.perplexity', { value: perplexity(point.perplexity) }),
+            t('chart.mark.measure', { measure: name, value: writeValue(measure, point.value) }),
             t('chart.mark.size', { value: bytes(point.nonZeroBytes) }),
             t('chart.mark.sparsity', { value: percent(point.sparsity, 2) }),
           ].join('\n')}

@@ -7,6 +7,7 @@ import { Command } from 'commander';
 import { TamisError } from '../contract/errors.ts';
 import { exportFiles } from '../contract/export-snippets.ts';
 import { bytes, duration, fixed, percent, perplexity } from '../contract/format.ts';
+import { firstOf } from '../contract/measured.ts';
 import { parseRecipe, type Recipe, type RecipeInput } from '../contract/recipe.ts';
 import type { Report } from '../contract/report.ts';
 import { compress } from '../worker/engine.ts';
@@ -112,8 +113,9 @@ function demoRecipe(setting: Setting, { device, threads, seed }: Flags): Recipe 
   });
 }
 
-function denseRow({ perplexity: [measured], model }: Report): string[] {
-  return ['dense', '0.00 %', perplexity(measured?.dense ?? NaN), '16.00', bytes(model.bytes), '1.00', ''];
+function denseRow({ measured, model }: Report): string[] {
+  const value = firstOf(measured, 'perplexity')?.dense.value ?? NaN;
+  return ['dense', '0.00 %', perplexity(value), '16.00', bytes(model.bytes), '1.00', ''];
 }
 
 /** Stages that compress and measure a model, whatever the run found kept from an earlier one. */
@@ -129,12 +131,12 @@ const stages = [
   'evaluate-compressed',
 ];
 
-function rowOf(name: string, { sparsity, perplexity: [measured], seconds, model }: Report, packed: Packed): string[] {
+function rowOf(name: string, { sparsity, measured, seconds, model }: Report, packed: Packed): string[] {
   const time = stages.reduce((sum, stage) => sum + (seconds[stage] ?? 0), 0);
   return [
     name,
     `${percent(sparsity.actual, 2)} %`,
-    perplexity(measured?.compressed ?? NaN),
+    perplexity(firstOf(measured, 'perplexity')?.compressed.value ?? NaN),
     fixed(packed.bits, 2),
     bytes(packed.bytes),
     fixed(model.bytes / packed.bytes, 2),

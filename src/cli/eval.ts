@@ -5,7 +5,9 @@ import { Command } from 'commander';
 import type { Comparison } from '../worker/evaluate/comparison.ts';
 import { TamisError } from '../contract/errors.ts';
 import { fixed, percent, perplexity, significant } from '../contract/format.ts';
-import type { Perplexity } from '../contract/report.ts';
+import { valueOf, type DatasetResult } from '../contract/measured.ts';
+import { mainMeasures, measureIds, writeValue, type MeasureId } from '../contract/measures.ts';
+import { labels } from '../contract/messages/labels.ts';
 import { compareModels } from '../worker/evaluate/compare.ts';
 import { evaluate } from '../worker/evaluate/evaluate.ts';
 import { act, print, printJson } from './act.ts';
@@ -34,8 +36,8 @@ export function evalCommand(): Command {
       const told = { signal: acting.signal, emit: acting.onEvent };
       if (against === undefined) {
         const results = await evaluate(recipe, told);
-        if (json) printJson({ model, perplexity: results });
-        else print(describePerplexities(results));
+        if (json) printJson({ model, results });
+        else print(describeResults(results));
         return;
       }
       const other = resolve(against);
@@ -46,16 +48,24 @@ export function evalCommand(): Command {
   });
 }
 
-function describePerplexities(results: readonly Perplexity[]): string {
+function describeResults(results: readonly DatasetResult[]): string {
+  const restated = measureIds.filter((id) => !mainMeasures.includes(id));
+  const cells = (result: DatasetResult, ids: readonly MeasureId[], decimals?: number): string[] =>
+    ids.map((id) => {
+      const value = valueOf(result, id);
+      return value === undefined ? '–' : writeValue(id, value, decimals);
+    });
   const rows = results.map((result) => [
     result.dataset,
-    perplexity(result.perplexity),
+    ...cells(result, mainMeasures),
     String(result.seqlen),
     String(result.windows),
-    result.bitsPerByte?.toFixed(4) ?? '–',
+    ...cells(result, restated, 4),
     Math.round(result.tokens / result.seconds).toString(),
   ]);
-  return table(['Dataset', 'perplexity', 'seqlen', 'windows', 'bits/byte', 'tokens/s'], rows);
+  const t = labels('en');
+  const names = (ids: readonly MeasureId[]): string[] => ids.map((id) => t(`measure.${id}.in-text`));
+  return table(['Dataset', ...names(mainMeasures), 'seqlen', 'windows', ...names(restated), 'tokens/s'], rows);
 }
 
 function describeComparisons(results: readonly Comparison[]): string {

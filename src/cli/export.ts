@@ -5,8 +5,10 @@ import { Command, Option } from 'commander';
 import { TamisError } from '../contract/errors.ts';
 import { exportSnippets } from '../contract/export-snippets.ts';
 import { exportFormats, type ExportFormat, type ExportResult } from '../contract/exports.ts';
-import { bytes, fixed, perplexity } from '../contract/format.ts';
+import { bytes, fixed } from '../contract/format.ts';
+import { mainMeasures, mainNames, writeValue } from '../contract/measures.ts';
 import { message } from '../contract/messages/index.ts';
+import { labels } from '../contract/messages/labels.ts';
 import { exportOffers, exportRun } from '../worker/export/exports.ts';
 import { act, locale, print, printJson } from './act.ts';
 
@@ -23,7 +25,10 @@ export function exportCommand(): Command {
     .argument('<run>', 'the --out folder of the run')
     .addOption(new Option('--format <format>', 'what to write').choices(exportFormats).makeOptionMandatory())
     .requiredOption('--out <dir>', 'new folder for the export; its report goes with it')
-    .option('--check', "measure the perplexity of the written files on the run's evaluation data")
+    .option(
+      '--check',
+      `measure the ${mainNames(labels('en'), 'in-text')} of the written files on the run's evaluation data`,
+    )
     .option('--json', 'print what was written as JSON')
     .action(async (run: string, { format, out, check, json }: Flags) => {
       await act(async ({ signal, onProgress }) => {
@@ -41,16 +46,21 @@ export function exportCommand(): Command {
 }
 
 function describeExport(result: ExportResult, denseBytes: number): string {
-  const { format, path, bitsPerWeight, perplexity: measured } = result;
-  const perplexities = (measured ?? []).map(
-    ({ dataset, seqlen, perplexity: value }) =>
-      `Perplexity of the files: ${perplexity(value)} (${dataset}, seqlen ${seqlen})`,
+  const { format, path, bitsPerWeight, results } = result;
+  const t = labels('en');
+  const measured = (results ?? []).flatMap(({ dataset, seqlen, values }) =>
+    values
+      .filter(({ measure }) => mainMeasures.includes(measure))
+      .map(
+        ({ measure, value }) =>
+          `${t('field.export-measure', { measure: t(`measure.${measure}`) })}: ${writeValue(measure, value)} (${dataset}, seqlen ${seqlen})`,
+      ),
   );
   return [
     `Written: ${resolve(path)}`,
     `Size:    ${bytes(result.bytes)}; dense ${bytes(denseBytes)}, ${fixed(denseBytes / result.bytes, 2)} times as large`,
     `Layers:  ${fixed(bitsPerWeight, 3)} bits a weight, all overhead counted`,
-    ...perplexities,
+    ...measured,
     ...exportSnippets(format, path).map(
       ({ client, code }) => `\nWith ${client}:\n\n${code.replace(/^(?=.)/gm, '    ')}`,
     ),

@@ -6,6 +6,7 @@ import { TamisError } from '../contract/errors.ts';
 import { errorOf } from '../contract/failure.ts';
 import { attemptOf, fromGoal, judgeReports, MOST_ATTEMPTS, withTrial } from '../contract/fit.ts';
 import { megabytes, percent, perplexity } from '../contract/format.ts';
+import { firstOf } from '../contract/measured.ts';
 import { message } from '../contract/messages/index.ts';
 import { recipeSchema, type Fit, type Recipe } from '../contract/recipe.ts';
 import { reportSchema, type Report } from '../contract/report.ts';
@@ -84,6 +85,7 @@ function foundText(fit: Fit, report: Report): string {
 }
 
 function attemptsTable(fit: Fit, reports: readonly Report[], out: string): string {
+  const measured = (reports[0]?.measured.length ?? 0) > 0;
   const rows = reports.map((report, index) => {
     const { sparsity, value } = attemptOf(report);
     return [
@@ -91,12 +93,12 @@ function attemptsTable(fit: Fit, reports: readonly Report[], out: string): strin
       `${percent(sparsity, 2)} %`,
       report.recipe.quantization === null ? '' : String(report.recipe.quantization.bits),
       report.packedBytes === null ? '' : `${megabytes(report.packedBytes)} MB`,
-      ...report.perplexity.slice(0, 1).map(({ compressed }) => perplexity(compressed)),
+      ...(measured ? [perplexity(firstOf(report.measured, 'perplexity')?.compressed.value ?? NaN)] : []),
       fromGoal(fit, value),
     ];
   });
-  const measured = (reports[0]?.perplexity.length ?? 0) > 0 ? ['perplexity'] : [];
-  return table(['Attempt', 'sparsity', 'bits', 'packed', ...measured, 'from the goal'], rows);
+  const heading = measured ? ['perplexity'] : [];
+  return table(['Attempt', 'sparsity', 'bits', 'packed', ...heading, 'from the goal'], rows);
 }
 
 function tell(text: string): void {

@@ -6,8 +6,10 @@ import { isPassing, type LoggedEvent, type RunEvent, type Stage } from '../contr
 import type { ExportStage } from '../contract/exports.ts';
 import type { Trial } from '../contract/fit.ts';
 import type { PullProgress, PullStage } from '../contract/hub.ts';
+import { mainMeasures, writeValue } from '../contract/measures.ts';
 import type { ErrorCode } from '../contract/messages/en.ts';
 import { message, type Locale } from '../contract/messages/index.ts';
+import { labels } from '../contract/messages/labels.ts';
 import { candidateName, differenceWords } from '../contract/words.ts';
 import { duration, percent, bytes as size } from '../contract/format.ts';
 
@@ -140,9 +142,14 @@ function lineOf(event: LoggedEvent, locale: Locale): string | null {
       return event.resumed ? `Going on with run ${event.fingerprint}` : `Run ${event.fingerprint}`;
     case 'block':
       return `Block ${event.block + 1} of ${event.blocks}: ${duration(event.seconds)}`;
-    case 'perplexity': {
-      const { dataset, seqlen, perplexity } = event.result;
-      return `Perplexity ${event.which}: ${perplexity.toFixed(3)} (${dataset}, seqlen ${seqlen})`;
+    case 'measured': {
+      const { dataset, seqlen, values } = event.result;
+      const main = values.filter(({ measure }) => mainMeasures.includes(measure));
+      const written = main.map(
+        ({ measure, value }) =>
+          `${labels('en')(`measure.${measure}`)} ${event.which}: ${writeValue(measure, value, 3)} (${dataset}, seqlen ${seqlen})`,
+      );
+      return written.join('\n');
     }
     case 'target': {
       const { sparsity, bits, foreseen } = event.target;

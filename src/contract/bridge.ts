@@ -5,7 +5,14 @@ import { timedEventSchema } from './events.ts';
 import { exportFormats, exportOfferSchema, exportResultSchema, exportStages } from './exports.ts';
 import { failureSchema, paramsSchema } from './failure.ts';
 import { purposes, storageKinds, storageSchema } from './files.ts';
-import { attemptRowSchema, runPageSchema, runPointSchema, runQuerySchema, runRowSchema } from './history.ts';
+import {
+  attemptRowSchema,
+  runPageSchema,
+  pointQuerySchema,
+  runPointSchema,
+  runQuerySchema,
+  runRowSchema,
+} from './history.ts';
 import { gpuSchema } from './gpu.ts';
 import { downloadSchema, pullPlanSchema, tokenPlaces, tokenSchema } from './hub.ts';
 import { modelSchema, tensorSchema, tensorZerosSchema } from './library.ts';
@@ -180,10 +187,7 @@ export const requests = {
   },
   'runs.list': { input: runQuerySchema, output: runPageSchema },
   /** Finished runs among those that match, newest first, at most 2,000. */
-  'runs.points': {
-    input: runQuerySchema.pick({ search: true, states: true, model: true, bits: true }),
-    output: z.array(runPointSchema),
-  },
+  'runs.points': { input: pointQuerySchema, output: z.array(runPointSchema) },
   'runs.get': {
     input: z.strictObject({ id }),
     output: z.strictObject({

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 
 import { gpuSchema, gpuUsageSchema } from './gpu.ts';
-import { centroidSchema, choiceSchema, layerResultSchema, perplexitySchema, targetSchema } from './report.ts';
+import { datasetResultSchema } from './measured.ts';
+import { centroidSchema, choiceSchema, layerResultSchema, targetSchema } from './report.ts';
 
 export const stages = [
   'fingerprint',
@@ -19,8 +20,7 @@ export type Stage = z.infer<typeof stageSchema>;
 
 const params = z.record(z.string(), z.union([z.string(), z.number()]));
 
-/** What a run tells while it goes: one JSON object a line in `events.jsonl`, the same to the CLI and to the window. */
-export const eventSchema = z.discriminatedUnion('type', [
+const newestSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('started'), fingerprint: z.string(), resumed: z.boolean() }),
   z.strictObject({
     type: z.literal('stage'),
@@ -63,11 +63,18 @@ export const eventSchema = z.discriminatedUnion('type', [
   }),
   z.strictObject({ type: z.literal('layer'), layer: layerResultSchema }),
   z.strictObject({ type: z.literal('block'), block: z.int(), blocks: z.int(), seconds: z.number() }),
-  z.strictObject({ type: z.literal('perplexity'), which: z.enum(['dense', 'compressed']), result: perplexitySchema }),
+  z.strictObject({ type: z.literal('measured'), which: z.enum(['dense', 'compressed']), result: datasetResultSchema }),
   z.strictObject({ type: z.literal('warning'), code: z.string(), params }),
   z.strictObject({ type: z.literal('finished'), seconds: z.number() }),
   z.strictObject({ type: z.literal('failed'), code: z.string(), params }),
 ]);
+
+/** What a run tells while it goes: one JSON object a line in `events.jsonl`, the same to the CLI and to the window. */
+export const eventSchema = z.preprocess((event) => {
+  // As the first version called it.
+  const first = z.looseObject({ type: z.literal('perplexity') }).safeParse(event);
+  return first.success ? { ...first.data, type: 'measured' } : event;
+}, newestSchema);
 export type RunEvent = z.infer<typeof eventSchema>;
 export type EventOf<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>;
 export type Warning = Pick<EventOf<'warning'>, 'code' | 'params'>;

@@ -1,14 +1,14 @@
 import { z } from 'zod';
 
 import { failureSchema } from './failure.ts';
+import { datasetResultSchema } from './measured.ts';
 import { bitWidths } from './recipe/fields.ts';
-import { perplexitySchema } from './report.ts';
 
 /** What a finished run can be written as (docs/formats.md). */
 export const exportFormats = ['dense', 'gptq', 'gptq_v2', 'compressed-tensors', 'onnx', 'gguf', 'tamis'] as const;
 export type ExportFormat = (typeof exportFormats)[number];
 
-/** What an export does, one after the other; `check`: measures the perplexity of the written files. */
+/** What an export does, one after the other; `check`: measures the written files. */
 export const exportStages = ['write', 'check'] as const;
 export type ExportStage = (typeof exportStages)[number];
 
@@ -35,12 +35,23 @@ export const exportResultSchema = z.strictObject({
   bitsPerWeight: z.number(),
   seconds: z.number(),
   /** Measured on the written files, on the run's evaluation data; null where that was not asked for. */
-  perplexity: z.array(perplexitySchema).nullable(),
+  results: z.array(datasetResultSchema).nullable(),
 });
 export type ExportResult = z.infer<typeof exportResultSchema>;
 
 /** The exports of a run, as `exports.json` in its folder keeps them: one entry a format and folder, the newest last. */
-export const exportRecordsSchema = z.array(exportResultSchema.extend({ date: z.iso.datetime() }));
+export const exportRecordsSchema = z.array(
+  z.preprocess(
+    (record) => {
+      // As the first version called the results.
+      const first = z.looseObject({ perplexity: z.unknown() }).safeParse(record);
+      if (!first.success) return record;
+      const { perplexity: results, ...rest } = first.data;
+      return { ...rest, results };
+    },
+    exportResultSchema.extend({ date: z.iso.datetime() }),
+  ),
+);
 export type ExportRecord = z.infer<typeof exportRecordsSchema>[number];
 
 /** What must be known of an export to read it back. */

@@ -1,5 +1,6 @@
 import type { Failure } from './failure.ts';
 import { megabytes, percent, perplexity } from './format.ts';
+import { firstOf, valueOf, type DatasetResult } from './measured.ts';
 import type { ErrorCode } from './messages/en.ts';
 import { layerBits } from './quantization.ts';
 import { bitWidths } from './recipe/fields.ts';
@@ -76,7 +77,7 @@ export function judgeReports(fit: Fit, reports: readonly Report[]): Verdict {
 /** A finished run that had the goal. */
 export function attemptOf(report: Report): Attempt {
   const { fit, sparsity, quantization } = report.recipe;
-  const value = fit?.kind === 'size' ? report.packedBytes : report.perplexity[0]?.compressed;
+  const value = fit?.kind === 'size' ? report.packedBytes : firstOf(report.measured, 'perplexity')?.compressed.value;
   return { sparsity: sparsity ?? report.sparsity.target, bits: quantization?.bits ?? null, value: value ?? NaN };
 }
 
@@ -87,12 +88,10 @@ export function withTrial(recipe: Recipe, { sparsity, bits }: Trial): Recipe {
 }
 
 /** Why a perplexity is out of reach whatever is pruned; null if it is not. */
-export function denseRefusal(
-  fit: Fit | null,
-  dense: { dataset: string; perplexity: number } | undefined,
-): Failure | null {
-  if (fit?.kind !== 'perplexity' || dense === undefined || dense.perplexity < fit.perplexity) return null;
-  const params = { goal: fit.perplexity, dense: perplexity(dense.perplexity), dataset: dense.dataset };
+export function denseRefusal(fit: Fit | null, [dense]: readonly DatasetResult[]): Failure | null {
+  const value = dense && valueOf(dense, 'perplexity');
+  if (fit?.kind !== 'perplexity' || value === undefined || value < fit.perplexity) return null;
+  const params = { goal: fit.perplexity, dense: perplexity(value), dataset: dense?.dataset ?? '' };
   return { code: 'fit.dense-above', params };
 }
 
@@ -183,7 +182,8 @@ export const PERPLEXITY_SLOPE = 8;
 const LEAST_EXCESS = 1e-4;
 
 function relationsOf(fit: Fit, report: Report): (bits: Bits | null) => Relation {
-  if (fit.kind === 'perplexity') return () => perplexityRelation(report.perplexity[0]?.dense ?? NaN);
+  if (fit.kind === 'perplexity')
+    return () => perplexityRelation(firstOf(report.measured, 'perplexity')?.dense.value ?? NaN);
   const model = compressedModel(report);
   if (model === null) throw new RangeError(`no size of ${report.model.dtype}`);
   return (bits) => {

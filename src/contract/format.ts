@@ -67,6 +67,6 @@ export function whole(count: number): string {
 }
 
 /** A perplexity: two decimals, above 100 000 a power of ten. */
-export function perplexity(value: number): string {
-  return value < 1e5 ? fixed(value, 2) : significant(value, 3);
+export function perplexity(value: number, decimals = 2): string {
+  return value < 1e5 ? fixed(value, decimals) : significant(value, 3);
 }

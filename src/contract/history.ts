@@ -1,6 +1,8 @@
 import { z } from 'zod';
 
 import { failureSchema } from './failure.ts';
+import { measureIds, measureIdSchema } from './measures.ts';
+import { measuredSchema } from './measured.ts';
 import { methodKinds } from './recipe/methods.ts';
 import { schedulerKinds } from './recipe/schedulers.ts';
 import { bitWidths, devices } from './recipe/fields.ts';
@@ -54,16 +56,8 @@ export const runRowSchema = z.strictObject({
   /** Of a kept weight, exceptions apart; null = not quantized. */
   bits: z.literal(bitWidths).nullable(),
   sparsity: z.number().nullable(),
-  /** On the recipe's first dataset; compares only at the same dataset, seqlen and number of windows. */
-  perplexity: z
-    .strictObject({
-      dataset: z.string(),
-      seqlen: z.int(),
-      windows: z.int(),
-      dense: z.number(),
-      compressed: z.number(),
-    })
-    .nullable(),
+  /** By dataset, in the order of the recipe; empty where nothing was measured. */
+  measured: z.array(measuredSchema.omit({ tokens: true })),
   /** Of all stages, summed over interruptions. */
   seconds: z.number().nullable(),
   /** Weight files, zeros in place. */
@@ -90,6 +84,7 @@ export const attemptRowSchema = z.strictObject({
 });
 export type AttemptRow = z.infer<typeof attemptRowSchema>;
 
+/** What runs are sorted by; by a measure, of what they came to on their first dataset. */
 export const runColumns = [
   'name',
   'model',
@@ -99,7 +94,7 @@ export const runColumns = [
   'targetSparsity',
   'sparsity',
   'bits',
-  'perplexity',
+  ...measureIds,
   'seconds',
   'nonZeroBytes',
   'createdAt',
@@ -126,16 +121,21 @@ export type RunQuery = z.infer<typeof runQuerySchema>;
 export const runPageSchema = z.strictObject({ rows: z.array(runRowSchema).max(PAGE_ROWS), total: z.int() });
 export type RunPage = z.infer<typeof runPageSchema>;
 
-/** A finished run in the scatter of size against perplexity; only points of one measure are drawn together. */
+/** Which runs are drawn in the scatter, and by which measure. */
+export const pointQuerySchema = runQuerySchema
+  .pick({ search: true, states: true, model: true, bits: true })
+  .extend({ measure: measureIdSchema });
+export type PointQuery = z.infer<typeof pointQuerySchema>;
+
+/** A finished run in the scatter of size against a measure; only points on one sample are drawn together. */
 export const runPointSchema = z.strictObject({
   id: z.string(),
   name: z.string(),
   modelName: z.string(),
-  dataset: z.string(),
-  seqlen: z.int(),
-  windows: z.int(),
+  ...measuredSchema.pick({ dataset: true, seqlen: true, windows: true }).shape,
   nonZeroBytes: z.int(),
   sparsity: z.number(),
-  perplexity: z.number(),
+  /** Of the compressed model. */
+  value: z.number(),
 });
 export type RunPoint = z.infer<typeof runPointSchema>;

@@ -1,20 +1,8 @@
 import { z } from 'zod';
 
+import { measuredSchema, perplexityPairsSchema } from './measured.ts';
 import { bitsSchema } from './recipe/fields.ts';
 import { recipeSchema } from './recipe.ts';
-
-/** A perplexity and what it was measured on; numbers compare only at the same dataset and seqlen. */
-export const perplexitySchema = z.strictObject({
-  dataset: z.string(),
-  seqlen: z.int(),
-  windows: z.int(),
-  tokens: z.int(),
-  perplexity: z.number(),
-  /** Bits per byte of the evaluated text; null where only token ids were given. */
-  bitsPerByte: z.number().nullable(),
-  seconds: z.number(),
-});
-export type Perplexity = z.infer<typeof perplexitySchema>;
 
 export const layerResultSchema = z.strictObject({
   /** As in the checkpoint, without `.weight`: `model.decoder.layers.3.fc1`. */
@@ -97,8 +85,8 @@ export const targetSchema = z.strictObject({
 });
 export type Target = z.infer<typeof targetSchema>;
 
-export const reportSchema = z.strictObject({
-  version: z.literal(1),
+const newestSchema = z.strictObject({
+  version: z.literal(2),
   tamis: z.string(),
   /** ISO 8601 times. */
   startedAt: z.string(),
@@ -118,18 +106,8 @@ export const reportSchema = z.strictObject({
   }),
   /** Of the packed archive, which was written to be measured; null where the recipe has no size to come to. */
   packedBytes: z.int().nullable().default(null),
-  perplexity: z.array(
-    z.strictObject({
-      dataset: z.string(),
-      seqlen: z.int(),
-      windows: z.int(),
-      tokens: z.int(),
-      dense: z.number(),
-      compressed: z.number(),
-      denseBitsPerByte: z.number().nullable(),
-      compressedBitsPerByte: z.number().nullable(),
-    }),
-  ),
+  /** By dataset, in the order of the recipe; on each by every measure. */
+  measured: z.array(measuredSchema),
   sparsity: z.strictObject({ target: z.number(), actual: z.number() }),
   /** Which estimate the schedule was made from; null where the scheduler uses none. */
   estimate: z.string().nullable(),
@@ -159,4 +137,19 @@ export const reportSchema = z.strictObject({
     onnxruntime: z.string(),
   }),
 });
+
+/** Version 1, which knew perplexities alone. */
+const firstSchema = z.looseObject({ version: z.literal(1), perplexity: z.unknown() });
+
+/** A report of the newest version, whichever one it was written by. */
+export const reportSchema = z.preprocess((value, context) => {
+  const first = firstSchema.safeParse(value);
+  if (!first.success) return value;
+  const { perplexity, ...rest } = first.data;
+  const measured = perplexityPairsSchema.safeParse(perplexity);
+  if (measured.success) return { ...rest, version: 2, measured: measured.data };
+  for (const { message, path } of measured.error.issues)
+    context.addIssue({ code: 'custom', message, path: ['perplexity', ...path] });
+  return z.NEVER;
+}, newestSchema);
 export type Report = z.infer<typeof reportSchema>;

@@ -1,7 +1,8 @@
 import { Notification, powerSaveBlocker, type BrowserWindow } from 'electron';
 
-import { percent, perplexity } from '../contract/format.ts';
+import { percent } from '../contract/format.ts';
 import type { RunRow } from '../contract/history.ts';
+import { writeValue } from '../contract/measures.ts';
 import type { Label } from '../contract/messages/labels.ts';
 
 /** Tells of a run's end outside of the window, unless the person is looking at the window; a click opens the run. */
@@ -18,11 +19,13 @@ function titleOf({ name, state }: RunRow, t: Label): string {
   return t('main.ended.failed', { name });
 }
 
-function bodyOf({ perplexity: measured, sparsity }: RunRow, t: Label): string {
-  if (!measured || sparsity === null) return t('main.ended.body');
-  return t('main.ended.perplexity', {
-    dense: perplexity(measured.dense),
-    compressed: perplexity(measured.compressed),
+function bodyOf({ measured: [first], sparsity }: RunRow, t: Label): string {
+  if (!first || sparsity === null) return t('main.ended.body');
+  const { measure, dense, compressed } = first;
+  return t('main.ended.measured', {
+    measure: t(`measure.${measure}`),
+    dense: writeValue(measure, dense.value),
+    compressed: writeValue(measure, compressed.value),
     sparsity: percent(sparsity, 1),
   });
 }

@@ -4,8 +4,9 @@ import { z } from 'zod';
 
 import { TamisError } from '../contract/errors.ts';
 import type { RunEvent } from '../contract/events.ts';
+import { datasetResultSchema, type DatasetResult } from '../contract/measured.ts';
 import type { Recipe } from '../contract/recipe.ts';
-import { perplexitySchema, type Perplexity, type Report } from '../contract/report.ts';
+import type { Report } from '../contract/report.ts';
 import { compressBlocks, type BlockStep } from './compress/blocks.ts';
 import { chooseSchedule } from './compress/choose.ts';
 import { estimateLayers } from './compress/estimate.ts';
@@ -140,10 +141,10 @@ async function runStages(directory: RunDirectory, inputs: Inputs, told: Told): P
 async function evaluation(
   run: Run,
   name: 'evaluate-dense' | 'evaluate-compressed',
-  evaluate: () => Promise<Perplexity[]>,
-): Promise<Step<Perplexity[]>> {
+  evaluate: () => Promise<DatasetResult[]>,
+): Promise<Step<DatasetResult[]>> {
   if (run.datasets.length === 0) return nothingToDo([]);
-  return await stage(run, name, z.array(perplexitySchema), evaluate);
+  return await stage(run, name, z.array(datasetResultSchema), evaluate);
 }
 
 /** Bytes of the packed archive. */

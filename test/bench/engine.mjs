@@ -197,9 +197,9 @@ function benchRecipe({ name, flags, reference: recipe }, rounds, reason) {
     ),
   );
   const peak = Math.max(...ours.map(({ peakMemoryBytes }) => peakMemoryBytes)) / 2 ** 20;
-  const { compressed, dense } = ours[0].perplexity[0];
+  const { compressed, dense } = ours[0].measured.find(({ measure }) => measure === 'perplexity');
   console.log(
-    `\nPeak memory: ${peak.toFixed(0)} MiB anonymous. Perplexity ${compressed.toFixed(3)} (dense ${dense.toFixed(3)}).`,
+    `\nPeak memory: ${peak.toFixed(0)} MiB anonymous. Perplexity ${compressed.value.toFixed(3)} (dense ${dense.value.toFixed(3)}).`,
   );
   if (reason === null) printRatios(stages, theirs);
   return { name, ours: ours.map(({ seconds, peakMemoryBytes }) => ({ seconds, peakMemoryBytes })), reference: theirs };

@@ -3,12 +3,14 @@ import { readFileSync } from 'node:fs';
 import { Tensor } from 'onnxruntime-node';
 import { z } from 'zod';
 
+import { datasetResultSchema } from '../../src/contract/measured.ts';
 import { GraphBuilder } from '../../src/worker/graph/builder.ts';
 import { openModel, type Model } from '../../src/worker/model/open.ts';
 import { openBlock, openEmbed } from '../../src/worker/runtime/forward.ts';
 import { Session } from '../../src/worker/runtime/session.ts';
 import { cli, sample, sampleFile, tokensFile } from './exports.ts';
 import { output } from './program.ts';
+import { perplexityOf } from '../fixtures/measured.ts';
 
 const device = { device: 'cpu', threads: 2 } as const;
 
@@ -55,7 +57,9 @@ export async function ourPerplexity(folder: string): Promise<number> {
     ...['eval', folder, '--evaluation-tokens', tokensFile, '--seqlen', String(sample.seqlen), '--json'],
   ]);
   const form = z.object({
-    perplexity: z.array(z.object({ windows: z.literal(sample.windows), perplexity: z.number() })),
+    results: z.array(datasetResultSchema),
   });
-  return form.parse(JSON.parse(evaluated)).perplexity[0]?.perplexity ?? NaN;
+  const [result] = form.parse(JSON.parse(evaluated)).results;
+  if (result?.windows !== sample.windows) throw new Error(`${result?.windows} windows`);
+  return perplexityOf(result);
 }

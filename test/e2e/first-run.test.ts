@@ -9,6 +9,7 @@ import type { Report } from '../../src/contract/report.ts';
 import { readReportOf } from '../integration/helpers.ts';
 import { test } from './application.ts';
 import { ask, choose } from './ask.ts';
+import { perplexitiesOf } from '../fixtures/measured.ts';
 
 /** The value at a path such as `layers.3.sparsity`. */
 function valueAt(report: Report, path: string): unknown {
@@ -112,14 +113,15 @@ test('from the first start to a finished scheduled run of the demo model, in thr
   expect(report.recipe.scheduler.kind).toBe('auto');
   expect(report.sparsity.actual).toBeCloseTo(0.7, 2);
   // The numbers of docs/scheduling.md on this model and these texts; uniform has 94.15.
-  expect(report.perplexity[0]?.dense).toBeCloseTo(77.64, 1);
-  expect(Math.abs((report.perplexity[0]?.compressed ?? NaN) / 87.8 - 1)).toBeLessThan(0.02);
+  const [perplexities] = perplexitiesOf(report);
+  expect(perplexities?.dense).toBeCloseTo(77.64, 1);
+  expect(Math.abs((perplexities?.compressed ?? NaN) / 87.8 - 1)).toBeLessThan(0.02);
 
   const overview = await figuresOn(page);
   for (const figure of overview) expectOfReport(report, figure);
   const paths = new Set(overview.map(({ path }) => path));
-  expect(paths).toContain('perplexity.0.dense');
-  expect(paths).toContain('perplexity.0.compressed');
+  expect(paths).toContain('measured.0.dense.value');
+  expect(paths).toContain('measured.0.compressed.value');
   expect(paths).toContain('sparsity.actual');
   for (const tab of ['Layers', 'Details']) {
     await page.getByRole('tab', { name: tab }).click();

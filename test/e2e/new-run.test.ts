@@ -10,6 +10,7 @@ import type { Report } from '../../src/contract/report.ts';
 import { test } from './application.ts';
 import { ask, reached, tinyRecipe } from './ask.ts';
 import { field, figure, loadRecipe, packedBits } from './new-run.ts';
+import { perplexitiesOf } from '../fixtures/measured.ts';
 
 async function openNewRun(page: Page): Promise<void> {
   await page.getByRole('link', { name: 'New run' }).click();
@@ -168,7 +169,9 @@ test('a goal is searched for by runs of one sweep; the page of each lists them a
 
   await openNewRun(page);
   await loadRecipe(page, app, folder, quick);
-  const perplexities = (await search('perplexity', '120', 'to a perplexity')).map(({ perplexity }) => perplexity[0]);
+  const perplexities = (await search('perplexity', '120', 'to a perplexity')).map(
+    (report) => perplexitiesOf(report)[0],
+  );
   expect(Math.abs((perplexities.at(-1)?.compressed ?? 0) / 120 - 1)).toBeLessThanOrEqual(0.01);
 });
 

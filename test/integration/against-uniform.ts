@@ -4,6 +4,7 @@ import { parseRecipe, type RecipeInput } from '../../src/contract/recipe.ts';
 import type { Report } from '../../src/contract/report.ts';
 import { compress } from '../../src/worker/engine.ts';
 import { writeTokens } from '../fixtures/tiny-opt.ts';
+import { perplexitiesOf } from '../fixtures/measured.ts';
 
 export interface Against {
   readonly auto: Report;
@@ -43,6 +44,6 @@ export async function againstUniform(
     return await compress(parseRecipe({ ...recipe, sparsity, scheduler: { kind } }), join(folder, kind), options);
   };
   const [auto, uniform] = [await run('auto'), await run('uniform')];
-  const perplexityOf = ({ perplexity: [measured] }: Report): number => measured?.compressed ?? NaN;
+  const perplexityOf = (report: Report): number => perplexitiesOf(report)[0]?.compressed ?? NaN;
   return { auto, uniform, perplexity: { auto: perplexityOf(auto), uniform: perplexityOf(uniform) } };
 }

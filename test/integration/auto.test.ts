@@ -9,6 +9,7 @@ import { openTensorFile } from '../../src/worker/native.ts';
 import { learnNextToken, writeCounting } from '../fixtures/learnt-opt.ts';
 import { safetensors } from '../fixtures/safetensors.ts';
 import { bitsOf, killed, readReportOf, sha256, succeed, tinyFolder, type Tiny } from './helpers.ts';
+import { perplexitiesOf } from '../fixtures/measured.ts';
 
 let tiny: Tiny;
 let data: string[];
@@ -102,7 +103,7 @@ describe('auto', () => {
       const out = tiny.file(`trial-${++count}`);
       const only = ['--recipe', recipe, '--sequences', '16', '--scheduler', 'file', '--sparsities', path];
       await succeed(['compress', tiny.model, '--out', out, ...flags, ...only], tiny);
-      losses.push(readReportOf(out).perplexity.map((measured) => Math.log(measured.compressed)));
+      losses.push(perplexitiesOf(readReportOf(out)).map((measured) => Math.log(measured.compressed)));
     }
     const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b) / values.length;
     choiceOf(whole).candidates.forEach(({ perplexity, difference }, i) => {
@@ -128,7 +129,7 @@ describe('auto', () => {
     expect(shards).toHaveLength(4);
     for (const name of shards) expect(sha256(join(out, name)), name).toBe(sha256(join(whole, name)));
     const [one, other] = [readReportOf(out), readReportOf(whole)];
-    expect(one.perplexity).toEqual(other.perplexity);
+    expect(one.measured).toEqual(other.measured);
     expect(one.layers.map(({ targetSparsity }) => targetSparsity)).toEqual(
       other.layers.map(({ targetSparsity }) => targetSparsity),
     );

@@ -13,6 +13,7 @@ import { Session } from '../../src/worker/runtime/session.ts';
 import { wholeGraph } from '../../src/worker/runtime/whole.ts';
 import { testFolder } from '../fixtures/safetensors.ts';
 import { writeTinyOpt, writeTokens } from '../fixtures/tiny-opt.ts';
+import { perplexityOf } from '../fixtures/measured.ts';
 
 const { path: root, remove } = testFolder('compare');
 const vocab = 1200;
@@ -91,8 +92,8 @@ test('its perplexities are those that each model has alone', async () => {
   const [compared]: Comparison[] = await compareModels(wanted(one), other, told);
   const [alone] = await evaluate(wanted(one), told);
   const [against] = await evaluate(wanted(other), told);
-  expect((compared?.perplexity ?? NaN) / (alone?.perplexity ?? NaN)).toBeCloseTo(1, 6);
-  expect((compared?.againstPerplexity ?? NaN) / (against?.perplexity ?? NaN)).toBeCloseTo(1, 6);
+  expect((compared?.perplexity ?? NaN) / perplexityOf(alone)).toBeCloseTo(1, 6);
+  expect((compared?.againstPerplexity ?? NaN) / perplexityOf(against)).toBeCloseTo(1, 6);
 });
 
 test('models of two vocabularies are refused', async () => {

@@ -17,6 +17,13 @@ import { writeTinyGpt2 } from '../fixtures/tiny-gpt2.ts';
 import { writeTinyLlama } from '../fixtures/tiny-llama.ts';
 import { writeTinyOpt, writeTokens } from '../fixtures/tiny-opt.ts';
 import { readReportOf, refusal, succeed, tamis } from './helpers.ts';
+import { perplexitiesOf, perplexityOf } from '../fixtures/measured.ts';
+
+/** What was measured on a dataset, with this perplexity among it. */
+function holding(perplexity: number): unknown {
+  const value: unknown = expect.objectContaining({ measure: 'perplexity', value: perplexity });
+  return expect.objectContaining({ values: expect.arrayContaining([value]) as unknown });
+}
 
 const { path: root, remove } = testFolder('exports');
 const file = (name: string): string => join(root, name);
@@ -197,8 +204,8 @@ describe('an export', () => {
       expect(readdirSync(out)).toEqual(expect.arrayContaining(beside));
 
       const run = runOf(name);
-      const { perplexity } = readReportOf(run);
-      const [measured, own] = [result.perplexity?.[0]?.perplexity ?? NaN, perplexity[0]?.compressed ?? NaN];
+      const measured = perplexityOf(result.results?.[0]);
+      const own = perplexitiesOf(readReportOf(run))[0]?.compressed ?? NaN;
       // The graph of an ONNX export computes in another order.
       if (format === 'onnx') expect(Math.abs(measured / own - 1)).toBeLessThan(1e-3);
       else expect(measured).toBe(own);
@@ -226,9 +233,9 @@ describe('an export', () => {
     const table = /<table id="exports">(.*?)<\/table>/s.exec(html)?.[1] ?? '';
     for (const format of ['gptq', 'onnx']) expect(table).toContain(`>${format}<`);
     expect(html).toContain('Zeros alone speed nothing up');
-    const { compressed = NaN } = readReportOf(run).perplexity[0] ?? {};
+    const { compressed = NaN } = perplexitiesOf(readReportOf(run))[0] ?? {};
     expect(json(run, 'exports.json')).toContainEqual(
-      expect.objectContaining({ format: 'gptq', perplexity: [expect.objectContaining({ perplexity: compressed })] }),
+      expect.objectContaining({ format: 'gptq', results: [holding(compressed)] }),
     );
   });
 });
@@ -362,9 +369,9 @@ describe('an export that ends early leaves nothing behind', () => {
       signal: abort.signal,
       onProgress: (stage) => stage === 'check' && abort.abort(),
     });
-    expect(result.perplexity).toBeNull();
+    expect(result.results).toBeNull();
     expect(json(runOf('symmetric'), 'exports.json')).toContainEqual(
-      expect.objectContaining({ path: out, perplexity: null }),
+      expect.objectContaining({ path: out, results: null }),
     );
     expect(readdirSync(cache).filter((name) => /^(unpacked|evaluation)-/.test(name))).toEqual([]);
   });
@@ -470,11 +477,11 @@ describe('the command line', () => {
     expect(stdout).toContain(`Written: ${out}`);
     expect(stdout).toMatch(/^Layers: {2}7\.\d+ bits a weight, all overhead counted$/m);
     expect(stdout).toContain(`GPTQModel.load("${out}")`);
-    const { compressed = NaN } = readReportOf(run).perplexity[0] ?? {};
+    const { compressed = NaN } = perplexitiesOf(readReportOf(run))[0] ?? {};
     expect(stdout).toContain(`Perplexity of the files: ${compressed.toFixed(2)} (ev, seqlen 32)`);
 
     const evaluated = await succeed(['eval', out, ...evaluation, ...cpu, '--json'], { cache });
-    expect(JSON.parse(evaluated.stdout)).toMatchObject({ perplexity: [{ perplexity: compressed }] });
+    expect(JSON.parse(evaluated.stdout)).toMatchObject({ results: [holding(compressed)] });
     const back = file('cli-back');
     await succeed(['unpack', out, '--out', back], { cache });
     expect(tensorsOf(back)).toEqual(tensorsOf(run));
@@ -498,7 +505,7 @@ describe('the command line', () => {
       { cache },
     );
     const { comparison } = JSON.parse(compared.stdout) as { comparison: Record<string, number>[] };
-    const [{ dense, compressed } = { dense: NaN, compressed: NaN }] = readReportOf(run).perplexity;
+    const [{ dense, compressed } = { dense: NaN, compressed: NaN }] = perplexitiesOf(readReportOf(run));
     expect(comparison[0]?.['perplexity']).toBeCloseTo(dense, 4);
     expect(comparison[0]?.['againstPerplexity']).toBeCloseTo(compressed, 4);
     expect(comparison[0]?.['divergence']).toBeGreaterThan(1e-3);

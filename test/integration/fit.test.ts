@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { recipeSchema, type Recipe } from '../../src/contract/recipe.ts';
 import { bitsOf, cancelled, cpu, readReportOf, refusal, succeed, tamis, tinyFolder, type Tiny } from './helpers.ts';
+import { perplexitiesOf } from '../fixtures/measured.ts';
 
 const killAt = fileURLToPath(new URL('../fixtures/kill-at.mjs', import.meta.url));
 const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
@@ -156,8 +157,9 @@ describe('--fit-perplexity', () => {
     const out = tiny.file('perplexity');
     const { stderr } = await succeed(fit(110, out), tiny);
     expect(stderr).toContain('Attempt 1 of at most 4, sparsity by the sensitivities');
-    const { perplexity, recipe, packedBytes } = readReportOf(out);
-    expect(Math.abs((perplexity[0]?.compressed ?? 0) / 110 - 1)).toBeLessThanOrEqual(0.01);
+    const report = readReportOf(out);
+    const { recipe, packedBytes } = report;
+    expect(Math.abs((perplexitiesOf(report)[0]?.compressed ?? 0) / 110 - 1)).toBeLessThanOrEqual(0.01);
     expect(recipe.fit).toEqual({ kind: 'perplexity', perplexity: 110 });
     expect(packedBytes).toBeNull();
     const first = existsSync(`${out}.1`) ? `${out}.1` : out;
@@ -171,8 +173,7 @@ describe('--fit-perplexity', () => {
     const out = tiny.file('alpha');
     const more = ['--scheduler', 'alpha', '--blocks', '8', '--sequences', '16', '--windows', '32'];
     await succeed([...fit(95, out), ...more], tiny);
-    const { perplexity } = readReportOf(out);
-    expect(Math.abs((perplexity[0]?.compressed ?? 0) / 95 - 1)).toBeLessThanOrEqual(0.01);
+    expect(Math.abs((perplexitiesOf(readReportOf(out))[0]?.compressed ?? 0) / 95 - 1)).toBeLessThanOrEqual(0.01);
     const first = existsSync(`${out}.1`) ? `${out}.1` : out;
     const { value } = JSON.parse(readFileSync(join(first, 'state/estimate.json'), 'utf8')) as {
       value: { alphas: object; sensitivities: object };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { afterAll, describe, expect, test } from 'vitest';
 
-import { perplexities } from '../../src/worker/evaluate/perplexity.ts';
+import { predict } from '../../src/worker/evaluate/predictions.ts';
 import { openModel, type Model } from '../../src/worker/model/open.ts';
 import { vocabularyRanges } from '../../src/worker/model/weights.ts';
 import { native } from '../../src/worker/native.ts';
@@ -18,6 +18,7 @@ import {
   relativeDifference,
 } from '../fixtures/models.ts';
 import { safetensors, testFolder } from '../fixtures/safetensors.ts';
+import { withPerplexity } from '../fixtures/measured.ts';
 
 const session = { device: 'cpu', threads: 1 } as const;
 const options = { ...session, seqlen: FIXTURE_SEQLEN };
@@ -81,11 +82,12 @@ describe.each(checkpoints)('$name computes what transformers computes', ({ folde
 
   test('to the perplexity, which equals that of the logits', async () => {
     const model = await openModel(folder);
-    const [result] = await perplexities(model, [{ name: 'fixture', tokens: ids }], {
+    const predicted = await predict(model, [{ name: 'fixture', tokens: ids }], {
       ...options,
       scratch,
       signal: new AbortController().signal,
     });
+    const [result] = withPerplexity(predicted);
     expect(result).toMatchObject({ windows: FIXTURE_SEQUENCES, tokens: ids.length, seqlen: FIXTURE_SEQLEN });
     expect(result?.perplexity).toBeCloseTo(naivePerplexity(expected.readF32('logits'), ids, model.family.vocab), 3);
   });
@@ -169,22 +171,17 @@ describe('a block', () => {
 describe('perplexities', () => {
   const ids = Int32Array.from(fixtureExpected('opt-pre-norm').readI64('tokens'));
   const run = async (
-    more: Partial<Parameters<typeof perplexities>[2]>,
+    more: Partial<Parameters<typeof predict>[2]>,
     tokens = ids,
-  ): ReturnType<typeof perplexities> =>
-    perplexities(
-      await openModel(fixtureFolder('opt-pre-norm')),
-      [
-        { name: 'one', tokens },
-        { name: 'two', tokens: tokens.subarray(10) },
-      ],
-      {
-        ...options,
-        scratch,
-        signal: new AbortController().signal,
-        ...more,
-      },
-    );
+  ): Promise<ReturnType<typeof withPerplexity>> => {
+    const model = await openModel(fixtureFolder('opt-pre-norm'));
+    const sets = [
+      { name: 'one', tokens },
+      { name: 'two', tokens: tokens.subarray(10) },
+    ];
+    const wanted = { ...options, scratch, signal: new AbortController().signal, ...more };
+    return withPerplexity(await predict(model, sets, wanted));
+  };
 
   test('of several sets are those of each alone, tails dropped', async () => {
     const [one, two] = await run({}, Int32Array.from([...ids, 1, 2, 3]));

@@ -7,6 +7,7 @@ import { numbersOf, readTensors, type ReadTensor } from '../fixtures/read-safete
 import { testFolder } from '../fixtures/safetensors.ts';
 import { writeTokens } from '../fixtures/tiny-opt.ts';
 import { cpu, readReportOf, succeed } from './helpers.ts';
+import { perplexitiesOf } from '../fixtures/measured.ts';
 
 const { path: root, remove } = testFolder('fused-families');
 afterAll(remove);
@@ -53,7 +54,7 @@ describe.each(['bloom-plain', 'gpt_neox-sequential', 'gpt2-plain'])('%s through 
     const folder = await compress(model, ['--sparsity', '0', '--bits', '4', '--group-size', 'channel']);
     const report = readReportOf(folder);
     expect(report.layers.map(({ bits }) => bits)).toEqual(new Array(8).fill(4));
-    const [set] = report.perplexity;
+    const [set] = perplexitiesOf(report);
     expect((set?.compressed ?? NaN) / (set?.dense ?? NaN)).toBeLessThan(1.2);
   });
 });

@@ -18,6 +18,7 @@ import {
   type SpawnOptions,
   type Tiny,
 } from './helpers.ts';
+import { perplexitiesOf } from '../fixtures/measured.ts';
 
 const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
 const loseGpu = fileURLToPath(new URL('../fixtures/lose-gpu.mjs', import.meta.url));
@@ -47,7 +48,7 @@ describe.skipIf(software === null)('a run on the GPU', { concurrent: true }, () 
   /** Those of the blocks. */
   const shards = (out: string): string[] =>
     [2, 3, 4].map((shard) => sha256(tiny.file(join(out, `model-0000${shard}-of-00004.safetensors`))));
-  const perplexityOf = (path: string): number => readReportOf(path).perplexity[0]?.compressed ?? NaN;
+  const perplexityOf = (path: string): number => perplexitiesOf(readReportOf(path))[0]?.compressed ?? NaN;
   const losing = (how: 'lost' | 'out-of-memory' | 'session', nth: number): SpawnOptions => ({
     ...options,
     preload: [loseGpu],
@@ -65,7 +66,7 @@ describe.skipIf(software === null)('a run on the GPU', { concurrent: true }, () 
     await succeed(run('demo-cpu', 'none'), options);
     await succeed(run('demo-gpu', name), options);
     const [cpu, gpu] = [readReportOf(tiny.file('demo-cpu')), readReportOf(tiny.file('demo-gpu'))];
-    const [expected = NaN, found = NaN] = [cpu, gpu].map(({ perplexity }) => perplexity[0]?.compressed);
+    const [expected = NaN, found = NaN] = [cpu, gpu].map((report) => perplexitiesOf(report)[0]?.compressed);
     expect(found).toBeCloseToShare(expected, 0.005);
     expect(found).not.toBe(expected);
     expect(cpu.environment).toMatchObject({ gpu: null, gpuDriver: null });

@@ -5,10 +5,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { eventSchema } from '../../src/contract/events.ts';
 import { fixed, percent } from '../../src/contract/format.ts';
+import type { DatasetResult } from '../../src/contract/measured.ts';
 import type { LayerResult, Report } from '../../src/contract/report.ts';
 import { numbersOf, readTensors, type ReadTensor } from '../fixtures/read-safetensors.ts';
 import { layerNames, writeTinyOpt } from '../fixtures/tiny-opt.ts';
 import { bitsOf, readReportOf, succeed, tinyFolder, type Tiny } from './helpers.ts';
+import { perplexitiesOf, perplexityOf } from '../fixtures/measured.ts';
 
 let tiny: Tiny;
 let source: Map<string, ReadTensor>;
@@ -87,9 +89,9 @@ async function expectConsistent({ out, report, tensors }: Compressed, pruned = l
     (await succeed(['eval', out, '--json', ...tiny.data.slice(2, 4), '--device', 'cpu', '--threads', '1'], tiny))
       .stdout,
   ) as {
-    perplexity: { perplexity: number }[];
+    results: DatasetResult[];
   };
-  expect(evaluated.perplexity[0]?.perplexity).toBe(report.perplexity[0]?.compressed);
+  expect(perplexityOf(evaluated.results[0])).toBe(perplexitiesOf(report)[0]?.compressed);
 }
 
 function meanTarget(report: Report): number {
@@ -338,7 +340,7 @@ describe('runs', () => {
     expect(types(one)).toContain('estimate');
     expect(types(other)).not.toContain('estimate');
     const [first, second] = [readReportOf(one), readReportOf(other)];
-    expect(second.perplexity[0]?.dense).toBe(first.perplexity[0]?.dense);
+    expect(perplexitiesOf(second)[0]?.dense).toBe(perplexitiesOf(first)[0]?.dense);
     expect(second.layers.map(({ estimate }) => estimate)).toEqual(first.layers.map(({ estimate }) => estimate));
   });
 
@@ -368,10 +370,10 @@ describe('runs', () => {
     const types = eventsOf(out).map(({ type }) => type);
     expect(types.filter((type) => type === 'layer')).toHaveLength(18);
     expect(types.filter((type) => type === 'block')).toHaveLength(3);
-    expect(types.filter((type) => type === 'perplexity')).toHaveLength(2);
+    expect(types.filter((type) => type === 'measured')).toHaveLength(2);
     expect(types.at(-1)).toBe('finished');
     const html = readFileSync(join(out, 'report.html'), 'utf8');
-    const [perplexity] = report.perplexity;
+    const [perplexity] = perplexitiesOf(report);
     expect(html).toContain(fixed(perplexity?.dense ?? NaN, 2));
     expect(html).toContain(fixed(perplexity?.compressed ?? NaN, 2));
     for (const { name, sparsity } of report.layers) {
@@ -394,6 +396,6 @@ describe('runs', () => {
     };
     expect(runs).toEqual([out, tiny.file('one-1')]);
     const texts = rows.flatMap(({ cells }) => cells.map(({ text }) => text));
-    expect(texts).toContain(fixed(readReportOf(out).perplexity[0]?.compressed ?? NaN, 2));
+    expect(texts).toContain(fixed(perplexitiesOf(readReportOf(out))[0]?.compressed ?? NaN, 2));
   });
 });

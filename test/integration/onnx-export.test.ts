@@ -15,6 +15,8 @@ import { numbersOf, readTensors } from '../fixtures/read-safetensors.ts';
 import { writeTinyLlama } from '../fixtures/tiny-llama.ts';
 import { writeTinyOpt } from '../fixtures/tiny-opt.ts';
 import { readReportOf, succeed, tinyFolder } from './helpers.ts';
+import type { DatasetResult } from '../../src/contract/measured.ts';
+import { perplexitiesOf, perplexityOf } from '../fixtures/measured.ts';
 
 const session = { device: 'cpu', threads: 1 } as const;
 const tiny = tinyFolder('onnx-export');
@@ -53,7 +55,9 @@ describe.each(runs)('$name', async ({ name, model, flags, products, close }) => 
   const recipe = ['--method', 'magnitude', '--scheduler', 'uniform', ...tiny.data, ...flags];
   await succeed(['compress', model, '--out', run, ...recipe], tiny);
   await succeed(['export', run, '--format', 'onnx', '--out', out], tiny);
-  const { layers, perplexity } = readReportOf(run);
+  const report = readReportOf(run);
+  const { layers } = report;
+  const perplexity = perplexitiesOf(report);
 
   test('every quantized layer is a MatMulNBits, and no weight is in the files twice', () => {
     const { graph } = fromBinary(ModelProtoSchema, readFileSync(join(out, 'onnx/model.onnx')));
@@ -100,9 +104,9 @@ describe.each(runs)('$name', async ({ name, model, flags, products, close }) => 
     const evaluation = tiny.data.slice(tiny.data.indexOf('--evaluation-tokens'), -6);
     const seqlen = flags.includes('--seqlen') ? ['--seqlen', '600'] : [];
     const { stdout } = await succeed(['eval', out, ...evaluation, ...seqlen, '--json'], tiny);
-    const [measured] = (JSON.parse(stdout) as { perplexity: { perplexity: number; seqlen: number }[] }).perplexity;
+    const [measured] = (JSON.parse(stdout) as { results: DatasetResult[] }).results;
     expect(measured?.seqlen).toBe(perplexity[0]?.seqlen);
-    expect(Math.abs((measured?.perplexity ?? NaN) / (perplexity[0]?.compressed ?? NaN) - 1)).toBeLessThan(close);
+    expect(Math.abs(perplexityOf(measured) / (perplexity[0]?.compressed ?? NaN) - 1)).toBeLessThan(close);
   });
 
   test('is read back as the run has it', async () => {

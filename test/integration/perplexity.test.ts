@@ -5,9 +5,10 @@ import { fileURLToPath } from 'node:url';
 
 import { expect, test } from 'vitest';
 
-import { perplexities } from '../../src/worker/evaluate/perplexity.ts';
+import { predict } from '../../src/worker/evaluate/predictions.ts';
 import { openModel } from '../../src/worker/model/open.ts';
 import { native } from '../../src/worker/native.ts';
+import { withPerplexity } from '../fixtures/measured.ts';
 
 const shared = fileURLToPath(new URL('../../../shared', import.meta.url));
 const demo = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
@@ -26,7 +27,7 @@ test('the demo model has the perplexity that the PyTorch reference measured', as
   );
   const scratch = mkdtempSync(join(tmpdir(), 'tamis-perplexity-'));
   try {
-    const [result] = await perplexities(await openModel(demo), [{ name: 'eval', tokens }], {
+    const predicted = await predict(await openModel(demo), [{ name: 'eval', tokens }], {
       device: 'cpu',
       threads: 2,
       seqlen: reference.seqlen,
@@ -34,6 +35,7 @@ test('the demo model has the perplexity that the PyTorch reference measured', as
       scratch,
       signal: new AbortController().signal,
     });
+    const [result] = withPerplexity(predicted);
     expect(result?.windows).toBe(256);
     expect(Math.abs((result?.perplexity ?? NaN) / reference.dense - 1)).toBeLessThan(1e-5);
   } finally {

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Report } from '../../src/contract/report.ts';
 import { testFolder } from '../fixtures/safetensors.ts';
 import { readReportOf, succeed } from './helpers.ts';
+import { perplexitiesOf } from '../fixtures/measured.ts';
 
 /** Beside the repository: what a reference in PyTorch measured on the demo model, and its token ids. */
 const reference = fileURLToPath(new URL('../../../shared/reference', import.meta.url));
@@ -76,7 +77,9 @@ describe('the demo model with the token ids of the reference', () => {
   ])("%s: perplexity at most a hundredth above the reference's", async (name, flags) => {
     const expected = results.runs[name];
     if (!expected) throw new Error(`results.json has no run ${name}`);
-    const { perplexity, sparsity, layers } = await run(name, flags);
+    const report = await run(name, flags);
+    const { sparsity, layers } = report;
+    const perplexity = perplexitiesOf(report);
     expect(perplexity[0]).toMatchObject({ windows: results.windows, seqlen: 256 });
     expect(
       (perplexity[0]?.compressed ?? NaN) / expected.compressed - 1,
@@ -97,7 +100,9 @@ describe('the demo model with the token ids of the reference', () => {
   ])('%s: perplexities, estimates, groups and sparsities', async (name, flags) => {
     const expected = results.runs[name];
     if (!expected) throw new Error(`results.json has no run ${name}`);
-    const { perplexity, layers, sparsity } = await run(name, flags);
+    const report = await run(name, flags);
+    const { layers, sparsity } = report;
+    const perplexity = perplexitiesOf(report);
     expect(perplexity[0]).toMatchObject({ windows: results.windows, seqlen: 256 });
     expect(apart(perplexity[0]?.dense ?? NaN, results.dense), 'dense').toBeLessThan(0.0005);
     expect(
@@ -122,7 +127,9 @@ describe('the demo model with the token ids of the reference', () => {
     ['allocate-80', ['--scheduler', 'allocate', '--sparsity', '0.8'], 110.0],
     ['measured-70', ['--scheduler', 'kmeans', '--estimate', 'measured', '--sparsity', '0.7'], 86.9],
   ])("%s: perplexity at most a fiftieth above the reference's", async (name, flags, expected) => {
-    const { perplexity, layers } = await run(name, flags, 128);
+    const report = await run(name, flags, 128);
+    const { layers } = report;
+    const perplexity = perplexitiesOf(report);
     expect(perplexity[0]).toMatchObject({ windows: 128, seqlen: 256 });
     for (const { name: layer, sensitivity } of layers) expect(sensitivity, layer).toBeGreaterThan(0);
     expect((perplexity[0]?.compressed ?? NaN) / expected - 1, `${perplexity[0]?.compressed}`).toBeLessThan(0.02);

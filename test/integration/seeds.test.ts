@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testFolder } from '../fixtures/safetensors.ts';
 import { readReportOf, succeed } from './helpers.ts';
 import { demoTexts } from '../fixtures/demo-texts.ts';
+import { perplexitiesOf } from '../fixtures/measured.ts';
 
 const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
 
@@ -35,7 +36,7 @@ async function perplexity(seed: number, sparsity: number, scheduler: string): Pr
   const out = join(folder.path, `${scheduler}-${sparsity}-${seed}`);
   const flags = ['--seed', String(seed), '--sparsity', String(sparsity), '--scheduler', scheduler];
   await succeed(['compress', '--recipe', recipe, '--out', out, ...flags], { cache: join(folder.path, 'cache') });
-  return readReportOf(out).perplexity[0]?.compressed ?? NaN;
+  return perplexitiesOf(readReportOf(out))[0]?.compressed ?? NaN;
 }
 
 // Over 256 windows: uniform 94.15, 93.77, 93.93 and scheduled 91.75, 92.09, 91.91 at 70 %; uniform 135.1, 136.7, 137.5 and

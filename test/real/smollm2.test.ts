@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 
 import { bytes, duration, fixed, percent, perplexity } from '../../src/contract/format.ts';
+import { datasetResultSchema } from '../../src/contract/measured.ts';
 import type { Report } from '../../src/contract/report.ts';
 import { openTokenizer } from '../../src/worker/texts/tokenizer.ts';
 import { openTensorFile } from '../../src/worker/native.ts';
@@ -26,6 +27,7 @@ import {
   type RealRun,
   type RunName,
 } from './runs.ts';
+import { perplexitiesOf, perplexityOf } from '../fixtures/measured.ts';
 
 const cache = join(work, 'cache');
 const hasReference = existsSync(reference);
@@ -78,7 +80,9 @@ describe('compressed', () => {
   test.each(runNames)('%s', async (name) => {
     mkdirSync(join(work, 'runs'), { recursive: true });
     await succeed(['compress', model, '--out', runFolder(name), ...flagsOf(name), ...data], { cache });
-    const { perplexity: measured, sparsity, layers, warnings } = readReportOf(runFolder(name));
+    const report = readReportOf(runFolder(name));
+    const { sparsity, layers, warnings } = report;
+    const measured = perplexitiesOf(report);
     const { dense, compressed, windows, seqlen } = only(measured);
     console.log(`${name}: dense ${dense}, compressed ${compressed}`);
     expect({ windows, seqlen }).toEqual({ windows: sample.windows, seqlen: sample.seqlen });
@@ -99,7 +103,7 @@ describe('compressed', () => {
 });
 
 describe('auto is not worse than uniform', () => {
-  const compressed = (name: RunName): number => only(readReportOf(runFolder(name)).perplexity).compressed;
+  const compressed = (name: RunName): number => only(perplexitiesOf(readReportOf(runFolder(name)))).compressed;
   test.each([50, 60, 70, 80] as const)('at %d %%', (percentage) => {
     expect(compressed(`auto-${percentage}`)).toBeLessThanOrEqual(compressed(`uniform-${percentage}`));
   });
@@ -112,7 +116,7 @@ describe('transformers measures the same perplexity in the folder', () => {
     const folder = name === 'dense' ? model : runFolder(name);
     const form = z.object({ perplexity: z.number(), windows: z.literal(sample.windows) });
     const theirs = await client('transformers_client.py', [folder, file, join(work, 'transformers.f32')], form);
-    const { dense, compressed } = only(readReportOf(runFolder(name === 'dense' ? 'uniform-70' : name)).perplexity);
+    const { dense, compressed } = only(perplexitiesOf(readReportOf(runFolder(name === 'dense' ? 'uniform-70' : name))));
     const measured = name === 'dense' ? dense : compressed;
     console.log(`${name}: transformers ${theirs.perplexity}, ours ${measured}`);
     expect(apart(measured, theirs.perplexity)).toBeLessThan(DENSE_WITHIN);
@@ -130,8 +134,9 @@ describe.skipIf(!existsSync(wikitext))('the whole of WikiText-2', () => {
     const folder = name === 'dense' ? model : runFolder(name);
     const flags = ['--evaluation', wikitext, '--seqlen', String(sample.seqlen), '--device', 'cpu', '--json'];
     const { stdout } = await succeed(['eval', folder, ...flags], { cache });
-    const form = z.object({ perplexity: z.array(z.object({ perplexity: z.number(), windows: z.int() })) });
-    const { perplexity: whole, windows } = only(form.parse(JSON.parse(stdout)).perplexity);
+    const form = z.object({ results: z.array(datasetResultSchema) });
+    const result = only(form.parse(JSON.parse(stdout)).results);
+    const [whole, windows] = [perplexityOf(result), result.windows];
     console.log(`the whole of WikiText-2, ${name}: ${whole} over ${windows} windows`);
     expect(windows).toBe(297);
   });
@@ -148,7 +153,7 @@ type Named = readonly { name: string; report: Report }[];
 /** As in docs/results.md. */
 function resultsTable(reports: Named): string {
   const rows = reports.map(({ name, report }) => {
-    const { compressed } = only(report.perplexity);
+    const { compressed } = only(perplexitiesOf(report));
     const theirs = hasReference ? expected.runs[name]?.compressed : undefined;
     return [
       name,

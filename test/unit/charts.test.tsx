@@ -18,7 +18,7 @@ import { GroupChart } from '../../src/charts/group-chart.tsx';
 import { LayerMap, layerMapRange, type LayerMapValue } from '../../src/charts/layer-map.tsx';
 import { sequential, seriesStyle } from '../../src/charts/palette.ts';
 import { ParetoChart, type ParetoPoint } from '../../src/charts/pareto-chart.tsx';
-import { PerplexityChart, type PerplexityMark } from '../../src/charts/perplexity-chart.tsx';
+import { MeasureChart, type MeasureMark } from '../../src/charts/measure-chart.tsx';
 import { SensitivityChart } from '../../src/charts/sensitivity-chart.tsx';
 import { SparsityChart } from '../../src/charts/sparsity-chart.tsx';
 import { autoReport, llamaTypes, sampleReport } from '../fixtures/report.ts';
@@ -244,38 +244,38 @@ describe('layer maps side by side', () => {
 });
 
 describe('charts of runs', () => {
-  const measure = { dataset: 'held-out', seqlen: 256, windows: 64 };
-  const marks: PerplexityMark[] = [
-    { key: 'dense', name: 'dense', perplexity: 77.64, series: 6, isMain: false },
-    { key: 'a', name: 'run a', perplexity: 91.03, series: 0, isMain: true },
-    { key: 'b', name: 'run <b>', perplexity: 431.2, series: 1, isMain: false },
-    { key: 'c', name: 'run c', perplexity: 1234567, series: 1, isMain: false },
+  const sample = { dataset: 'held-out', seqlen: 256, windows: 64 };
+  const marks: MeasureMark[] = [
+    { key: 'dense', name: 'dense', value: 77.64, series: 6, isMain: false },
+    { key: 'a', name: 'run a', value: 91.03, series: 0, isMain: true },
+    { key: 'b', name: 'run <b>', value: 431.2, series: 1, isMain: false },
+    { key: 'c', name: 'run c', value: 1234567, series: 1, isMain: false },
   ];
   test.each([2, 3])('the perplexity chart puts %i marks at their value on a log axis, in order', (count) => {
     const shown = marks.slice(0, count);
-    const svg = draw(<PerplexityChart measure={measure} marks={shown} locale="en" />);
-    const rows = svg.split('data-perplexity="').slice(1);
+    const svg = draw(<MeasureChart measure="perplexity" sample={sample} marks={shown} locale="en" />);
+    const rows = svg.split('data-measured="').slice(1);
     expect(rows.map((row) => row.split('"')[0])).toEqual(shown.map((mark) => mark.key));
     const axisLabels = level(svg, 8 + 22 * count + 15);
     rows.forEach((row, i) => {
       const x = Number(/<path [^>]*transform="translate\(([\d.]+) 0\)"/.exec(row)?.[1]);
       const value = between(axisLabels, x, 'log');
-      expect(value / (shown[i]?.perplexity ?? NaN)).toBeCloseTo(1, 2);
-      expect(row).toContain(`>${shown[i]?.perplexity.toFixed(2)}</text>`);
+      expect(value / (shown[i]?.value ?? NaN)).toBeCloseTo(1, 2);
+      expect(row).toContain(`>${shown[i]?.value.toFixed(2)}</text>`);
     });
     expect(svg).toContain('held-out, seqlen 256, 64 windows');
     expect(svg).not.toContain('<b>');
   });
 
   const points: ParetoPoint[] = [
-    { id: 'a', name: 'a', modelName: 'one', sparsity: 0.5, nonZeroBytes: 9 * 2 ** 20, perplexity: 80 },
-    { id: 'b', name: 'b', modelName: 'one', sparsity: 0.6, nonZeroBytes: 7 * 2 ** 20, perplexity: 90 },
-    { id: 'c', name: 'c', modelName: 'one', sparsity: 0.6, nonZeroBytes: 8 * 2 ** 20, perplexity: 95 },
-    { id: 'd', name: 'd', modelName: 'one', sparsity: 0.7, nonZeroBytes: 5 * 2 ** 20, perplexity: 200 },
-    { id: 'e', name: 'e', modelName: 'two', sparsity: 0.7, nonZeroBytes: 4 * 2 ** 20, perplexity: 60 },
+    { id: 'a', name: 'a', modelName: 'one', sparsity: 0.5, nonZeroBytes: 9 * 2 ** 20, value: 80 },
+    { id: 'b', name: 'b', modelName: 'one', sparsity: 0.6, nonZeroBytes: 7 * 2 ** 20, value: 90 },
+    { id: 'c', name: 'c', modelName: 'one', sparsity: 0.6, nonZeroBytes: 8 * 2 ** 20, value: 95 },
+    { id: 'd', name: 'd', modelName: 'one', sparsity: 0.7, nonZeroBytes: 5 * 2 ** 20, value: 200 },
+    { id: 'e', name: 'e', modelName: 'two', sparsity: 0.7, nonZeroBytes: 4 * 2 ** 20, value: 60 },
   ];
   const chart = (some: readonly ParetoPoint[], selected: string[] = []): string =>
-    draw(<ParetoChart measure={measure} points={some} selected={new Set(selected)} locale="en" />);
+    draw(<ParetoChart measure="perplexity" sample={sample} points={some} selected={new Set(selected)} locale="en" />);
   const runMarks = (svg: string): { id: string; x: number; y: number }[] =>
     [...svg.matchAll(/data-run="(\w+)" transform="translate\(([\d.]+) ([\d.]+)\)"/g)].map(([, id = '', x, y]) => ({
       id,
@@ -290,7 +290,7 @@ describe('charts of runs', () => {
     expect(drawn.map((mark) => mark.id)).toEqual(['a', 'b', 'c', 'd', 'e']);
     drawn.forEach(({ x, y }, i) => {
       expect(between(sizes, x, 'linear')).toBeCloseTo((points[i]?.nonZeroBytes ?? NaN) / 2 ** 20, 1);
-      expect(readOff(svg, y, 'log') / (points[i]?.perplexity ?? NaN)).toBeCloseTo(1, 1);
+      expect(readOff(svg, y, 'log') / (points[i]?.value ?? NaN)).toBeCloseTo(1, 1);
     });
     expect(svg).toContain('packed weights, MiB');
     expect(svg).toContain('held-out, seqlen 256, 64 windows');
@@ -317,8 +317,8 @@ describe('charts of runs', () => {
   test.each([0, 1, 2])('draws %i runs with finite numbers', (some) => {
     for (const svg of [
       chart(points.slice(0, some)),
-      chart(points.slice(0, some).map((point) => ({ ...point, nonZeroBytes: 0, perplexity: 1 }))),
-      draw(<PerplexityChart measure={measure} marks={marks.slice(0, some)} locale="zh-TW" />),
+      chart(points.slice(0, some).map((point) => ({ ...point, nonZeroBytes: 0, value: 1 }))),
+      draw(<MeasureChart measure="perplexity" sample={sample} marks={marks.slice(0, some)} locale="zh-TW" />),
     ]) {
       expect(svg).toMatch(/^<svg role="img" aria-label="[^"]{4,}" viewBox=/);
       expect(svg).not.toMatch(/NaN|Infinity|undefined|null/);

@@ -123,7 +123,8 @@ describe('a perplexity', () => {
   });
 
   test('below that of the dense model it is refused; at it and above it is not', () => {
-    const dense = { dataset: 'wiki', perplexity: 12.5 };
+    const values = [{ measure: 'perplexity' as const, value: 12.5, standardError: null }];
+    const dense = [{ dataset: 'wiki', seqlen: 128, windows: 2, tokens: 256, seconds: 1, values }];
     expect(denseRefusal({ kind: 'perplexity', perplexity: 12 }, dense)).toEqual({
       code: 'fit.dense-above',
       params: { goal: 12, dense: '12.50', dataset: 'wiki' },

@@ -7,6 +7,7 @@ import { layersCsv } from '../../src/worker/report/csv.ts';
 import { renderHtml } from '../../src/worker/report/html.tsx';
 import { modelCard } from '../../src/worker/report/model-card.ts';
 import { autoReport, llamaTypes, nmReport, sampleReport } from '../fixtures/report.ts';
+import { perplexitiesOf } from '../fixtures/measured.ts';
 
 const report = sampleReport();
 const html = renderHtml(report);
@@ -19,7 +20,7 @@ const hostile: Report = {
     model: `/home/somebody/${hostileName}`,
     scheduler: { kind: 'file', path: `/home/somebody/${hostileName}` },
   },
-  perplexity: report.perplexity.map((entry) => ({ ...entry, dataset: hostileName })),
+  measured: report.measured.map((entry) => ({ ...entry, dataset: hostileName })),
   layers: report.layers.map((layer, i) => ({
     ...layer,
     name: `=${i},"${hostileName}"`,
@@ -101,18 +102,16 @@ describe('html', () => {
   test('perplexities stand beside their seqlen, with the ratio', () => {
     const rows = table(html, 'perplexity');
     expect(rows).toHaveLength(2);
-    report.perplexity.forEach((entry, i) => {
+    perplexitiesOf(report).forEach((entry, i) => {
+      const [denseByte, compressedByte] = i === 0 ? [1.43, 1.482] : [null, null];
       const [dataset, seqlen, windows, tokens, dense, compressed, ratio, denseBits, bits] = rows[i] ?? [];
       expect(dataset).toBe(entry.dataset);
       expect([seqlen, windows, tokens].map(numberOf)).toEqual([entry.seqlen, entry.windows, entry.tokens]);
       expect(numberOf(dense)).toBeCloseTo(entry.dense, 2);
       expect(numberOf(compressed)).toBeCloseTo(entry.compressed, 2);
       expect(numberOf(ratio)).toBeCloseTo(entry.compressed / entry.dense, 3);
-      if (entry.denseBitsPerByte === null) expect([denseBits, bits]).toEqual(['–', '–']);
-      else
-        expect([numberOf(denseBits), numberOf(bits)]).toEqual(
-          [entry.denseBitsPerByte, entry.compressedBitsPerByte].map((b) => Number(b?.toFixed(3))),
-        );
+      if (denseByte === null) expect([denseBits, bits]).toEqual(['–', '–']);
+      else expect([numberOf(denseBits), numberOf(bits)]).toEqual([denseByte, compressedByte]);
     });
   });
 
@@ -247,7 +246,7 @@ describe('html', () => {
   test('says what is not known', () => {
     const bare: Report = {
       ...nmReport(),
-      perplexity: [],
+      measured: [],
       layers: nmReport().layers.map((layer) => ({ ...layer, error: null })),
     };
     const page = readable(renderHtml(bare));
@@ -372,7 +371,7 @@ describe('model card', () => {
   test('has the perplexities with their seqlen', () => {
     expect(card).toContain('| held-out | 256 | 256 | 77.64 | 91.03 | 1.173 |');
     expect(card).toContain('| wikitext2 | 2048 | 163 | 27.66 | 113.39 | 4.100 |');
-    expect(modelCard({ ...report, perplexity: [] }, 'dense')).toContain('Not measured');
+    expect(modelCard({ ...report, measured: [] }, 'dense')).toContain('Not measured');
   });
 
   test('promises no smaller file and names what is partial', () => {
@@ -411,8 +410,10 @@ describe('comparison', () => {
   const uniform = nmReport();
   const other: Report = {
     ...uniform,
-    perplexity: uniform.perplexity.map((entry, i) =>
-      i === 0 ? { ...entry, compressed: 83.22 } : { ...entry, seqlen: 1024, compressed: 99 },
+    measured: uniform.measured.map((entry) =>
+      entry.dataset === 'held-out'
+        ? { ...entry, compressed: { value: 83.22, standardError: null } }
+        : { ...entry, seqlen: 1024, compressed: { value: 99, standardError: null } },
     ),
     peakMemoryBytes: 2 ** 30,
   };
@@ -432,7 +433,7 @@ describe('comparison', () => {
     expect(row('perplexity-compressed held-out seqlen=256 windows=256')).toEqual([91.0335310148583, 83.22]);
     expect(row('perplexity-compressed wikitext2 seqlen=2048 windows=163')).toEqual([113.39412, null]);
     expect(row('perplexity-compressed wikitext2 seqlen=1024 windows=163')).toEqual([null, 99]);
-    const fewer = { ...report, perplexity: report.perplexity.map((entry) => ({ ...entry, windows: 8 })) };
+    const fewer = { ...report, measured: report.measured.map((entry) => ({ ...entry, windows: 8 })) };
     expect(
       compareTable([report, fewer])
         .filter((one) => one.key.startsWith('perplexity-dense'))

@@ -49,15 +49,7 @@ describe('a run that was killed, resumed, cancelled and resumed', () => {
     expect(end.layers).toEqual(report.layers);
     expect(end.centroids).toEqual(report.centroids);
     expect(end.blocks).toEqual({ done: 3, of: report.model.blocksCompressed });
-    expect(
-      end.perplexities.map(({ dense, compressed, ...measure }) => ({
-        ...measure,
-        dense: dense?.perplexity,
-        compressed: compressed?.perplexity,
-        denseBitsPerByte: dense?.bitsPerByte,
-        compressedBitsPerByte: compressed?.bitsPerByte,
-      })),
-    ).toEqual(report.perplexity);
+    expect(end.measured).toEqual(report.measured);
     expect(end.warnings).toEqual(report.warnings);
     expect(end).toMatchObject({ finished: true, failure: null, progress: null });
     expect(end.log).toEqual(log);
@@ -183,7 +175,7 @@ describe('parts', () => {
   test('what an event does not touch stays the same object', () => {
     const half = upTo(cancelled);
     const after = applyEvents(half, told([progress], cancelled));
-    for (const key of ['stages', 'layers', 'places', 'centroids', 'perplexities', 'warnings', 'log'] as const)
+    for (const key of ['stages', 'layers', 'places', 'centroids', 'measured', 'warnings', 'log'] as const)
       expect(after[key]).toBe(half[key]);
     expect(after.progress).toBe(progress);
     const next = half.layers[7];
@@ -215,19 +207,21 @@ describe('parts', () => {
   });
 
   test('one dataset at two lengths is two measurements', () => {
-    const results = log.flatMap(({ event }) => (event.type === 'perplexity' ? [event.result] : []));
+    const results = log.flatMap(({ event }) => (event.type === 'measured' ? [event.result] : []));
     const [result] = results;
-    if (!result) throw new Error('no perplexity');
+    if (!result) throw new Error('nothing measured');
     const events = [result, { ...result, seqlen: 64 }].map((one): RunEvent => ({
-      type: 'perplexity',
+      type: 'measured',
       which: 'dense',
       result: one,
     }));
-    expect(
-      applyEvents(emptyView, told(events)).perplexities.map(({ seqlen, dense }) => [seqlen, dense?.seqlen]),
-    ).toEqual([
-      [128, 128],
-      [64, 64],
+    const { measured } = applyEvents(emptyView, told(events));
+    const dense = 68.98690061535478;
+    expect(measured.map((one) => [one.measure, one.seqlen, one.dense?.value])).toEqual([
+      ['perplexity', 128, dense],
+      ['bits-per-byte', 128, 1.5237136229367747],
+      ['perplexity', 64, dense],
+      ['bits-per-byte', 64, 1.5237136229367747],
     ]);
   });
 

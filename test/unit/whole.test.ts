@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 
-import { onnxPerplexities } from '../../src/worker/evaluate/onnx.ts';
-import { perplexities } from '../../src/worker/evaluate/perplexity.ts';
+import { predictOnnx } from '../../src/worker/evaluate/onnx.ts';
+import { predict } from '../../src/worker/evaluate/predictions.ts';
 import { openModel } from '../../src/worker/model/open.ts';
 import { onnxModel } from '../../src/worker/runtime/onnx-model.ts';
 import { Session } from '../../src/worker/runtime/session.ts';
@@ -21,6 +21,7 @@ import {
   modelFixtures,
   relativeDifference,
 } from '../fixtures/models.ts';
+import { withPerplexity } from '../fixtures/measured.ts';
 
 const options = { device: 'cpu', threads: 1 } as const;
 const scratch = mkdtempSync(join(tmpdir(), 'tamis-whole-'));
@@ -110,8 +111,9 @@ describe.each(checkpoints)('the whole graph of $name', async ({ folder, expected
   test('has the perplexity of the streamed evaluation', async () => {
     const sets = [{ name: 'fixture', tokens: Int32Array.from(tokens) }];
     const evaluation = { ...options, seqlen: FIXTURE_SEQLEN, signal: new AbortController().signal };
-    const [streamed] = await perplexities(model, sets, { ...evaluation, scratch });
-    const [whole] = await onnxPerplexities(onnxModel(session, family, family.maxSeqlen), sets, evaluation);
+    const [streamed] = withPerplexity(await predict(model, sets, { ...evaluation, scratch }));
+    const exported = onnxModel(session, family, family.maxSeqlen);
+    const [whole] = withPerplexity(await predictOnnx(exported, sets, evaluation));
     expect(whole).toMatchObject({
       name: 'fixture',
       windows: FIXTURE_SEQUENCES,
@@ -119,5 +121,6 @@ describe.each(checkpoints)('the whole graph of $name', async ({ folder, expected
       seqlen: FIXTURE_SEQLEN,
     });
     expect((whole?.perplexity ?? NaN) / (streamed?.perplexity ?? NaN)).toBeCloseTo(1, 5);
+    expect(whole?.predictions.hits).toEqual(streamed?.predictions.hits);
   });
 });

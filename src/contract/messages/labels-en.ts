@@ -7,15 +7,12 @@ export const labelsEn = {
   'axis.log-sensitivity': 'log₁₀ sensitivity a weight',
   'axis.sparsity': 'sparsity, %',
   'axis.error': 'relative output error',
-  'axis.perplexity': 'perplexity',
-  'axis.perplexity-by': 'perplexity: {{dataset}}, seqlen {{seqlen}}, {{windows}} windows',
   'axis.size': 'packed weights, {{unit}}',
   'chart.none': 'not measured',
   'chart.not-quantized': 'not quantized',
   'chart.zero': 'at the floor of the axis: the value is 0',
   'chart.edge': 'at the edge of the chart: a value is 0',
   'chart.group': 'group {{group}}',
-  'chart.measure': '{{dataset}}, seqlen {{seqlen}}, {{windows}} windows',
   'chart.target': 'target {{value}} %',
   'chart.centroid.estimate':
     'centroid of group {{group}}: log₁₀ estimate {{log10}}, sparsity {{sparsity}} %, layers: {{layers}}',
@@ -25,7 +22,7 @@ export const labelsEn = {
   'chart.mark.sensitivity': 'sensitivity {{value}} nats a token, {{perWeight}} a weight',
   'chart.mark.sparsity': 'sparsity {{value}} %',
   'chart.mark.error': 'relative output error {{value}}',
-  'chart.mark.perplexity': 'perplexity {{value}}',
+  'chart.mark.measure': '{{measure}} {{value}}',
   'chart.mark.size': 'packed weights {{value}}',
   'chart.layer-map.sparsity': 'sparsity, %',
   'chart.layer-map.error': 'relative output error, log scale',
@@ -39,15 +36,24 @@ export const labelsEn = {
     'log₁₀ estimate against log₁₀ measured sensitivity a weight of {{layers}} layers, by type of layer',
   'chart.sparsity.label': 'Sparsity of the layers in order, {{runs}}',
   'chart.error.label': 'Relative output error of {{layers}} layers in order, log axis, by type of layer',
-  'chart.perplexity.label': '{{marks}} perplexities on {{dataset}}, seqlen {{seqlen}}, {{windows}} windows, log axis',
-  'chart.pareto.label':
-    'Size against perplexity of {{runs}} runs, and the Pareto front of each model: {{dataset}}, seqlen {{seqlen}}, {{windows}} windows',
+  'chart.measure.label.ratio': '{{measure}} of {{marks}} models, {{sample}}, log axis',
+  'chart.measure.label.difference': '{{measure}} of {{marks}} models, {{sample}}',
+  'chart.pareto.label': 'Size against {{measure}} of {{runs}} runs, and the Pareto front of each model: {{sample}}',
+
+  // Measures: as a heading, within a sentence, and of several numbers
+  'measure.perplexity': 'Perplexity',
+  'measure.perplexity.in-text': 'perplexity',
+  'measure.perplexity.plural': 'Perplexities',
+  'measure.bits-per-byte': 'Bits per byte',
+  'measure.bits-per-byte.in-text': 'bits/byte',
+  'measure.bits-per-byte.plural': 'Bits per byte',
+  'measure.sample': '{{dataset}}, seqlen {{seqlen}}, {{windows}} windows',
+  'measure.on': '{{measure}}: {{sample}}',
 
   // Report: headings
   'report.title': 'Tamis report',
   'report.summary': 'Summary',
   'report.recipe': 'Recipe',
-  'report.perplexity': 'Perplexity',
   'report.foreseen': 'Bits to choose from',
   'report.choice': 'Schedules tried',
   'report.exports': 'Exports',
@@ -102,13 +108,14 @@ export const labelsEn = {
   'field.dense': 'Dense',
   'field.compressed': 'Compressed',
   'field.ratio': 'Ratio',
-  'field.bits-dense': 'Bits per byte, dense',
-  'field.bits-compressed': 'Bits per byte, compressed',
+  'field.difference': 'Difference',
+  'field.restated-dense': '{{measure}}, dense',
+  'field.restated-compressed': '{{measure}}, compressed',
   'field.format': 'Format',
   'field.export-size': 'All files',
   'field.compression': 'Dense weights / files',
   'field.export-bits': 'Bits a weight of the compressed layers',
-  'field.export-perplexity': 'Perplexity of the files',
+  'field.export-measure': '{{measure}} of the files',
   'field.schedule': 'Schedule',
   'field.allocate-range': 'Most from the target, points',
   'field.foreseen-bits': 'Bits',
@@ -130,8 +137,8 @@ export const labelsEn = {
   'field.memory-budget': 'Memory budget (GiB)',
   'field.kernels': 'Kernels',
   'field.fingerprint': 'Fingerprint',
-  'field.perplexity-dense': 'Perplexity, dense: {{dataset}}, seqlen {{seqlen}}, {{windows}} windows',
-  'field.perplexity-compressed': 'Perplexity, compressed: {{dataset}}, seqlen {{seqlen}}, {{windows}} windows',
+  'field.measure-dense': '{{measure}}, dense: {{sample}}',
+  'field.measure-compressed': '{{measure}}, compressed: {{sample}}',
 
   // Report: sentences
   'text.headline':
@@ -184,13 +191,14 @@ export const labelsEn = {
   'text.quantization.nearest': 'rounded to nearest',
   'text.quantization.exception': 'but {{layers}} {{bits}} bits',
   'text.quantization.exception-none': 'but {{layers}} not at all',
-  'text.perplexity-compare': 'Perplexities compare only at the same dataset and seqlen. Lower is better.',
+  'text.measure-compare-lower': '{{measures}} compare only at the same dataset and seqlen. Lower is better.',
+  'text.measure-compare-higher': '{{measures}} compare only at the same dataset and seqlen. Higher is better.',
   'text.exports-compare':
-    'Sizes are of all files of an export, tokenizer and report among them. Bits a weight count scales, zero points, masks and headers. Perplexities were measured on the written files.',
+    'Sizes are of all files of an export, tokenizer and report among them. Bits a weight count scales, zero points, masks and headers. {{measures}} were measured on the written files.',
   'text.exports-speed':
     'Zeros alone speed nothing up: programs multiply by them like by any other number, unless they have kernels that skip them. Fewer bits are less to read from memory, which generation on one device mostly waits for.',
   'text.exports-unchecked': 'not measured',
-  'text.perplexity-none':
+  'text.nothing-measured':
     'Not measured: the recipe names no evaluation data. What this compression cost the model is not known; measure it with: tamis eval',
   'text.storage':
     'Zeros in dense storage do not make the file smaller or inference faster by themselves: that takes a format that leaves them out, or kernels that skip them.',

@@ -48,5 +48,5 @@ export const mainEn = {
   'main.ended.killed': '{{name}} was ended from outside',
   'main.ended.out-of-memory': '{{name}} ran out of memory',
   'main.ended.body': 'Open it in Tamis.',
-  'main.ended.perplexity': 'Perplexity {{dense}} → {{compressed}} at {{sparsity}} % sparsity',
+  'main.ended.measured': '{{measure}} {{dense}} → {{compressed}} at {{sparsity}} % sparsity',
 } as const satisfies Record<string, string>;

@@ -48,5 +48,5 @@ export const mainZhTW: Readonly<Record<keyof typeof mainEn, string>> = {
   'main.ended.killed': '{{name}} 被外部終止',
   'main.ended.out-of-memory': '{{name}} 記憶體不足',
   'main.ended.body': '在 Tamis 中開啟。',
-  'main.ended.perplexity': '困惑度 {{dense}} → {{compressed}}，稀疏度 {{sparsity}} %',
+  'main.ended.measured': '{{measure}} {{dense}} → {{compressed}}，稀疏度 {{sparsity}} %',
 };

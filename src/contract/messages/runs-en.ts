@@ -104,9 +104,7 @@ export const runsEn = {
   'map.by.error': 'Error',
   'marks.layers-hint': 'Arrow keys go from layer to layer, Enter opens one.',
 
-  'perplexity.baselines': 'Squares: other finished runs of this model by the same measure; compare their recipes too.',
-  'perplexity.on': 'Perplexity: {{dataset}}, seqlen {{seqlen}}, {{windows}} windows',
-  'perplexity.bits': 'Bits per byte',
+  'measure.baselines': 'Squares: other finished runs of this model by the same measure; compare their recipes too.',
 
   'layer.title': 'Layer',
   'layer.name': 'Layer',
@@ -150,9 +148,8 @@ export const runsEn = {
   'log.layer': '{{layer}}: sparsity {{sparsity}} %',
   'log.layer-error': '{{layer}}: sparsity {{sparsity}} %, relative output error {{error}}',
   'log.block': 'Block {{block}} of {{blocks}} finished in {{time}}',
-  'log.perplexity-dense': 'Perplexity, dense: {{value}} ({{dataset}}, seqlen {{seqlen}}, {{windows}} windows)',
-  'log.perplexity-compressed':
-    'Perplexity, compressed: {{value}} ({{dataset}}, seqlen {{seqlen}}, {{windows}} windows)',
+  'log.measured-dense': '{{measure}}, dense: {{value}} ({{sample}})',
+  'log.measured-compressed': '{{measure}}, compressed: {{value}} ({{sample}})',
   'log.warning': 'Warning: {{text}}',
   'log.finished': 'Finished; this start took {{time}}',
   'log.failed': 'Ended early: {{text}}',
@@ -165,11 +162,12 @@ export const runsEn = {
   'history.models': 'Model',
   'history.all-models': 'All models',
   'history.clear-filter': 'Clear filter',
-  'history.scatter': 'Size and perplexity',
+  'history.scatter': 'Size and {{measure}}',
   'history.import': 'Import run …',
   'history.import-hint': 'Lists a folder that the command line wrote; nothing is copied',
   'history.sorted-by-measure':
-    'Sorted by perplexity within each dataset, seqlen and number of windows: perplexities of different measures do not compare.',
+    'Sorted by {{measure}} within each dataset, seqlen and number of windows: what was measured differently does not compare.',
+  'history.measure': 'Measure in the list',
   'history.state': 'State',
   'history.size': 'Size',
   'history.size-hint': 'Weights packed: without zeros, quantized ones as codes; below the dense weight files',
@@ -199,14 +197,16 @@ export const runsEn = {
   'history.tags-hint': 'Enter adds a tag',
   'history.save': 'Save',
 
-  'scatter.title': 'Size against perplexity',
-  'scatter.note':
+  'scatter.title': 'Size against {{measure}}',
+  'scatter.note-lower':
     'Finished runs of the list; towards the lower left is better. The line is each model’s Pareto front: no other run of the model is better in both.',
+  'scatter.note-higher':
+    'Finished runs of the list; towards the upper left is better. The line is each model’s Pareto front: no other run of the model is better in both.',
   'scatter.measure': 'Measure',
   'scatter.measure-of': '{{measure}}: {{runs}}',
   'scatter.no-measure': 'Nothing measured',
-  'scatter.none': 'None of these runs has a perplexity.',
-  'scatter.hint': 'Left and right go by size, up and down by perplexity, Enter selects the run in the list.',
+  'scatter.none': 'None of these runs has been measured.',
+  'scatter.hint': 'Left and right go by size, up and down by {{measure}}, Enter selects the run in the list.',
 
   // Comparison
   'compare.title': 'Compare',
@@ -278,7 +278,7 @@ export const runsEn = {
   'export.free': '{{free}} free',
   'export.destination-text': 'Each export becomes a folder of its own in it.',
   'export.check': 'Check the written file',
-  'export.check-text': 'Measures the perplexity of what lies on the disk, on the run’s evaluation data.',
+  'export.check-text': 'Measures the {{measures}} of what lies on the disk, on the run’s evaluation data.',
   'export.check-none': 'The recipe names no evaluation data to measure it on.',
   'export.start': 'Write',
   'export.start-of': 'Write: {{format}}',
@@ -290,8 +290,8 @@ export const runsEn = {
   'export.left': '{{time}} left',
   'export.done': 'Written',
   'export.bits-weight': 'Bits a weight of the compressed layers, all counted',
-  'export.perplexity-file': 'Perplexity of the file: {{dataset}}, seqlen {{seqlen}}, {{windows}} windows',
-  'export.perplexity-run': '{{file}} (run: {{run}}; {{ratio}} ×)',
+  'export.measure-file': '{{measure}} of the file: {{sample}}',
+  'export.measure-run': '{{file}} (run: {{run}}; {{contrast}})',
   'export.not-checked': 'not measured',
   'export.snippets': 'Load it with',
   'export.copy-snippet': 'Copy the lines for {{client}}',

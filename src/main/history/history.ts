@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 
 import { TamisError } from '../../contract/errors.ts';
 import type { Failure } from '../../contract/failure.ts';
-import type { AttemptRow, RunPage, RunPoint, RunQuery, RunRow } from '../../contract/history.ts';
+import type { PointQuery, AttemptRow, RunPage, RunPoint, RunQuery, RunRow } from '../../contract/history.ts';
 import type { Recipe } from '../../contract/recipe.ts';
 import { makeFolder } from '../../disk/disk.ts';
 import type { EndState } from './card.ts';
@@ -13,7 +13,6 @@ import { followingAttempt, listAttempts } from './attempts.ts';
 import { folderName, LONGEST, nameOf } from './names.ts';
 import { adopt, keepCard, recover, scan, settle, type Scan } from './recovery.ts';
 import { rowOf, type RunHead, type StoredRow } from './rows.ts';
-import type { Filter } from './statements.ts';
 import type { Store } from './store.ts';
 
 export interface NewRuns {
@@ -67,8 +66,8 @@ export class History {
   }
 
   /** Finished runs that match, newest first, at most 2,000. */
-  points(filter: Filter): RunPoint[] {
-    return this.#store.points(filter);
+  points(query: PointQuery): RunPoint[] {
+    return this.#store.points(query);
   }
 
   /** The attempts at a run's goal, oldest first; none without a goal. */

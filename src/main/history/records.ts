@@ -23,11 +23,6 @@ export interface RunRecord {
   readonly target_sparsity: number | null;
   readonly sparsity: number | null;
   readonly bits: number | null;
-  readonly dataset: string | null;
-  readonly seqlen: number | null;
-  readonly windows: number | null;
-  readonly perplexity_dense: number | null;
-  readonly perplexity: number | null;
   readonly seconds: number | null;
   readonly bytes: number | null;
   readonly non_zero_bytes: number | null;
@@ -54,11 +49,6 @@ export function valuesOf(row: StoredRow): RunValues {
     target_sparsity: row.targetSparsity,
     sparsity: row.sparsity,
     bits: row.bits,
-    dataset: row.perplexity?.dataset ?? null,
-    seqlen: row.perplexity?.seqlen ?? null,
-    windows: row.perplexity?.windows ?? null,
-    perplexity_dense: row.perplexity?.dense ?? null,
-    perplexity: row.perplexity?.compressed ?? null,
     seconds: row.seconds,
     bytes: row.bytes,
     non_zero_bytes: row.nonZeroBytes,
@@ -69,7 +59,8 @@ export function valuesOf(row: StoredRow): RunValues {
 
 const parsed = (json: string): unknown => JSON.parse(json);
 
-export function rowFrom(record: RunRecord): RunRow {
+/** @param measured the run's, in their order */
+export function rowFrom(record: RunRecord, measured: readonly MeasuredRecord[]): RunRow {
   return runRowSchema.parse({
     id: record.id,
     name: record.name,
@@ -90,16 +81,14 @@ export function rowFrom(record: RunRecord): RunRow {
     targetSparsity: record.target_sparsity,
     sparsity: record.sparsity,
     bits: record.bits,
-    perplexity:
-      record.dataset === null
-        ? null
-        : {
-            dataset: record.dataset,
-            seqlen: record.seqlen,
-            windows: record.windows,
-            dense: record.perplexity_dense,
-            compressed: record.perplexity,
-          },
+    measured: measured.map((each) => ({
+      measure: each.measure,
+      dataset: each.dataset,
+      seqlen: each.seqlen,
+      windows: each.windows,
+      dense: { value: each.dense, standardError: each.dense_error },
+      compressed: { value: each.compressed, standardError: each.compressed_error },
+    })),
     seconds: record.seconds,
     bytes: record.bytes,
     nonZeroBytes: record.non_zero_bytes,
@@ -107,11 +96,40 @@ export function rowFrom(record: RunRecord): RunRow {
   });
 }
 
+/** A row of the table `measured`. */
+export interface MeasuredRecord {
+  readonly run_id: string;
+  readonly position: number;
+  readonly measure: string;
+  readonly place: number;
+  readonly dataset: string;
+  readonly seqlen: number;
+  readonly windows: number;
+  readonly dense: number;
+  readonly dense_error: number | null;
+  readonly compressed: number;
+  readonly compressed_error: number | null;
+}
+
+export function measuredOf({ id, measured }: Pick<StoredRow, 'id' | 'measured'>): MeasuredRecord[] {
+  return measured.map(({ measure, dataset, seqlen, windows, dense, compressed }, position) => ({
+    run_id: id,
+    position,
+    measure,
+    place: measured.slice(0, position).filter((before) => before.measure === measure).length,
+    dataset,
+    seqlen,
+    windows,
+    dense: dense.value,
+    dense_error: dense.standardError,
+    compressed: compressed.value,
+    compressed_error: compressed.standardError,
+  }));
+}
+
 /** What a point of the scatter is made from: no run without all of it is one. */
-export type PointRecord = Pick<
-  RunRecord,
-  'id' | 'name' | 'model_name' | 'dataset' | 'seqlen' | 'windows' | 'non_zero_bytes' | 'sparsity' | 'perplexity'
->;
+export type PointRecord = Pick<RunRecord, 'id' | 'name' | 'model_name' | 'non_zero_bytes' | 'sparsity'> &
+  Pick<MeasuredRecord, 'dataset' | 'seqlen' | 'windows' | 'compressed'>;
 
 export function pointFrom(record: PointRecord): RunPoint {
   return runPointSchema.parse({
@@ -123,6 +141,6 @@ export function pointFrom(record: PointRecord): RunPoint {
     windows: record.windows,
     nonZeroBytes: record.non_zero_bytes,
     sparsity: record.sparsity,
-    perplexity: record.perplexity,
+    value: record.compressed,
   });
 }

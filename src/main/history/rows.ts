@@ -9,23 +9,21 @@ import { packedSize } from '../../contract/size.ts';
 export type StoredRow = Omit<RunRow, 'modelId'>;
 
 /** What a report adds to a run's row. */
-export type Results = Pick<RunRow, 'finishedAt' | 'sparsity' | 'perplexity' | 'seconds' | 'bytes' | 'nonZeroBytes'>;
+export type Results = Pick<RunRow, 'finishedAt' | 'sparsity' | 'measured' | 'seconds' | 'bytes' | 'nonZeroBytes'>;
 
 export function resultsOf(report: Report): Results {
   const { model, sparsity, seconds } = report;
-  const first = report.perplexity[0];
   return {
     finishedAt: report.finishedAt,
     sparsity: sparsity.actual,
-    perplexity: first
-      ? {
-          dataset: first.dataset,
-          seqlen: first.seqlen,
-          windows: first.windows,
-          dense: first.dense,
-          compressed: first.compressed,
-        }
-      : null,
+    measured: report.measured.map(({ measure, dataset, seqlen, windows, dense, compressed }) => ({
+      measure,
+      dataset,
+      seqlen,
+      windows,
+      dense,
+      compressed,
+    })),
     seconds: Object.values(seconds).reduce((a, b) => a + b, 0),
     bytes: model.bytesCompressed,
     nonZeroBytes: packedSize(report)?.bytes ?? null,
@@ -34,7 +32,7 @@ export function resultsOf(report: Report): Results {
 
 const nothingYet: Omit<Results, 'finishedAt'> = {
   sparsity: null,
-  perplexity: null,
+  measured: [],
   seconds: null,
   bytes: null,
   nonZeroBytes: null,

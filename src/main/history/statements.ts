@@ -1,7 +1,8 @@
 import type { Database, Statement } from 'better-sqlite3';
 
-import type { RunColumn, RunQuery, RunState } from '../../contract/history.ts';
-import type { PointRecord, RunRecord, RunValues } from './records.ts';
+import type { PointQuery, RunColumn, RunQuery, RunState } from '../../contract/history.ts';
+import { measureIds, type MeasureId } from '../../contract/measures.ts';
+import type { MeasuredRecord, PointRecord, RunRecord, RunValues } from './records.ts';
 import { words } from './rows.ts';
 
 /** The folder of all runs on its way: see `storage/move.ts`. */
@@ -36,7 +37,7 @@ export interface ModelRecord {
   readonly failure: string | null;
 }
 
-export type Filter = Pick<RunQuery, 'search' | 'states' | 'model' | 'bits'>;
+type Filter = Omit<PointQuery, 'measure'>;
 
 const runColumns = [
   'id',
@@ -56,11 +57,6 @@ const runColumns = [
   'target_sparsity',
   'sparsity',
   'bits',
-  'dataset',
-  'seqlen',
-  'windows',
-  'perplexity_dense',
-  'perplexity',
   'seconds',
   'bytes',
   'non_zero_bytes',
@@ -68,13 +64,21 @@ const runColumns = [
   'search',
 ] as const satisfies readonly (keyof RunValues)[];
 
-const record = `
-  SELECT ${runColumns.filter((column) => column !== 'search').join(', ')}, model_id,
-    (SELECT json_group_array(tag ORDER BY position) FROM tags WHERE run_id = runs.id) AS tags
-  FROM runs`;
+const fields = `
+  ${runColumns
+    .filter((column) => column !== 'search')
+    .map((column) => `runs.${column}`)
+    .join(', ')}, model_id,
+  (SELECT json_group_array(tag ORDER BY position) FROM tags WHERE run_id = runs.id) AS tags`;
+const record = `SELECT ${fields} FROM runs`;
 
-/** What a column sorts by, each with an index of its own. Perplexities of one measure stay together: others do not compare. */
-const orders: Record<RunColumn, readonly string[]> = {
+/** The runs with a number by a measure, the two question marks: the order of the index is by what they were measured on, then by it. */
+const measuredRecord = `
+  SELECT ${fields} FROM measured AS sorted CROSS JOIN runs ON runs.id = sorted.run_id`;
+const measuredOrder = ['sorted.dataset', 'sorted.seqlen', 'sorted.windows', 'sorted.compressed', 'sorted.run_id'];
+
+/** What a column sorts by, each with an index of its own. */
+const orders: Record<Exclude<RunColumn, MeasureId>, readonly string[]> = {
   name: ['name'],
   model: ['model_name'],
   state: ['state'],
@@ -83,27 +87,34 @@ const orders: Record<RunColumn, readonly string[]> = {
   targetSparsity: ['target_sparsity'],
   sparsity: ['sparsity'],
   bits: ['bits'],
-  perplexity: ['dataset', 'seqlen', 'windows', 'perplexity'],
   seconds: ['seconds'],
   nonZeroBytes: ['non_zero_bytes'],
   createdAt: ['created_at'],
 };
 
 /** What a run has not come to yet sorts last, whichever way; SQLite's own order has it last in descending. */
-function orderBy({ column, descending }: RunQuery['sort']): string {
-  const [first, ...rest] = [...orders[column], 'id'];
-  if (descending) return [first, ...rest].map((term) => `${term} DESC`).join(', ');
+function orderBy(terms: readonly string[], descending: boolean): string {
+  const [first, ...rest] = terms;
+  if (descending) return terms.map((term) => `${term} DESC`).join(', ');
   return [`${first} NULLS LAST`, ...rest].join(', ');
+}
+
+function isMeasure(column: RunColumn): column is MeasureId {
+  return measureIds.some((id) => id === column);
 }
 
 /**
  * The condition of a filter and what its question marks stand for. The plus signs keep SQLite from taking an index here:
  * walking the one of the order beats sorting.
  */
-function where({ search, states, model, bits }: Filter): { sql: string; values: (string | number)[] } {
+function where(
+  { search, states, model, bits }: Filter,
+  ...first: readonly string[]
+): { sql: string; values: (string | number)[] } {
   const searched = words(search);
   const widths = bits.filter((width) => width !== null);
   const terms = [
+    ...first,
     ...searched.map(() => 'instr(search, ?) > 0'),
     ...(states.length > 0 ? [`+state IN (${states.map(() => '?').join(', ')})`] : []),
     ...(model !== null ? ['+model_id = ?'] : []),
@@ -136,6 +147,23 @@ export function prepareStatements(database: Database) {
   const pages = remembering<RunRecord>(database);
   const counts = remembering<{ total: number }>(database);
   const pointLists = remembering<PointRecord>(database);
+
+  /** The runs with a number by the measure as its index has them, then those without. */
+  function pageByMeasure(query: RunQuery, measure: MeasureId): RunRecord[] {
+    const { sort, limit, offset } = query;
+    const having = where(query, 'sorted.measure = ?', 'sorted.place = 0');
+    const ordered = `${measuredRecord} ${having.sql} ORDER BY ${orderBy(measuredOrder, sort.descending)} LIMIT ? OFFSET ?`;
+    const found = pages(ordered).all(measure, ...having.values, limit, offset);
+    if (found.length === limit) return found;
+    const counted = `SELECT count(*) AS total FROM measured AS sorted CROSS JOIN runs ON runs.id = sorted.run_id ${having.sql}`;
+    const before = counts(counted).get(measure, ...having.values)?.total ?? 0;
+    const isMeasured = 'SELECT 1 FROM measured WHERE run_id = runs.id AND +measure = ? AND +place = 0';
+    const without = where(query, `NOT EXISTS (${isMeasured})`);
+    const rest = pages(`${record} ${without.sql} ORDER BY ${orderBy(['id'], sort.descending)} LIMIT ? OFFSET ?`);
+    const skipped = Math.max(0, offset - before);
+    return [...found, ...rest.all(measure, ...without.values, limit - found.length, skipped)];
+  }
+
   return {
     insertRun: database.prepare<[RunValues]>(`
       INSERT INTO runs (${runColumns.join(', ')}, model_id)
@@ -159,22 +187,34 @@ export function prepareStatements(database: Database) {
       INSERT INTO recipes (run_id, recipe) VALUES (?, ?) ON CONFLICT (run_id) DO UPDATE SET recipe = excluded.recipe`),
     recipe: database.prepare<[string], { recipe: string }>('SELECT recipe FROM recipes WHERE run_id = ?'),
 
+    insertMeasured: database.prepare<[MeasuredRecord]>(`
+      INSERT INTO measured (run_id, position, measure, place, dataset, seqlen, windows, dense, dense_error, compressed, compressed_error)
+      VALUES (@run_id, @position, @measure, @place, @dataset, @seqlen, @windows, @dense, @dense_error, @compressed, @compressed_error)`),
+    deleteMeasured: database.prepare<[string]>('DELETE FROM measured WHERE run_id = ?'),
+    /** Of the runs whose ids are in a JSON array. */
+    measured: database.prepare<[string], MeasuredRecord>(`
+      SELECT * FROM measured WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY run_id, position`),
+
     page(query: RunQuery): RunRecord[] {
+      const { column, descending } = query.sort;
+      if (isMeasure(column)) return pageByMeasure(query, column);
       const { sql, values } = where(query);
-      const found = pages(`${record} ${sql} ORDER BY ${orderBy(query.sort)} LIMIT ? OFFSET ?`);
+      const found = pages(
+        `${record} ${sql} ORDER BY ${orderBy([...orders[column], 'id'], descending)} LIMIT ? OFFSET ?`,
+      );
       return found.all(...values, query.limit, query.offset);
     },
     count(filter: Filter): number {
       const { sql, values } = where(filter);
       return counts(`SELECT count(*) AS total FROM runs ${sql}`).get(...values)?.total ?? 0;
     },
-    points(filter: Filter, limit: number): PointRecord[] {
-      const { sql, values } = where(filter);
+    points(query: PointQuery, limit: number): PointRecord[] {
+      const complete = ["state = 'finished'", 'non_zero_bytes IS NOT NULL', 'sparsity IS NOT NULL'];
+      const { sql, values } = where(query, '+measure = ?', '+place = 0', ...complete);
       return pointLists(`
-        SELECT id, name, model_name, dataset, seqlen, windows, non_zero_bytes, sparsity, perplexity
-        FROM runs ${sql} ${sql === '' ? 'WHERE' : 'AND'} state = 'finished' AND perplexity IS NOT NULL
-          AND non_zero_bytes IS NOT NULL AND sparsity IS NOT NULL
-        ORDER BY created_at DESC, id DESC LIMIT ?`).all(...values, limit);
+        SELECT id, name, model_name, dataset, seqlen, windows, non_zero_bytes, sparsity, compressed
+        FROM runs CROSS JOIN measured ON run_id = id ${sql}
+        ORDER BY created_at DESC, id DESC LIMIT ?`).all(query.measure, ...values, limit);
     },
 
     moveRunPaths: database.prepare<[Folders]>(movePaths('runs')),

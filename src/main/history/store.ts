@@ -3,12 +3,12 @@ import { sep } from 'node:path';
 import type { Database } from 'better-sqlite3';
 
 import { TamisError } from '../../contract/errors.ts';
-import type { RunPage, RunPoint, RunQuery, RunRow, RunState } from '../../contract/history.ts';
+import type { PointQuery, RunPage, RunPoint, RunQuery, RunRow, RunState } from '../../contract/history.ts';
 import { recipeSchema, type Recipe } from '../../contract/recipe.ts';
 import { guarded } from './errors.ts';
-import { pointFrom, rowFrom, valuesOf } from './records.ts';
+import { measuredOf, pointFrom, rowFrom, valuesOf, type RunRecord } from './records.ts';
 import type { StoredRow } from './rows.ts';
-import { prepareStatements, type Filter, type ModelRecord, type MoveRecord, type Statements } from './statements.ts';
+import { prepareStatements, type ModelRecord, type MoveRecord, type Statements } from './statements.ts';
 
 /** More dots than these tell nobody anything. */
 const POINTS = 2000;
@@ -37,7 +37,7 @@ export class Store {
 
   find(id: string): RunRow | null {
     const record = this.#do(() => this.#statements.run.get(id));
-    return record ? rowFrom(record) : null;
+    return record ? (this.#rows([record])[0] ?? null) : null;
   }
 
   get(id: string): RunRow {
@@ -48,17 +48,17 @@ export class Store {
 
   at(path: string): RunRow | null {
     const record = this.#do(() => this.#statements.runAt.get(path));
-    return record ? rowFrom(record) : null;
+    return record ? (this.#rows([record])[0] ?? null) : null;
   }
 
   /** In the order in which they were queued. */
   runsIn(state: RunState): RunRow[] {
-    return this.#do(() => this.#statements.runsIn.all(state)).map(rowFrom);
+    return this.#do(() => this.#rows(this.#statements.runsIn.all(state)));
   }
 
   /** Runs of a sweep, oldest first. */
   sweep(sweep: string): RunRow[] {
-    return this.#do(() => this.#statements.sweep.all(sweep)).map(rowFrom);
+    return this.#do(() => this.#rows(this.#statements.sweep.all(sweep)));
   }
 
   /** Folder and state of every run, by id. */
@@ -67,17 +67,21 @@ export class Store {
   }
 
   page(query: RunQuery): RunPage {
-    return this.#do(() => ({ rows: this.#statements.page(query).map(rowFrom), total: this.#statements.count(query) }));
+    return this.#do(() => ({
+      rows: this.#rows(this.#statements.page(query)),
+      total: this.#statements.count(query),
+    }));
   }
 
-  points(filter: Filter): RunPoint[] {
-    return this.#do(() => this.#statements.points(filter, POINTS)).map(pointFrom);
+  points(query: PointQuery): RunPoint[] {
+    return this.#do(() => this.#statements.points(query, POINTS)).map(pointFrom);
   }
 
   insert(row: StoredRow, recipe: Recipe): void {
     this.transaction(() => {
       this.#statements.insertRun.run(valuesOf(row));
       this.#putTags(row);
+      this.#putMeasured(row);
       this.putRecipe(row.id, recipe);
     });
   }
@@ -87,8 +91,24 @@ export class Store {
       const row = { ...this.get(id), ...changes };
       this.#statements.updateRun.run(valuesOf(row));
       if (changes.tags) this.#putTags(row);
+      if (changes.measured) this.#putMeasured(row);
     });
     return this.get(id);
+  }
+
+  /** What the runs were measured by is read for all of them at once. */
+  #rows(records: readonly RunRecord[]): RunRow[] {
+    const ids = JSON.stringify(records.map(({ id }) => id));
+    const measured = Map.groupBy(
+      this.#do(() => this.#statements.measured.all(ids)),
+      (each) => each.run_id,
+    );
+    return records.map((record) => rowFrom(record, measured.get(record.id) ?? []));
+  }
+
+  #putMeasured(row: StoredRow): void {
+    this.#statements.deleteMeasured.run(row.id);
+    for (const measured of measuredOf(row)) this.#statements.insertMeasured.run(measured);
   }
 
   #putTags({ id, tags }: StoredRow): void {

@@ -8,7 +8,8 @@ import {
   type Warning,
 } from '../../contract/events.ts';
 import type { MessageParams } from '../../contract/messages/params.ts';
-import type { Centroid, Choice, LayerResult, Perplexity, Target } from '../../contract/report.ts';
+import { withResult, type MeasuredSoFar } from '../../contract/measured.ts';
+import type { Centroid, Choice, LayerResult, Target } from '../../contract/report.ts';
 
 /** `kept`: done by an earlier start of the run. `stopped`: begun, and the run ended before it did. */
 export type StageState = 'waiting' | 'running' | 'finished' | 'kept' | 'stopped';
@@ -31,10 +32,6 @@ export type LayerView = Pick<
   readonly sparsity: number | null;
 };
 
-export interface PerplexityView extends Pick<Perplexity, 'dataset' | 'seqlen' | 'windows' | 'tokens'> {
-  readonly dense: Perplexity | null;
-  readonly compressed: Perplexity | null;
-}
 
 /** What a run has told so far, put together. */
 export interface RunView {
@@ -54,7 +51,7 @@ export interface RunView {
   readonly target: Target | null;
   /** How `auto` chose; null before, and of other schedulers. */
   readonly choice: Choice | null;
-  readonly perplexities: readonly PerplexityView[];
+  readonly measured: readonly MeasuredSoFar[];
   readonly warnings: readonly Warning[];
   /** Why the last start of the run ended early. */
   readonly failure: { readonly code: string; readonly params: MessageParams } | null;
@@ -78,7 +75,7 @@ export const emptyView: RunView = {
   centroids: [],
   target: null,
   choice: null,
-  perplexities: [],
+  measured: [],
   warnings: [],
   failure: null,
   finished: false,
@@ -138,8 +135,8 @@ function applyEvent(before: RunView, { at, event }: TimedEvent): RunView {
       return { ...view, ...finishLayer(before, event.layer) };
     case 'block':
       return { ...view, blocks: { done: Math.max(before.blocks?.done ?? 0, event.block + 1), of: event.blocks } };
-    case 'perplexity':
-      return { ...view, perplexities: applyPerplexity(before.perplexities, event) };
+    case 'measured':
+      return { ...view, measured: withResult(before.measured, event.which, event.result) };
     case 'warning':
       return { ...view, warnings: withWarning(before.warnings, event) };
     case 'finished':
@@ -238,19 +235,6 @@ function applySchedule(
     estimate: estimates[layer.name] ?? layer.estimate,
     sensitivity: sensitivities[layer.name] ?? layer.sensitivity,
   }));
-}
-
-function applyPerplexity(
-  known: readonly PerplexityView[],
-  { which, result }: EventOf<'perplexity'>,
-): readonly PerplexityView[] {
-  const { dataset, seqlen, windows, tokens } = result;
-  const place = known.findIndex(
-    (one) => one.dataset === dataset && one.seqlen === seqlen && one.windows === windows && one.tokens === tokens,
-  );
-  const before = known[place];
-  if (before) return known.with(place, { ...before, [which]: result });
-  return [...known, { dataset, seqlen, windows, tokens, dense: null, compressed: null, [which]: result }];
 }
 
 /** Seconds the run has worked, over all its starts, at the moment `now` (milliseconds since 1970). */

@@ -1,5 +1,7 @@
 import type { LoggedEvent, Stage } from '../../contract/events.ts';
 import { duration, fixed, perplexity, percent, significant } from '../../contract/format.ts';
+import { sampleWords } from '../../contract/measured.ts';
+import { mainMeasures, writeValue } from '../../contract/measures.ts';
 import { en, type ErrorCode } from '../../contract/messages/en.ts';
 import { message, type Locale } from '../../contract/messages/index.ts';
 import type { Label } from '../../contract/messages/labels.ts';
@@ -69,9 +71,17 @@ export function eventSentence(event: LoggedEvent, t: Label, locale: Locale): str
     }
     case 'block':
       return t('log.block', { block: event.block + 1, blocks: event.blocks, time: duration(event.seconds) });
-    case 'perplexity': {
-      const { dataset, seqlen, windows, perplexity: value } = event.result;
-      return t(`log.perplexity-${event.which}`, { dataset, seqlen, windows, value: perplexity(value) });
+    case 'measured': {
+      const { values, ...sample } = event.result;
+      const main = values.filter(({ measure }) => mainMeasures.includes(measure));
+      const written = main.map(({ measure, value }) =>
+        t(`log.measured-${event.which}`, {
+          measure: t(`measure.${measure}`),
+          value: writeValue(measure, value),
+          sample: sampleWords(sample, t),
+        }),
+      );
+      return written.join(' · ');
     }
     case 'warning':
       return t('log.warning', { text: sentenceOf(event, locale) });

@@ -4,7 +4,7 @@ import { TamisError } from '../../contract/errors.ts';
 import { choiceSchema, type Choice } from '../../contract/report.ts';
 import { candidateName } from '../../contract/words.ts';
 import { methods } from '../../contract/recipe/methods.ts';
-import { headAll } from '../evaluate/perplexity.ts';
+import { headAll, windowMeans } from '../evaluate/predictions.ts';
 import { Activations } from '../machine/activations.ts';
 import { remembered } from '../machine/cache.ts';
 import { Clock } from '../machine/clock.ts';
@@ -139,7 +139,8 @@ async function tryOne(
       directory.remove('state', activationsFile(block));
       onBlock(block);
     }
-    const losses = await headAll(model, ids, held, { ...devices.session, seqlen, signal }, beforeRun);
+    const predictions = await headAll(model, ids, held, { ...devices.session, seqlen, signal }, beforeRun);
+    const losses = windowMeans(predictions.losses, seqlen);
     const mean = losses.reduce((a, b) => a + b, 0) / losses.length;
     if (!Number.isFinite(Math.exp(mean))) throw new TamisError('calibration.held-back-not-finite');
     return losses;

@@ -9,8 +9,9 @@ import {
   targets,
   withTrial,
 } from '../../contract/fit.ts';
+import { valueOf, type DatasetResult } from '../../contract/measured.ts';
 import type { Fit } from '../../contract/recipe.ts';
-import { targetSchema, type Foreseen, type Perplexity, type Target } from '../../contract/report.ts';
+import { targetSchema, type Foreseen, type Target } from '../../contract/report.ts';
 import { sizeRelations } from '../plan/packed.ts';
 import { step, type Run } from '../run/run.ts';
 import { bitsToChoose, leavesTarget, SENSITIVITY_SPARSITY } from '../schedule/needs.ts';
@@ -18,8 +19,8 @@ import type { Statistics } from './estimate.ts';
 import { scheduleOf } from './schedule-layers.ts';
 
 /** Refuses a perplexity that the dense model does not have itself. */
-export function assertInReach({ recipe }: Run, dense: readonly Perplexity[]): void {
-  const refusal = denseRefusal(recipe.fit, dense[0]);
+export function assertInReach({ recipe }: Run, dense: readonly DatasetResult[]): void {
+  const refusal = denseRefusal(recipe.fit, dense);
   if (refusal) throw errorOf(refusal);
 }
 
@@ -27,7 +28,7 @@ export function assertInReach({ recipe }: Run, dense: readonly Perplexity[]): vo
 export async function decideTarget(
   run: Run,
   statistics: Statistics | null,
-  dense: readonly Perplexity[],
+  dense: readonly DatasetResult[],
 ): Promise<{ run: Run; target: Target | null }> {
   const { fit } = run.recipe;
   if (fit === null || !leavesTarget(run.recipe)) return { run, target: null };
@@ -36,11 +37,16 @@ export async function decideTarget(
     Promise.resolve(
       fit.kind === 'size'
         ? sizeTarget(run, statistics, fit)
-        : perplexityTarget(run, statistics, Math.log(fit.perplexity / (dense[0]?.perplexity ?? NaN))),
+        : perplexityTarget(run, statistics, Math.log(fit.perplexity / densePerplexity(dense))),
     ),
   );
   run.emit({ type: 'target', target });
   return { run: { ...run, recipe: withTrial(run.recipe, target) }, target };
+}
+
+/** On the first dataset. */
+function densePerplexity([first]: readonly DatasetResult[]): number {
+  return (first && valueOf(first, 'perplexity')) ?? NaN;
 }
 
 /** Where the logarithm of the perplexity is foreseen to rise by so much: by the sum of what the pruned layers add. */

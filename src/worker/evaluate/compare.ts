@@ -14,8 +14,8 @@ import type { EvaluationTokens } from '../texts/dataset.ts';
 import { seqlenOf } from '../texts/sources.ts';
 import { sessionOf, tokensOfAll, withScratch, type Evaluated } from './evaluate.ts';
 import { openLogitsModel, type LogitsHead, type LogitsModel } from './logits.ts';
-import { counter, nextTokens, windowMeans, type PassOptions } from './passes.ts';
-import { joinWindows } from './perplexity.ts';
+import { counter, nextTokens, type PassOptions } from './passes.ts';
+import { joinWindows, windowMeans } from './predictions.ts';
 
 /**
  * How the next-token probabilities of a checkpoint or export, B (`against`), compare with those of another, A, over the same tokens.

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
+import type { DatasetResult } from '../../contract/measured.ts';
 import type { Recipe } from '../../contract/recipe.ts';
-import type { Perplexity } from '../../contract/report.ts';
 import { withDenseFolder } from '../formats/dense-folder.ts';
 import { openModel } from '../model/open.ts';
 import { cacheFolder } from '../machine/cache.ts';
@@ -15,15 +15,15 @@ import type { SessionOptions } from '../runtime/session.ts';
 import type { EvaluationTokens } from '../texts/dataset.ts';
 import { sourcesOf, tokensOf, type Vocabulary } from '../texts/sources.ts';
 import { evaluateDatasets, measureDatasets } from './datasets.ts';
-import { onnxPerplexities } from './onnx.ts';
+import { predictOnnx } from './onnx.ts';
 
 export type Evaluated = Pick<Recipe, 'model' | 'evaluation' | 'device' | 'threads'>;
 
 /**
- * Perplexity of any checkpoint or export on the datasets of a recipe's evaluation part; nothing is kept. An ONNX export is run as
+ * What any checkpoint or export comes to on the datasets of a recipe's evaluation part; nothing is kept. An ONNX export is run as
  * it is; others are unpacked for as long as it takes.
  */
-export async function evaluate(wanted: Evaluated, told: Told): Promise<Perplexity[]> {
+export async function evaluate(wanted: Evaluated, told: Told): Promise<DatasetResult[]> {
   if (isOnnxFolder(wanted.model)) return await evaluateOnnx(wanted, told);
   return await withDenseFolder(wanted.model, told.signal, async (folder) => {
     const model = await openModel(folder);
@@ -35,13 +35,13 @@ export async function evaluate(wanted: Evaluated, told: Told): Promise<Perplexit
   });
 }
 
-async function evaluateOnnx(wanted: Evaluated, told: Told): Promise<Perplexity[]> {
+async function evaluateOnnx(wanted: Evaluated, told: Told): Promise<DatasetResult[]> {
   const session = await sessionOf(wanted);
   const model = await openOnnxModel(wanted.model, session);
   try {
     const datasets = await tokensOfAll(wanted, vocabularyOf(wanted.model, model), told);
     return await measureDatasets({ stage: 'evaluate-dense', datasets, ...told }, (sets, options) =>
-      onnxPerplexities(model, sets, { ...session, ...options }),
+      predictOnnx(model, sets, { ...session, ...options }),
     );
   } finally {
     await model.close();

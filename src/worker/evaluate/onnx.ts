@@ -5,41 +5,51 @@ import { GraphBuilder } from '../graph/builder.ts';
 import { logSumExp } from '../graph/operations.ts';
 import type { OnnxModel } from '../runtime/onnx-model.ts';
 import { Session, type SessionOptions } from '../runtime/session.ts';
-import { counter, nextTokens, windowMeans, type PassOptions } from './passes.ts';
-import { measure, type EvaluationSet, type Perplexity, type WindowOptions, type Windows } from './perplexity.ts';
+import { counter, nextTokens, type PassOptions } from './passes.ts';
+import {
+  predictWindows,
+  type EvaluationSet,
+  type Predicted,
+  type Predictions,
+  type WindowOptions,
+  type Windows,
+} from './predictions.ts';
 
 export type OnnxEvaluationOptions = WindowOptions & PassOptions;
 
-/** As `perplexities`, of an exported graph with a cache: each window goes through it in slices. */
-export async function onnxPerplexities(
+/** As `predict`, of an exported graph with a cache: each window goes through it in slices. */
+export async function predictOnnx(
   model: OnnxModel,
   sets: readonly EvaluationSet[],
   options: OnnxEvaluationOptions,
-): Promise<Perplexity[]> {
+): Promise<Predicted[]> {
   const { seqlen } = options;
   if (seqlen > model.maxSeqlen) throw new TamisError('evaluation.seqlen', { seqlen, limit: model.maxSeqlen });
-  return await measure(sets, options, (windows) => windowLosses(model, windows, options));
+  return await predictWindows(sets, options, (windows) => throughGraph(model, windows, options));
 }
 
-/** Mean negative log-likelihood of every window, in float64 nats: [windows]. */
-async function windowLosses(
+async function throughGraph(
   model: OnnxModel,
   { ids, count }: Windows,
   options: OnnxEvaluationOptions,
-): Promise<Float64Array> {
+): Promise<Predictions> {
   const { seqlen } = options;
   const { vocab } = model.shape;
   const step = counter(count, ids.length, options);
   const targets = nextTokens(ids);
   const losses = new Float64Array(ids.length);
+  const hits = new Uint8Array(ids.length);
   const sums = await openLogSums(vocab, options);
   try {
     for (let first = 0; first < ids.length; first += seqlen) {
       step();
       for await (const { start, logits } of model.logits(ids.subarray(first, first + seqlen))) {
         const at = first + start;
-        for (const [row, logSum] of (await sums.run(logits)).entries()) {
-          losses[at + row] = logSum - (logits[row * vocab + (targets[at + row] ?? 0)] ?? NaN);
+        const { logSum, max } = await sums.run(logits);
+        for (const [row, sum] of logSum.entries()) {
+          const target = logits[row * vocab + (targets[at + row] ?? 0)] ?? NaN;
+          losses[at + row] = sum - target;
+          hits[at + row] = target >= (max[row] ?? NaN) ? 1 : 0;
         }
       }
     }
@@ -47,25 +57,37 @@ async function windowLosses(
     await sums.close();
   }
   step();
-  return windowMeans(losses, seqlen);
+  return { seqlen, losses, hits };
+}
+
+/** Of each row of logits. */
+interface RowSums {
+  /** log sum(exp(logit)) */
+  readonly logSum: Float32Array;
+  readonly max: Float32Array;
 }
 
 interface LogSums {
-  /** logits [rows, vocab] -> log sum(exp(logit)) [rows]. */
-  run(logits: Float32Array): Promise<Float32Array>;
+  /** logits [rows, vocab] -> [rows]. */
+  run(logits: Float32Array): Promise<RowSums>;
   close(): Promise<void>;
 }
 
 async function openLogSums(vocab: number, options: SessionOptions): Promise<LogSums> {
   const g = new GraphBuilder(new Map());
-  g.output('logSum', logSumExp(g, g.input('logits', 'float32', ['rows', vocab])));
+  const { logSum, max } = logSumExp(g, g.input('logits', 'float32', ['rows', vocab]));
+  g.output('logSum', logSum);
+  g.output('max', max);
   const session = await Session.open(g.build(), options);
   return {
     async run(logits) {
       const rows = logits.length / vocab;
-      const result = new Float32Array(rows);
+      const result = { logSum: new Float32Array(rows), max: new Float32Array(rows) };
       const inputs = { logits: new Tensor('float32', logits, [rows, vocab]) };
-      await session.run(inputs, { logSum: new Tensor('float32', result, [rows]) });
+      await session.run(inputs, {
+        logSum: new Tensor('float32', result.logSum, [rows]),
+        max: new Tensor('float32', result.max, [rows]),
+      });
       return result;
     },
     close: () => session.close(),

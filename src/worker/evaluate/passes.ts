@@ -58,11 +58,3 @@ export function nextTokens(ids: Int32Array): Int32Array {
   next.set(ids.subarray(1));
   return next;
 }
-
-/** The mean over the predictions of each window; its last position has no next token and does not count. */
-export function windowMeans(values: Float64Array, seqlen: number): Float64Array {
-  return Float64Array.from({ length: values.length / seqlen }, (_, window) => {
-    const own = values.subarray(window * seqlen, (window + 1) * seqlen - 1);
-    return own.reduce((a, b) => a + b, 0) / (seqlen - 1);
-  });
-}

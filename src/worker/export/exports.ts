@@ -20,7 +20,7 @@ export interface ExportTask {
   readonly format: ExportFormat;
   /** Must not exist or be empty. */
   readonly out: string;
-  /** Measures the perplexity of the written files on the run's evaluation data. */
+  /** Measures the written files on the run's evaluation data. */
   readonly check: boolean;
   readonly signal: AbortSignal;
   /** Of `write` in bytes, of `check` as a share of one. */
@@ -66,7 +66,7 @@ export async function exportRun(task: ExportTask): Promise<ExportResult> {
     bytes: await folderBytes(out),
     bitsPerWeight: (8 * layerBytes) / weights,
     seconds: (performance.now() - started) / 1000,
-    perplexity: null,
+    results: null,
   };
   await recordExport(run, result);
   return task.check ? await checked(run, result, task) : result;
@@ -87,7 +87,7 @@ async function checked(
     onProgress('check', { done, total: all, remainingSeconds });
   };
   try {
-    const result = { ...written, perplexity: await checkExport(run, written.path, { signal, emit }) };
+    const result = { ...written, results: await checkExport(run, written.path, { signal, emit }) };
     await recordExport(run, result);
     return result;
   } catch (error) {

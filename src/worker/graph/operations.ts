@@ -191,14 +191,14 @@ export function slice(g: GraphBuilder, x: Value, axis: number, { start, end }: R
 }
 
 /**
- * log sum(exp(x)) over the last dimension: [tokens, n] -> [tokens].
+ * log sum(exp(x)) over the last dimension, [tokens, n] -> [tokens], and the largest x, from which it is computed.
  * The largest probability is exp(max) / sum(exp) and never underflows, so log sum(exp) = max - log(largest probability): faster and
  * more exact than onnxruntime's ReduceLogSumExp, and on WebGPU too, where LogSoftmax is not.
  */
-export function logSumExp(g: GraphBuilder, x: Value): Value {
+export function logSumExp(g: GraphBuilder, x: Value): { logSum: Value; max: Value } {
   const max = g.node('ReduceMax', [x], { axes: [1], keepdims: 0 });
   const largest = g.node('ReduceMax', [g.node('Softmax', [x], { axis: 1 })], { axes: [1], keepdims: 0 });
-  return g.node('Sub', [max, g.node('Log', [largest])]);
+  return { logSum: g.node('Sub', [max, g.node('Log', [largest])]), max };
 }
 
 /** One entry of each row: x [tokens, n], index int32 [tokens] -> [tokens]. */

@@ -3,7 +3,8 @@ import { cpus, release, type } from 'node:os';
 import { basename } from 'node:path';
 
 import { withWarning, type Warning } from '../../contract/events.ts';
-import type { Choice, LayerResult, Perplexity, Report, Target } from '../../contract/report.ts';
+import { withResult, type DatasetResult, type Measured, type MeasuredSoFar } from '../../contract/measured.ts';
+import type { Choice, LayerResult, Report, Target } from '../../contract/report.ts';
 import type { BlockStep } from '../compress/blocks.ts';
 import type { Statistics } from '../compress/estimate.ts';
 import type { Schedule } from '../compress/schedule-layers.ts';
@@ -15,13 +16,13 @@ import { engineVersions } from '../machine/versions.ts';
 
 /** What the stages left. */
 export interface Results {
-  readonly dense: Step<Perplexity[]>;
+  readonly dense: Step<DatasetResult[]>;
   readonly statistics: Step<Statistics> | null;
   readonly target: Target | null;
   readonly choice: Step<Choice> | null;
   readonly schedule: Step<Schedule>;
   readonly blocks: readonly BlockStep[];
-  readonly compressed: Step<Perplexity[]>;
+  readonly compressed: Step<DatasetResult[]>;
   /** Of the packed archive; null where nobody wants to know. */
   readonly packed: Step<number> | null;
 }
@@ -41,7 +42,7 @@ export async function buildReport(run: Run, results: Results): Promise<Report> {
   ].flatMap((step) => (step ? [step.cost] : []));
   const versions = engineVersions();
   return {
-    version: 1,
+    version: 2,
     tamis: versions.tamis,
     startedAt: (await stat(directory.file('recipe.json'))).birthtime.toISOString(),
     finishedAt: new Date().toISOString(),
@@ -58,7 +59,7 @@ export async function buildReport(run: Run, results: Results): Promise<Report> {
       bytesCompressed: await weightBytes(await openModel(directory.path)),
     },
     packedBytes: results.packed?.value ?? null,
-    perplexity: pair(results.dense.value, results.compressed.value),
+    measured: pair(results.dense.value, results.compressed.value),
     sparsity: {
       target: weighted(layers, (layer) => layer.targetSparsity),
       actual: weighted(layers, (layer) => layer.sparsity),
@@ -85,20 +86,14 @@ export async function buildReport(run: Run, results: Results): Promise<Report> {
   };
 }
 
-function pair(dense: readonly Perplexity[], compressed: readonly Perplexity[]): Report['perplexity'] {
-  return dense.map((before, index) => {
-    const after = compressed[index];
-    if (after?.dataset !== before.dataset) throw new Error(`no compressed perplexity of ${before.dataset}`);
-    return {
-      dataset: before.dataset,
-      seqlen: before.seqlen,
-      windows: before.windows,
-      tokens: before.tokens,
-      dense: before.perplexity,
-      compressed: after.perplexity,
-      denseBitsPerByte: before.bitsPerByte,
-      compressedBitsPerByte: after.bitsPerByte,
-    };
+function pair(dense: readonly DatasetResult[], compressed: readonly DatasetResult[]): Measured[] {
+  const known = dense.reduce<readonly MeasuredSoFar[]>((all, result) => withResult(all, 'dense', result), []);
+  const both = compressed.reduce((all, result) => withResult(all, 'compressed', result), known);
+  return both.flatMap(({ dense: before, compressed: after, ...entry }) => {
+    // An earlier version, which began the run, may have measured the dense model by fewer.
+    if (before === null) return [];
+    if (after === null) throw new Error(`no compressed ${entry.measure} of ${entry.dataset}`);
+    return [{ ...entry, dense: before, compressed: after }];
   });
 }
 

@@ -9,6 +9,18 @@ import { LayerMap } from '../../charts/layer-map.tsx';
 import { SensitivityChart } from '../../charts/sensitivity-chart.tsx';
 import { SparsityChart } from '../../charts/sparsity-chart.tsx';
 import type { ExportRecord } from '../../contract/exports.ts';
+import { firstOf, measuredKey, valueOf } from '../../contract/measured.ts';
+import {
+  contrastKey,
+  firstMeasure,
+  mainMeasures,
+  mainNames,
+  measures,
+  restatements,
+  writeContrast,
+  writeValue,
+  type MeasureId,
+} from '../../contract/measures.ts';
 import { en, type ErrorCode } from '../../contract/messages/en.ts';
 import { message, type Locale } from '../../contract/messages/index.ts';
 import { labels, type Label } from '../../contract/messages/labels.ts';
@@ -57,7 +69,7 @@ function Page(props: { report: Report; locale: Locale; exports: readonly ExportR
       <body>
         <Head {...part} />
         <Warnings {...part} />
-        <Perplexities {...part} />
+        <Measures {...part} />
         <ForeseenBits {...part} />
         <Choice {...part} />
         <Exports {...part} exports={exports} />
@@ -159,45 +171,65 @@ function Warnings({ report, locale, t }: PartProps): ReactElement | null {
   );
 }
 
-function Perplexities({ report, t }: PartProps): ReactElement {
-  const measured = report.perplexity;
-  if (measured.length === 0) {
+/** A section for each measure with a table of its own. */
+function Measures({ report: { measured }, t }: PartProps): ReactElement {
+  const found = mainMeasures.filter((measure) => firstOf(measured, measure));
+  if (found.length === 0) {
     return (
-      <Section title={t('report.perplexity')}>
-        <p>{t('text.perplexity-none')}</p>
+      <Section title={t(`measure.${firstMeasure}`)}>
+        <p>{t('text.nothing-measured')}</p>
       </Section>
     );
   }
-  const bits = measured.some((entry) => entry.compressedBitsPerByte !== null);
-  const bitsOf = (value: number | null): string => (value === null ? '–' : fixed(value, 3));
   return (
-    <Section title={t('report.perplexity')}>
-      <Table
-        id="perplexity"
-        text={1}
-        head={[
-          t('field.dataset'),
-          t('field.seqlen'),
-          t('field.windows'),
-          t('field.tokens'),
-          t('field.dense'),
-          t('field.compressed'),
-          t('field.ratio'),
-          ...(bits ? [t('field.bits-dense'), t('field.bits-compressed')] : []),
-        ]}
-        rows={measured.map((entry) => [
-          entry.dataset,
-          String(entry.seqlen),
-          String(entry.windows),
-          whole(entry.tokens),
-          perplexity(entry.dense),
-          <span className="strong">{perplexity(entry.compressed)}</span>,
-          `${fixed(entry.compressed / entry.dense, 3)} ×`,
-          ...(bits ? [bitsOf(entry.denseBitsPerByte), bitsOf(entry.compressedBitsPerByte)] : []),
-        ])}
-      />
-      <p className="muted">{t('text.perplexity-compare')}</p>
-    </Section>
+    <>
+      {found.map((measure) => (
+        <Section key={measure} title={t(`measure.${measure}`)}>
+          <MeasureTable measure={measure} measured={measured} t={t} />
+          <p className="muted">
+            {t(`text.measure-compare-${measures[measure].better}`, { measures: t(`measure.${measure}.plural`) })}
+          </p>
+        </Section>
+      ))}
+    </>
+  );
+}
+
+function MeasureTable(props: { measure: MeasureId; measured: Report['measured']; t: Label }): ReactElement {
+  const { measure, measured, t } = props;
+  const entries = measured.filter((one) => one.measure === measure);
+  const restated = restatements(measure).filter((other) => firstOf(measured, other));
+  return (
+    <Table
+      id={measure}
+      text={1}
+      head={[
+        t('field.dataset'),
+        t('field.seqlen'),
+        t('field.windows'),
+        t('field.tokens'),
+        t('field.dense'),
+        t('field.compressed'),
+        t(contrastKey(measure)),
+        ...restated.flatMap((other) => {
+          const words = { measure: t(`measure.${other}`) };
+          return [t('field.restated-dense', words), t('field.restated-compressed', words)];
+        }),
+      ]}
+      rows={entries.map((entry) => [
+        entry.dataset,
+        String(entry.seqlen),
+        String(entry.windows),
+        whole(entry.tokens),
+        writeValue(measure, entry.dense.value),
+        <span className="strong">{writeValue(measure, entry.compressed.value)}</span>,
+        writeContrast(measure, entry.compressed.value, entry.dense.value),
+        ...restated.flatMap((other) => {
+          const same = measured.find((one) => measuredKey(one) === measuredKey({ ...entry, measure: other }));
+          return same ? [writeValue(other, same.dense.value), writeValue(other, same.compressed.value)] : ['–', '–'];
+        }),
+      ])}
+    />
   );
 }
 
@@ -258,10 +290,13 @@ function Choice({ report: { choice }, t }: PartProps): ReactElement | null {
 /** What the run was written as. */
 function Exports({ report, t, exports }: PartProps & { exports: readonly ExportRecord[] }): ReactElement | null {
   if (exports.length === 0) return null;
-  const measured = (perplexities: ExportRecord['perplexity']): ReactNode =>
-    perplexities === null || perplexities.length === 0
-      ? t('text.exports-unchecked')
-      : perplexities.map(({ dataset, perplexity: value }) => `${dataset} ${perplexity(value)}`).join(', ');
+  const written = (results: ExportRecord['results'], measure: MeasureId): string => {
+    const values = (results ?? []).flatMap((result) => {
+      const value = valueOf(result, measure);
+      return value === undefined ? [] : `${result.dataset} ${writeValue(measure, value)}`;
+    });
+    return values.length === 0 ? t('text.exports-unchecked') : values.join(', ');
+  };
   return (
     <Section title={t('report.exports')}>
       <Table
@@ -272,17 +307,17 @@ function Exports({ report, t, exports }: PartProps & { exports: readonly ExportR
           t('field.export-size'),
           t('field.compression'),
           t('field.export-bits'),
-          t('field.export-perplexity'),
+          ...mainMeasures.map((measure) => t('field.export-measure', { measure: t(`measure.${measure}`) })),
         ]}
-        rows={exports.map(({ format, bytes: size, bitsPerWeight, perplexity: perplexities }) => [
+        rows={exports.map(({ format, bytes: size, bitsPerWeight, results }) => [
           format,
           bytes(size),
           `${fixed(report.model.bytes / size, 2)} ×`,
           fixed(bitsPerWeight, 3),
-          measured(perplexities),
+          ...mainMeasures.map((measure) => written(results, measure)),
         ])}
       />
-      <p className="muted">{t('text.exports-compare')}</p>
+      <p className="muted">{t('text.exports-compare', { measures: mainNames(t, 'plural') })}</p>
       <p className="muted">{t('text.exports-speed')}</p>
     </Section>
   );

@@ -2,7 +2,16 @@ import { basename } from 'node:path';
 
 import { exportSnippets } from '../../contract/export-snippets.ts';
 import type { ExportFormat } from '../../contract/exports.ts';
-import { fixed, percent, perplexity } from '../../contract/format.ts';
+import { percent } from '../../contract/format.ts';
+import { firstOf, type Measured } from '../../contract/measured.ts';
+import {
+  contrastKey,
+  firstMeasure,
+  mainMeasures,
+  writeContrast,
+  writeValue,
+  type MeasureId,
+} from '../../contract/measures.ts';
 import { labels, type Label } from '../../contract/messages/labels.ts';
 import type { Quantization } from '../../contract/recipe.ts';
 import type { Report } from '../../contract/report.ts';
@@ -39,13 +48,11 @@ ${name} (${escapeMarkdown(model.family)}, ${model.parameters} parameters, ${esca
 Tamis ${escapeMarkdown(report.tamis)}: ${methods[recipe.method].name}, ${patternWords(recipe, t)}. \
 ${percent(sparsity.actual, 2)} % of the weights of the pruned layers are zero.${quantized(report, t)} It was not trained further.
 ${partial}
-## Perplexity
-
-${perplexityTable(report)}
+${measureSections(report, t)}
 
 ## Limits
 
-- Perplexity on the data above is all that was measured. Other abilities, other languages and biases were not: test what you need before you rely on it.
+- ${mainMeasures.map((measure) => t(`measure.${measure}`)).join(', ')} on the data above is all that was measured. Other abilities, other languages and biases were not: test what you need before you rely on it.
 - ${stored(report, t, format)}
 - The licence and the limits of the original model hold for this one.
 
@@ -116,25 +123,33 @@ function frontMatter({ model, recipe, sparsity }: Report, format: ExportFormat):
   ].join('\n');
 }
 
-function perplexityTable(report: Report): string {
-  if (report.perplexity.length === 0) return 'Not measured: what this compression cost the model is not known.';
-  const rows = report.perplexity.map(({ dataset, seqlen, windows, dense, compressed }) => {
+/** A section for each measure. */
+function measureSections({ measured }: Report, t: Label): string {
+  const found = mainMeasures.filter((measure) => firstOf(measured, measure));
+  if (found.length === 0)
+    return `## ${t(`measure.${firstMeasure}`)}\n\nNot measured: what this compression cost the model is not known.`;
+  return found.map((measure) => `## ${t(`measure.${measure}`)}\n\n${measureTable(measured, measure, t)}`).join('\n\n');
+}
+
+function measureTable(measured: readonly Measured[], measure: MeasureId, t: Label): string {
+  const entries = measured.filter((one) => one.measure === measure);
+  const rows = entries.map(({ dataset, seqlen, windows, dense, compressed }) => {
     const cells = [
       escapeMarkdown(dataset),
       seqlen,
       windows,
-      perplexity(dense),
-      perplexity(compressed),
-      fixed(compressed / dense, 3),
+      writeValue(measure, dense.value),
+      writeValue(measure, compressed.value),
+      writeContrast(measure, compressed.value, dense.value).replace(' ×', ''),
     ];
     return `| ${cells.join(' | ')} |`;
   });
   return [
-    '| dataset | seqlen | windows | dense | compressed | ratio |',
+    `| dataset | seqlen | windows | dense | compressed | ${t(contrastKey(measure)).toLowerCase()} |`,
     '|---|---:|---:|---:|---:|---:|',
     ...rows,
     '',
-    'Perplexities compare only at the same dataset and seqlen.',
+    `${t(`measure.${measure}.plural`)} compare only at the same dataset and seqlen.`,
   ].join('\n');
 }
 

@@ -107,6 +107,8 @@ export async function openBlock(model: Weights, index: number, options: BlockOpt
 export interface HeadResult {
   /** log sum(exp(logit)) over the range. */
   readonly logSum: Float32Array;
+  /** The highest logit of the range. */
+  readonly max: Float32Array;
   /** The target's logit; of a target outside the range, any logit. */
   readonly target: Float32Array;
 }
@@ -122,19 +124,23 @@ export async function openHead(model: Weights, vocabulary: Rows, options: Sessio
   const { family } = model;
   const g = new GraphBuilder(model.tensors);
   const logits = family.logits(g, family.norm(g, g.input('x', 'float32', ['tokens', family.hidden])), vocabulary);
-  g.output('logSum', logSumExp(g, logits));
+  const { logSum, max } = logSumExp(g, logits);
+  g.output('logSum', logSum);
+  g.output('max', max);
   g.output('target', pick(g, logits, g.input('targets', 'int32', ['tokens'])));
   const session = await Session.open(g.build(), options);
   const inRange = (id: number): number => (id >= vocabulary.start && id < vocabulary.end ? id - vocabulary.start : 0);
   return {
     async run(x, targets) {
-      const result = { logSum: new Float32Array(targets.length), target: new Float32Array(targets.length) };
+      const made = (): Float32Array<ArrayBuffer> => new Float32Array(targets.length);
+      const result = { logSum: made(), max: made(), target: made() };
       for (let start = 0; start < targets.length; start += HEAD_TOKENS) {
         const end = Math.min(start + HEAD_TOKENS, targets.length);
         const slice = rows(x.subarray(start * family.hidden, end * family.hidden), end - start);
         const ids = new Tensor('int32', targets.subarray(start, end).map(inRange), [end - start]);
         const outputs = {
           logSum: column(result.logSum.subarray(start, end)),
+          max: column(result.max.subarray(start, end)),
           target: column(result.target.subarray(start, end)),
         };
         await session.run({ x: slice, targets: ids }, outputs);

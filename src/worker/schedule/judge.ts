@@ -1,5 +1,6 @@
 import type { Candidate, Choice } from '../../contract/report.ts';
 import { isClearlyBetter } from '../../contract/words.ts';
+import { mean, standardError } from './mean.ts';
 import { candidates } from './needs.ts';
 
 /** Mean negative log-likelihood of each sequence held back, nats a token. */
@@ -34,14 +35,7 @@ export function judge(trials: readonly (Losses | null)[]): Pick<Choice, 'candida
 
 /** The mean over the sequences and its standard error. */
 function difference(losses: Losses, uniform: Losses): Candidate['difference'] {
-  const count = losses.length;
-  if (count < 2) return null;
   const differences = losses.map((loss, i) => loss - (uniform[i] ?? NaN));
-  const middle = mean(differences);
-  const squares = differences.map((each) => (each - middle) ** 2);
-  return { mean: middle, standardError: Math.sqrt(mean(squares) / (count - 1)) };
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((a, b) => a + b, 0) / values.length;
+  const error = standardError(differences);
+  return error === null ? null : { mean: mean(differences), standardError: error };
 }

@@ -91,13 +91,19 @@ describe('migrations', () => {
       targetSparsity: 0.7,
       sparsity: 0.70001,
       bits: null,
-      perplexity: { dataset: 'wiki', seqlen: 2048, windows: 166, dense: 27.66, compressed: 36.85 },
+      measured: [
+        {
+          ...{ measure: 'perplexity', dataset: 'wiki', seqlen: 2048, windows: 166 },
+          dense: { value: 27.66, standardError: null },
+          compressed: { value: 36.85, standardError: null },
+        },
+      ],
       seconds: 58.5,
       bytes: 250540032,
       nonZeroBytes: 91234567,
       failure: null,
     });
-    expect(third).toMatchObject({ name: 'third', state: 'queued', modelId: 'demo', sweep: 's1', perplexity: null });
+    expect(third).toMatchObject({ name: 'third', state: 'queued', modelId: 'demo', sweep: 's1', measured: [] });
     expect(second).toMatchObject({ name: '第二', nm: { n: 2, m: 4 }, failure: { code: 'run.locked' }, modelId: null });
     expect(store.recipe('r2')).toMatchObject({ method: 'wanda', nm: { n: 2, m: 4 } });
     expect(store.models().map(({ id, runs }) => [id, runs])).toEqual([
@@ -206,7 +212,7 @@ describe('a database that cannot be used', () => {
     const report = finishRun(row.path);
     finishRun(row.path, {
       ...report,
-      perplexity: report.perplexity.map((one) => ({ ...one, dataset: 'd'.repeat(9000) })),
+      measured: report.measured.map((one) => ({ ...one, dataset: 'd'.repeat(9000) })),
     });
     await expect(history.finish(row.id)).rejects.toMatchObject({ code: 'history.full' });
     database.close();

@@ -84,7 +84,7 @@ describe('a run from queue to end', () => {
       scheduler: 'kmeans',
       targetSparsity: 0.7,
       sweep: null,
-      perplexity: null,
+      measured: [],
       modelId: null,
     });
     expect(row.path.startsWith(join(runsFolder(), 'A-name-with-signs-'))).toBe(true);
@@ -134,12 +134,11 @@ describe('a run from queue to end', () => {
     const { row } = await history.finish(id);
     expect(row).toMatchObject({ state: 'finished', finishedAt: report.finishedAt, failure: null, name: 'first' });
     expect(row.sparsity).toBe(report.sparsity.actual);
-    expect(row.perplexity).toEqual({
-      dataset: 'held-out',
-      seqlen: 256,
-      windows: 256,
-      dense: 77.6398879881635,
-      compressed: 91.0335310148583,
+    expect(row.measured).toEqual(report.measured.map(({ tokens, ...entry }) => entry));
+    expect(row.measured[0]).toEqual({
+      ...{ measure: 'perplexity', dataset: 'held-out', seqlen: 256, windows: 256 },
+      dense: { value: 77.6398879881635, standardError: 1.204 },
+      compressed: { value: 91.0335310148583, standardError: 1.417 },
     });
     expect(row.bytes).toBe(17047312);
     expect(row.seconds).toBeCloseTo(
@@ -408,13 +407,19 @@ describe('attempts at a goal', () => {
   function report({ id, path }: RunRow, compressed: number, sparsity?: number): void {
     const written = sampleReport();
     const asked = history.recipe(id);
-    const [first] = written.perplexity;
-    if (!first) throw new Error('no perplexity');
+    const [first] = written.measured;
+    if (!first) throw new Error('nothing measured');
     history.start(id);
     finishRun(path, {
       ...written,
       recipe: { ...asked, sparsity: asked.sparsity ?? sparsity ?? null },
-      perplexity: [{ ...first, dense: 77.64, compressed }],
+      measured: [
+        {
+          ...first,
+          dense: { value: 77.64, standardError: null },
+          compressed: { value: compressed, standardError: null },
+        },
+      ],
     });
   }
 

@@ -6,6 +6,7 @@ import SQLite from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { runColumns, type RunColumn, type RunQuery, type RunRow } from '../../../src/contract/history.ts';
+import type { MeasureId } from '../../../src/contract/measures.ts';
 import { History } from '../../../src/main/history/history.ts';
 import { openStore } from '../../../src/main/history/open.ts';
 import type { StoredRow } from '../../../src/main/history/rows.ts';
@@ -47,6 +48,13 @@ afterAll(() => {
 
 type Key = string | number | null;
 
+function byMeasure(measure: MeasureId): (row: StoredRow) => Key[] {
+  return ({ measured }) => {
+    const first = measured.find((one) => one.measure === measure);
+    return first ? [first.dataset, first.seqlen, first.windows, first.compressed.value] : [null];
+  };
+}
+
 /** What the page sorts by, told from the contract's description and not from the database's. */
 const keys: Record<RunColumn, (row: StoredRow) => Key[]> = {
   name: (row) => [row.name.toLowerCase()],
@@ -57,8 +65,8 @@ const keys: Record<RunColumn, (row: StoredRow) => Key[]> = {
   targetSparsity: (row) => [row.targetSparsity],
   sparsity: (row) => [row.sparsity],
   bits: (row) => [row.bits],
-  perplexity: ({ perplexity }) =>
-    perplexity ? [perplexity.dataset, perplexity.seqlen, perplexity.windows, perplexity.compressed] : [null],
+  perplexity: byMeasure('perplexity'),
+  'bits-per-byte': byMeasure('bits-per-byte'),
   seconds: (row) => [row.seconds],
   nonZeroBytes: (row) => [row.nonZeroBytes],
   createdAt: (row) => [row.createdAt],
@@ -110,7 +118,7 @@ describe.each(runColumns)('sorted by %s', (column) => {
     const [page = ''] = statements.filter((sql) => sql.includes('ORDER BY') && sql.includes('LIMIT'));
     const plan = database.prepare<[], { detail: string }>(`EXPLAIN QUERY PLAN ${page}`).all();
     const steps = plan.map(({ detail }) => detail).join('\n');
-    expect(steps).toMatch(/SCAN runs USING INDEX runs_by_/);
+    expect(steps).toMatch(/SCAN runs USING INDEX runs_by_|SEARCH sorted USING COVERING INDEX measured_by_value/);
     expect(steps).not.toMatch(/TEMP B-TREE FOR .*ORDER BY$/m);
   });
 });
@@ -187,23 +195,26 @@ describe('filtered', () => {
   });
 
   test('points: finished runs, newest first, at most 2,000', () => {
-    const finished = runs.filter(({ state, modelName }) => state === 'finished' && modelName === 'opt-350m');
-    const points = history.points({ search: 'opt-350m', states: [], bits: [], model: null });
+    const measure = 'perplexity';
+    const perplexities = (row: StoredRow | undefined): StoredRow['measured'][number] | undefined =>
+      row?.measured.find((one) => one.measure === measure);
+    const finished = runs.filter((row) => row.modelName === 'opt-350m' && perplexities(row));
+    const points = history.points({ search: 'opt-350m', states: [], bits: [], model: null, measure });
     expect(points.map(({ id }) => id)).toEqual(sorted(finished, all.sort).slice(0, 2000));
-    expect(history.points({ search: '', states: [], bits: [], model: null })).toHaveLength(2000);
-    expect(history.points({ search: '', states: ['failed'], bits: [], model: null })).toEqual([]);
+    expect(history.points({ search: '', states: [], bits: [], model: null, measure })).toHaveLength(2000);
+    expect(history.points({ search: '', states: ['failed'], bits: [], model: null, measure })).toEqual([]);
     const [first] = points;
     const row = runs.find(({ id }) => id === first?.id);
     expect(first).toEqual({
       id: row?.id,
       name: row?.name,
       modelName: row?.modelName,
-      dataset: row?.perplexity?.dataset,
-      seqlen: row?.perplexity?.seqlen,
-      windows: row?.perplexity?.windows,
+      dataset: perplexities(row)?.dataset,
+      seqlen: perplexities(row)?.seqlen,
+      windows: perplexities(row)?.windows,
       nonZeroBytes: row?.nonZeroBytes,
       sparsity: row?.sparsity,
-      perplexity: row?.perplexity?.compressed,
+      value: perplexities(row)?.compressed.value,
     });
   });
 });

@@ -1,15 +1,19 @@
 import { describe, expect, test } from 'vitest';
 
-import { compareTable, type ComparisonCell } from '../../../src/contract/compare.ts';
+import { compareTable, type ComparisonCell, type ComparisonRow } from '../../../src/contract/compare.ts';
 import type { RunRow } from '../../../src/contract/history.ts';
-import { labels } from '../../../src/contract/messages/labels.ts';
+import type { Measured } from '../../../src/contract/measured.ts';
 import { comparisonCsv } from '../../../src/renderer/pages/compare/comparison-csv.ts';
 import { deltaText } from '../../../src/renderer/pages/compare/delta.ts';
 import { nmReport, sampleReport } from '../../fixtures/report.ts';
 
-const t = labels('en');
-
 describe('against the baseline', () => {
+  const perplexities: Measured = {
+    ...{ measure: 'perplexity', dataset: 'd', seqlen: 1, windows: 1, tokens: 1 },
+    ...{ dense: { value: 80, standardError: null }, compressed: { value: 90, standardError: null } },
+  };
+  const rows = compareTable([{ ...sampleReport(), measured: [perplexities] }]);
+  const rowOf = (key: string): ComparisonRow => rows.find((row) => row.key === key) ?? expect.fail(`no row ${key}`);
   const cell = (value: number | string | null): ComparisonCell => ({ value, text: '' });
   test.each([
     ['sparsity-actual', 0.75, 0.7, '+5.00 points'],
@@ -26,7 +30,7 @@ describe('against the baseline', () => {
     ['perplexity-dense d seqlen=1 windows=1', 80, null, null],
     ['method', 'Wanda', 'SparseGPT', null],
   ])('%s: %s against %s', (key, value, baseline, expected) => {
-    expect(deltaText(key, cell(value), cell(baseline), t)).toBe(expected);
+    expect(deltaText(rowOf(key), cell(value), cell(baseline))).toBe(expected);
   });
 });
 

@@ -37,10 +37,10 @@ describe('arrow keys over layers', () => {
 });
 
 describe('arrow keys over runs', () => {
-  const run = (id: string, nonZeroBytes: number, perplexity: number) => ({
+  const run = (id: string, nonZeroBytes: number, value: number) => ({
     id,
     nonZeroBytes,
-    perplexity,
+    value,
     name: id,
     modelName: 'm',
     dataset: 'd',
@@ -50,7 +50,7 @@ describe('arrow keys over runs', () => {
   });
   const points = [run('middle', 20, 90), run('small', 10, 100), run('large', 30, 95)];
 
-  test('left and right go by size, up and down by perplexity', () => {
+  test('left and right go by size, up and down by the measure', () => {
     expect(nextRun(points, null, 'right')).toBe('small');
     expect(nextRun(points, 'small', 'right')).toBe('middle');
     expect(nextRun(points, 'middle', 'right')).toBe('large');

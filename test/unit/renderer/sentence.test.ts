@@ -7,6 +7,7 @@ import { eventSchema, isPassing } from '../../../src/contract/events.ts';
 import { labels } from '../../../src/contract/messages/labels.ts';
 import { eventSentence } from '../../../src/renderer/run/sentence.ts';
 import { autoReport } from '../../fixtures/report.ts';
+import { perplexityOf } from '../../fixtures/measured.ts';
 
 const log = join(import.meta.dirname, '../../fixtures/runs/interrupted-events.jsonl');
 const events = readFileSync(log, 'utf8')
@@ -31,7 +32,7 @@ describe.each(['en', 'zh-TW'] as const)('the log in %s', (locale) => {
       const line = lines[i] ?? '';
       if (event.type === 'layer') expect(line).toContain(event.layer.name);
       if (event.type === 'layer') expect(line).toContain((100 * event.layer.sparsity).toFixed(2));
-      if (event.type === 'perplexity') expect(line).toContain(event.result.perplexity.toFixed(2));
+      if (event.type === 'measured') expect(line).toContain(perplexityOf(event.result).toFixed(2));
       if (event.type === 'failed') expect(line).toContain('/runs/interrupted');
     });
   });

@@ -3,9 +3,10 @@ import type { Database } from 'better-sqlite3';
 import * as runs from './0001-runs.ts';
 import * as moves from './0002-moves.ts';
 import * as bits from './0003-bits.ts';
+import * as measured from './0004-measured.ts';
 
 /** In order; the database's `user_version` says how many it has seen. A migration that was released is never changed. */
-export const migrations: readonly { readonly sql: string }[] = [runs, moves, bits];
+export const migrations: readonly { readonly sql: string }[] = [runs, moves, bits, measured];
 
 /** The version that this Tamis writes. */
 export const newestVersion = migrations.length;

@@ -4,6 +4,9 @@ import { getRouteApi } from '@tanstack/react-router';
 import { useMemo, useState, type ReactElement } from 'react';
 
 import { compareTable } from '../../../contract/compare.ts';
+import { firstOf } from '../../../contract/measured.ts';
+import { firstMeasure, mainMeasures, measures } from '../../../contract/measures.ts';
+import type { Label } from '../../../contract/messages/labels.ts';
 import { EmptyState } from '../../components/empty-state.tsx';
 import { FailureView } from '../../components/failure-view.tsx';
 import { LinkButton } from '../../components/link-button.tsx';
@@ -16,7 +19,7 @@ import { ComparedLayer } from './compared-layer.tsx';
 import { CompareTable } from './compare-table.tsx';
 import { comparisonCsv } from './comparison-csv.ts';
 import { LayerMaps } from './layer-maps.tsx';
-import { Perplexities } from './perplexities.tsx';
+import { MeasureCharts } from './measure-charts.tsx';
 import { SparsityCurves } from './sparsity-curves.tsx';
 import { useCompared, type Compared } from './use-compared.ts';
 
@@ -82,16 +85,25 @@ function Comparison(props: { runs: readonly Compared[]; onLeaveOut: (id: string)
         onLeaveOut={onLeaveOut}
       />
       <Text size="xs" c="dimmed">
-        {t('text.perplexity-compare')} {t('compare.schedule-note')}
+        {compareNote(runs, t)} {t('compare.schedule-note')}
       </Text>
       <div className="compare-charts">
-        <Perplexities runs={runs} baseline={baseline?.row.id ?? ''} />
+        <MeasureCharts runs={runs} baseline={baseline?.row.id ?? ''} />
         <SparsityCurves runs={runs} onOpen={setLayer} />
       </div>
       <LayerMaps runs={runs} onOpen={setLayer} />
       <ComparedLayer runs={runs} layer={layer} onClose={() => setLayer(null)} />
     </>
   );
+}
+
+/** When numbers of the measures that the runs have compare. */
+function compareNote(runs: readonly Compared[], t: Label): string {
+  const found = mainMeasures.filter((id) => runs.some(({ report }) => firstOf(report.measured, id)));
+  const shown = found.length === 0 ? [firstMeasure] : found;
+  return shown
+    .map((id) => t(`text.measure-compare-${measures[id].better}`, { measures: t(`measure.${id}.plural`) }))
+    .join(' ');
 }
 
 function SaveCsv({ runs }: { runs: readonly Compared[] }): ReactElement {

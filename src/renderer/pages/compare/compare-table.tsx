@@ -116,13 +116,12 @@ export function SeriesSign({ series, letter }: { series: number; letter: string 
 
 function FactRow(props: { row: ComparisonRow; runs: readonly Compared[]; place: number }): ReactElement {
   const { row, runs, place } = props;
-  const t = useLabel();
   const baseline = row.cells[place];
   return (
     <tr data-key={row.key} data-differs={row.differs || undefined}>
       <th scope="row">{row.label}</th>
       {row.cells.map((cell, i) => {
-        const delta = baseline && i !== place ? deltaText(row.key, cell, baseline, t) : null;
+        const delta = baseline && i !== place ? deltaText(row, cell, baseline) : null;
         return (
           <td key={runs[i]?.row.id ?? i} data-numeric={typeof cell.value === 'number' || undefined}>
             <span>{cell.text}</span>

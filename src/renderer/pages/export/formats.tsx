@@ -4,6 +4,7 @@ import { useState, type ReactElement } from 'react';
 
 import type { ExportOffer } from '../../../contract/exports.ts';
 import { bytes } from '../../../contract/format.ts';
+import { mainNames } from '../../../contract/measures.ts';
 import type { Report } from '../../../contract/report.ts';
 import { FailureView } from '../../components/failure-view.tsx';
 import { useAsk } from '../../ask/queries.ts';
@@ -47,7 +48,9 @@ export function Formats({ id, report }: { id: string; report: Report }): ReactEl
         <Checkbox
           mt="sm"
           label={t('export.check')}
-          description={t(canCheck ? 'export.check-text' : 'export.check-none')}
+          description={
+            canCheck ? t('export.check-text', { measures: mainNames(t, 'in-text') }) : t('export.check-none')
+          }
           checked={checks}
           disabled={!canCheck}
           onChange={(event) => setChecks(event.currentTarget.checked)}

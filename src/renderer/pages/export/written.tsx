@@ -4,8 +4,9 @@ import type { ReactElement } from 'react';
 
 import { exportSnippets } from '../../../contract/export-snippets.ts';
 import type { ExportResult } from '../../../contract/exports.ts';
-import { bytes, duration, fixed, perplexity } from '../../../contract/format.ts';
-import { measureKey } from '../../../contract/measure.ts';
+import { bytes, duration, fixed } from '../../../contract/format.ts';
+import { measuredKey, sampleWords, type DatasetResult } from '../../../contract/measured.ts';
+import { mainMeasures, writeContrast, writeValue } from '../../../contract/measures.ts';
 import type { Label } from '../../../contract/messages/labels.ts';
 import type { Report } from '../../../contract/report.ts';
 import { useCopy } from '../../ask/copy.ts';
@@ -44,30 +45,29 @@ export function Written({ id, result, report }: WrittenProps): ReactElement {
   );
 }
 
-function facts(
-  { bytes: size, bitsPerWeight, seconds, perplexity: measured }: ExportResult,
-  report: Report,
-  t: Label,
-): Fact[] {
+function facts({ bytes: size, bitsPerWeight, seconds, results }: ExportResult, report: Report, t: Label): Fact[] {
   return [
     { name: t('models.size'), text: bytes(size) },
     { name: t('export.bits-weight'), text: fixed(bitsPerWeight, 2) },
     { name: t('field.time'), text: duration(seconds) },
-    ...(measured === null
-      ? [{ name: t('report.perplexity'), text: t('export.not-checked') }]
-      : measured.map((one) => ({
-          name: t('export.perplexity-file', { dataset: one.dataset, seqlen: one.seqlen, windows: one.windows }),
-          text: perplexityText(one, report, t),
-        }))),
+    ...(results === null
+      ? mainMeasures.map((measure) => ({ name: t(`measure.${measure}`), text: t('export.not-checked') }))
+      : results.flatMap((result) => measuredFacts(result, report, t))),
   ];
 }
 
-function perplexityText(one: NonNullable<ExportResult['perplexity']>[number], report: Report, t: Label): string {
-  const file = perplexity(one.perplexity);
-  const same = report.perplexity.find((entry) => measureKey(entry) === measureKey(one));
-  if (!same) return file;
-  const ratio = fixed(one.perplexity / same.compressed, 4);
-  return t('export.perplexity-run', { file, run: perplexity(same.compressed), ratio });
+/** What the written files came to on a dataset, beside what the run's own did. */
+function measuredFacts({ values, ...sample }: DatasetResult, { measured }: Report, t: Label): Fact[] {
+  const main = values.filter(({ measure }) => mainMeasures.includes(measure));
+  return main.map(({ measure, value }) => {
+    const name = t('export.measure-file', { measure: t(`measure.${measure}`), sample: sampleWords(sample, t) });
+    const file = writeValue(measure, value);
+    const same = measured.find((entry) => measuredKey(entry) === measuredKey({ measure, ...sample }));
+    if (!same) return { name, text: file };
+    const run = writeValue(measure, same.compressed.value);
+    const contrast = writeContrast(measure, value, same.compressed.value, 4);
+    return { name, text: t('export.measure-run', { file, run, contrast }) };
+  });
 }
 
 function Snippets({ result: { format, path } }: { result: ExportResult }): ReactElement {

@@ -1,8 +1,10 @@
 import { Badge } from '@mantine/core';
 import { useMemo, type ReactElement, type ReactNode } from 'react';
 
-import { bytes, duration, percent, perplexity } from '../../../contract/format.ts';
+import { bytes, duration, percent } from '../../../contract/format.ts';
 import type { RunRow } from '../../../contract/history.ts';
+import { firstOf, sampleWords } from '../../../contract/measured.ts';
+import { writeValue, type MeasureId } from '../../../contract/measures.ts';
 import type { Label } from '../../../contract/messages/labels.ts';
 import { methods } from '../../../contract/recipe/methods.ts';
 import type { Column } from '../../components/data-table-parts.ts';
@@ -12,10 +14,14 @@ import { useLabel } from '../../words.tsx';
 import { RowMenu } from './row-menu.tsx';
 
 /** The columns of the history. In a narrow window, model, scheduler, bits and target stand below name, method and sparsity. */
-export function useColumns(width: 'wide' | 'narrow', onEdit: (row: RunRow) => void): readonly Column<RunRow>[] {
+export function useColumns(
+  width: 'wide' | 'narrow',
+  measure: MeasureId,
+  onEdit: (row: RunRow) => void,
+): readonly Column<RunRow>[] {
   const t = useLabel();
   return useMemo(() => {
-    const common = commonColumns(t);
+    const common = commonColumns(t, measure);
     const { name, method, sparsity } = width === 'wide' ? apart(t) : together(t);
     const actions: Column<RunRow> = {
       id: 'actions',
@@ -24,10 +30,10 @@ export function useColumns(width: 'wide' | 'narrow', onEdit: (row: RunRow) => vo
       cell: (row) => <RowMenu row={row} onEdit={onEdit} />,
     };
     return [...name, common.state, ...method, ...sparsity, ...common.rest, actions];
-  }, [t, width, onEdit]);
+  }, [t, width, measure, onEdit]);
 }
 
-function commonColumns(t: Label): { state: Column<RunRow>; rest: Column<RunRow>[] } {
+function commonColumns(t: Label, measure: MeasureId): { state: Column<RunRow>; rest: Column<RunRow>[] } {
   return {
     state: {
       id: 'state',
@@ -36,7 +42,7 @@ function commonColumns(t: Label): { state: Column<RunRow>; rest: Column<RunRow>[
       cell: ({ state }) => <StateBadge state={state} />,
     },
     rest: [
-      { id: 'perplexity', header: t('report.perplexity'), width: '142px', numeric: true, cell: perplexityCell(t) },
+      { id: measure, header: t(`measure.${measure}`), width: '142px', numeric: true, cell: measuredCell(measure, t) },
       {
         id: 'nonZeroBytes',
         header: t('history.size'),
@@ -178,15 +184,17 @@ function Name({ row, below }: { row: RunRow; below: readonly string[] }): ReactE
   );
 }
 
-function perplexityCell(t: Label): (row: RunRow) => ReactNode {
-  return ({ perplexity: measured }) => {
-    if (measured === null) return '';
-    const measure = t('chart.measure', { ...measured });
+/** What a run came to by the measure on its first dataset. */
+function measuredCell(measure: MeasureId, t: Label): (row: RunRow) => ReactNode {
+  return ({ measured }) => {
+    const first = firstOf(measured, measure);
+    if (first === undefined) return '';
+    const { dense, compressed, ...sample } = first;
     return (
-      <span title={measure}>
+      <span title={sampleWords(sample, t)}>
         {lines(
-          `${perplexity(measured.dense)} → ${perplexity(measured.compressed)}`,
-          `${measured.dataset} · ${measured.seqlen} × ${measured.windows}`,
+          `${writeValue(measure, dense.value)} → ${writeValue(measure, compressed.value)}`,
+          `${sample.dataset} · ${sample.seqlen} × ${sample.windows}`,
         )}
       </span>
     );

@@ -3,6 +3,7 @@ import { IconSearch } from '@tabler/icons-react';
 import type { ReactElement } from 'react';
 
 import { runStates } from '../../../contract/history.ts';
+import { mainMeasures, type MeasureId } from '../../../contract/measures.ts';
 import { bitWidths } from '../../../contract/recipe/fields.ts';
 import { useAsk } from '../../ask/queries.ts';
 import { useLabel } from '../../words.tsx';
@@ -11,7 +12,13 @@ import type { Filter } from './use-filter.ts';
 /** null = not quantized. */
 const widths = [...bitWidths, null];
 
-export function FilterBar({ filter }: { filter: Filter }): ReactElement {
+/** `measure`: what the list shows; there is no choice while there is one alone. */
+export function FilterBar(props: {
+  filter: Filter;
+  measure: MeasureId;
+  onMeasure: (measure: MeasureId) => void;
+}): ReactElement {
+  const { filter, measure, onMeasure } = props;
   const t = useLabel();
   const { data: models = [] } = useAsk('library.list', null);
   const { search, states, model, bits } = filter.values;
@@ -59,6 +66,16 @@ export function FilterBar({ filter }: { filter: Filter }): ReactElement {
         miw={130}
         maw={420}
       />
+      {mainMeasures.length > 1 && (
+        <Select
+          value={measure}
+          onChange={(chosen) => chosen !== null && onMeasure(chosen)}
+          data={mainMeasures.map((id) => ({ value: id, label: t(`measure.${id}`) }))}
+          aria-label={t('history.measure')}
+          allowDeselect={false}
+          w={170}
+        />
+      )}
       {filter.isSet && (
         <Button variant="subtle" onClick={filter.clear}>
           {t('history.clear-filter')}

@@ -5,6 +5,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { useCallback, useMemo, useState, type ReactElement } from 'react';
 
 import type { RunRow } from '../../../contract/history.ts';
+import { firstMeasure, type MeasureId } from '../../../contract/measures.ts';
 import { DataTable } from '../../components/data-table.tsx';
 import { FailureView } from '../../components/failure-view.tsx';
 import { PageHeader } from '../../components/page-header.tsx';
@@ -30,13 +31,15 @@ export function HistoryPage(): ReactElement {
   const [shows, setShows] = useState<'chart' | 'no-chart' | null>(null);
   const [edited, setEdited] = useState<RunRow | null>(null);
   const filter = useFilter();
-  const { sort, onSort } = useSorting();
+  const [measure, setMeasure] = useState<MeasureId>(firstMeasure);
+  const { sort, onSort } = useSorting(measure);
   const { rows, total, error, onVisible } = useRunPages({ ...filter.values, sort });
   const selection = useSelection(rows);
   const showsChart = shows === null ? hasRoomBeside : shows === 'chart';
-  const columns = useColumns(isWide && !(showsChart && hasRoomBeside) ? 'wide' : 'narrow', setEdited);
+  const columns = useColumns(isWide && !(showsChart && hasRoomBeside) ? 'wide' : 'narrow', measure, setEdited);
   const remote = useMemo(() => ({ sort, onSort, sortable, onVisible }), [sort, onSort, onVisible]);
   const open = useCallback(({ id }: RunRow) => void navigate({ to: '/runs/$id', params: { id } }), [navigate]);
+  const name = t(`measure.${measure}.in-text`);
   const none = <NoRuns isFiltered={filter.isSet} onClear={filter.clear} />;
   return (
     <>
@@ -48,20 +51,27 @@ export function HistoryPage(): ReactElement {
           aria-pressed={showsChart}
           onClick={() => setShows(showsChart ? 'no-chart' : 'chart')}
         >
-          {t('history.scatter')}
+          {t('history.scatter', { measure: name })}
         </Button>
       </PageHeader>
       <div className="page-fill">
-        <FilterBar filter={filter} />
+        <FilterBar filter={filter} measure={measure} onMeasure={setMeasure} />
         <SelectionBar selection={selection} />
-        {sort.column === 'perplexity' && (
+        {sort.column === measure && (
           <Text size="xs" c="dimmed">
-            {t('history.sorted-by-measure')}
+            {t('history.sorted-by-measure', { measure: name })}
           </Text>
         )}
         {error && <FailureView failure={error} />}
         <div className="history-body" data-chart={showsChart || undefined} data-beside={hasRoomBeside || undefined}>
-          {showsChart && <ScatterCard filter={filter.values} selected={selection.ids} onToggle={selection.onToggle} />}
+          {showsChart && (
+            <ScatterCard
+              filter={filter.values}
+              measure={measure}
+              selected={selection.ids}
+              onToggle={selection.onToggle}
+            />
+          )}
           {total === null ? (
             error === null && <Loader className="page-loader" />
           ) : (

@@ -30,7 +30,7 @@ export function AttemptsCard({ row, recipe, attempts }: ShownRun): ReactElement 
             <th scope="col">{t('run.name')}</th>
             <th scope="col">{t('field.sparsity-target')}</th>
             {recipe.quantization && <th scope="col">{t('history.bits')}</th>}
-            <th scope="col">{t(fit.kind === 'size' ? 'field.size-archive' : 'report.perplexity')}</th>
+            <th scope="col">{t(fit.kind === 'size' ? 'field.size-archive' : 'measure.perplexity')}</th>
             <th scope="col">{t('run.from-goal')}</th>
             <th scope="col">{t('history.state')}</th>
           </tr>

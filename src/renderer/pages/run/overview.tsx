@@ -8,7 +8,7 @@ import { ChoiceCard } from './choice-card.tsx';
 import { ForeseenCard } from './foreseen-card.tsx';
 import { ErrorCard, LayerMapCard, ScheduleCard, SparsityCard } from './layer-charts.tsx';
 import { Pace } from './pace.tsx';
-import { PerplexityCards } from './perplexity-cards.tsx';
+import { MeasureCards } from './measure-cards.tsx';
 import { ResultCard } from './result-card.tsx';
 import type { ShownRun } from './run.ts';
 
@@ -26,7 +26,7 @@ export function Overview(props: { run: ShownRun; onOpenLayer: (layer: string) =>
       </aside>
       <div className="run-charts">
         <AttemptsCard {...run} />
-        <PerplexityCards row={row} report={report} perplexities={view.perplexities} />
+        <MeasureCards row={row} report={report} measured={view.measured} />
         <ForeseenCard target={report?.target ?? view.target} inReport={report !== null} />
         <ChoiceCard choice={report?.choice ?? view.choice} inReport={report !== null} />
         {layers.length === 0 ? (
