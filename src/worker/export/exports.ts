@@ -23,7 +23,7 @@ export interface ExportTask {
   /** Measures the written files on the run's evaluation data. */
   readonly check: boolean;
   readonly signal: AbortSignal;
-  /** Of `write` in bytes, of `check` as a share of one. */
+  /** Told how far a stage is: `write` in bytes, `check` as a share of one. */
   readonly onProgress: (stage: ExportStage, progress: Progress) => void;
 }
 

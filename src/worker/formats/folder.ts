@@ -9,7 +9,7 @@ import type { ExportFile } from './format.ts';
 
 export interface FolderTask {
   readonly signal: AbortSignal;
-  /** Of bytes. */
+  /** Told how many of all bytes are written. */
   readonly onProgress: (progress: Progress) => void;
 }
 

@@ -127,7 +127,7 @@ export class GraphBuilder {
     return { name: key };
   }
 
-  /** Of a weight that is there as whole numbers. */
+  /** The parts of a weight that is there as whole numbers; undefined of another. */
   packed(name: string): PackedWeight | undefined {
     return this.#packed.get(name);
   }

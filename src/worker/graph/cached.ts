@@ -23,7 +23,7 @@ type CachePart = (typeof cacheParts)[number];
 
 export interface CacheOptions {
   readonly blocks: number;
-  /** Of past and new tokens together. */
+  /** The longest sequence, past and new tokens together. */
   readonly maxSeqlen: number;
   readonly attention: AttentionShape;
 }

@@ -67,7 +67,7 @@ export function reshape(g: GraphBuilder, x: Value, shape: readonly number[]): Va
 }
 
 export interface LayerNorm {
-  /** Of the last dimension. */
+  /** The last dimension's entries. */
   readonly size: number;
   readonly epsilon: number;
   /** Without them it only normalizes. */
@@ -90,7 +90,7 @@ export interface AttentionShape {
   readonly heads: number;
   /** Heads of keys and values; each serves heads / kvHeads queries' heads. */
   readonly kvHeads: number;
-  /** Of one head. */
+  /** The entries of one head. */
   readonly size: number;
 }
 
@@ -102,7 +102,7 @@ export interface Attention extends AttentionShape {
   readonly softcap?: number | undefined;
   /** A token attends to itself and so many before it, less one. */
   readonly window?: number | undefined;
-  /** ALiBi (arXiv 2108.12409): of each head; only where heads = kvHeads. */
+  /** ALiBi (arXiv 2108.12409): a slope for each head; only where heads = kvHeads. */
   readonly slopes?: Float32Array<ArrayBuffer> | undefined;
 }
 
@@ -251,7 +251,7 @@ export function rotaryAngles(g: GraphBuilder, { inverse, factor }: Frequencies, 
 /** Which entries of x [sequences, seqlen, heads * size] turn: the first `turned` of each head. */
 export interface TurnedHeads {
   readonly heads: number;
-  /** Of one head. */
+  /** The entries of one head. */
   readonly size: number;
   readonly turned: number;
 }

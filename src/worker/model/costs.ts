@@ -63,11 +63,11 @@ export function headOperations(vocab: number, width: number, seqlen: number): nu
 }
 
 interface ModelSize {
-  /** Of one block. */
+  /** The layers of one block. */
   readonly layers: readonly LayerShape[];
   readonly blocks: number;
   readonly vocab: number;
-  /** Of the head's input. */
+  /** The width of the head's input. */
   readonly width: number;
 }
 

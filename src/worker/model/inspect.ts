@@ -23,7 +23,7 @@ export interface ModelSummary {
   readonly maxSeqlen: number;
   readonly parameters: number;
   readonly bytes: number;
-  /** Of the layers' weights. */
+  /** The share of zeros among the layers' weights. */
   readonly sparsity: number;
   readonly config: Readonly<Record<string, unknown>>;
   readonly tensors: readonly TensorSummary[];

@@ -16,7 +16,7 @@ export interface Model {
   /** Its weights: what the family ignores is not among them. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   readonly family: FamilyModel;
-  /** Of the layers. */
+  /** The layers' weights have it, all of them. */
   readonly dtype: 'F32' | 'F16' | 'BF16';
 }
 

@@ -17,7 +17,7 @@ export interface ModelShape {
   readonly vocabularyRows: number;
   readonly vocabularyPasses: number;
   readonly parameters: number;
-  /** Of all tensors as they are stored. */
+  /** The size of all tensors as they are stored. */
   readonly bytes: number;
   /** Bytes of one weight of a layer as it is stored. */
   readonly weightBytes: number;
@@ -54,7 +54,7 @@ export function shapeOf(model: Weights): ModelShape {
   };
 }
 
-/** Of each tap the first layer that reads it, in the order in which they are computed. */
+/** The first layer that reads each tap, in the order in which they are computed. */
 export function firstLayers({ layers }: Pick<ModelShape, 'layers'>): NamedLayer[] {
   return layers.filter(({ tap }, index) => layers.findIndex((other) => other.tap === tap) === index);
 }

@@ -14,7 +14,7 @@ const length = z.int().positive().nullish();
 
 const common = {
   rope_theta: z.number().positive().optional(),
-  /** Of each head's entries. */
+  /** The share of each head's entries that turns. */
   partial_rotary_factor: z.number().positive().max(1).nullish(),
 };
 

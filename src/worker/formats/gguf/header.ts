@@ -17,7 +17,7 @@ export interface GgufTensor {
   readonly offset: number;
 }
 
-/** Of the data and of every tensor in it, bytes. */
+/** The data and every tensor in it begin at a multiple of so many bytes. */
 export const ALIGNMENT = 32;
 const MAGIC = 'GGUF';
 const VERSION = 3;
@@ -134,7 +134,7 @@ class Cursor {
   readonly #fd: number;
   readonly #size: number;
   #chunk = Buffer.alloc(0);
-  /** Of the chunk in the file. */
+  /** Where the chunk begins in the file. */
   #start = 0;
   position = 0;
 

@@ -45,7 +45,7 @@ export function sentencePieceMetadata(words: Words, refuse: (reason: string) => 
     if (bytes.has(token)) return kinds.byte;
     if (added === null) return kinds.normal;
     if (added.special) return kinds.control;
-    // Of another kind their spaces would be printed as they stand here.
+    // As another kind their spaces would be printed as they stand here.
     return token.includes(SPACE) ? kinds.normal : kinds.added;
   });
   return {

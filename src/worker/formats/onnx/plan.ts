@@ -36,7 +36,7 @@ export interface OnnxPlan {
   readonly graph: Uint8Array;
   /** What the data file holds, in order. */
   readonly pieces: readonly OnnxPiece[];
-  /** Of the data file. */
+  /** The data file's size. */
   readonly dataBytes: number;
 }
 

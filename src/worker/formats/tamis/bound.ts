@@ -34,7 +34,7 @@ const SECTION = 20 + 16 + 4;
 const DIMENSION = 8;
 const FRAME = 5;
 const BAND_WEIGHTS = 2 ** 20;
-/** Of the index: an offset and a length for each section, and where it begins. */
+/** The index has an offset and a length for each section, and where it begins. */
 const INDEX_ENTRY = 10;
 const INDEX_NAME = 'index';
 
