@@ -29,6 +29,8 @@ export interface FamilyModel {
   readonly defaultScheduler: 'paper' | 'relative-by-type';
   /** Names of tensors that checkpoints hold and that are no weights. */
   readonly ignored?: RegExp | undefined;
+  /** Name of the tensor that gives the logits, [vocab, width of the embedding]: a head of its own, or the embedding. */
+  readonly headWeight: string;
   /** null where llama.cpp does not know the family. */
   readonly gguf: GgufDescription | null;
   /** The prunable layers of a block, in the order in which they are computed. */

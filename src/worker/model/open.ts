@@ -30,26 +30,22 @@ export async function openModel(folder: string): Promise<Model> {
   return { folder, config, checkpoint, tensors, family, dtype: layerDtype(family, tensors) };
 }
 
-/** What families call a head that is not the embedding. */
-const heads = ['lm_head.weight', 'embed_out.weight'];
-
 /**
  * Opens the family with a tied head once: PyTorch's files can hold it as a second name of the embedding's bytes, which no output has
  * to hold twice. Where the config does not tie the two, both names stay.
  */
 function openOnce(source: Source): { family: FamilyModel; source: Source } {
-  const head = heads.map((name) => source.tensors.get(name)).find((info) => info !== undefined);
-  const isHead = (info: TensorInfo): boolean => info.name === head?.name;
-  const isTwin = (info: TensorInfo): boolean =>
-    info.file === head?.file && info.offset === head.offset && info.bytes === head.bytes;
-  if (![...source.tensors.values()].some((info) => isTwin(info) && !isHead(info)))
-    return { family: openFamily(source), source };
-  const once = { ...source, tensors: new Map([...source.tensors].filter(([, info]) => !isHead(info))) };
+  const family = openFamily(source);
+  const head = source.tensors.get(family.headWeight);
+  const isTwin = ([name, { file, offset, bytes }]: [string, TensorInfo]): boolean =>
+    name !== head?.name && file === head?.file && offset === head.offset && bytes === head.bytes;
+  if (![...source.tensors].some(isTwin)) return { family, source };
+  const once = { ...source, tensors: new Map([...source.tensors].filter(([name]) => name !== head?.name)) };
   try {
     return { family: openFamily(once), source: once };
   } catch (error) {
-    if (!(error instanceof TamisError) || error.code !== 'checkpoint.tensor-missing') throw error;
-    return { family: openFamily(source), source };
+    if (error instanceof TamisError && error.code === 'checkpoint.tensor-missing') return { family, source };
+    throw error;
   }
 }
 

@@ -1,4 +1,4 @@
-import { weightShape, type FamilyModel } from '../families/family.ts';
+import { weightShape } from '../families/family.ts';
 import { sum, type LayerShape } from './costs.ts';
 import { vocabularyRanges, type Weights } from './weights.ts';
 
@@ -43,7 +43,7 @@ export function shapeOf(model: Weights): ModelShape {
     blocks: family.blocks,
     hidden: family.hidden,
     vocab: family.vocab,
-    width: embeddingWidth(family, tensors),
+    width: tensors.get(family.headWeight)?.shape[1] ?? family.hidden,
     vocabularyRows: Math.max(...ranges.map(({ start, end }) => end - start)),
     vocabularyPasses: ranges.length,
     parameters: sum(all.map(({ elements }) => elements)),
@@ -57,14 +57,6 @@ export function shapeOf(model: Weights): ModelShape {
 /** The first layer that reads each tap, in the order in which they are computed. */
 export function firstLayers({ layers }: Pick<ModelShape, 'layers'>): NamedLayer[] {
   return layers.filter(({ tap }, index) => layers.findIndex((other) => other.tap === tap) === index);
-}
-
-function embeddingWidth(family: FamilyModel, tensors: Weights['tensors']): number {
-  const inBlock = new Set(family.blockTensors(0));
-  const table = [...tensors.values()].find(
-    ({ name, shape }) => !inBlock.has(name) && shape.length === 2 && shape[0] === family.vocab,
-  );
-  return table?.shape[1] ?? family.hidden;
 }
 
 function product(shape: readonly number[]): number {

@@ -42,12 +42,12 @@ class GptLike implements FamilyModel {
   readonly vocab: number;
   readonly maxSeqlen: number;
   readonly attention: AttentionShape;
+  readonly headWeight: string;
   readonly gguf: GgufDescription | null;
   readonly #tensors: Source['tensors'];
   readonly #traits: Traits;
   readonly #layers: readonly BlockLayer[];
   readonly #prefix: string;
-  readonly #headWeight: string;
 
   constructor({ tensors }: Source, traits: Traits) {
     const { names } = traits;
@@ -66,8 +66,8 @@ class GptLike implements FamilyModel {
     this.#prefix = tensors.has(`${alone}${names.embedding}.weight`) ? alone : whole;
     const embeddingWeight = `${this.#prefix}${names.embedding}.weight`;
     const heads = { embedding: embeddingWeight, tied: traits.tied, names: names.heads };
-    this.#headWeight = headTensor({ tensors }, heads);
-    this.gguf = traits.gguf && describeGguf(traits, traits.gguf, { isTied: this.#headWeight === embeddingWeight });
+    this.headWeight = headTensor({ tensors }, heads);
+    this.gguf = traits.gguf && describeGguf(traits, traits.gguf, { isTied: this.headWeight === embeddingWeight });
   }
 
   layers(block: number): readonly Layer[] {
@@ -127,7 +127,7 @@ class GptLike implements FamilyModel {
   }
 
   logits(g: GraphBuilder, x: Value, vocabulary?: Rows): Value {
-    return linear(g, x, this.#headWeight, { rows: vocabulary });
+    return linear(g, x, this.headWeight, { rows: vocabulary });
   }
 
   /** Every tensor the graphs ask for, with its shape. */
@@ -141,7 +141,7 @@ class GptLike implements FamilyModel {
     return [
       ...outer(names.embedding, [vocab, width]),
       ...outer(names.positions, [maxSeqlen + offset, hidden]),
-      [this.#headWeight, [vocab, width]],
+      [this.headWeight, [vocab, width]],
       ...outerNorm(names.embeddingNorm),
       ...outerNorm(names.finalNorm),
       ...outer(names.projectIn, [hidden, width]),

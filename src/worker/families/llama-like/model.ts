@@ -42,11 +42,11 @@ class LlamaLike implements FamilyModel {
   readonly vocab: number;
   readonly maxSeqlen: number;
   readonly attention: AttentionShape;
+  readonly headWeight: string;
   readonly gguf: GgufDescription;
   readonly #tensors: Source['tensors'];
   readonly #traits: Traits;
   readonly #prefix: string;
-  readonly #headWeight: string;
 
   constructor({ tensors }: Source, traits: Traits) {
     const { sizes } = traits;
@@ -61,7 +61,7 @@ class LlamaLike implements FamilyModel {
     this.#prefix = tensors.has('embed_tokens.weight') ? '' : 'model.';
     const embeddingWeight = `${this.#prefix}embed_tokens.weight`;
     const heads = { embedding: embeddingWeight, tied: traits.tied, names: ['lm_head.weight'] as const };
-    this.#headWeight = headTensor({ tensors }, heads);
+    this.headWeight = headTensor({ tensors }, heads);
     this.gguf = describeGguf(traits);
   }
 
@@ -94,7 +94,7 @@ class LlamaLike implements FamilyModel {
   }
 
   logits(g: GraphBuilder, x: Value, vocabulary?: Rows): Value {
-    const logits = linear(g, x, this.#headWeight, { rows: vocabulary });
+    const logits = linear(g, x, this.headWeight, { rows: vocabulary });
     const { logitCap } = this.#traits;
     return logitCap ? softcap(g, logits, logitCap) : logits;
   }
@@ -106,7 +106,7 @@ class LlamaLike implements FamilyModel {
     return [
       [`${this.#prefix}embed_tokens.weight`, [vocab, hidden]],
       [`${this.#prefix}norm.weight`, [hidden]],
-      [this.#headWeight, [vocab, hidden]],
+      [this.headWeight, [vocab, hidden]],
       ...blocks.flat(),
     ];
   }

@@ -7,15 +7,7 @@ import type { FinishedRun } from '../finished-run.ts';
 import { first, scattered, zeroWarnings } from '../refusals.ts';
 import type { ExportFile, Format, Writing } from '../format.ts';
 import { configJson, genaiConfig, generationConfig } from './config.ts';
-import {
-  dataAlignment,
-  dataFile,
-  graphFile,
-  onnxFolder,
-  planOnnx,
-  type OnnxContent,
-  type OnnxPlan,
-} from './plan.ts';
+import { dataAlignment, dataFile, graphFile, onnxFolder, planOnnx, type OnnxContent, type OnnxPlan } from './plan.ts';
 import { onnxSource } from './source.ts';
 import { bytesFile, companionFiles, jsonFile } from '../plain-files.ts';
 import { manifestFile } from '../weight-files.ts';
