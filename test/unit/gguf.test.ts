@@ -187,8 +187,21 @@ describe('a tokenizer in GGUF’s terms', () => {
     ['Prepend', { normalizer: { type: 'Prepend', prepend: '▁' } }],
     ['another regex', split(String.raw`\p{N}{1,2}`)],
     ['a space before the text', { pre_tokenizer: { type: 'ByteLevel', add_prefix_space: true } }],
+    ['a sequence of normalizers that is no list', { normalizer: { type: 'Sequence', normalizers: 7 } }],
+    ['a sequence that lists no pre-tokenizers', { pre_tokenizer: { type: 'Sequence' } }],
+    ['a sequence of post-processors without types', { post_processor: { type: 'Sequence', processors: [{}] } }],
+    ['another frame', { post_processor: { type: 'BertProcessing', sep: ['a', 0], cls: ['b', 1] } }],
   ])('is refused where llama.cpp would cut text otherwise: %s', async (_, changes) => {
     await expect(converted(changes as Record<string, unknown>)).rejects.toMatchObject({ code: 'export.tokenizer' });
+  });
+
+  test('a merge of three tokens is refused by its place', async () => {
+    const { merges } = file['model'] as { merges: unknown[] };
+    const model = { ...file['model'], merges: [...merges, ['a', 'b', 'c']] };
+    await expect(converted({ model })).rejects.toMatchObject({
+      code: 'file.wrong-shape',
+      params: { path: join(root, 'tokenizer.json'), field: `model.merges.${merges.length}` },
+    });
   });
 
   type Made = Record<string, { i32s?: number[]; f32s?: number[] }>;

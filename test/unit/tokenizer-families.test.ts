@@ -44,6 +44,8 @@ describe('parts that a tokenizer.json can say otherwise', () => {
   const vocab = { ...model.vocab, 'e▁': Object.keys(model.vocab).length };
   const reaching = { ...model, vocab, merges: [['e', '▁'], ...model.merges] };
 
+  const lines = ['#version: 0.2', ...reaching.merges.slice(1).map((merge) => (merge as [string, string]).join(' '))];
+
   /** Without control characters, and without bytes that begin letters and stand in them. */
   const lacking = ['\u0104', '\u0106', 'Ð', 'Ã', '©', '±', '\u0122'];
   const { model: byteLevel } = tokenizerJson('smollm2') as { model: { vocab: object; merges: [string, string][] } };
@@ -54,6 +56,7 @@ describe('parts that a tokenizer.json can say otherwise', () => {
   it.each([
     ['bytes without a token', 'smollm2', { model: { ...byteLevel, vocab: lessVocab, merges: lessMerges } }],
     ['a merge that reaches over the end of a word', 'llama2', { model: reaching }],
+    ['merges as lines, with the version of merges.txt', 'llama2', { model: { ...model, merges: lines } }],
     ['Metaspace that cuts words', 'mistral', { pre_tokenizer: { ...metaspace, prepend_scheme: 'first', split: true } }],
     ['Metaspace without a word on cutting', 'mistral', { pre_tokenizer: { ...metaspace, prepend_scheme: 'always' } }],
     ['Metaspace of old', 'mistral', { pre_tokenizer: { ...metaspace, add_prefix_space: true } }],
@@ -109,6 +112,28 @@ describe('parts that a tokenizer.json can say otherwise', () => {
   });
 });
 
+test('a token may have the name of what every object of JavaScript has', async () => {
+  const llama = tokenizerJson('llama2') as { model: { vocab: Record<string, number>; merges: [string, string][] } };
+  const merges: [string, string][] = [
+    ['_', '_'],
+    ['p', 'r'],
+    ['pr', 'o'],
+    ['t', 'o'],
+    ['pro', 'to'],
+    ['__', 'proto'],
+    ['__proto', '__'],
+  ];
+  const tokens = new Set([...Object.keys(llama.model.vocab), '_', ...merges.map((pair) => pair.join(''))]);
+  const vocab = Object.fromEntries([...tokens].map((token, id) => [token, id]));
+  expect(Object.keys(vocab)).toContain('__proto__');
+  const definition = { ...llama, model: { ...llama.model, vocab, merges: [...merges, ...llama.model.merges] } };
+  const oracle = NativeTokenizer.fromString(JSON.stringify(definition));
+  const theirs = (await oracle.encode('a __proto__ b')).getIds();
+  expect(theirs).toContain(vocab['__proto__']);
+  const tokenizer = await openTokenizer(folder({ 'tokenizer.json': definition }));
+  expect([...tokenizer.encode('a __proto__ b')]).toEqual(theirs);
+});
+
 describe('a folder with vocab.json and merges.txt alone', () => {
   const { model } = tokenizerJson('gpt2') as { model: { vocab: Record<string, number>; merges: [string, string][] } };
   const files = {
@@ -152,12 +177,20 @@ test('tokenizer_config.json changes nothing where there is a tokenizer.json, as 
 });
 
 describe('is refused by name', () => {
-  const llama = tokenizerJson('llama2') as { model: Record<string, unknown> & { vocab: Record<string, number> } };
-  const template = (id: number): unknown => ({
+  const llama = tokenizerJson('llama2') as {
+    model: Record<string, unknown> & { vocab: Record<string, number>; merges: [string, string][] };
+  };
+  const special = { SpecialToken: { id: '<s>', type_id: 0 } };
+  const text = { Sequence: { id: 'A', type_id: 0 } };
+  const template = (single: unknown, id = 1): object => ({
     type: 'TemplateProcessing',
-    single: [{ SpecialToken: { id: '<s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
+    single,
+    pair: [],
     special_tokens: { '<s>': { id: '<s>', ids: [id], tokens: ['<s>'] } },
   });
+  const sequence = (...processors: object[]): object => ({ type: 'Sequence', processors });
+  const merging = (merges: unknown[]): object => ({ model: { ...llama.model, merges } });
+  const lines = llama.model.merges.map((merge) => merge.join(' '));
   const { '<0x41>': _, ...lacking } = llama.model.vocab;
 
   it.each([
@@ -188,12 +221,46 @@ describe('is refused by name', () => {
       'added_tokens',
     ],
     ['another frame', { post_processor: { type: 'BertProcessing', sep: ['a', 0], cls: ['b', 1] } }, 'post_processor'],
-    ['a frame with another id than the vocabulary', { post_processor: template(7) }, 'post_processor'],
+    ['a frame with another id than the vocabulary', { post_processor: template([special, text], 7) }, 'post_processor'],
+    ['a frame without the text', { post_processor: template([special]) }, 'post_processor'],
+    ['a frame with the text twice', { post_processor: template([text, text]) }, 'post_processor'],
+    ['a frame with a second text', { post_processor: template([text, { Sequence: { id: 'B' } }]) }, 'post_processor'],
+    [
+      'a frame with a token that has no id',
+      { post_processor: template([{ SpecialToken: { id: '</s>', type_id: 0 } }, text]) },
+      'post_processor',
+    ],
+    ['a frame as a string', { post_processor: template('<s> $A') }, 'post_processor'],
+    [
+      'a frame around a frame',
+      { post_processor: sequence(template([special, text]), template([text, special])) },
+      'post_processor',
+    ],
+    ['a sequence of nothing that is listed', { post_processor: { type: 'Sequence' } }, 'post_processor'],
+    ['a sequence of normalizers that is no list', { normalizer: { type: 'Sequence', normalizers: 7 } }, 'normalizer'],
   ])('%s', async (_, changes, part) => {
     const path = folder({ 'tokenizer.json': { ...llama, ...changes } });
     await expect(openTokenizer(path)).rejects.toMatchObject({
       code: 'tokenizer.unsupported',
       params: { path: join(path, 'tokenizer.json'), part: expect.stringMatching(`^${part} `) as string },
+    });
+  });
+
+  it.each([
+    ['of a token that is not in the vocabulary', [...llama.model.merges, ['x', 'qqqq']], ['x', 'qqqq']],
+    ['that makes a token which is not in the vocabulary', [...llama.model.merges, ['th', 'th']], ['th', 'th']],
+    ['of three tokens', [...llama.model.merges, ['t', 'h', 'e']], ['t', 'h', 'e']],
+    ['of one token', [...llama.model.merges, ['th']], ['th']],
+    ['of three tokens in a line', [...lines, 't h e'], ['t', 'h', 'e']],
+    ['of one token in a line', [...lines, 'th'], ['th']],
+    ['as a line among pairs', [...llama.model.merges, 't h'], 't h'],
+  ])('a merge %s, as by the tokenizers package', async (_, merges, merge) => {
+    const definition = { ...llama, ...merging(merges) };
+    expect(() => NativeTokenizer.fromString(JSON.stringify(definition))).toThrow();
+    const path = folder({ 'tokenizer.json': definition });
+    await expect(openTokenizer(path)).rejects.toMatchObject({
+      code: 'tokenizer.unsupported',
+      params: { path: join(path, 'tokenizer.json'), part: `model ${JSON.stringify({ merges: [merge] })}` },
     });
   });
 

@@ -9,7 +9,7 @@ import {
   type Tokenizer,
 } from '@huggingface/tokenizers';
 
-import { byteCharacters } from './tokenizer-parts.ts';
+import { byteCharacters } from './tokenizer-json.ts';
 
 /**
  * The byte-level pre-tokenizer's pattern with Unicode's white space: JavaScript's `\s` counts U+FEFF as white space and U+0085

@@ -1,12 +1,19 @@
 import { z } from 'zod';
 
 import { TamisError } from '../../contract/errors.ts';
+import {
+  byteCharacters,
+  byteToken,
+  frameOf,
+  mergesSchema,
+  partSchema,
+  partsOf,
+  vocabularySchema,
+  type Part,
+} from './tokenizer-json.ts';
 
 // Which parts of a tokenizer.json give the ids of the `tokenizers` package here, and how those that the library reads otherwise are
 // put so that it reads them alike.
-
-const partSchema = z.looseObject({ type: z.string() });
-type Part = z.infer<typeof partSchema>;
 
 const definitionSchema = z.looseObject({
   added_tokens: z
@@ -20,21 +27,24 @@ const definitionSchema = z.looseObject({
 });
 type Definition = z.infer<typeof definitionSchema>;
 
-const mergesSchema = z.looseObject({
-  byte_fallback: z.boolean().default(false),
-  merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])),
-});
 const nothing = z.literal('').nullish();
-const bpeSchema = z.looseObject({
-  type: z.literal('BPE').default('BPE'),
-  vocab: z.record(z.string(), z.int().nonnegative()),
-  merges: mergesSchema.shape.merges,
-  dropout: z.literal(0).nullish(),
-  continuing_subword_prefix: nothing,
-  end_of_word_suffix: nothing,
-  byte_fallback: z.boolean().default(false),
-  unk_token: z.string().nullish(),
-});
+const bpeSchema = z
+  .looseObject({
+    type: z.literal('BPE').default('BPE'),
+    vocab: vocabularySchema,
+    merges: mergesSchema,
+    dropout: z.literal(0).nullish(),
+    continuing_subword_prefix: nothing,
+    end_of_word_suffix: nothing,
+    byte_fallback: z.boolean().default(false),
+    unk_token: z.string().nullish(),
+  })
+  .superRefine(({ vocab, merges }, context) => {
+    const isToken = (token: string): boolean => Object.hasOwn(vocab, token);
+    const index = merges.findIndex(([left, right]) => ![left, right, left + right].every(isToken));
+    if (index !== -1) context.addIssue({ code: 'custom', path: ['merges', index], input: merges[index] });
+  });
+type Bpe = z.infer<typeof bpeSchema>;
 
 const replacedSpaces = z.looseObject({
   type: z.literal('Replace'),
@@ -66,30 +76,36 @@ const spacesSchema = z.looseObject({
   pattern: z.strictObject({ String: z.literal(' ') }),
 });
 
-const templateSchema = z.looseObject({
-  type: z.literal('TemplateProcessing'),
-  special_tokens: z.record(z.string(), z.looseObject({ ids: z.tuple([z.int()]) })),
-});
-
 /** tokenizer.json as the library is to have it. Errors tokenizer.invalid, tokenizer.unsupported {path, part} */
 export function preparedTokenizer(content: object, path: string): object {
   const parsed = definitionSchema.safeParse(content);
   if (!parsed.success) throw new TamisError('tokenizer.invalid', { path, reason: z.prettifyError(parsed.error) });
   const definition = parsed.data;
-  const refused = unknownPart(definition);
-  if (refused !== null) throw new TamisError('tokenizer.unsupported', { path, part: refused });
-  return { ...definition, pre_tokenizer: preparedCut(definition) };
+  const refuse = (part: string): TamisError => new TamisError('tokenizer.unsupported', { path, part });
+  const bpe = bpeSchema.safeParse(definition.model, { reportInput: true });
+  if (!bpe.success) throw refuse(says('model', unknownOfModel(definition.model, bpe.error)));
+  const unknown = unknownPart(definition, bpe.data);
+  if (unknown !== null) throw refuse(unknown);
+  return { ...definition, pre_tokenizer: preparedCut(definition.pre_tokenizer, bpe.data) };
+}
+
+/** What refuses a part of a tokenizer by name. */
+function says(field: string, part: unknown): string {
+  return `${field} ${JSON.stringify(part)}`;
+}
+
+/** What of a model is not known here: a merge that is not of two tokens which make a third, or its options. */
+function unknownOfModel(
+  { vocab: _vocab, merges: _merges, ...options }: Definition['model'],
+  error: z.ZodError,
+): object {
+  const isMerge = ({ path: [field, index] }: z.core.$ZodIssue): boolean => field === 'merges' && index !== undefined;
+  return error.issues.every(isMerge) ? { merges: [error.issues[0]?.input] } : options;
 }
 
 /** What of a tokenizer is not known to give the same ids here; null of a known one. */
-function unknownPart(definition: Definition): string | null {
-  const { added_tokens: added, normalizer, pre_tokenizer: cut, post_processor: processor, model } = definition;
-  const says = (field: string, part: unknown): string => `${field} ${JSON.stringify(part)}`;
-  const bpe = bpeSchema.safeParse(model);
-  if (!bpe.success) {
-    const { vocab: _vocab, merges: _merges, ...options } = model;
-    return says('model', options);
-  }
+function unknownPart(definition: Definition, bpe: Bpe): string | null {
+  const { added_tokens: added, normalizer, pre_tokenizer: cut, post_processor: processor } = definition;
   const single = added.find(({ single_word: isSingle }) => isSingle);
   if (single) return says('added_tokens', single.content);
   const strange = partsOf(normalizer, 'normalizers').find((part) => !matches(part, normalizerSchemas));
@@ -104,16 +120,12 @@ function unknownPart(definition: Definition): string | null {
   ];
   const unknownCut = partsOf(cut, 'pretokenizers').find((part) => !matches(part, cuts));
   if (unknownCut) return says('pre_tokenizer', unknownCut);
-  if (!takesEveryText(bpe.data, partsOf(cut, 'pretokenizers'))) return says('model', 'vocab');
-  const ids = { ...bpe.data.vocab, ...Object.fromEntries(added.map(({ id, content }) => [content, id])) };
-  const unknownProcessor = partsOf(processor, 'processors').find((part) => !frames(part, ids));
-  return unknownProcessor ? says('post_processor', unknownProcessor) : null;
-}
-
-function partsOf(whole: Part | null, field: string): Part[] {
-  if (whole === null) return [];
-  if (whole.type !== 'Sequence') return [whole];
-  return z.array(partSchema).catch([whole]).parse(whole[field]);
+  if (!takesEveryText(bpe, partsOf(cut, 'pretokenizers'))) return says('model', 'vocab');
+  const ids = { ...bpe.vocab, ...Object.fromEntries(added.map(({ id, content }) => [content, id])) };
+  const frame = frameOf(processor);
+  const isKnown =
+    frame !== null && Object.entries(frame.special_tokens).every(([token, special]) => ids[token] === special.ids[0]);
+  return isKnown ? null : says('post_processor', processor);
 }
 
 function matches(part: Part, schemas: readonly z.ZodType[]): boolean {
@@ -124,42 +136,16 @@ function matches(part: Part, schemas: readonly z.ZodType[]): boolean {
  * Whether every text can be said in the vocabulary, or what cannot is left out of it: SmolLM2's lacks bytes that no well-formed text
  * has, and a few control characters. Elsewhere libraries differ in what they make of it.
  */
-function takesEveryText(
-  { vocab, byte_fallback: fallsBack, unk_token: unknown }: z.infer<typeof bpeSchema>,
-  cuts: readonly Part[],
-): boolean {
+function takesEveryText({ vocab, byte_fallback: fallsBack, unk_token: unknown }: Bpe, cuts: readonly Part[]): boolean {
   if (cuts.some(({ type }) => type === 'ByteLevel'))
     return (unknown ?? null) === null || byteCharacters().every((character) => character in vocab);
   if (!fallsBack) return false;
   return Array.from({ length: 256 }, (_, byte) => byteToken(byte)).every((token) => token in vocab);
 }
 
-/** SentencePiece's token of a byte. */
-export function byteToken(byte: number): string {
-  return `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`;
-}
-
-/** The characters that stand for the bytes in a byte-level vocabulary: printable ones for themselves, others from U+0100 on. */
-export function byteCharacters(): string[] {
-  const isPrintable = (byte: number): boolean =>
-    (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte <= 0xff && byte !== 0xad);
-  let others = 0x100;
-  return Array.from({ length: 256 }, (_, byte) => String.fromCharCode(isPrintable(byte) ? byte : others++));
-}
-
-/** Whether a part leaves texts as they are, or puts tokens around them that have the ids it says. */
-function frames(part: Part, ids: Readonly<Record<string, number>>): boolean {
-  if (part.type === 'ByteLevel') return true;
-  const template = templateSchema.safeParse(part).data;
-  return (
-    template !== undefined &&
-    Object.entries(template.special_tokens).every(([token, special]) => ids[token] === special.ids[0])
-  );
-}
-
-function preparedCut({ pre_tokenizer: cut, model }: Definition): Part | null {
+function preparedCut(cut: Part | null, bpe: Bpe): Part | null {
   const parts = partsOf(cut, 'pretokenizers').flatMap(preparedParts);
-  if (staysInWords(model)) parts.push({ type: 'Split', pattern: words, behavior: 'Isolated', invert: false });
+  if (staysInWords(bpe)) parts.push({ type: 'Split', pattern: words, behavior: 'Isolated', invert: false });
   return parts.length > 1 ? { type: 'Sequence', pretokenizers: parts } : (parts[0] ?? null);
 }
 
@@ -170,11 +156,8 @@ const words = { Regex: '▁*[^▁]+|▁+' };
  * Whether no merge reaches from a word into the space behind it: then a text is the same cut into words, and far quicker merged than as
  * the one word that such a tokenizer takes it for.
  */
-function staysInWords(model: Definition['model']): boolean {
-  const { byte_fallback: isSentencePiece, merges } = mergesSchema.parse(model);
-  const reaches = (merge: string | [string, string]): boolean =>
-    /[^▁]▁/u.test(typeof merge === 'string' ? merge.replace(' ', '') : merge.join(''));
-  return isSentencePiece && !merges.some(reaches);
+function staysInWords({ byte_fallback: isSentencePiece, merges }: Bpe): boolean {
+  return isSentencePiece && !merges.some((merge) => /[^▁]▁/u.test(merge.join('')));
 }
 
 function preparedParts(part: Part): Part[] {

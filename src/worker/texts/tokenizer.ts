@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { TamisError } from '../../contract/errors.ts';
 import { cutsIntoPieces, PieceTokenizer, WholeTokenizer, type Tokenizer } from './pieces.ts';
 import { correct } from './tokenizer-corrections.ts';
+import { vocabularySchema } from './tokenizer-json.ts';
 import { preparedTokenizer } from './tokenizer-parts.ts';
 
 export type { Tokenizer };
@@ -76,7 +77,6 @@ function kindOf(vocab: Readonly<Record<string, number>>): Kind | null {
   return gpt2.bos in vocab && !(opt.bos in vocab) ? gpt2 : null;
 }
 
-const vocabularySchema = z.record(z.string(), z.int().nonnegative());
 const optionsSchema = z.looseObject({ add_bos_token: z.boolean().optional() });
 
 /** tokenizer.json of a folder with vocab.json and merges.txt. */

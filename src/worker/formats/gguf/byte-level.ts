@@ -2,7 +2,8 @@ import { z } from 'zod';
 
 import type { TamisError } from '../../../contract/errors.ts';
 import type { GgufValue } from '../../families/gguf.ts';
-import { kinds, partsOf, vocabulary, type TokenizerFile, type Words } from './vocabulary.ts';
+import { partsOf } from '../../texts/tokenizer-json.ts';
+import { kinds, vocabulary, type TokenizerFile, type Words } from './vocabulary.ts';
 
 const contractions = String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)`;
 const afterDigits = String.raw`| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`;
@@ -58,7 +59,7 @@ export function byteLevelMetadata(words: Words, refuse: (reason: string) => Tami
     'tokenizer.ggml.tokens': { strings: tokens },
     'tokenizer.ggml.token_type': { i32s: types },
     'tokenizer.ggml.merges': {
-      strings: model.merges.map((merge) => (typeof merge === 'string' ? merge : merge.join(' '))),
+      strings: model.merges.map((merge) => merge.join(' ')),
     },
   };
 }
@@ -78,9 +79,7 @@ function cutOf({ pre_tokenizer: whole }: TokenizerFile): Cut | null {
 
 /** Whether it makes no difference if words that are tokens are looked for before merging. */
 function everyTokenIsMerged({ model, added_tokens: added }: TokenizerFile): boolean {
-  const made = new Set(
-    model.merges.map((merge) => (typeof merge === 'string' ? merge.replace(' ', '') : merge.join(''))),
-  );
+  const made = new Set(model.merges.map((merge) => merge.join('')));
   const others = new Set(added.map(({ content }) => content));
   return Object.keys(model.vocab).every(
     (token) => Array.from(token).length === 1 || made.has(token) || others.has(token),

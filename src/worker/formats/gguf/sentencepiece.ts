@@ -2,8 +2,8 @@ import { z } from 'zod';
 
 import type { TamisError } from '../../../contract/errors.ts';
 import type { GgufValue } from '../../families/gguf.ts';
-import { byteToken } from '../../texts/tokenizer-parts.ts';
-import { kinds, partsOf, vocabulary, type TokenizerFile, type Words } from './vocabulary.ts';
+import { byteToken, partsOf } from '../../texts/tokenizer-json.ts';
+import { kinds, vocabulary, type TokenizerFile, type Words } from './vocabulary.ts';
 
 /** What stands for a space. */
 const SPACE = '▁';
@@ -79,8 +79,7 @@ function ranksOf({ model, added_tokens: added }: TokenizerFile): Map<string, num
   const ranks = new Map<string, number>();
   const known = new Set<string>();
   let last: string | null = null;
-  for (const merge of model.merges) {
-    const [left, right] = typeof merge === 'string' ? (merge.split(' ', 2) as [string, string]) : merge;
+  for (const [left, right] of model.merges) {
     const made = left + right;
     if (made !== last && ranks.has(made)) return null;
     if (made !== last) ranks.set(made, ranks.size);

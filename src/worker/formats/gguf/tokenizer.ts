@@ -6,11 +6,12 @@ import { readJson, readText } from '../../../disk/disk.ts';
 import { TamisError } from '../../../contract/errors.ts';
 import { checked } from '../../../disk/json.ts';
 import type { GgufValue } from '../../families/gguf.ts';
+import { frameOf, partSchema } from '../../texts/tokenizer-json.ts';
 import { readTokenizer } from '../../texts/tokenizer.ts';
 import type { Model } from '../../model/open.ts';
 import { byteLevelMetadata } from './byte-level.ts';
 import { sentencePieceMetadata } from './sentencepiece.ts';
-import { partSchema, partsOf, tokenizerSchema, type TokenizerFile } from './vocabulary.ts';
+import { tokenizerSchema, type TokenizerFile } from './vocabulary.ts';
 
 /**
  * The tokenizer in GGUF's terms: byte-level BPE whose way to cut text into words llama.cpp knows, or BPE as SentencePiece has it. null
@@ -31,7 +32,7 @@ export async function tokenizerMetadata(
   return {
     ...(file.model.byte_fallback ? sentencePieceMetadata(words, refuse) : byteLevelMetadata(words, refuse)),
     ...specialTokens(model.config),
-    ...addedAround(file),
+    ...addedAround(file, refuse),
     ...(template !== null && { 'tokenizer.chat_template': { string: template } }),
   };
 }
@@ -47,19 +48,17 @@ function specialTokens(config: Model['config']): Record<string, GgufValue> {
   );
 }
 
-const templateSchema = z.looseObject({
-  type: z.literal('TemplateProcessing'),
-  single: z.array(z.record(z.string(), z.unknown())),
-});
-
 /** Whether the tokenizer puts a token before, and one behind, every text. */
-function addedAround({ post_processor: whole }: TokenizerFile): Record<string, GgufValue> {
-  const single = partsOf(whole, 'processors').flatMap((part) => templateSchema.safeParse(part).data?.single ?? []);
-  const isSpecial = (piece: Record<string, unknown> | undefined): boolean =>
-    piece !== undefined && 'SpecialToken' in piece;
+function addedAround(
+  { post_processor: processor }: TokenizerFile,
+  refuse: (reason: string) => TamisError,
+): Record<string, GgufValue> {
+  const frame = frameOf(processor);
+  if (frame === null) throw refuse(`post_processor ${JSON.stringify(processor)}`);
+  const { single: around } = frame;
   return {
-    'tokenizer.ggml.add_bos_token': { bool: isSpecial(single[0]) },
-    'tokenizer.ggml.add_eos_token': { bool: isSpecial(single.at(-1)) },
+    'tokenizer.ggml.add_bos_token': { bool: around[0] !== null },
+    'tokenizer.ggml.add_eos_token': { bool: around.at(-1) !== null },
   };
 }
 

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 
-export const partSchema = z.looseObject({ type: z.string() });
+import { mergesSchema, partSchema, vocabularySchema } from '../../texts/tokenizer-json.ts';
+
 export const tokenizerSchema = z.looseObject({
   model: z.looseObject({
     type: z.string().default('BPE'),
-    vocab: z.record(z.string(), z.int()),
-    merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])),
+    vocab: vocabularySchema,
+    merges: mergesSchema,
     unk_token: z.string().nullish(),
     byte_fallback: z.boolean().default(false),
     ignore_merges: z.boolean().default(false),
@@ -41,12 +42,4 @@ export function vocabulary(
   for (const [token, id] of Object.entries(model.vocab)) put(id, token, kindOf(token, null));
   for (const { id, content, special } of added) put(id, content, kindOf(content, { special }));
   return { tokens, types };
-}
-
-export function partsOf(
-  whole: z.infer<typeof partSchema> | null | undefined,
-  field: string,
-): z.infer<typeof partSchema>[] {
-  if (!whole) return [];
-  return whole.type === 'Sequence' ? z.array(partSchema).parse(whole[field]) : [whole];
 }
