@@ -16,7 +16,7 @@ export function locale(): Locale {
 export interface Acting {
   readonly signal: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
-  /** Of an export. */
+  /** Hears how far an export is. */
   readonly onProgress: (stage: ExportStage, progress: Progress) => void;
   readonly onPull: (progress: PullProgress) => void;
   /** Bytes of the CUDA provider so far. */

@@ -81,9 +81,9 @@ async function runDemo(out: string, recipe: Recipe, acting: Acting): Promise<Rep
 }
 
 interface Packed {
-  /** Of a weight of the layers. */
+  /** Bits a weight of the layers. */
   readonly bits: number;
-  /** Of the archive's file. */
+  /** Bytes of the archive's file. */
   readonly bytes: number;
 }
 

@@ -80,7 +80,7 @@ export const trialSchema = z.strictObject({
   blocks: z.int(),
   /** Stages of the recipe that the trial left out, as too long for it. */
   untried: z.array(z.enum(plannedStages)),
-  /** Of the whole recipe: each stage's estimate times measured / estimated of the trial. */
+  /** What the whole recipe will take: each stage's estimate times measured / estimated of the trial. */
   seconds: z.number(),
   /**
    * The trial's own peak: blocks are streamed, so the whole recipe's is the same but for what grows with the windows. That planned of
@@ -165,7 +165,7 @@ export const requests = {
   'downloads.cancel': { input: z.strictObject({ id }), output: nothing },
   /** Asks for the folder that models are fetched into; false if it was cancelled. */
   'downloads.choose-folder': { input: nothing, output: z.boolean() },
-  /** Of the folder that models are fetched into. */
+  /** The folder that models are fetched into. */
   'downloads.folder': { input: nothing, output: path },
 
   'hub.token': { input: nothing, output: z.enum(tokenPlaces) },
@@ -262,11 +262,11 @@ export const pushes = {
   'downloads.finished': z.strictObject({ repository: z.string(), files: z.int(), bytes: z.int() }),
   'settings.changed': settingsSchema,
   'plans.progress': progressSchema,
-  /** Of `devices.fetch-cuda`, twice a second. */
+  /** How far `devices.fetch-cuda` is, twice a second. */
   'devices.cuda-progress': z.strictObject({ bytes: z.number() }),
-  /** Of `storage.move-runs`. */
+  /** How far `storage.move-runs` is. */
   'storage.progress': progressSchema,
-  /** Of `write` in bytes. */
+  /** How far an export is; the stage `write` counts bytes. */
   'exports.progress': z.strictObject({ id, stage: z.enum(exportStages), progress: progressSchema }),
   notice: noticeSchema,
   /** An address of the page: `/runs/3f…`. */

@@ -2,13 +2,13 @@ import type { PushName, RequestName } from './bridge.ts';
 import type { Failure } from './failure.ts';
 import type { Purpose } from './files.ts';
 
-/** The one channel between page and main process: requests one way, pushes (`Told`) the other. */
+/** The one channel between page and main process: requests one way, pushes (`Push`) the other. */
 export const CHANNEL = 'tamis';
 /** Only the preload speaks on it: paths of files that were dropped on the page. */
 export const DROP_CHANNEL = 'tamis-drop';
 
 /** A push on the channel. */
-export interface Told {
+export interface Push {
   readonly name: PushName;
   readonly value: unknown;
 }

@@ -6,7 +6,7 @@ import { failureSchema } from './failure.ts';
 export const cudaReportSchema = z.strictObject({
   /** What is missing, as far as can be seen without a try; the first must be there for the next to count. */
   lacks: z.array(failureSchema),
-  /** Of the onnxruntime whose provider it is. */
+  /** The version of the onnxruntime whose provider it is. */
   onnxruntime: z.string(),
   /** Where the provider's libraries would be put. */
   folder: z.string(),

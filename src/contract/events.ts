@@ -89,7 +89,7 @@ function isSame(one: Warning['params'], other: Warning['params']): boolean {
   return names.length === Object.keys(other).length && names.every((name) => one[name] === other[name]);
 }
 
-/** Of no worth once the next of its kind has come: they are shown, not logged. */
+/** Events of these types are worth nothing once the next of their kind has come: they are shown, not logged. */
 const passing = ['progress', 'gpu-usage'] as const;
 export type PassingEvent = Extract<RunEvent, { type: (typeof passing)[number] }>;
 export type LoggedEvent = Exclude<RunEvent, PassingEvent>;

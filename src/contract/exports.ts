@@ -15,7 +15,7 @@ export type ExportStage = (typeof exportStages)[number];
 /** A format beside a run: how large it comes out, or why the run does not fit it. */
 export const exportOfferSchema = z.strictObject({
   format: z.enum(exportFormats),
-  /** Of all files that would be written; `tamis` is coded and comes out smaller. null where the run does not fit. */
+  /** Bytes of all files that would be written; `tamis` is coded and comes out smaller. null where the run does not fit. */
   bytes: z.int().nullable(),
   /** Why the run does not fit the format. */
   refusal: failureSchema.nullable(),
@@ -29,7 +29,7 @@ export const exportResultSchema = z.strictObject({
   format: z.enum(exportFormats),
   /** The folder; of `tamis` and `gguf` too, which hold one large file. */
   path: z.string(),
-  /** Of all its files. */
+  /** Bytes of all its files. */
   bytes: z.int(),
   /** Bits a weight of the compressed layers, all overhead counted: scales, zero points, masks, headers. */
   bitsPerWeight: z.number(),

@@ -19,7 +19,7 @@ const TOLERANCE = 0.01;
 export interface Attempt {
   /** Its target. */
   readonly sparsity: number;
-  /** Of its recipe; null without quantization. */
+  /** Bits of its recipe; null without quantization. */
   readonly bits: Bits | null;
   /** Bytes of the packed archive, or perplexity. */
   readonly value: number;

@@ -4,7 +4,7 @@ import { z } from 'zod';
 export const gpuSchema = z.strictObject({
   name: z.string(),
   driver: z.string(),
-  /** Of its own; null where the platform does not tell. */
+  /** Bytes of the GPU's own memory; null where the platform does not tell. */
   memoryBytes: z.number().nullable(),
 });
 export type Gpu = z.infer<typeof gpuSchema>;

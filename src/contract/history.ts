@@ -53,12 +53,12 @@ export const runRowSchema = z.strictObject({
   scheduler: z.enum(schedulerKinds),
   device: z.enum(devices),
   targetSparsity: z.number().nullable(),
-  /** Of a kept weight, exceptions apart; null = not quantized. */
+  /** Bits of a kept weight, exceptions apart; null = not quantized. */
   bits: z.literal(bitWidths).nullable(),
   sparsity: z.number().nullable(),
   /** By dataset, in the order of the recipe; empty where nothing was measured. */
   measured: z.array(measuredSchema.omit({ tokens: true })),
-  /** Of all stages, summed over interruptions. */
+  /** Seconds of all stages, summed over interruptions. */
   seconds: z.number().nullable(),
   /** Weight files, zeros in place. */
   bytes: z.int().nullable(),

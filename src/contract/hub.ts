@@ -55,7 +55,7 @@ export const pullPlanSchema = z.strictObject({
     z.strictObject({
       path: z.string(),
       bytes: z.int(),
-      /** Of them in the folder already. */
+      /** Bytes that are in the folder already. */
       kept: z.int(),
     }),
   ),
@@ -76,7 +76,7 @@ export const pullProgressSchema = z.strictObject({
   /** Bytes of all files. */
   done: z.number(),
   total: z.number(),
-  /** Of the last seconds; null before anything is known. */
+  /** The rate of the last seconds; null before anything is known. */
   bytesPerSecond: z.number().nullable(),
   remainingSeconds: z.number().nullable(),
   /** What went wrong for now, and the seconds until it is tried again. */
@@ -108,7 +108,7 @@ export const pullRecordSchema = z.strictObject({
 export type PullRecord = z.infer<typeof pullRecordSchema>;
 
 /** What is told of a pull while it goes on. */
-export const pullToldSchema = z.discriminatedUnion('kind', [
+export const pullUpdateSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('plan'), plan: pullPlanSchema }),
   z.strictObject({ kind: z.literal('progress'), progress: pullProgressSchema }),
 ]);

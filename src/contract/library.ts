@@ -13,7 +13,7 @@ export const modelHeadSchema = z.strictObject({
   vocab: z.int(),
   maxSeqlen: z.int(),
   parameters: z.int(),
-  /** Of the weight files. */
+  /** Bytes of the weight files. */
   bytes: z.int(),
 });
 export type ModelHead = z.infer<typeof modelHeadSchema>;
@@ -36,7 +36,7 @@ export const tensorZerosSchema = z.strictObject({ name: z.string(), zeros: z.int
 export const modelSchema = z.strictObject({
   id: z.string(),
   path: z.string(),
-  /** Of its folder. */
+  /** The name of its folder. */
   name: z.string(),
   /** The one that comes with Tamis; it cannot be removed. */
   demo: z.boolean(),

@@ -86,9 +86,9 @@ export const planSchema = z.strictObject({
   ),
   stages: z.array(stagePlanSchema),
   operations: count,
-  /** Of all stages: a run finds what an earlier one measured of the same model and data kept, and takes less. */
+  /** The sum over all stages: a run finds what an earlier one measured of the same model and data kept, and takes less. */
   seconds: count,
-  /** Of all attempts at a goal, if it takes as many as it may; null without a goal. */
+  /** What the search for a goal takes if it makes as many attempts as it may; null without a goal. */
   search: z
     .strictObject({
       attempts: z.int(),

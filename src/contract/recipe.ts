@@ -20,7 +20,7 @@ export const quantizationSchema = z.strictObject(schemasOf(quantizationFields));
 
 /** What a run is to come to: the engine and those who start further attempts find the sparsity (docs/scheduling.md). */
 export const fitSchema = z.discriminatedUnion('kind', [
-  /** Of the packed archive: at most so many, and within 1 % of it. */
+  /** The packed archive has at most `bytes` bytes, and is within 1 % of them. */
   z.strictObject({ kind: z.literal('size'), bytes: z.int().positive() }),
   /** On the first dataset of the evaluation, within 1 %. */
   z.strictObject({ kind: z.literal('perplexity'), perplexity: z.number().min(1) }),

@@ -40,7 +40,7 @@ export type Centroid = z.infer<typeof centroidSchema>;
 /** A schedule that a subsample was compressed with, and how it did on the sequences held back. */
 export const candidateSchema = z.strictObject({
   scheduler: z.enum(['uniform', 'allocate']),
-  /** Of `allocate`; null of `uniform`. */
+  /** The range of `allocate`; null for `uniform`. */
   range: z.number().nullable(),
   /** null where the trial came to values that are not finite. */
   perplexity: z.number().nullable(),
@@ -70,7 +70,7 @@ const foreseenSchema = z.strictObject({
   bits: bitsSchema,
   /** The target with which the size was to be reached. */
   sparsity: z.number(),
-  /** Of the logarithm of the perplexity, by pruning and quantization together: nats a token. */
+  /** What the logarithm of the perplexity rises by, by pruning and quantization together: nats a token. */
   rise: z.number(),
 });
 export type Foreseen = z.infer<typeof foreseenSchema>;
@@ -80,7 +80,7 @@ export const targetSchema = z.strictObject({
   sparsity: z.number(),
   /** null without quantization. */
   bits: bitsSchema.nullable(),
-  /** Of the bits that could be chosen, fewest first; empty where it was for a perplexity. */
+  /** What was foreseen for each of the bits that could be chosen, fewest first; empty where it was for a perplexity. */
   foreseen: z.array(foreseenSchema),
 });
 export type Target = z.infer<typeof targetSchema>;
@@ -104,7 +104,7 @@ const newestSchema = z.strictObject({
     bytes: z.int(),
     bytesCompressed: z.int(),
   }),
-  /** Of the packed archive, which was written to be measured; null where the recipe has no size to come to. */
+  /** Bytes of the packed archive, which was written to be measured; null where the recipe has no size to come to. */
   packedBytes: z.int().nullable().default(null),
   /** By dataset, in the order of the recipe; on each by every measure. */
   measured: z.array(measuredSchema),

@@ -9,13 +9,13 @@ export const themes = ['system', 'light', 'dark'] as const;
 const fields = {
   language: z.enum(languages),
   theme: z.enum(themes),
-  /** Of new runs; null = all of the machine's. */
+  /** Threads of new runs; null = all of the machine's. */
   threads: z.int().min(1).max(1024).nullable(),
   /** Bytes, of new runs; null = 60 % of what is free when a run starts. */
   memory: z.int().positive().nullable(),
-  /** Of new runs. */
+  /** The device of new runs. */
   device: z.enum(devices),
-  /** Of new runs: auto, none or a name. */
+  /** The GPU of new runs: auto, none or a name. */
   gpu: z.string().min(1),
   /** Folder that new runs are written to; null = `runs` in the application's own data folder. */
   runsFolder: z.string().min(1).nullable(),

@@ -20,18 +20,18 @@ export interface PackedLayer {
 }
 
 export interface PackedModel {
-  /** Of all weight files, zeros in place. */
+  /** Bytes of all weight files, zeros in place. */
   readonly bytes: number;
-  /** Of a weight of a layer in them. */
+  /** Bytes of one weight of a layer in them. */
   readonly weightBytes: number;
   readonly layers: readonly PackedLayer[];
   readonly quantization: Quantization | null;
 }
 
 export interface PackedSize {
-  /** Of all weight files. */
+  /** Bytes of all weight files. */
   readonly bytes: number;
-  /** Of the compressed layers, all counted: masks, codes, scales, zero points. */
+  /** Bits a weight of the compressed layers, all counted: masks, codes, scales, zero points. */
   readonly bitsPerWeight: number;
 }
 
@@ -92,7 +92,7 @@ export function archiveEstimate({ bytes, weightBytes, layers, quantization }: Pa
   return (bytes - weights * weightBytes) * share + coded;
 }
 
-/** Of a bit that is set with that probability, in bits. */
+/** The entropy of a bit that is set with probability `p`, in bits. */
 function entropy(p: number): number {
   return p <= 0 || p >= 1 ? 0 : -p * Math.log2(p) - (1 - p) * Math.log2(1 - p);
 }

@@ -2,7 +2,7 @@ import { ipcMain, type BrowserWindow, type IpcMainInvokeEvent } from 'electron';
 import { z } from 'zod';
 
 import { requests, type Pushes, type Output, type PushName, type RequestName } from '../contract/bridge.ts';
-import { CHANNEL, DROP_CHANNEL, type Answer, type Told } from '../contract/channel.ts';
+import { CHANNEL, DROP_CHANNEL, type Answer, type Push } from '../contract/channel.ts';
 import { TamisError } from '../contract/errors.ts';
 import { failureOf } from '../contract/failure.ts';
 import { purposes } from '../contract/files.ts';
@@ -68,6 +68,6 @@ async function respond<N extends RequestName>(handlers: Handlers, name: N, input
 /** Tells the page something by itself; a closed window misses nothing that it cannot ask for later. */
 export function push<N extends PushName>(window: BrowserWindow | null, name: N, value: z.input<Pushes[N]>): void {
   if (!window || window.isDestroyed()) return;
-  const told: Told = { name, value };
-  window.webContents.send(CHANNEL, told);
+  const message: Push = { name, value };
+  window.webContents.send(CHANNEL, message);
 }

@@ -1,19 +1,19 @@
 import { contextBridge, ipcRenderer, webUtils } from 'electron';
 
-import { CHANNEL, DROP_CHANNEL, type Answer, type Bridge, type Told } from '../contract/channel.ts';
+import { CHANNEL, DROP_CHANNEL, type Answer, type Bridge, type Push } from '../contract/channel.ts';
 
 /** The page's only way out: names and plain data through one channel. The schemas are checked on both ends of it. */
-const listeners = new Set<(told: Told) => void>();
+const listeners = new Set<(push: Push) => void>();
 
-ipcRenderer.on(CHANNEL, (_event, told: Told) => {
-  for (const listener of listeners) listener(told);
+ipcRenderer.on(CHANNEL, (_event, push: Push) => {
+  for (const listener of listeners) listener(push);
 });
 
 const bridge: Bridge = {
   invoke: (name, input) => ipcRenderer.invoke(CHANNEL, name, input) as Promise<Answer<unknown>>,
   on: (name, listener) => {
-    const hear = (told: Told): void => {
-      if (told.name === name) listener(told.value);
+    const hear = (push: Push): void => {
+      if (push.name === name) listener(push.value);
     };
     listeners.add(hear);
     return () => void listeners.delete(hear);

@@ -4,7 +4,7 @@ import {
   type Question,
   type QuestionName,
   type Reply,
-  type Told,
+  type Update,
   type Word,
 } from '../contract/engine.ts';
 import { failureOf } from '../contract/failure.ts';
@@ -12,7 +12,7 @@ import type { PullTask } from '../contract/hub.ts';
 
 type Answering<N extends QuestionName> = (
   question: Question<N>,
-  told: { signal: AbortSignal; tell: (value: Told<N>) => void },
+  told: { signal: AbortSignal; tell: (value: Update<N>) => void },
 ) => Promise<Reply<N>>;
 
 /** What each question is answered by; a module is loaded when it is first needed, so that light questions start fast. */
@@ -115,7 +115,7 @@ export class Server {
     const abort = new AbortController();
     this.#open.set(id, abort);
     try {
-      const tell = (value: unknown): void => this.#say({ kind: 'told', id, value });
+      const tell = (value: unknown): void => this.#say({ kind: 'update', id, value });
       const value = await answer(name, input, { signal: abort.signal, tell });
       this.#say({ kind: 'reply', id, value });
     } catch (error) {
@@ -129,7 +129,7 @@ export class Server {
 async function answer<N extends QuestionName>(
   name: N,
   input: unknown,
-  telling: { signal: AbortSignal; tell: (value: Told<N>) => void },
+  telling: { signal: AbortSignal; tell: (value: Update<N>) => void },
 ): Promise<Reply<N>> {
   return await answers[name](questions[name].input.parse(input) as Question<N>, telling);
 }

@@ -5,7 +5,7 @@ import {
   type Question,
   type QuestionName,
   type Reply,
-  type Told,
+  type Update,
   type Word,
 } from '../../contract/engine.ts';
 import { EngineProcess, type Launch } from './process.ts';
@@ -21,7 +21,7 @@ interface Open {
 
 export interface Asking<N extends QuestionName> {
   readonly signal?: AbortSignal;
-  readonly tell?: (value: Told<N>) => void;
+  readonly tell?: (value: Update<N>) => void;
 }
 
 /** Asks the engine what is no run. One process answers all, started at the first question and ended when it idles. */
@@ -57,7 +57,11 @@ export class Service {
     signal?.addEventListener('abort', forget, { once: true });
     try {
       const reply = await new Promise<unknown>((resolve, reject) => {
-        this.#open.set(id, { resolve, reject, tell: (value) => tell?.(questions[name].told.parse(value) as Told<N>) });
+        this.#open.set(id, {
+          resolve,
+          reject,
+          tell: (value) => tell?.(questions[name].update.parse(value) as Update<N>),
+        });
         this.#process?.order({ kind: 'ask', id, name, input });
       });
       return questions[name].output.parse(reply) as Reply<N>;
@@ -77,7 +81,7 @@ export class Service {
   #take(word: Word): void {
     if (word.kind === 'events' || word.kind === 'end') return;
     const open = this.#open.get(word.id);
-    if (word.kind === 'told') open?.tell(word.value);
+    if (word.kind === 'update') open?.tell(word.value);
     if (word.kind === 'reply') open?.resolve(word.value);
     if (word.kind === 'refusal') open?.reject(errorOf(word.failure));
   }

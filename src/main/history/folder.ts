@@ -54,31 +54,31 @@ export async function readRunFolder(path: string): Promise<FoundRun | null> {
 export const lost: Unfinished = { state: 'lost', failure: { code: 'engine.lost-run', params: {} }, at: null };
 
 /** The later of what the application and the engine told last; a run that neither ended was lost. */
-function endOf(card: RunCard | null, last: Told | undefined, waiting: boolean): Unfinished {
+function endOf(card: RunCard | null, last: LoggedLine | undefined, waiting: boolean): Unfinished {
   const ended = card?.ended ?? null;
   if (ended && ended.at >= (last?.at ?? '')) return ended;
   if (last?.type === 'failed') return failedAs(last);
   return waiting ? { state: 'paused', failure: null, at: null } : lost;
 }
 
-function failedAs({ at, code = '', params = {} }: Told): Unfinished {
+function failedAs({ at, code = '', params = {} }: LoggedLine): Unfinished {
   if (code === 'cancelled') return { state: 'cancelled', failure: null, at };
   return { state: 'failed', failure: keptFailureSchema.parse({ code, params }), at };
 }
 
 /** What matters here of an event, whichever version of Tamis told it. */
-const toldSchema = z.looseObject({
+const loggedLineSchema = z.looseObject({
   at: z.string(),
   type: z.string(),
   code: z.string().optional(),
   params: paramsSchema.optional(),
 });
-type Told = z.infer<typeof toldSchema>;
+type LoggedLine = z.infer<typeof loggedLineSchema>;
 
-async function firstAndLast(folder: string): Promise<(Told | undefined)[]> {
+async function firstAndLast(folder: string): Promise<(LoggedLine | undefined)[]> {
   const path = join(folder, 'events.jsonl');
   const lines = wholeLines((await readText(path)) ?? '');
-  return [lines[0], lines.at(-1)].map((line) => (line === undefined ? line : parseJson(path, line, toldSchema)));
+  return [lines[0], lines.at(-1)].map((line) => (line === undefined ? line : parseJson(path, line, loggedLineSchema)));
 }
 
 /** A last line that a kill cut short is left out. */

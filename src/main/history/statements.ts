@@ -30,7 +30,7 @@ export interface ModelRecord {
   readonly id: string;
   readonly path: string;
   readonly added_at: string;
-  /** Of its folder when `head` or `failure` was found out; null = not looked at yet. */
+  /** The folder's, when `head` or `failure` was found out; null = not looked at yet. */
   readonly fingerprint: string | null;
   /** JSON of a ModelHead, or of a Failure; one of them or none. */
   readonly head: string | null;

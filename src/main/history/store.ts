@@ -18,7 +18,7 @@ export class Store {
   readonly #database: Database;
   readonly #statements: Statements;
 
-  /** Of an opened database of the newest version (`openDatabase`). */
+  /** `database`: opened, of the newest version (`openDatabase`). */
   constructor(database: Database) {
     this.#database = database;
     this.#statements = guarded(database.name, () => prepareStatements(database));

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 
 import { readJson, writeJson } from '../../disk/disk.ts';
-import type { Question, Reply, Told } from '../../contract/engine.ts';
+import type { Question, Reply, Update } from '../../contract/engine.ts';
 import { TamisError } from '../../contract/errors.ts';
 import { failureOf } from '../../contract/failure.ts';
 import { downloadSchema, type Download, type PullTask } from '../../contract/hub.ts';
@@ -18,7 +18,7 @@ export interface DownloadsContext {
   /** Pulls in a process of its own. */
   readonly pull: (
     task: Question<'pull'>,
-    asking: { signal: AbortSignal; tell: (told: Told<'pull'>) => void },
+    asking: { signal: AbortSignal; tell: (update: Update<'pull'>) => void },
   ) => Promise<Reply<'pull'>>;
   readonly discard: (folder: string) => Promise<void>;
   readonly tokenFor: (endpoint: string) => string | null;
@@ -117,7 +117,7 @@ export class Downloads {
     try {
       const token = this.#context.tokenFor(endpoint);
       const task = { repository, revision, endpoint, folder, token };
-      const result = await this.#context.pull(task, { signal, tell: (told) => this.#take(entry, told) });
+      const result = await this.#context.pull(task, { signal, tell: (update) => this.#take(entry, update) });
       await this.#context.finished(downloadOf(entry), result);
       entry.work = null;
       await this.#remove(entry);
@@ -130,16 +130,16 @@ export class Downloads {
     }
   }
 
-  #take(entry: Entry, told: Told<'pull'>): void {
-    if (told.kind === 'plan') {
-      const { earlier, commit, bytes, missingBytes } = told.plan;
+  #take(entry: Entry, update: Update<'pull'>): void {
+    if (update.kind === 'plan') {
+      const { earlier, commit, bytes, missingBytes } = update.plan;
       entry.moved = earlier === null ? null : { earlier, commit };
       entry.kept.total = bytes;
       entry.kept.done = bytes - missingBytes;
       void this.#write().catch(() => undefined);
       return;
     }
-    const { progress } = told;
+    const { progress } = update;
     entry.state = { kind: 'going-on', progress };
     if (progress.stage === 'download') {
       entry.kept.done = progress.done;

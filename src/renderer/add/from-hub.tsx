@@ -18,7 +18,7 @@ interface Wanted {
   readonly revision: string;
 }
 
-/** Of a name, the same in every language. */
+/** An example of a name, the same in every language. */
 const example = 'facebook/opt-125m';
 
 const nothing: Wanted = { repository: '', revision: 'main' };

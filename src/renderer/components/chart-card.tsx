@@ -16,7 +16,7 @@ export interface ChartNumbers {
 
 interface ChartCardProps {
   readonly title: string;
-  /** Of saved files, without an ending. */
+  /** The name of saved files, without an ending. */
   readonly fileName: string;
   /** Made when the numbers are asked for. */
   readonly numbers: () => ChartNumbers;

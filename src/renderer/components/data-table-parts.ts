@@ -7,7 +7,7 @@ export type Sortable = string | number | null;
 export interface Column<Row> {
   readonly id: string;
   readonly header: string;
-  /** Of a CSS grid: `minmax(160px, 2fr)`, `96px`. */
+  /** A track of a CSS grid: `minmax(160px, 2fr)`, `96px`. */
   readonly width: string;
   /** Right-aligned. */
   readonly numeric?: true;

@@ -13,7 +13,7 @@ import { Written, type WrittenProps } from './written.tsx';
 
 interface FormatRowProps extends Pick<WrittenProps, 'id' | 'report'> {
   readonly offer: ExportOffer;
-  /** Of the dense folder. */
+  /** Bytes of the dense folder. */
   readonly denseBytes: number;
   readonly written: WrittenProps['result'] | null;
   readonly isGoingOn: boolean;

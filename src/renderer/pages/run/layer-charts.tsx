@@ -17,7 +17,7 @@ import { CentroidTable } from './centroid-table.tsx';
 
 interface LayerChartProps {
   readonly layers: readonly LayerView[];
-  /** Of saved pictures. */
+  /** The name of saved pictures. */
   readonly file: string;
   readonly onOpen: (layer: string) => void;
 }

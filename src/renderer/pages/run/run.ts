@@ -12,7 +12,7 @@ export interface ShownRun {
   /** At the run's goal, oldest first; none without one. */
   readonly attempts: readonly AttemptRow[];
   readonly view: RunView;
-  /** Of the report, or as far as the run has come. */
+  /** The report's layers, or all layers as far as the run has come. */
   readonly layers: readonly LayerView[];
   /** What the run told before the page opened is not here yet. */
   readonly isLoading: boolean;
