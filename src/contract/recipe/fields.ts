@@ -153,7 +153,7 @@ export const evaluationFields = {
 
 /** Where a recipe runs, and how much of it. */
 export const machineFields = {
-  /** Of forward passes. */
+  /** The device of forward passes. */
   device: choice(devices, {
     schema: z.enum(devices).default('auto'),
     name: (value, t) => t(`device.${value}`),
@@ -163,7 +163,7 @@ export const machineFields = {
     flag: '--device <device>',
     help: 'where forward passes run',
   }),
-  /** Of Gram matrices, factors and sweeps: `auto`, `none`, or the name of a GPU as `tamis devices` lists it. */
+  /** The GPU of Gram matrices, factors and sweeps: `auto`, `none`, or the name of a GPU as `tamis devices` lists it. */
   gpu: {
     control: 'text',
     schema: z.string().min(1).default('auto'),
@@ -203,7 +203,7 @@ export const machineFields = {
     help: 'memory that the run may hold, e.g. 16GiB: what does not fit is refused',
     helpDefault: '60 % of what is free',
   },
-  /** Of the calibration's windows and of K-means. */
+  /** The seed of the calibration's windows and of K-means. */
   seed: {
     control: 'amount',
     schema: z.int().min(0).max(0x7fffffff).default(0),
