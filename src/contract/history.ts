@@ -135,7 +135,7 @@ export const runPointSchema = z.strictObject({
   ...measuredSchema.pick({ dataset: true, seqlen: true, windows: true }).shape,
   nonZeroBytes: z.int(),
   sparsity: z.number(),
-  /** Of the compressed model. */
+  /** The compressed model's. */
   value: z.number(),
 });
 export type RunPoint = z.infer<typeof runPointSchema>;

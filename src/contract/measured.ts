@@ -51,7 +51,7 @@ export const datasetResultSchema = z.preprocess(
     ...sampleSchema.shape,
     /** Tokens in the windows. */
     tokens: z.int(),
-    /** Of the pass over all datasets, this one's share. */
+    /** This dataset's share of the pass over all of them. */
     seconds: z.number(),
     values: z.array(z.strictObject({ measure: measureIdSchema, ...measurementSchema.shape })),
   }),

@@ -191,7 +191,7 @@ export function prepareStatements(database: Database) {
       INSERT INTO measured (run_id, position, measure, place, dataset, seqlen, windows, dense, dense_error, compressed, compressed_error)
       VALUES (@run_id, @position, @measure, @place, @dataset, @seqlen, @windows, @dense, @dense_error, @compressed, @compressed_error)`),
     deleteMeasured: database.prepare<[string]>('DELETE FROM measured WHERE run_id = ?'),
-    /** Of the runs whose ids are in a JSON array. */
+    /** What was measured of the runs whose ids are in a JSON array. */
     measured: database.prepare<[string], MeasuredRecord>(`
       SELECT * FROM measured WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY run_id, position`),
 
