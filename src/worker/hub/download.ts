@@ -98,7 +98,7 @@ function continues(answer: Answer, { at, etag }: Partial, { bytes }: HubFile): b
 
 /** Error: hub.length where the answer announces another length than the hub's list of files. */
 function checkLength({ headers }: Answer, { at }: Partial, { path, bytes }: HubFile): void {
-  // Of a compressed body it says nothing about the file.
+  // The length of a compressed body says nothing about the file.
   const announced = headers.has('content-encoding') ? null : headers.get('content-length');
   if (announced !== null && Number(announced) !== bytes - at)
     throw new TamisError('hub.length', { path, bytes: at + Number(announced), expected: bytes });

@@ -93,7 +93,7 @@ export class Partial {
   #hash: Hash;
   /** Bytes that are there. */
   at = 0;
-  /** Of the answer that they came from; null = it had none, or only a weak one. */
+  /** The ETag of the answer that they came from; null = it had none, or only a weak one. */
   etag: string | null = null;
 
   private constructor(folder: string, file: HubFile, handle: FileHandle) {

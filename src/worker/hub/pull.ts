@@ -51,7 +51,7 @@ interface Pull {
   readonly folder: string;
   readonly commit: string;
   readonly files: readonly HubFile[];
-  /** Of the folder, from an earlier pull. */
+  /** What an earlier pull wrote down of the folder; null where there was none. */
   readonly record: PullRecord | null;
   /** Bytes of each file that are there. */
   readonly kept: readonly number[];

@@ -32,7 +32,7 @@ export interface Network {
 
 /** An answer of the hub that is no file's content may have so many bytes. */
 const LARGEST_ANSWER = 32 * 2 ** 20;
-/** Of a list, with 1,000 files on each. */
+/** A list of files may have so many pages, with 1,000 files on each. */
 const MOST_PAGES = 50;
 
 const commitSchema = z.string().regex(/^[0-9a-f]{40}$/);
@@ -75,7 +75,7 @@ function isOdd(path: string): boolean {
   return /[\\:\x00-\x1f\x7f]/.test(path) || path.split('/').some((part) => ['', '.', '..'].includes(part));
 }
 
-/** Of one of our own, or of a request that was ended. */
+/** Whether an error is one of our own, or that of a request which was ended. */
 function isUnderstood(error: unknown): boolean {
   return error instanceof TamisError || (error instanceof Error && error.name === 'AbortError');
 }

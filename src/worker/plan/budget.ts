@@ -8,7 +8,7 @@ import { stageMemory, total, type Held } from './memory.ts';
 import type { ModelShape } from '../model/shape.ts';
 import { stagesOf, type Workload } from './workload.ts';
 
-/** Of what is free; the rest is for the pages of mapped weights and activations, and for other programs. */
+/** A run takes this share of what is free; the rest is for the pages of mapped weights and activations, and for other programs. */
 const SHARE = 0.6;
 
 /** Bytes of anonymous memory that a run may hold. */

@@ -3,7 +3,7 @@ import { methods } from '../../contract/recipe/methods.ts';
 import type { Recipe } from '../../contract/recipe.ts';
 import { sum, type LayerShape } from '../model/costs.ts';
 
-/** Of a GPU's memory; the rest is for forward passes and for other programs. */
+/** The solver takes this share of a GPU's memory; the rest is for forward passes and for other programs. */
 const SHARE = 0.7;
 /** The widest group of neighbours whose pattern a GPU prunes in (native/src/gpu/sweep.rs). */
 const WIDEST_PATTERN = 32;

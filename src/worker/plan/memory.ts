@@ -23,11 +23,11 @@ const PROCESS_BYTES = 100 * 2 ** 20;
 const GARBAGE_BYTES = 64 * 2 ** 20;
 /** V8's new space keeps the size to which tokenizing fills it: so much beyond the garbage of other work. */
 const TOKENIZED_BYTES = 72 * 2 ** 20;
-/** Tokenizing a text whole takes about so many times its bytes (calibration/texts.ts). */
+/** Tokenizing a text whole takes about so many times its bytes (texts/texts.ts). */
 const TEXT_FACTOR = 40;
 /** What onnxruntime packs weights into is a little larger than they are. */
 const PACKED = 1.05;
-/** Of a slice: logits, their softmax, and what the softmax works in. */
+/** A slice is held so many times: logits, their softmax, and what the softmax works in. */
 const LOGITS_COPIES = 3;
 /** Bytes of each of a slice's logits that are compared: as they come, as they are handed over, the reference's, and its powers in float64. */
 const COMPARED_BYTES = 3 * FLOAT + 8;
@@ -300,7 +300,7 @@ function isOnGpu({ tap }: Pick<LayerShape, 'tap'>, { gpu }: OnGpu): boolean {
   return gpu?.taps.has(tap) ?? false;
 }
 
-/** Of taps, each by a layer that reads it: one triangle in float64. */
+/** Bytes of the Gram matrices of taps, each given by a layer that reads it: one triangle in float64. */
 function gramBytes(taps: readonly LayerShape[], work: OnGpu): number {
   return sum(taps.filter((tap) => !isOnGpu(tap, work)).map(({ cols }) => triangleBytes(cols)));
 }
@@ -309,7 +309,7 @@ function triangleBytes(cols: number): number {
   return 8 * ((cols * (cols + 1)) / 2);
 }
 
-/** Of taps: U as a whole square in float32. */
+/** Bytes of the factors of taps: U as a whole square in float32. */
 function factorBytes(taps: readonly LayerShape[], work: OnGpu): number {
   return sum(taps.filter((tap) => !isOnGpu(tap, work)).map(({ cols }) => FLOAT * cols * cols));
 }

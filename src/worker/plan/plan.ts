@@ -45,7 +45,7 @@ export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promis
   const threads = resolved.threads ?? 1;
   const shape = shapeOf(model);
   const blocks = resolved.blocks ?? shape.blocks;
-  // Of what is decided in the run: what is foreseen of a size before anything is measured.
+  // A size's target is decided in the run; here stands what is foreseen of it before anything is measured.
   const foreseen = withSizeTarget(resolved, model);
   const layers = packedLayers(foreseen.quantization, model, blocks, await meanSparsity(foreseen, model, blocks));
   const gpu = resolved.gpu === 'none' || resolved.gpu === 'auto' ? null : await findGpu(resolved.gpu);
@@ -123,7 +123,7 @@ function gpuPlan(
   };
 }
 
-/** Of what a later run of the same model and data finds measured: the dense perplexity, and the estimates but for the spectra. */
+/** Seconds that a later run of the same model and data is spared: the dense perplexity, and the estimates but for the spectra. */
 function keptSeconds(shape: ModelShape, work: Workload, rates: Rates): number {
   const dense = work.evaluation ? stageSeconds(shape, work, 'evaluate-dense', rates) : 0;
   if (work.estimate === null || work.estimate === 'spectra') return dense;
@@ -180,7 +180,7 @@ interface PlannedCalibration {
   readonly sequences: Sequences;
   /** Sequences to measure on: others where the corpus has more, else the last of these. */
   readonly heldBack: number;
-  /** Of the text tokenized at once. */
+  /** Bytes of the text that is tokenized at once. */
   readonly bytes: number;
   readonly seconds: number;
 }

@@ -48,7 +48,7 @@ export const gpuRatesSchema = z.strictObject({
   store: rate,
   /** Most rows and columns of a matrix that was measured. */
   cap: z.strictObject({ rows: z.int(), cols: z.int() }),
-  /** Of the product's rate. */
+  /** The kernels' rates as shares of the product's. */
   shares: solverRatesSchema,
 });
 export type GpuRates = z.infer<typeof gpuRatesSchema>;

@@ -76,7 +76,7 @@ function assertQuantization({ quantization, method, nm }: Recipe, model: Model):
   }
 }
 
-/** Of each type of layer the first whose last group of columns comes out shorter than the others. */
+/** A warning for each type of layer, of its first whose last group of columns comes out shorter than the others. */
 export function unevenGroups({ quantization, blocks }: Recipe, model: Model): Report['warnings'] {
   const groupSize = quantization?.groupSize ?? null;
   if (groupSize === null) return [];

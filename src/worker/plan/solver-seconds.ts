@@ -49,7 +49,7 @@ export function solveSeconds(
   );
 }
 
-/** Of one task: on a GPU its kernel's share of the product's rate, what crosses the bus, and the CPU's part beside it. */
+/** Seconds of one task: on a GPU by its kernel's share of the product's rate, what crosses the bus, and the CPU's part beside it. */
 function seconds(kernel: keyof SolverRates, layer: LayerShape, term: Term, isOnGpu: boolean, rates: Rates): number {
   if (!isOnGpu) return term.operations / rateOf(rates, kernel, layer, cpuCap);
   const { gemm, store, cap, shares } = gpuRates(rates);

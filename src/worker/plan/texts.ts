@@ -18,7 +18,7 @@ export interface CorpusSize {
   readonly tokens: number;
   /** From the size of the texts and the first of them; token files are counted. */
   readonly estimated: boolean;
-  /** Of text as UTF-8; 0 for token ids. */
+  /** Bytes of the text as UTF-8; 0 for token ids. */
   readonly bytes: number;
   /** Text files; 0 for token ids. */
   readonly files: number;
@@ -58,7 +58,7 @@ function countTokens(path: string): number {
   return tensor?.shape.reduce((a, b) => a * b, 1) ?? 0;
 }
 
-/** Of a .parquet file its text column as it is when decompressed, of others the file. */
+/** Bytes of a file of texts; those of a .parquet file are its text column's when decompressed. */
 async function textBytes(path: string): Promise<number> {
   if (!isParquet(path)) return (await stat(path)).size;
   const { row_groups: groups } = await parquetMetadataAsync(await asyncBufferFromFile(path));
@@ -70,7 +70,7 @@ async function textBytes(path: string): Promise<number> {
 
 interface Sample {
   readonly text: string;
-  /** Of the file: with what is around the texts in a .jsonl. */
+  /** Bytes of the file that hold the text, with what is around the texts in a .jsonl. */
   readonly bytes: number;
 }
 

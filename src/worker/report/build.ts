@@ -23,7 +23,7 @@ export interface Results {
   readonly schedule: Step<Schedule>;
   readonly blocks: readonly BlockStep[];
   readonly compressed: Step<DatasetResult[]>;
-  /** Of the packed archive; null where nobody wants to know. */
+  /** Bytes of the packed archive; null where nobody wants to know. */
   readonly packed: Step<number> | null;
 }
 

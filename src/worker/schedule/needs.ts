@@ -56,7 +56,7 @@ interface Sample {
 const SENSITIVITY_TOKENS = { least: 1280, ofOne: 2048 };
 
 /**
- * Of the sequences held back, what sensitivities are measured on: as many whole ones as are needed for so many tokens, for what a
+ * What sensitivities are measured on of the sequences held back: as many whole ones as are needed for so many tokens, for what a
  * layer does depends on how much stands before a token; of very long ones the beginning.
  */
 export function sensitivitySample({ sequences, seqlen }: Sample): Sample {
