@@ -4,7 +4,7 @@ import { Command } from 'commander';
 
 import { compress } from '../worker/engine.ts';
 import { act, print, printJson } from './act.ts';
-import { compressToFit } from './fit.ts';
+import { compressToGoal } from './goal.ts';
 import { addRecipeOptions, recipeFrom, type RecipeFlags } from './recipe-options.ts';
 import { summary } from './summary.ts';
 
@@ -25,7 +25,7 @@ export function compressCommand(): Command {
     await act(async (acting) => {
       const recipe = recipeFrom(model, flags);
       const { fit } = recipe;
-      const report = await (fit ? compressToFit(recipe, fit, flags.out, acting) : compress(recipe, flags.out, acting));
+      const report = await (fit ? compressToGoal(recipe, fit, flags.out, acting) : compress(recipe, flags.out, acting));
       if (flags.json) printJson(report);
       else print(summary(report, resolve(flags.out)));
     });

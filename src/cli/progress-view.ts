@@ -4,7 +4,7 @@ import type { Progress } from '../contract/bridge.ts';
 import { cudaDownloadMebibytes } from '../contract/cuda.ts';
 import { isPassing, type LoggedEvent, type RunEvent, type Stage } from '../contract/events.ts';
 import type { ExportStage } from '../contract/exports.ts';
-import type { Trial } from '../contract/fit.ts';
+import type { Trial } from '../contract/goal.ts';
 import type { PullProgress, PullStage } from '../contract/hub.ts';
 import { mainMeasures, writeValue } from '../contract/measures.ts';
 import type { ErrorCode } from '../contract/messages/en.ts';

@@ -19,13 +19,13 @@ export type NofM = z.infer<typeof nmSchema>;
 export const quantizationSchema = z.strictObject(schemasOf(quantizationFields));
 
 /** What a run is to come to: the engine and those who start further attempts find the sparsity (docs/scheduling.md). */
-export const fitSchema = z.discriminatedUnion('kind', [
+export const goalSchema = z.discriminatedUnion('kind', [
   /** The packed archive has at most `bytes` bytes, and is within 1 % of them. */
   z.strictObject({ kind: z.literal('size'), bytes: z.int().positive() }),
   /** On the first dataset of the evaluation, within 1 %. */
   z.strictObject({ kind: z.literal('perplexity'), perplexity: z.number().min(1) }),
 ]);
-export type Fit = z.infer<typeof fitSchema>;
+export type Goal = z.infer<typeof goalSchema>;
 
 const { method, ...pruning } = schemasOf(pruningFields);
 const { seed, ...machine } = schemasOf(machineFields);
@@ -37,7 +37,7 @@ const settings = {
   model: z.string().min(1),
   method,
   /** null = the target is the recipe's own. With a target too, the run is one attempt of several. */
-  fit: fitSchema.nullable().default(null),
+  fit: goalSchema.nullable().default(null),
   /** n of every m weights in a row pruned; null = unstructured. */
   nm: nmSchema.nullable().default(null),
   /** null = the weights that are kept stay in the checkpoint's dtype. */

@@ -1,7 +1,7 @@
 import { megabytes, percent, significant } from './format.ts';
 import type { Label } from './messages/labels.ts';
 import { methods } from './recipe/methods.ts';
-import type { Corpus, Fit, Recipe, Scheduler } from './recipe.ts';
+import type { Corpus, Goal, Recipe, Scheduler } from './recipe.ts';
 import type { Candidate, Centroid, Choice, Report } from './report.ts';
 
 export function patternWords({ nm }: Recipe, t: Label): string {
@@ -165,7 +165,7 @@ export function recipeWords(
 }
 
 /** What a recipe is to come to. */
-export function goalWords(fit: Fit, { evaluation }: Pick<Recipe, 'evaluation'>, t: Label): string {
+export function goalWords(fit: Goal, { evaluation }: Pick<Recipe, 'evaluation'>, t: Label): string {
   return fit.kind === 'size'
     ? t('text.goal.size', { size: megabytes(fit.bytes) })
     : t('text.goal.perplexity', { perplexity: fit.perplexity, dataset: evaluation.datasets[0]?.name ?? '' });

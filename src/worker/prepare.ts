@@ -4,7 +4,7 @@ import { layerSizes } from './model/layers.ts';
 import { openModel, type Model } from './model/open.ts';
 import { shapeOf } from './model/shape.ts';
 import { setThreads } from './native.ts';
-import { assertFits, memoryBudget } from './plan/budget.ts';
+import { assertWithinBudget, memoryBudget } from './plan/budget.ts';
 import { gpuShare } from './plan/gpu-memory.ts';
 import { unevenGroups, usesHessians } from './plan/resolve.ts';
 import { schedulingOf, type Workload } from './plan/workload.ts';
@@ -36,7 +36,7 @@ export async function prepare(recipe: Recipe, told: Told, givenUp: GivenUp = not
     for (const dataset of recipe.evaluation.datasets)
       datasets.push(await tokensOf(dataset, recipe.evaluation, model, sources));
     const inputs = { recipe, model, devices, blocks, calibration, datasets, sparsities };
-    assertFits(shapeOf(model), workloadOf(inputs), memoryBudget(recipe));
+    assertWithinBudget(shapeOf(model), workloadOf(inputs), memoryBudget(recipe));
     return inputs;
   });
 }

@@ -1,5 +1,5 @@
 import type { Failure } from '../../contract/failure.ts';
-import { attemptOf, fits, judgeReports, withTrial } from '../../contract/fit.ts';
+import { attemptOf, reaches, judgeReports, withTrial } from '../../contract/goal.ts';
 import type { AttemptRow, RunRow } from '../../contract/history.ts';
 import type { Recipe } from '../../contract/recipe.ts';
 import type { Report } from '../../contract/report.ts';
@@ -27,7 +27,7 @@ export async function followingAttempt(store: Store, id: string): Promise<Follow
   const last = attempts.at(-1);
   if (!first || !last?.recipe.fit || reports.length < attempts.length) return null;
   const verdict = judgeReports(last.recipe.fit, reports);
-  if (verdict.kind === 'fits') return null;
+  if (verdict.kind === 'reached') return null;
   if (verdict.kind === 'unreachable') return verdict;
   const name = `${first.row.name} · ${attempts.length + 1}`;
   return { kind: 'attempt', name, recipe: withTrial(last.recipe, verdict) };
@@ -39,10 +39,10 @@ export async function listAttempts(store: Store, id: string): Promise<AttemptRow
   return attempts.map(({ row: { id: own, name, state }, recipe, report }) => {
     const { fit, sparsity, quantization } = recipe;
     const value = report && attemptOf(report).value;
-    const isFitting = fit !== null && value !== null && fits(fit, value);
+    const isReached = fit !== null && value !== null && reaches(fit, value);
     // A run that has its target to decide chooses among bits as well.
     const bits = fit?.kind === 'size' && sparsity === null ? null : (quantization?.bits ?? null);
-    return { id: own, name, state, sparsity, bits, value, fits: isFitting };
+    return { id: own, name, state, sparsity, bits, value, fits: isReached };
   });
 }
 

@@ -8,9 +8,9 @@ import {
   sparsityOf,
   targets,
   withTrial,
-} from '../../contract/fit.ts';
+} from '../../contract/goal.ts';
 import { valueOf, type DatasetResult } from '../../contract/measured.ts';
-import type { Fit } from '../../contract/recipe.ts';
+import type { Goal } from '../../contract/recipe.ts';
 import { targetSchema, type Foreseen, type Target } from '../../contract/report.ts';
 import { sizeRelations } from '../plan/packed.ts';
 import { step, type Run } from '../run/run.ts';
@@ -59,7 +59,7 @@ function perplexityTarget(run: Run, statistics: Statistics, rise: number): Targe
 const LEAST_CHOSEN = 0.2;
 
 /** Of all bits with which the size can be reached, those that are foreseen to cost least together with the sparsity that they need. */
-function sizeTarget(run: Run, statistics: Statistics, fit: Fit): Target {
+function sizeTarget(run: Run, statistics: Statistics, fit: Goal): Target {
   const { recipe, model } = run;
   const relationAt = sizeRelations(recipe, model);
   const foreseen = bitsToChoose(recipe).map((bits): Foreseen => {

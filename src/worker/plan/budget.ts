@@ -16,7 +16,7 @@ export function memoryBudget({ memory }: Pick<Recipe, 'memory'>): number {
   return memory ?? Math.floor(SHARE * process.availableMemory());
 }
 
-/** Why a workload does not fit into so many bytes: what does not, where it holds most; null where all of it does. */
+/** Why a workload needs more than so many bytes: what needs them, where it holds most; null where it needs no more. */
 export function refusalOf(shape: ModelShape, work: Workload, budget: number): Failure | null {
   const moments = stagesOf(work).map((stage) => ({ stage, ...stageMemory(shape, work, stage) }));
   const highest = moments.reduce((a, b) => (total(b.held) > total(a.held) ? b : a));
@@ -36,7 +36,7 @@ export function refusalOf(shape: ModelShape, work: Workload, budget: number): Fa
 }
 
 /** @throws what `refusalOf` says */
-export function assertFits(shape: ModelShape, work: Workload, budget: number): void {
+export function assertWithinBudget(shape: ModelShape, work: Workload, budget: number): void {
   const refusal = refusalOf(shape, work, budget);
   if (refusal) throw new TamisError(refusal.code, refusal.params);
 }

@@ -1,5 +1,5 @@
 import { TamisError } from '../../contract/errors.ts';
-import { beginSize, sizeRelation, targets, withTrial, type Relation } from '../../contract/fit.ts';
+import { beginSize, sizeRelation, targets, withTrial, type Relation } from '../../contract/goal.ts';
 import { megabytes, percent } from '../../contract/format.ts';
 import { layerBits } from '../../contract/quantization.ts';
 import type { Bits, Quantization, Recipe } from '../../contract/recipe.ts';

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 
 import { freeBytes, mebibytes } from '../../disk/disk.ts';
 import { TamisError } from '../../contract/errors.ts';
-import { MOST_ATTEMPTS } from '../../contract/fit.ts';
+import { MOST_ATTEMPTS } from '../../contract/goal.ts';
 import type { Gpu } from '../../contract/gpu.ts';
 import type { GpuPlan, Holder, Plan, StagePlan } from '../../contract/plan.ts';
 import type { Recipe } from '../../contract/recipe.ts';

@@ -10,7 +10,7 @@ import {
   type Corpus,
   type Dataset,
   type Device,
-  type Fit,
+  type Goal,
   type Quantization,
   type Recipe,
   type Scheduler,
@@ -28,7 +28,7 @@ export interface Draft {
   readonly n: Amount;
   readonly m: Amount;
   /** What is given: the target itself, or what it is to be found by. */
-  readonly aim: 'sparsity' | Fit['kind'];
+  readonly aim: 'sparsity' | Goal['kind'];
   /** `3.2GB`. */
   readonly goalSize: string;
   readonly goalPerplexity: Amount;

@@ -1,10 +1,10 @@
 import { Paper, Text, Title } from '@mantine/core';
 import type { ReactElement } from 'react';
 
-import { fromGoal } from '../../../contract/fit.ts';
+import { fromGoal } from '../../../contract/goal.ts';
 import { megabytes, percent, perplexity } from '../../../contract/format.ts';
 import type { AttemptRow } from '../../../contract/history.ts';
-import type { Fit } from '../../../contract/recipe.ts';
+import type { Goal } from '../../../contract/recipe.ts';
 import { goalWords } from '../../../contract/words.ts';
 import { LinkAnchor } from '../../components/links.tsx';
 import { StateBadge } from '../../run/state-badge.tsx';
@@ -60,7 +60,7 @@ export function AttemptsCard({ row, recipe, attempts }: ShownRun): ReactElement 
 }
 
 /** What it came to, and how far that is from the goal. */
-function Value({ fit, attempt: { value } }: { fit: Fit; attempt: AttemptRow }): ReactElement {
+function Value({ fit, attempt: { value } }: { fit: Goal; attempt: AttemptRow }): ReactElement {
   if (value === null)
     return (
       <>

@@ -4,11 +4,11 @@ import { join, resolve } from 'node:path';
 import { readJson } from '../disk/disk.ts';
 import { TamisError } from '../contract/errors.ts';
 import { errorOf } from '../contract/failure.ts';
-import { attemptOf, fromGoal, judgeReports, MOST_ATTEMPTS, withTrial } from '../contract/fit.ts';
+import { attemptOf, fromGoal, judgeReports, MOST_ATTEMPTS, withTrial } from '../contract/goal.ts';
 import { megabytes, percent, perplexity } from '../contract/format.ts';
 import { firstOf } from '../contract/measured.ts';
 import { message } from '../contract/messages/index.ts';
-import { recipeSchema, type Fit, type Recipe } from '../contract/recipe.ts';
+import { recipeSchema, type Goal, type Recipe } from '../contract/recipe.ts';
 import { reportSchema, type Report } from '../contract/report.ts';
 import { compress, resume } from '../worker/engine.ts';
 import { openModel } from '../worker/model/open.ts';
@@ -23,7 +23,7 @@ import { table } from './table.ts';
  *
  * Errors: run.exists, cancelled.fit, fit.*, and those of a run.
  */
-export async function compressToFit(recipe: Recipe, fit: Fit, to: string, acting: Acting): Promise<Report> {
+export async function compressToGoal(recipe: Recipe, fit: Goal, to: string, acting: Acting): Promise<Report> {
   const out = resolve(to);
   if (existsSync(out)) throw new TamisError('run.exists', { path: out });
   const first = await resolveRecipe(recipe, await openModel(recipe.model), (code, params) =>
@@ -78,13 +78,13 @@ function targetText({ fit, sparsity, quantization }: Recipe): string {
   return quantization === null ? target : `${target}, ${quantization.bits} bits`;
 }
 
-function foundText(fit: Fit, report: Report): string {
+function foundText(fit: Goal, report: Report): string {
   const { sparsity, value } = attemptOf(report);
   const found = fit.kind === 'size' ? `packed ${megabytes(value)} MB` : `perplexity ${perplexity(value)}`;
   return `sparsity ${percent(sparsity, 2)} %, ${found}, ${fromGoal(fit, value)} from the goal`;
 }
 
-function attemptsTable(fit: Fit, reports: readonly Report[], out: string): string {
+function attemptsTable(fit: Goal, reports: readonly Report[], out: string): string {
   const measured = (reports[0]?.measured.length ?? 0) > 0;
   const rows = reports.map((report, index) => {
     const { sparsity, value } = attemptOf(report);

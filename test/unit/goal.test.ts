@@ -11,9 +11,9 @@ import {
   type Attempt,
   type Relation,
   type Verdict,
-} from '../../src/contract/fit.ts';
+} from '../../src/contract/goal.ts';
 import { bitWidths } from '../../src/contract/recipe/fields.ts';
-import { parseRecipe, quantizationSchema, type Bits, type Fit, type Quantization } from '../../src/contract/recipe.ts';
+import { parseRecipe, quantizationSchema, type Bits, type Goal, type Quantization } from '../../src/contract/recipe.ts';
 import { packedModel, type PackedModel } from '../../src/contract/size.ts';
 import { predictedRise } from '../../src/worker/compress/target.ts';
 
@@ -24,7 +24,7 @@ interface Search {
 
 /** Compresses, by a formula in place of the engine, until the goal is reached or given up. */
 function search(
-  fit: Fit,
+  fit: Goal,
   relationAt: (bits: Bits | null) => Relation,
   valueAt: (sparsity: number, bits: Bits | null) => number,
   first: number,
@@ -82,10 +82,10 @@ describe('a perplexity', () => {
     ['SmolLM2', smol, 60],
     ['SmolLM2', smol, 200],
   ])('%s: %# is reached within four attempts, wherever the first is', (_name, { dense, at }, perplexity) => {
-    const fit: Fit = { kind: 'perplexity', perplexity };
+    const fit: Goal = { kind: 'perplexity', perplexity };
     for (const first of [0.3, 0.5, 0.6, 0.7, 0.8]) {
       const { attempts, verdict } = search(fit, () => perplexityRelation(dense), at, first);
-      expect(verdict.kind, JSON.stringify({ first, attempts, verdict })).toBe('fits');
+      expect(verdict.kind, JSON.stringify({ first, attempts, verdict })).toBe('reached');
       expect(Math.abs((attempts.at(-1)?.value ?? 0) / perplexity - 1)).toBeLessThanOrEqual(0.01);
     }
   });
@@ -102,7 +102,7 @@ describe('a perplexity', () => {
             at,
             first,
           );
-          expect(verdict.kind, JSON.stringify({ slope, bend, first, attempts, verdict })).toBe('fits');
+          expect(verdict.kind, JSON.stringify({ slope, bend, first, attempts, verdict })).toBe('reached');
         }
   });
 
@@ -119,7 +119,7 @@ describe('a perplexity', () => {
       at,
       0.9196,
     );
-    expect(verdict.kind, JSON.stringify(attempts)).toBe('fits');
+    expect(verdict.kind, JSON.stringify(attempts)).toBe('reached');
   });
 
   test('below that of the dense model it is refused; at it and above it is not', () => {
@@ -212,7 +212,7 @@ describe('a size', () => {
           const fit = { kind: 'size', bytes: Math.round(at(wanted, bits)) } as const;
           const begun = beginSize(fit, relationAt, bits);
           const { attempts, verdict } = search(fit, relationAt, at, begun.sparsity, begun.bits);
-          expect(verdict.kind, JSON.stringify({ coded, wanted, attempts, verdict })).toBe('fits');
+          expect(verdict.kind, JSON.stringify({ coded, wanted, attempts, verdict })).toBe('reached');
           const last = attempts.at(-1);
           if (wanted < 0.8) expect(last?.bits, JSON.stringify({ coded, wanted, attempts, verdict })).toBe(bits);
           expect((last?.value ?? 0) <= fit.bytes && (last?.value ?? 0) >= 0.99 * fit.bytes).toBe(true);
@@ -231,7 +231,7 @@ describe('a size', () => {
         const fit = { kind: 'size', bytes: Math.round(at(wanted, bits)) } as const;
         const begun = beginSize(fit, relationAt, bits);
         const { attempts, verdict } = search(fit, relationAt, at, begun.sparsity, begun.bits);
-        expect(verdict.kind, JSON.stringify({ coded, wanted, attempts, verdict })).toBe('fits');
+        expect(verdict.kind, JSON.stringify({ coded, wanted, attempts, verdict })).toBe('reached');
         const { bits: used = null, sparsity = 1 } = attempts.at(-1) ?? {};
         expect(used).toBeLessThan(bits);
         const enough = bitWidths.filter((width) => width < bits && at(0.8, width) <= fit.bytes);
@@ -262,11 +262,11 @@ describe('a size', () => {
   });
 
   test('one that is a little too large does not fit, one a little below does', () => {
-    const fit: Fit = { kind: 'size', bytes: 1e6 };
+    const fit: Goal = { kind: 'size', bytes: 1e6 };
     const kinds = [1_000_001, 1_000_000, 990_000, 989_999].map(
       (value) => judge(fit, relationAt, [{ sparsity: 0.7, bits: null, value }]).kind,
     );
-    expect(kinds).toEqual(['next', 'fits', 'fits', 'next']);
+    expect(kinds).toEqual(['next', 'reached', 'reached', 'next']);
   });
 });
 

@@ -4,7 +4,7 @@ import { firstOf, valueOf, type DatasetResult } from './measured.ts';
 import type { ErrorCode } from './messages/en.ts';
 import { layerBits } from './quantization.ts';
 import { bitWidths } from './recipe/fields.ts';
-import type { Bits, Fit, Recipe } from './recipe.ts';
+import type { Bits, Goal, Recipe } from './recipe.ts';
 import type { Report } from './report.ts';
 import { archiveEstimate, compressedModel, type PackedModel } from './size.ts';
 
@@ -39,45 +39,45 @@ export type Trial = Omit<Attempt, 'value'>;
 export type Verdict =
   | ({ readonly kind: 'next' } & Trial)
   /** `attempt`: its place in the list. */
-  | { readonly kind: 'fits'; readonly attempt: number }
+  | { readonly kind: 'reached'; readonly attempt: number }
   | { readonly kind: 'unreachable'; readonly failure: Failure };
 
 /**
  * What is to be done after so many attempts, oldest first.
  * @param relationAt with such bits
  */
-export function judge(fit: Fit, relationAt: (bits: Bits | null) => Relation, attempts: readonly Attempt[]): Verdict {
+export function judge(goal: Goal, relationAt: (bits: Bits | null) => Relation, attempts: readonly Attempt[]): Verdict {
   const last = attempts.at(-1);
   if (last === undefined) throw new RangeError('no attempt');
-  const attempt = attempts.findIndex(({ value }) => fits(fit, value));
-  if (attempt !== -1) return { kind: 'fits', attempt };
+  const attempt = attempts.findIndex(({ value }) => reaches(goal, value));
+  if (attempt !== -1) return { kind: 'reached', attempt };
   const { bits } = last;
   const relation = relationAt(bits);
   const alike = attempts.filter((each) => each.bits === bits);
-  const sparsity = nextSparsity(fit, relation, alike);
+  const sparsity = nextSparsity(goal, relation, alike);
   const left = attempts.length < MOST_ATTEMPTS;
-  if (fit.kind === 'size' && left && sparsity > TOO_SPARSE) {
-    const fewer = fewerBits(fit, relationAt, bits, relation.measure(last.value) - relation.expected(last.sparsity));
+  if (goal.kind === 'size' && left && sparsity > TOO_SPARSE) {
+    const fewer = fewerBits(goal, relationAt, bits, relation.measure(last.value) - relation.expected(last.sparsity));
     if (fewer) return { kind: 'next', ...fewer };
   }
   const known = alike.find((each) => Math.abs(each.sparsity - sparsity) < SAME);
   if (known && (known.sparsity === targets.least || known.sparsity === targets.most))
-    return { kind: 'unreachable', failure: beyond(fit, known) };
-  if (known || !left) return { kind: 'unreachable', failure: missed(fit, attempts) };
+    return { kind: 'unreachable', failure: beyond(goal, known) };
+  if (known || !left) return { kind: 'unreachable', failure: missed(goal, attempts) };
   return { kind: 'next', sparsity, bits };
 }
 
 /** The same of finished runs that belong together, oldest first. */
-export function judgeReports(fit: Fit, reports: readonly Report[]): Verdict {
+export function judgeReports(goal: Goal, reports: readonly Report[]): Verdict {
   const [first] = reports;
   if (!first) throw new RangeError('no attempt');
-  return judge(fit, relationsOf(fit, first), reports.map(attemptOf));
+  return judge(goal, relationsOf(goal, first), reports.map(attemptOf));
 }
 
 /** A finished run that had the goal. */
 export function attemptOf(report: Report): Attempt {
-  const { fit, sparsity, quantization } = report.recipe;
-  const value = fit?.kind === 'size' ? report.packedBytes : firstOf(report.measured, 'perplexity')?.compressed.value;
+  const { fit: goal, sparsity, quantization } = report.recipe;
+  const value = goal?.kind === 'size' ? report.packedBytes : firstOf(report.measured, 'perplexity')?.compressed.value;
   return { sparsity: sparsity ?? report.sparsity.target, bits: quantization?.bits ?? null, value: value ?? NaN };
 }
 
@@ -88,10 +88,10 @@ export function withTrial(recipe: Recipe, { sparsity, bits }: Trial): Recipe {
 }
 
 /** Why a perplexity is out of reach whatever is pruned; null if it is not. */
-export function denseRefusal(fit: Fit | null, [dense]: readonly DatasetResult[]): Failure | null {
+export function denseRefusal(goal: Goal | null, [dense]: readonly DatasetResult[]): Failure | null {
   const value = dense && valueOf(dense, 'perplexity');
-  if (fit?.kind !== 'perplexity' || value === undefined || value < fit.perplexity) return null;
-  const params = { goal: fit.perplexity, dense: perplexity(value), dataset: dense?.dataset ?? '' };
+  if (goal?.kind !== 'perplexity' || value === undefined || value < goal.perplexity) return null;
+  const params = { goal: goal.perplexity, dense: perplexity(value), dataset: dense?.dataset ?? '' };
   return { code: 'fit.dense-above', params };
 }
 
@@ -99,15 +99,15 @@ export function denseRefusal(fit: Fit | null, [dense]: readonly DatasetResult[])
 const SAME = 1e-5;
 
 /** Whether a result is near enough to the goal. */
-export function fits(fit: Fit, value: number): boolean {
-  return fit.kind === 'size'
-    ? value <= fit.bytes && value >= (1 - TOLERANCE) * fit.bytes
-    : Math.abs(value / fit.perplexity - 1) <= TOLERANCE;
+export function reaches(goal: Goal, value: number): boolean {
+  return goal.kind === 'size'
+    ? value <= goal.bytes && value >= (1 - TOLERANCE) * goal.bytes
+    : Math.abs(value / goal.perplexity - 1) <= TOLERANCE;
 }
 
-/** What is aimed at: of a size the middle of what fits. */
-function aim(fit: Fit): number {
-  return fit.kind === 'size' ? (1 - TOLERANCE / 2) * fit.bytes : fit.perplexity;
+/** What is aimed at: of a size the middle of what reaches it. */
+function aim(goal: Goal): number {
+  return goal.kind === 'size' ? (1 - TOLERANCE / 2) * goal.bytes : goal.perplexity;
 }
 
 /**
@@ -116,18 +116,18 @@ function aim(fit: Fit): number {
  * them and the nearest third.
  */
 export function nextSparsity(
-  fit: Fit,
+  goal: Goal,
   { measure, expected }: Relation,
   attempts: readonly Omit<Attempt, 'bits'>[],
 ): number {
-  const goal = measure(aim(fit));
+  const aimed = measure(aim(goal));
   const points = attempts
-    .map(({ sparsity, value }) => ({ x: expected(sparsity), y: measure(value) - goal }))
+    .map(({ sparsity, value }) => ({ x: expected(sparsity), y: measure(value) - aimed }))
     .sort((a, b) => a.x - b.x);
   const above = points.findIndex(({ y }) => y > 0);
-  if (above > 0) return sparsityOf(expected, enclosed(fit, points, above));
+  if (above > 0) return sparsityOf(expected, enclosed(goal, points, above));
   const [one, other] = above === 0 ? points : points.toReversed();
-  if (one === undefined) return sparsityOf(expected, goal);
+  if (one === undefined) return sparsityOf(expected, aimed);
   const slope = other === undefined ? 1 : slopeOf(one, other);
   return sparsityOf(expected, one.x - one.y / (slope > 0 ? slope : 1));
 }
@@ -143,7 +143,7 @@ function slopeOf(one: Point, other: Point): number {
 }
 
 /** The zero between two neighbours, of which `above` is the first point above 0. */
-function enclosed({ kind }: Fit, points: readonly Point[], above: number): number {
+function enclosed({ kind }: Goal, points: readonly Point[], above: number): number {
   const [low, high] = points.slice(above - 1, above + 1);
   if (!low || !high) throw new RangeError('nothing encloses the goal');
   const slope = slopeOf(low, high);
@@ -181,8 +181,8 @@ export const PERPLEXITY_SLOPE = 8;
 /** An excess below this is taken for it: rounding may make a model better than the dense one. */
 const LEAST_EXCESS = 1e-4;
 
-function relationsOf(fit: Fit, report: Report): (bits: Bits | null) => Relation {
-  if (fit.kind === 'perplexity')
+function relationsOf(goal: Goal, report: Report): (bits: Bits | null) => Relation {
+  if (goal.kind === 'perplexity')
     return () => perplexityRelation(firstOf(report.measured, 'perplexity')?.dense.value ?? NaN);
   const model = compressedModel(report);
   if (model === null) throw new RangeError(`no size of ${report.model.dtype}`);
@@ -224,56 +224,56 @@ const HOPE = 0.75;
  * than 90 % pruned; then they are the most below them with which it needs at most 80 %, or else the fewest. Exceptions keep theirs.
  * @param bits of the recipe; null without quantization
  */
-export function beginSize(fit: Fit, relationAt: (bits: Bits | null) => Relation, bits: Bits | null): Trial {
+export function beginSize(goal: Goal, relationAt: (bits: Bits | null) => Relation, bits: Bits | null): Trial {
   const hope = -Math.log(HOPE);
-  const begun = (tried: Bits | null): Trial => ({ sparsity: nextSparsity(fit, relationAt(tried), []), bits: tried });
-  const [own, fewer] = [begun(bits), fewerBits(fit, relationAt, bits, hope)];
+  const begun = (tried: Bits | null): Trial => ({ sparsity: nextSparsity(goal, relationAt(tried), []), bits: tried });
+  const [own, fewer] = [begun(bits), fewerBits(goal, relationAt, bits, hope)];
   if (fewer === null) return own;
-  if (hopedFor(fit, relationAt(bits), hope) > TOO_SPARSE) return begun(fewer.bits);
+  if (hopedFor(goal, relationAt(bits), hope) > TOO_SPARSE) return begun(fewer.bits);
   return { bits, sparsity: Math.min(own.sparsity, TOO_SPARSE) };
 }
 
 /** The sparsity at which the goal is reached where all comes out by `shift` off what is expected. */
-function hopedFor(fit: Fit, { measure, expected }: Relation, shift: number): number {
-  return sparsityOf((sparsity) => expected(sparsity) + shift, measure(aim(fit)));
+function hopedFor(goal: Goal, { measure, expected }: Relation, shift: number): number {
+  return sparsityOf((sparsity) => expected(sparsity) + shift, measure(aim(goal)));
 }
 
 /** Null where there are no fewer bits. */
 function fewerBits(
-  fit: Fit,
+  goal: Goal,
   relationAt: (bits: Bits | null) => Relation,
   bits: Bits | null,
   shift: number,
 ): Trial | null {
   const fewer = bitWidths
     .filter((width) => bits !== null && width < bits)
-    .map((width): Trial => ({ bits: width, sparsity: hopedFor(fit, relationAt(width), shift) }));
+    .map((width): Trial => ({ bits: width, sparsity: hopedFor(goal, relationAt(width), shift) }));
   return fewer.findLast(({ sparsity }) => sparsity <= SPARSE_ENOUGH) ?? fewer[0] ?? null;
 }
 
 /** Even the end of what is tried does not reach the goal. */
-function beyond(fit: Fit, attempt: Attempt): Failure {
+function beyond(goal: Goal, attempt: Attempt): Failure {
   const isSparsest = attempt.sparsity === targets.most;
   const code: ErrorCode =
-    fit.kind === 'size'
+    goal.kind === 'size'
       ? isSparsest
         ? 'fit.size-above'
         : 'fit.size-below'
       : isSparsest
         ? 'fit.perplexity-below'
         : 'fit.perplexity-above';
-  return { code, params: { ...valuesOf(fit, attempt.value), sparsity: percent(attempt.sparsity, 0) } };
+  return { code, params: { ...valuesOf(goal, attempt.value), sparsity: percent(attempt.sparsity, 0) } };
 }
 
-function missed(fit: Fit, attempts: readonly Attempt[]): Failure {
-  const offOf = ({ value }: Attempt): number => Math.abs(value / goalOf(fit) - 1);
+function missed(goal: Goal, attempts: readonly Attempt[]): Failure {
+  const offOf = ({ value }: Attempt): number => Math.abs(value / goalValue(goal) - 1);
   const nearest = attempts.reduce((a, b) => (offOf(b) < offOf(a) ? b : a));
-  const { goal, value } = valuesOf(fit, nearest.value);
-  const unit = fit.kind === 'size' ? ' MB' : '';
+  const { goal: wanted, value } = valuesOf(goal, nearest.value);
+  const unit = goal.kind === 'size' ? ' MB' : '';
   return {
     code: 'fit.attempts',
     params: {
-      goal: `${goal}${unit}`,
+      goal: `${wanted}${unit}`,
       value: `${value}${unit}`,
       attempts: attempts.length,
       sparsity: percent(nearest.sparsity, 2),
@@ -282,18 +282,18 @@ function missed(fit: Fit, attempts: readonly Attempt[]): Failure {
   };
 }
 
-export function goalOf(fit: Fit): number {
-  return fit.kind === 'size' ? fit.bytes : fit.perplexity;
+export function goalValue(goal: Goal): number {
+  return goal.kind === 'size' ? goal.bytes : goal.perplexity;
 }
 
 /** How far a result is from the goal: `+1.38 %`. */
-export function fromGoal(fit: Fit, value: number): string {
-  const off = value / goalOf(fit) - 1;
+export function fromGoal(goal: Goal, value: number): string {
+  const off = value / goalValue(goal) - 1;
   return `${off > 0 ? '+' : ''}${percent(off, 2)} %`;
 }
 
 /** Sizes in 10⁶ bytes, as they are given. */
-function valuesOf(fit: Fit, value: number): { goal: string; value: string } {
-  const write = fit.kind === 'size' ? megabytes : perplexity;
-  return { goal: write(goalOf(fit)), value: write(value) };
+function valuesOf(goal: Goal, value: number): { goal: string; value: string } {
+  const write = goal.kind === 'size' ? megabytes : perplexity;
+  return { goal: write(goalValue(goal)), value: write(value) };
 }
