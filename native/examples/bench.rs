@@ -8,16 +8,16 @@ use faer::{Accum, Mat, Par};
 use serde_json::{Value, json};
 use tamis_native::control::Control;
 use tamis_native::cpu::Cpu;
-use tamis_native::linalg::factor::{Factor, Order, factorize};
-use tamis_native::linalg::gram::Gram;
+use tamis_native::cpu::gram::Gram;
+use tamis_native::machine::pool;
+use tamis_native::method::factor::{Factor, Order, factorize};
+use tamis_native::method::grids::Grids;
+use tamis_native::method::mask::Pattern;
+use tamis_native::method::sweep::{Sweep, sweep};
 use tamis_native::noise::noise;
-use tamis_native::pool;
-use tamis_native::solve::columns::Columns;
-use tamis_native::solve::mask::Pattern;
-use tamis_native::solve::quantization::{Quantization, Range};
-use tamis_native::solve::quantizer::Grids;
-use tamis_native::solve::storage::Storage;
-use tamis_native::solve::sweep::{Sweep, sweep};
+use tamis_native::quantization::{Quantization, Range};
+use tamis_native::weights::columns::Columns;
+use tamis_native::weights::storage::Storage;
 
 const SHAPES: [(usize, usize); 6] = [
     (256, 256),

@@ -8,14 +8,14 @@ use tamis_native::backend::Backend;
 use tamis_native::control::Control;
 use tamis_native::error::Result;
 use tamis_native::gpu::{Gpu, adapter, measure};
-use tamis_native::linalg::factor::{Order, factorize};
+use tamis_native::method::factor::{Order, factorize};
+use tamis_native::method::grids::Grids;
+use tamis_native::method::mask::Pattern;
+use tamis_native::method::sweep::{Sweep, sweep};
 use tamis_native::noise::noise;
-use tamis_native::solve::columns::Columns;
-use tamis_native::solve::mask::Pattern;
-use tamis_native::solve::quantization::{Quantization, Range};
-use tamis_native::solve::quantizer::Grids;
-use tamis_native::solve::storage::Storage;
-use tamis_native::solve::sweep::{Sweep, sweep};
+use tamis_native::quantization::{Quantization, Range};
+use tamis_native::weights::columns::Columns;
+use tamis_native::weights::storage::Storage;
 
 fn timed<R>(run: impl FnOnce() -> Result<R>) -> Result<(f64, R)> {
     let start = Instant::now();

@@ -11,13 +11,13 @@ use half::f16;
 use serde_json::json;
 use tamis_native::checkpoint::{Checkpoint, Dtype, Orientation, ShardWriter, TensorSpec};
 use tamis_native::control::Control;
+use tamis_native::machine::pool;
 use tamis_native::pack::archive::{Archive, ArchiveWriter};
 use tamis_native::pack::layer::QuantizedLayer;
 use tamis_native::pack::part::{GgmlType, Part};
 use tamis_native::pack::read::{DataFile, NbitsPlaces, PackedLayer};
 use tamis_native::pack::write::write_part;
-use tamis_native::pool;
-use tamis_native::solve::storage::Storage;
+use tamis_native::weights::storage::Storage;
 
 const GROUP: usize = 128;
 const SIDE: usize = 2048;

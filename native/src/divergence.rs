@@ -329,8 +329,8 @@ fn exp(x: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::error::Error;
-    use crate::linalg::tests::Noise;
-    use crate::pool;
+    use crate::machine::pool;
+    use crate::tests::factor::Noise;
 
     const TOKENS: usize = 9;
     const VOCAB: usize = 211;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tamis_native::memory::MemorySampler;
+use tamis_native::machine::memory::MemorySampler;
 
 #[test]
 fn sees_memory_that_is_held_for_a_moment() {

@@ -6,8 +6,8 @@ use rayon::prelude::*;
 
 use super::Checkpoint;
 use crate::error::{Result, internal};
-use crate::solve::storage::Storage;
-use crate::solve::weight::Weight;
+use crate::weights::storage::Storage;
+use crate::weights::weight::Weight;
 
 /// Rows and columns of a tile: of both matrices it is whole lines of the cache, and it fits the smallest one.
 const TILE: usize = 64;

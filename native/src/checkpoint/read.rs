@@ -6,7 +6,7 @@ use super::header::shown;
 use super::{Checkpoint, Tensor, display};
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::solve::storage::Storage;
+use crate::weights::storage::Storage;
 
 /// Elements a task takes at once: fixed, so that results can't depend on the number of threads.
 const CHUNK: usize = 1 << 16;

@@ -6,7 +6,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{Checkpoint, Dtype, display, header};
 use crate::error::{Error, Result};
-use crate::output::PartialFile;
+use crate::machine::output::PartialFile;
 
 /// A tensor to come.
 #[derive(Debug, Clone)]

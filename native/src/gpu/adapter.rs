@@ -105,7 +105,7 @@ fn memory(_: &Adapter, _: AdapterKind) -> Option<u64> {
 }
 
 /// Tells adapters of the same name apart: another backend's gets its backend's name, another one of the same backend a number.
-pub(super) fn name_apart(infos: &mut [AdapterInfo]) {
+pub(crate) fn name_apart(infos: &mut [AdapterInfo]) {
     let mut taken: HashSet<String> = HashSet::new();
     let mut first: HashMap<String, &'static str> = HashMap::new();
     for info in infos {
@@ -123,7 +123,7 @@ pub(super) fn name_apart(infos: &mut [AdapterInfo]) {
 }
 
 /// DirectX 12 finds a card's place by its model: of two cards of one model it gives the first's place to both, which is then neither's.
-pub(super) fn forget_shared_places(infos: &mut [AdapterInfo]) {
+pub(crate) fn forget_shared_places(infos: &mut [AdapterInfo]) {
     let dx12 = |info: &AdapterInfo| (info.backend == "dx12").then(|| info.pci.clone()).flatten();
     let told: Vec<Pci> = infos.iter().filter_map(dx12).collect();
     for info in infos {

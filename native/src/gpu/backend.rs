@@ -8,10 +8,10 @@ use super::triangle::Triangle;
 use crate::backend::{Backend, Fit};
 use crate::control::Control;
 use crate::error::Result;
-use crate::solve::columns::Columns;
-use crate::solve::quantization::Quantization;
-use crate::solve::statistics::Histogram;
-use crate::solve::sweep::{Block, Span};
+use crate::method::statistics::Histogram;
+use crate::method::sweep::{Block, Span};
+use crate::quantization::Quantization;
+use crate::weights::columns::Columns;
 
 impl Backend for Gpu {
     type Gram = Gram;

@@ -44,7 +44,7 @@ struct Inner {
 
 impl Gpu {
     /// Error: `GpuNotUsable`.
-    pub(super) fn open(info: AdapterInfo, adapter: &wgpu::Adapter, tile: Tile) -> Result<Self> {
+    pub(crate) fn open(info: AdapterInfo, adapter: &wgpu::Adapter, tile: Tile) -> Result<Self> {
         let limits = adapter.limits();
         let request = adapter.request_device(&DeviceDescriptor {
             required_limits: limits.clone(),
@@ -89,17 +89,17 @@ impl Gpu {
     }
 
     /// The same adapter with another tile.
-    pub(super) fn with_tile(&self, tile: Tile) -> Self {
+    pub(crate) fn with_tile(&self, tile: Tile) -> Self {
         Self(Arc::clone(&self.0), tile)
     }
 
-    pub(super) fn largest_piece(&self) -> u64 {
+    pub(crate) fn largest_piece(&self) -> u64 {
         self.0.largest_piece
     }
 
     /// As if no piece of a matrix could have more bytes, to a span of lines.
     #[cfg(test)]
-    pub(super) fn with_pieces(mut self, bytes: u64) -> Self {
+    pub(crate) fn with_pieces(mut self, bytes: u64) -> Self {
         let inner = Arc::get_mut(&mut self.0).expect("opened just now");
         inner.largest_piece = bytes;
         self
@@ -125,7 +125,7 @@ impl Gpu {
 
     /// As if the driver had refused an allocation.
     #[cfg(test)]
-    pub(super) fn exhaust(&self) {
+    pub(crate) fn exhaust(&self) {
         let source = "injected".into();
         note(
             &self.0.failure,
@@ -134,7 +134,7 @@ impl Gpu {
     }
 
     /// Room for `len` values of 4 bytes, zeros. Errors: `GpuTooLarge`, `GpuOutOfMemory`, `GpuLost`.
-    pub(super) fn buffer(&self, len: usize) -> Result<Buffer> {
+    pub(crate) fn buffer(&self, len: usize) -> Result<Buffer> {
         let size = 4 * len.max(1) as u64;
         if size > self.0.largest_buffer {
             return Err(self.too_large(size));
@@ -150,14 +150,14 @@ impl Gpu {
     }
 
     /// A buffer with these values of 4 bytes.
-    pub(super) fn buffer_of<T: Pod>(&self, values: &[T]) -> Result<Buffer> {
+    pub(crate) fn buffer_of<T: Pod>(&self, values: &[T]) -> Result<Buffer> {
         let buffer = self.buffer(size_of_val(values) / 4)?;
         self.write(&buffer, values)?;
         Ok(buffer)
     }
 
     /// Overwrites the beginning of a buffer.
-    pub(super) fn write<T: Pod>(&self, buffer: &Buffer, values: &[T]) -> Result<()> {
+    pub(crate) fn write<T: Pod>(&self, buffer: &Buffer, values: &[T]) -> Result<()> {
         for (i, piece) in bytemuck::cast_slice(values).chunks(PIECE).enumerate() {
             self.0.queue.write_buffer(&buffer.0, (i * PIECE) as u64, piece);
             if piece.len() == PIECE {
@@ -168,7 +168,7 @@ impl Gpu {
     }
 
     /// Fetches the beginning of a buffer, when all work before is done.
-    pub(super) fn read<T: Pod>(&self, buffer: &Buffer, values: &mut [T]) -> Result<()> {
+    pub(crate) fn read<T: Pod>(&self, buffer: &Buffer, values: &mut [T]) -> Result<()> {
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(values);
         if bytes.is_empty() {
             return Ok(());
@@ -215,7 +215,7 @@ impl Gpu {
     }
 
     /// Of a matrix of so many bytes, which must lie in one buffer.
-    pub(super) fn too_large(&self, size: u64) -> Error {
+    pub(crate) fn too_large(&self, size: u64) -> Error {
         Error::GpuTooLarge {
             adapter: self.name().to_owned(),
             size,
@@ -256,7 +256,7 @@ impl Gpu {
         pipelines.entry((kernel, self.1)).or_insert_with(make).clone()
     }
 
-    pub(super) fn tasks(&self) -> Tasks<'_> {
+    pub(crate) fn tasks(&self) -> Tasks<'_> {
         Tasks {
             gpu: self,
             tasks: Vec::new(),
@@ -301,7 +301,7 @@ struct Task {
 }
 
 /// Runs of kernels that are submitted together, one after the other.
-pub(super) struct Tasks<'a> {
+pub(crate) struct Tasks<'a> {
     pub gpu: &'a Gpu,
     tasks: Vec<Task>,
     params: Vec<u8>,

@@ -11,8 +11,8 @@ use super::device::Gpu;
 use super::kernels::Kernel;
 use super::matrix::{Matrix, Piece};
 use crate::control::Control;
+use crate::cpu::gram::{CHUNK, first_bad_row};
 use crate::error::{Error, Result};
-use crate::linalg::gram::{CHUNK, first_bad_row};
 
 /// Tokens whose products are summed in float32.
 const SUMMED: usize = 256;

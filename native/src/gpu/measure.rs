@@ -9,13 +9,13 @@ use crate::backend::Backend;
 use crate::control::Control;
 use crate::cpu::Cpu;
 use crate::error::{Error, Result};
-use crate::linalg::factor::{Factor, Order, factorize};
+use crate::method::factor::{Factor, Order, factorize};
+use crate::method::mask::Pattern;
+use crate::method::sparsegpt::sparsegpt;
+use crate::method::target::Target;
 use crate::noise::noise;
-use crate::solve::mask::Pattern;
-use crate::solve::sparsegpt::sparsegpt;
-use crate::solve::storage::Storage;
-use crate::solve::target::Target;
-use crate::solve::weight::{Compressed, Weight};
+use crate::weights::storage::Storage;
+use crate::weights::weight::{Compressed, Weight};
 
 /// Rows and columns of the layer that the self-test compresses: several blocks, and off the edges of all tiles.
 const ROWS: usize = 65;

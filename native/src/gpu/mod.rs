@@ -8,20 +8,17 @@
 //! same bits each time, whatever tile is chosen.
 
 pub mod adapter;
-mod backend;
-mod device;
-mod gram;
-mod kernels;
-mod matrix;
+pub(crate) mod backend;
+pub(crate) mod device;
+pub(crate) mod gram;
+pub(crate) mod kernels;
+pub(crate) mod matrix;
 pub mod measure;
-mod product;
-mod saliency;
-mod sweep;
-mod triangle;
+pub(crate) mod product;
+pub(crate) mod saliency;
+pub(crate) mod sweep;
+pub(crate) mod triangle;
 pub mod usage;
-
-#[cfg(test)]
-mod tests;
 
 pub use device::Gpu;
 pub use kernels::Tile;

@@ -6,7 +6,7 @@ use super::device::{Buffer, Gpu};
 use super::kernels::Kernel;
 use super::sweep::Weights;
 use crate::error::Result;
-use crate::solve::statistics::{BIN_BITS, Histogram};
+use crate::method::statistics::{BIN_BITS, Histogram};
 
 const BINS: usize = 1 << BIN_BITS;
 /// Values in a bin.

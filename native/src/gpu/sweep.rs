@@ -11,14 +11,14 @@ use super::product::{Part, Product};
 use super::triangle::Triangle;
 use crate::backend::Fit;
 use crate::control::Control;
+use crate::cpu::lanes::LANES;
 use crate::error::{Error, Result};
-use crate::solve::columns::{Columns, stride_of};
-use crate::solve::lanes::LANES;
-use crate::solve::mask::Pruned;
-use crate::solve::quantization::Quantization;
-use crate::solve::quantizer::range_shares;
-use crate::solve::storage::Storage;
-use crate::solve::sweep::{Block, SPAN, Span};
+use crate::method::grids::range_shares;
+use crate::method::mask::Pruned;
+use crate::method::sweep::{Block, SPAN, Span};
+use crate::quantization::Quantization;
+use crate::weights::columns::{Columns, stride_of};
+use crate::weights::storage::Storage;
 
 /// Columns that a kernel sweeps, as in sweep.wgsl; so many neighbours a group of n:m may have.
 const WIDTH: usize = 32;

@@ -13,10 +13,10 @@ use super::matrix::Matrix;
 use super::product::{Part, Product};
 use crate::control::Control;
 use crate::cpu::Cpu;
+use crate::cpu::cholesky::{PANEL, panel_work};
 use crate::error::Result;
-use crate::linalg::cholesky::{PANEL, panel_work};
-use crate::linalg::factor::Factor;
-use crate::solve::sweep::SPAN;
+use crate::method::factor::Factor;
+use crate::method::sweep::SPAN;
 
 /// Columns of a corner, as in triangle.wgsl.
 const CORNER: usize = 32;

@@ -43,7 +43,7 @@ fn of_nvidia(bus: &str) -> Usage {
 }
 
 /// As Linux's amdgpu tells, in files under `sys`: "/sys".
-pub(super) fn of_amd(sys: &Path, bus: &str) -> Usage {
+pub(crate) fn of_amd(sys: &Path, bus: &str) -> Usage {
     let folder = sys.join("bus/pci/devices").join(bus);
     Usage {
         memory: number(&folder.join("mem_info_vram_used")),

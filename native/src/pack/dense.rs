@@ -7,7 +7,7 @@ use super::write::{Sink, Source, write_rows};
 use crate::checkpoint::{Checkpoint, Dtype, Orientation, display, shown};
 use crate::control::Control;
 use crate::error::{Error, Result, internal};
-use crate::solve::storage::Storage;
+use crate::weights::storage::Storage;
 
 /// The bytes of a tensor as `dtype` holds them, row by row of its first dimension; `rows`: those that are written, in this
 /// order. A matrix that the checkpoint holds transposed is written upright. Errors: those of `bytes`, `pack.too-large-for-dtype`, those of `sink`.

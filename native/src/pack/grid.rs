@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::solve::storage::Storage;
 use crate::vectorized;
+use crate::weights::storage::Storage;
 
 /// The columns that share a scale.
 #[derive(Debug, Clone, PartialEq)]

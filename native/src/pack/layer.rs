@@ -14,7 +14,7 @@ use super::tensors::{expected, file_of, group_order, halves};
 use crate::checkpoint::{Checkpoint, Orientation};
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::solve::storage::Storage;
+use crate::weights::storage::Storage;
 
 /// Rows a thread takes at once where a layer is only looked at.
 const PANEL: usize = 64;

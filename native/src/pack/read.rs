@@ -15,7 +15,7 @@ use super::write::{Sink, Source, write_rows};
 use crate::checkpoint::{Checkpoint, MappedFile, Orientation, display, map_file, shown};
 use crate::control::Control;
 use crate::error::{Error, Result, internal};
-use crate::solve::storage::Storage;
+use crate::weights::storage::Storage;
 
 /// A file whose bytes are described elsewhere, by another part of it or by another file.
 pub struct DataFile(MappedFile);

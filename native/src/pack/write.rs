@@ -12,8 +12,8 @@ use super::part::{GGML_BLOCK, GgmlType, Part, nbits_width, words};
 use crate::checkpoint::{Orientation, transposed};
 use crate::control::Control;
 use crate::error::{Result, internal};
-use crate::solve::storage::Storage;
 use crate::vectorized;
+use crate::weights::storage::Storage;
 
 /// About as many bytes are made before they are written.
 const BAND_BYTES: usize = 8 << 20;

@@ -4,7 +4,7 @@ use super::{Folder, Random};
 use crate::checkpoint::{Checkpoint, Dtype, Orientation, ShardWriter, TensorSpec, transposed};
 use crate::control::Control;
 use crate::pack::dense::write_dense;
-use crate::solve::storage::Storage;
+use crate::weights::storage::Storage;
 
 /// Entry (col, row) of the result is entry (row, col), one after the other.
 pub fn naive(bytes: &[u8], rows: usize, cols: usize, size: usize) -> Vec<u8> {

@@ -5,7 +5,7 @@ use std::fs;
 use super::{Folder, Random};
 use crate::checkpoint::{Checkpoint, Dtype, ShardWriter, TensorSpec};
 use crate::error::Error;
-use crate::lock::FileLock;
+use crate::machine::lock::FileLock;
 
 fn spec(name: &str, dtype: &str, shape: &[u64]) -> TensorSpec {
     TensorSpec {

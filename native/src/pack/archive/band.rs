@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::pack::bits::{pack, stream_bytes, unpack};
 use crate::pack::grid::{Grid, Groups, Scratch, neighbours};
 use crate::pack::layer::Reader;
-use crate::solve::storage::Storage;
 use crate::vectorized;
+use crate::weights::storage::Storage;
 
 const BAND_WEIGHTS: usize = 1 << 18;
 

@@ -15,7 +15,7 @@ use crate::error::{Error, Result, internal};
 use crate::pack::dense::storage;
 use crate::pack::tensors::words;
 use crate::pack::write::{Sink, write_oriented};
-use crate::solve::storage::Storage;
+use crate::weights::storage::Storage;
 
 /// Weights that are unpacked before they are written.
 const AT_ONCE: usize = 8 << 20;

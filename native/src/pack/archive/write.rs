@@ -12,7 +12,7 @@ use super::{FILE_HEADER, INDEX_NAME, MAGIC, VERSION};
 use crate::checkpoint::{Checkpoint, Orientation};
 use crate::control::Control;
 use crate::error::{Result, internal};
-use crate::output::{BUFFER_BYTES, PartialFile};
+use crate::machine::output::{BUFFER_BYTES, PartialFile};
 use crate::pack::dense::dtype_name;
 use crate::pack::grid::Groups;
 use crate::pack::layer::QuantizedLayer;

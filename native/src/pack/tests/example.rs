@@ -9,7 +9,7 @@ use crate::checkpoint::tests::{Folder, Random};
 use crate::checkpoint::{Checkpoint, Dtype, Orientation, ShardWriter, TensorSpec};
 use crate::pack::dense::dtype_name;
 use crate::pack::layer::QuantizedLayer;
-use crate::solve::storage::Storage;
+use crate::weights::storage::Storage;
 
 pub struct Example {
     pub rows: usize,

@@ -6,7 +6,7 @@ use crate::control::Control;
 use crate::error::Error;
 use crate::pack::part::{GgmlType, Part};
 use crate::pack::write::write_part;
-use crate::solve::storage::Storage;
+use crate::weights::storage::Storage;
 
 #[test]
 fn a_weight_beside_the_grid_is_named() {

@@ -3,7 +3,7 @@
 use half::{bf16, f16};
 
 use super::example::Example;
-use crate::solve::storage::Storage;
+use crate::weights::storage::Storage;
 
 /// Sets `count` bits of `value` from bit `at` on, counted from the lowest bit of the first byte.
 fn set_bits(bytes: &mut [u8], at: usize, count: u32, value: u32) {

@@ -1,0 +1,150 @@
+//! The CPU as a backend of the method.
+
+pub mod cholesky;
+pub mod gram;
+pub mod lanes;
+pub mod product;
+pub mod sweep;
+
+use faer::{MatMut, MatRef};
+
+use self::sweep::Errors;
+use crate::backend::{Backend, Fit};
+use crate::control::Control;
+use crate::cpu::cholesky::{cholesky, invert, reverse, reversed_hessian};
+use crate::cpu::gram::Gram;
+use crate::error::Result;
+use crate::method::grids::GridColumns;
+use crate::method::statistics::{self, Histogram};
+use crate::method::sweep::{Block, Span};
+use crate::quantization::Quantization;
+use crate::weights::columns::Columns;
+
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Cpu;
+
+/// The order of a triangle [n, n] row-major.
+fn order_of(triangle: &[f32]) -> usize {
+    triangle.len().isqrt()
+}
+
+fn square(triangle: &[f32]) -> MatRef<'_, f32> {
+    let n = order_of(triangle);
+    MatRef::from_row_major_slice(triangle, n, n)
+}
+
+fn square_mut(triangle: &mut [f32]) -> MatMut<'_, f32> {
+    let n = order_of(triangle);
+    MatMut::from_row_major_slice_mut(triangle, n, n)
+}
+
+impl Backend for Cpu {
+    type Gram = Gram;
+    /// [n, n] row-major; the Hessian and its Cholesky factor in the lower triangle, zeros above; U in the upper one, zeros below.
+    type Triangle = Vec<f32>;
+    type Weights = Columns;
+    type Grids = GridColumns;
+    type Errors = Errors;
+
+    fn gram(&self, cols: usize) -> Result<Gram> {
+        Ok(Gram::new(cols))
+    }
+
+    fn add(&self, gram: &mut Gram, x: &[f32], control: &Control) -> Result<()> {
+        gram.add(x, control)
+    }
+
+    fn diagonal(&self, gram: &Gram) -> Result<Vec<f64>> {
+        Ok((0..gram.cols()).map(|j| gram.get(j, j)).collect())
+    }
+
+    fn hessian(
+        &self,
+        gram: &Gram,
+        order: Option<&[u32]>,
+        scale: f64,
+        diagonal: &[f32],
+        control: &Control,
+    ) -> Result<Vec<f32>> {
+        reversed_hessian(gram, order, scale, diagonal, control)
+    }
+
+    fn cholesky(&self, hessian: &mut Vec<f32>, control: &Control) -> Result<bool> {
+        cholesky(square_mut(hessian), control)
+    }
+
+    fn inverse(&self, mut factor: Vec<f32>, control: &Control) -> Result<(Vec<f32>, Vec<f32>)> {
+        invert(square_mut(&mut factor), control)?;
+        reverse(&mut factor, control)?;
+        let n = order_of(&factor);
+        let diagonal = (0..n).map(|j| factor[j * n + j]).collect();
+        Ok((factor, diagonal))
+    }
+
+    fn upload(&self, w: Columns) -> Result<Columns> {
+        Ok(w)
+    }
+
+    fn download(&self, w: Columns, _control: &Control) -> Result<Columns> {
+        Ok(w)
+    }
+
+    fn grids(&self, rows: usize, groups: usize, group_of: &[u32], control: &Control) -> Result<GridColumns> {
+        Ok(GridColumns {
+            scales: Columns::zeros(rows, groups, control)?,
+            zeros: Columns::zeros(rows, groups, control)?,
+            group_of: group_of.to_vec(),
+        })
+    }
+
+    fn fit(
+        &self,
+        grids: &mut GridColumns,
+        w: &Columns,
+        members: &[u32],
+        fits: &[Fit],
+        quantization: &Quantization,
+        control: &Control,
+    ) -> Result<()> {
+        grids.fit(w, members, fits, quantization, control)
+    }
+
+    fn download_grids(&self, grids: GridColumns, _control: &Control) -> Result<(Columns, Columns)> {
+        Ok((grids.scales, grids.zeros))
+    }
+
+    fn errors(&self, w: &Columns, span: usize, _u_diagonal: &[f32], control: &Control) -> Result<Errors> {
+        Ok(Errors {
+            columns: Columns::zeros(w.rows, span, control)?,
+            squares: 0.0,
+        })
+    }
+
+    fn sweep_block(
+        &self,
+        w: &mut Columns,
+        u: &Vec<f32>,
+        errors: &mut Errors,
+        grids: Option<&GridColumns>,
+        block: &Block,
+        control: &Control,
+    ) -> Result<()> {
+        sweep::sweep_block(w, square(u), errors, grids, block, control)
+    }
+
+    fn spread(&self, w: &mut Columns, u: &Vec<f32>, errors: &Errors, span: &Span, control: &Control) -> Result<()> {
+        sweep::spread(w, square(u), errors, span, control)
+    }
+
+    fn squares(&self, errors: Errors) -> Result<f64> {
+        Ok(errors.squares)
+    }
+
+    fn saliency_histogram(&self, w: &Columns, u_diagonal: &[f32], control: &Control) -> Result<Histogram> {
+        statistics::saliency_histogram(w, u_diagonal, control)
+    }
+
+    fn saliencies_in(&self, w: &Columns, u_diagonal: &[f32], wanted: &[bool], control: &Control) -> Result<Vec<u32>> {
+        statistics::saliencies_in(w, u_diagonal, wanted, control)
+    }
+}

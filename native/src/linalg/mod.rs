@@ -1,8 +1,0 @@
-pub mod buffer;
-pub mod cholesky;
-pub mod factor;
-pub mod gemm;
-pub mod gram;
-
-#[cfg(test)]
-pub(crate) mod tests;

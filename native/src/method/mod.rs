@@ -1,0 +1,12 @@
+//! The method (docs/method.md), in the words of the backend that it computes with.
+
+pub mod factor;
+pub mod grids;
+pub mod magnitude;
+pub mod mask;
+pub mod sparsegpt;
+pub mod spectrum;
+pub mod statistics;
+pub mod sweep;
+pub mod target;
+pub mod wanda;

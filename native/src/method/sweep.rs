@@ -1,0 +1,116 @@
+//! The sweep over a layer's columns (method.md, section 3): prune a column, spread its error over the columns after it.
+//!
+//! Columns go in blocks of 128, blocks in spans of 512: a block's errors are spread at once over the rest of its span, a span's over
+//! the rest of the matrix. That is one long matrix product for the larger part, and W is fetched from memory four times less often.
+
+use crate::backend::Backend;
+use crate::control::Control;
+use crate::error::Result;
+use crate::method::factor::Factor;
+use crate::method::grids::Grids;
+use crate::method::mask::{Pattern, Pruned};
+use crate::quantization::Quantization;
+use crate::weights::storage::Storage;
+
+/// Columns pruned by one threshold.
+const BLOCK: usize = 128;
+/// Columns whose errors are spread over the rest of the matrix at once.
+pub const SPAN: usize = 512;
+
+/// Columns of a block: as near to 128 as groups of m allow.
+fn block_width(pattern: Pattern) -> usize {
+    match pattern {
+        Pattern::Sparsity(_) => BLOCK,
+        Pattern::NofM { m, .. } => (BLOCK / m).max(1) * m,
+    }
+}
+
+/// The work of a sweep in the units that it reports to its control.
+pub fn work(cols: usize) -> u64 {
+    let cols = cols as u64;
+    cols * (cols + 1) / 2
+}
+
+/// What a sweep makes of the weights.
+pub struct Sweep<'a, B: Backend> {
+    pub factor: &'a Factor<B>,
+    pub pattern: Pattern,
+    /// Kept weights are rounded to it before their error is spread.
+    pub storage: Storage,
+}
+
+/// A block of columns that is swept at once.
+pub struct Block<'a> {
+    pub first: usize,
+    pub width: usize,
+    /// Its errors are spread at once over the columns up to here.
+    pub reach: usize,
+    /// The first column of its span.
+    pub span: usize,
+    pub pruned: Pruned,
+    pub storage: Storage,
+    /// U_jj of the block's columns.
+    pub diagonal: &'a [f32],
+    pub quantization: Option<Quantization>,
+}
+
+/// The blocks whose errors are spread over the rest of the matrix at once: columns `first..end`.
+pub struct Span {
+    pub first: usize,
+    pub end: usize,
+    /// Up to this column they have been spread already.
+    pub reach: usize,
+}
+
+/// Prunes `w` [rows, cols], columns in the factor's order, and quantizes what is kept where there are `grids`; overwrites it with
+/// the result. Returns ‖Err‖², Err = (w - q) / U_jj with w as it stood when its column was pruned; so Err U = W - Q.
+pub fn sweep<B: Backend>(
+    w: &mut B::Weights,
+    rows: usize,
+    sweep: &Sweep<B>,
+    mut grids: Option<&mut Grids<B>>,
+    control: &Control,
+) -> Result<f64> {
+    let Factor {
+        backend,
+        cols,
+        u,
+        u_diagonal,
+        ..
+    } = sweep.factor;
+    let cols = *cols;
+    let block = block_width(sweep.pattern);
+    let span = (SPAN / block).max(1) * block;
+    let mut errors = backend.errors(w, span.min(cols), u_diagonal, control)?;
+    for start in (0..cols).step_by(span) {
+        let end = (start + span).min(cols);
+        // A group that starts in the span may end after it: until there each block's errors are spread at once.
+        let reach = grids.as_ref().map_or(end, |grids| grids.reach(end));
+        for first in (start..end).step_by(block) {
+            let width = block.min(end - first);
+            let block = Block {
+                first,
+                width,
+                reach,
+                span: start,
+                pruned: sweep.pattern.pruned(rows * width),
+                storage: sweep.storage,
+                diagonal: &u_diagonal[first..first + width],
+                quantization: grids.as_ref().map(|grids| grids.quantization),
+            };
+            if let Some(grids) = grids.as_deref_mut() {
+                grids.fit_starting(backend, w, first..first + width, control)?;
+            }
+            let grids = grids.as_deref().map(|grids| &grids.values);
+            backend.sweep_block(w, u, &mut errors, grids, &block, control)?;
+            control.advance(((first..first + width).map(|j| cols - j).sum::<usize>()) as u64)?;
+        }
+        let span = Span {
+            first: start,
+            end,
+            reach,
+        };
+        backend.spread(w, u, &errors, &span, control)?;
+    }
+    backend.squares(errors)
+}

@@ -1,0 +1,212 @@
+//! The Node-API surface of Gram matrices and their factors, on the CPU or on a GPU.
+
+use std::sync::{Arc, Mutex};
+
+use napi::bindgen_prelude::*;
+use napi_derive::napi;
+
+use super::gpu::Gpu;
+use super::task::{Control, Job, job, thrown};
+use crate::backend::Backend;
+use crate::cpu::{Cpu, gram};
+use crate::error::internal;
+use crate::gpu;
+use crate::method::factor;
+
+/// Something of either backend.
+pub enum Either<C, G> {
+    Cpu(C),
+    Gpu(G),
+}
+
+/// Does the same with whichever it is.
+macro_rules! on_either {
+    ($either:expr, $name:ident => $body:expr) => {
+        match $either {
+            $crate::surface::factor::Either::Cpu($name) => $body,
+            $crate::surface::factor::Either::Gpu($name) => $body,
+        }
+    };
+}
+pub(crate) use on_either;
+
+/// A backend's Gram matrix, with the backend.
+struct Sums<B: Backend> {
+    backend: B,
+    gram: B::Gram,
+}
+
+type AnyGram = Either<Sums<Cpu>, Sums<gpu::Gpu>>;
+
+/// The sum of xᵀ x over the tokens added so far.
+#[napi]
+pub struct Gram {
+    cols: u32,
+    bytes: f64,
+    /// None once it has been factored.
+    inner: Arc<Mutex<Option<AnyGram>>>,
+}
+
+#[napi]
+impl Gram {
+    /// With a `gpu` it lies there, and so does what is made of it. Errors gpu.too-large, gpu.out-of-memory, gpu.lost.
+    #[napi(constructor)]
+    pub fn new(cols: u32, #[napi(ts_arg_type = "Gpu | null | undefined")] gpu: Option<&Gpu>) -> Result<Self> {
+        let size = cols as usize;
+        let (gram, bytes) = match gpu {
+            None => {
+                let gram = gram::Gram::new(size);
+                let bytes = gram.bytes();
+                (Either::Cpu(Sums { backend: Cpu, gram }), bytes)
+            }
+            Some(gpu) => {
+                let backend = gpu.inner.clone();
+                let gram = backend.gram(size).map_err(thrown)?;
+                (Either::Gpu(Sums { backend, gram }), 2 * size * size * size_of::<f32>())
+            }
+        };
+        Ok(Self {
+            cols,
+            bytes: bytes as f64,
+            inner: Arc::new(Mutex::new(Some(gram))),
+        })
+    }
+
+    /// Adds xᵀ x; x [rows, cols] row-major, not to be changed meanwhile. Error numeric.not-finite {row}.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn add(&self, x: Float32Array, rows: u32, control: &Control) -> AsyncTask<Job<()>> {
+        let (inner, control, cols) = (self.inner.clone(), control.inner.clone(), self.cols as usize);
+        job(move || {
+            if x.len() != rows as usize * cols {
+                return Err(internal("the array does not hold that many rows"));
+            }
+            let mut guard = inner.lock().expect("no holder panics");
+            let gram = guard.as_mut();
+            let gram = gram.ok_or_else(|| internal("the Gram matrix has been factored"))?;
+            on_either!(gram, sums => sums.backend.add(&mut sums.gram, &x, &control))
+        })
+    }
+
+    #[napi(getter)]
+    pub fn cols(&self) -> u32 {
+        self.cols
+    }
+
+    /// Bytes of memory that it holds, here or on the GPU.
+    #[napi(getter)]
+    pub fn bytes(&self) -> f64 {
+        // Never waits for a task that is adding.
+        match self.inner.try_lock() {
+            Ok(gram) if gram.is_none() => 0.0,
+            _ => self.bytes,
+        }
+    }
+}
+
+pub(crate) type AnyFactor = Either<factor::Factor, factor::Factor<gpu::Gpu>>;
+
+impl Default for AnyFactor {
+    fn default() -> Self {
+        Self::Cpu(factor::Factor::default())
+    }
+}
+
+/// U, upper triangular, UᵀU = H⁻¹ of a damped Hessian.
+#[napi]
+pub struct Factor {
+    pub(crate) inner: Arc<AnyFactor>,
+}
+
+#[napi]
+impl Factor {
+    #[napi(getter)]
+    pub fn cols(&self) -> u32 {
+        on_either!(&*self.inner, factor => factor.cols as u32)
+    }
+
+    /// What was added to the Hessian's diagonal.
+    #[napi(getter)]
+    pub fn damping(&self) -> f64 {
+        on_either!(&*self.inner, factor => factor.damping)
+    }
+
+    /// How often the damping had to be multiplied by 10.
+    #[napi(getter)]
+    pub fn retries(&self) -> u32 {
+        on_either!(&*self.inner, factor => factor.retries)
+    }
+
+    /// The number of columns that are zero in every token.
+    #[napi(getter)]
+    pub fn dead(&self) -> u32 {
+        on_either!(&*self.inner, factor => (0..factor.cols).filter(|&col| factor.is_dead(col)).count() as u32)
+    }
+
+    /// Bytes of memory that it holds, here or on the GPU.
+    #[napi(getter)]
+    pub fn bytes(&self) -> f64 {
+        on_either!(&*self.inner, factor => factor.bytes() as f64)
+    }
+
+    /// The same factor on the CPU, for layers that the GPU refuses with gpu.too-large or gpu.pattern; itself, if it is there.
+    #[napi(ts_return_type = "Promise<Factor>")]
+    pub fn to_cpu(&self) -> AsyncTask<Job<Factor>> {
+        let factor = self.inner.clone();
+        job(move || {
+            let inner = match &*factor {
+                Either::Cpu(_) => factor.clone(),
+                Either::Gpu(on_gpu) => Arc::new(Either::Cpu(on_gpu.to_cpu()?)),
+            };
+            Ok(Factor { inner })
+        })
+    }
+
+    /// Frees U now, not when JavaScript's garbage is collected; nothing can be done with the factor afterwards.
+    #[napi]
+    pub fn release(&mut self) {
+        self.inner = Arc::default();
+    }
+}
+
+/// In which order a layer's columns are compressed: as they are, or by descending diagonal of the Hessian.
+#[napi(string_enum = "kebab-case")]
+pub enum Order {
+    Natural,
+    ActOrder,
+}
+
+impl From<Order> for factor::Order {
+    fn from(order: Order) -> Self {
+        match order {
+            Order::Natural => Self::Natural,
+            Order::ActOrder => Self::Activity,
+        }
+    }
+}
+
+/// Factors H = scale * gram (scale = 2 / sequences) where it lies and frees the Gram matrix, to which nothing can be added afterwards.
+/// Error factor.not-positive-definite {} after two retries.
+#[napi(ts_return_type = "Promise<Factor>")]
+pub fn factorize(
+    gram: &Gram,
+    scale: f64,
+    percdamp: f64,
+    #[napi(ts_arg_type = "'natural' | 'act-order'")] order: Order,
+    control: &Control,
+) -> AsyncTask<Job<Factor>> {
+    let (gram, control) = (gram.inner.clone(), control.inner.clone());
+    job(move || {
+        let gram = gram.lock().expect("no holder panics").take();
+        let gram = gram.ok_or_else(|| internal("the Gram matrix has been factored"))?;
+        let order = order.into();
+        let inner = match gram {
+            Either::Cpu(Sums { backend, gram }) => {
+                Either::Cpu(factor::factorize(&backend, gram, scale, percdamp, order, &control)?)
+            }
+            Either::Gpu(Sums { backend, gram }) => {
+                Either::Gpu(factor::factorize(&backend, gram, scale, percdamp, order, &control)?)
+            }
+        };
+        Ok(Factor { inner: Arc::new(inner) })
+    })
+}
