@@ -63,7 +63,7 @@ fn measure(rows: usize, cols: usize, threads: usize) -> Value {
     let (cubes, full) = ((cols * cols * cols) as f64, 2.0 * (TOKENS * cols * cols) as f64);
     let mut gram = Gram::new(cols);
     let gram_seconds = best(|| timed(|| gram.add(&x, &control).unwrap()).0);
-    let mut factored: Option<Factor> = None;
+    let mut factored: Option<Factor<Cpu>> = None;
     let factor_seconds = best(|| {
         let mut gram = Gram::new(cols);
         // As quick as can be: the damping makes it positive definite.

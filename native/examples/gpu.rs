@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 use tamis_native::backend::Backend;
 use tamis_native::control::Control;
 use tamis_native::error::Result;
-use tamis_native::gpu::{Gpu, adapter, measure};
+use tamis_native::gpu::{Gpu, adapter, rates};
 use tamis_native::method::factor::{Order, factorize};
 use tamis_native::method::grids::Grids;
 use tamis_native::method::mask::Pattern;
 use tamis_native::method::sweep::{Sweep, sweep};
 use tamis_native::noise::noise;
 use tamis_native::quantization::{Quantization, Range};
+use tamis_native::self_test::self_test;
 use tamis_native::weights::columns::Columns;
 use tamis_native::weights::storage::Storage;
 
@@ -68,11 +69,11 @@ fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let name = arguments.next().filter(|name| name != "auto");
     let gpu = adapter::open(name.as_deref())?;
-    measure::self_test(&gpu)?;
+    self_test(&gpu)?;
     let sizes: Vec<usize> = arguments.map(|size| size.parse().expect("a number")).collect();
     let sizes = if sizes.is_empty() { vec![512, 1024] } else { sizes };
     let layers: Vec<Value> = sizes.iter().map(|&cols| measure(&gpu, cols)).collect::<Result<_>>()?;
-    let rate = measure::product_rate(&gpu)? / 1e9;
+    let rate = rates::product_rate(&gpu)? / 1e9;
     println!(
         "{:#}",
         json!({ "adapter": gpu.name(), "productGflops": rate, "layers": layers })

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::control::Control;
 use crate::error::{Result, internal};
-use crate::vectorized;
+use crate::machine::simd::vectorized;
 
 /// The Kullback-Leibler divergences of several models from one reference over the same tokens.
 #[derive(Default)]
@@ -55,6 +55,11 @@ struct Slice {
     /// What the token's sums of the slices before are multiplied with to be relative to the same maximum.
     shrinks: Vec<f64>,
 }
+
+/// Bytes that a logit of a slice is kept in: the reference's and its power.
+pub const LOGIT_BYTES: usize = size_of::<f32>() + size_of::<f64>();
+/// Bytes that the sums of a token are kept in, for each model.
+pub const TOKEN_BYTES: usize = size_of::<Seen>() + size_of::<f64>();
 
 /// What came out for one model. All [tokens].
 pub struct Divergence {
@@ -156,7 +161,7 @@ impl Divergences {
         Ok(())
     }
 
-    /// Of a model, once it has all that the reference has. What was not finite anywhere in a token's logits is not in its results.
+    /// The divergences of a model, once it has all that the reference has. What was not finite anywhere in a token's logits is not in its results.
     /// Error: `Internal` where there is no such model, or it lacks slices.
     pub fn result(&self, model: usize) -> Result<Divergence> {
         let model = self.models.get(model).ok_or_else(no_such_model)?;
@@ -330,7 +335,7 @@ mod tests {
     use super::*;
     use crate::error::Error;
     use crate::machine::pool;
-    use crate::tests::factor::Noise;
+    use crate::testing::Noise;
 
     const TOKENS: usize = 9;
     const VOCAB: usize = 211;
@@ -470,7 +475,7 @@ mod tests {
     fn the_first_of_equals_is_the_most_probable() {
         let mut reference = vec![0f32; TOKENS * VOCAB];
         let mut model = reference.clone();
-        // Of token 1 the reference has its maximum twice, in two ranges; the model has it at the second place alone.
+        // In token 1 the reference has its maximum twice, in two ranges; the model has it at the second place alone.
         (reference[VOCAB + 70], reference[VOCAB + 150], model[VOCAB + 150]) = (3.0, 3.0, 3.0);
         let found = summed(&reference, &[&model], &[0, 100], &[0]).result(0).unwrap();
         let expected: Vec<f64> = (0..TOKENS).map(|token| if token == 1 { 0.0 } else { 1.0 }).collect();

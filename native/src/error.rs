@@ -2,6 +2,8 @@
 //!
 //! A variant serializes to `{"code": …, "params": {…}}`; the code is a key of `src/contract/messages/en.ts`, where its sentence is.
 
+use std::path::Path;
+
 use serde::Serialize;
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -335,3 +337,8 @@ impl std::fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// A path as messages and the Node side show it.
+pub fn display(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

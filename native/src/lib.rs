@@ -12,9 +12,12 @@ pub mod method;
 pub mod noise;
 pub mod pack;
 pub mod quantization;
+pub mod self_test;
 pub mod surface;
 pub mod weights;
 
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;
 

@@ -1,12 +1,17 @@
-//! What the method's matrices lie in and are computed with: the CPU or a GPU. The method itself (`linalg/factor.rs`, `solve/`) does
-//! not know which it has: damping and retries, the order of the columns, dead ones, blocks, spans and groups are written once.
+//! What the method's matrices lie in and are computed with: the CPU or a GPU. The method (`method/`) does not know which it has:
+//! damping and retries, the order of the columns, dead ones, blocks, spans and groups are written once.
+
+pub mod histogram;
+pub mod panels;
+pub mod sweep;
 
 use crate::control::Control;
 use crate::error::Result;
-use crate::method::statistics::Histogram;
-use crate::method::sweep::{Block, Span};
 use crate::quantization::Quantization;
 use crate::weights::columns::Columns;
+
+use self::histogram::Histogram;
+use self::sweep::{Block, Span};
 
 /// A group of columns whose grid is to be fitted, by their positions in a list of the layer's columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,4 +119,20 @@ pub trait Backend: Clone + Send + Sync {
         wanted: &[bool],
         control: &Control,
     ) -> Result<Vec<u32>>;
+}
+
+/// A Gram matrix [cols, cols] whose entries this machine's memory holds.
+pub trait Entries {
+    fn cols(&self) -> usize;
+
+    /// Entry (row, col), col <= row.
+    fn get(&self, row: usize, col: usize) -> f64;
+}
+
+/// The first row with a value that is not finite, or else with values too large for their squares to be summed in float32.
+pub fn first_bad_row(x: &[f32], cols: usize) -> usize {
+    let row_with = |bad: fn(&f32) -> bool| x.chunks(cols).position(|row| row.iter().any(bad));
+    row_with(|v| !v.is_finite())
+        .or_else(|| row_with(|v| v.abs() > 1e15))
+        .unwrap_or(0)
 }

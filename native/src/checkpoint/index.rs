@@ -8,9 +8,8 @@ use std::path::{Component, Path};
 use serde::Deserialize;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 
-use super::display;
 use super::header::{MAX_HEADER, json_offset, shown};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, display};
 
 /// Shards by name; tensors, each with the number of its shard.
 pub struct Index<'a> {

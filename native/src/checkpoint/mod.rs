@@ -26,7 +26,7 @@ pub use matrix::{Matrix, Orientation, transposed};
 pub use read::Scan;
 pub use writer::{ShardWriter, TensorSpec};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, display};
 pub(crate) use header::shown;
 
 /// Where one tensor lies. `offset` is in bytes from the start of the file.
@@ -226,11 +226,6 @@ impl Checkpoint {
     fn data(&self, tensor: &Tensor) -> &[u8] {
         &self.files[tensor.file].map[tensor.offset as usize..][..tensor.bytes as usize]
     }
-}
-
-/// A path as messages and the Node side show it.
-pub(crate) fn display(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
 }
 
 /// Whether something is there, links followed. Errors: `checkpoint.dangling-link`.

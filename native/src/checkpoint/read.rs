@@ -3,9 +3,9 @@
 use rayon::prelude::*;
 
 use super::header::shown;
-use super::{Checkpoint, Tensor, display};
+use super::{Checkpoint, Tensor};
 use crate::control::Control;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, display};
 use crate::weights::storage::Storage;
 
 /// Elements a task takes at once: fixed, so that results can't depend on the number of threads.

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::{Checkpoint, Dtype, display, header};
-use crate::error::{Error, Result};
+use super::{Checkpoint, Dtype, header};
+use crate::error::{Error, Result, display};
 use crate::machine::output::PartialFile;
 
 /// A tensor to come.

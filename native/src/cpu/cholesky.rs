@@ -9,27 +9,13 @@ use faer::prelude::{Reborrow, ReborrowMut};
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
+use super::gram::Gram;
+use super::product::{product, subtract_product};
+use crate::backend::Entries;
+use crate::backend::panels::{PANEL, TILE};
 use crate::control::Control;
-use crate::cpu::gram::Gram;
-use crate::cpu::product::{product, subtract_product};
 use crate::error::Result;
 use crate::weights::zeros::zeros;
-
-/// Columns factored at once.
-pub const PANEL: usize = 128;
-/// Rows and columns of a task.
-const TILE: usize = 256;
-
-/// Units of work of the factorisation, and of the inversion.
-pub fn work(n: usize) -> u64 {
-    (0..n).step_by(PANEL).map(|start| panel_work(n, start)).sum()
-}
-
-/// Of the panel that begins at column `start`: one for each tile of its trailing triangle.
-pub fn panel_work(n: usize, start: usize) -> u64 {
-    let tiles = n.saturating_sub(start + PANEL).div_ceil(TILE) as u64;
-    tiles * (tiles + 1) / 2
-}
 
 /// `scale * gram` with `diagonal` in the place of its own, rows and columns in the reverse of the sweep's order: [n, n] row-major, lower
 /// triangle, zeros above the diagonal.

@@ -3,13 +3,14 @@
 use faer::{MatMut, MatRef};
 use rayon::prelude::*;
 
+use super::product::product;
+use crate::backend::{Entries, first_bad_row};
 use crate::control::Control;
-use crate::cpu::product::product;
 use crate::error::{Error, Result};
 use crate::weights::zeros::zeros;
 
 /// Tokens whose products are summed in float32 before they go into the float64 sums.
-pub const CHUNK: usize = 1024;
+const CHUNK: usize = 1024;
 
 /// Rows and columns of a tile, for matrices of `cols` columns: small enough to occupy some threads and to waste little on the diagonal.
 fn tile_size(cols: usize) -> usize {
@@ -67,21 +68,6 @@ impl Gram {
         gram
     }
 
-    pub fn cols(&self) -> usize {
-        self.cols
-    }
-
-    pub fn bytes(&self) -> usize {
-        self.tiles.iter().map(|tile| tile.sums.len() * size_of::<f64>()).sum()
-    }
-
-    /// Entry (row, col), col <= row.
-    pub fn get(&self, row: usize, col: usize) -> f64 {
-        let (i, j) = (row / self.tile, col / self.tile);
-        let tile = &self.tiles[i * (i + 1) / 2 + j];
-        tile.sums[(col - tile.col) * tile.height + row - tile.row]
-    }
-
     /// Column `col` of the lower triangle: rows `col`, `col + 1` ..
     pub fn column(&self, col: usize) -> impl Iterator<Item = f64> + '_ {
         let j = col / self.tile;
@@ -125,6 +111,18 @@ impl Gram {
     }
 }
 
+impl Entries for Gram {
+    fn cols(&self) -> usize {
+        self.cols
+    }
+
+    fn get(&self, row: usize, col: usize) -> f64 {
+        let (i, j) = (row / self.tile, col / self.tile);
+        let tile = &self.tiles[i * (i + 1) / 2 + j];
+        tile.sums[(col - tile.col) * tile.height + row - tile.row]
+    }
+}
+
 /// Copies x [tokens, cols] into panels of `width` columns, each [tokens, width] row-major and one after the other: a product of two
 /// panels then reads memory in order, where rows a power of two apart would fall on the same lines of the cache.
 fn gather_panels(x: &[f32], cols: usize, width: usize, panels: &mut [f32], control: &Control) -> Result<()> {
@@ -156,12 +154,4 @@ impl Tile {
         }
         self.row != self.col || (0..self.width).all(|i| products[i * self.height + i].is_finite())
     }
-}
-
-/// The first row with a value that is not finite, or else with values too large for their squares to be summed in float32.
-pub fn first_bad_row(x: &[f32], cols: usize) -> usize {
-    let row_with = |bad: fn(&f32) -> bool| x.chunks(cols).position(|row| row.iter().any(bad));
-    row_with(|v| !v.is_finite())
-        .or_else(|| row_with(|v| v.abs() > 1e15))
-        .unwrap_or(0)
 }

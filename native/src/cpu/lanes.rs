@@ -1,28 +1,10 @@
 //! The sweep's inner loops, on one column of 64 rows at a time: long enough for the compiler to turn loops over the rows into
 //! vector instructions, where it would unroll shorter ones.
 
-use crate::quantization::Quantization;
-use crate::vectorized;
+use crate::machine::simd::vectorized;
+use crate::quantization::grid::{Grid, level};
+use crate::weights::lanes::{LANES, Lanes};
 use crate::weights::storage::Storage;
-
-/// Rows swept together.
-pub const LANES: usize = 64;
-
-/// The values of one column in `LANES` rows.
-#[derive(Clone, Copy)]
-#[repr(align(64))]
-pub struct Lanes(pub [f32; LANES]);
-
-impl Lanes {
-    pub const ZERO: Self = Self([0.0; LANES]);
-}
-
-/// Scale and zero point of one group in `LANES` rows.
-#[derive(Clone, Copy)]
-pub struct Grid {
-    pub scale: Lanes,
-    pub zero: Lanes,
-}
 
 /// One word for each row: all bits set where the column's weight is kept, none where it is pruned.
 pub type Keep = [u32; LANES];
@@ -71,34 +53,6 @@ vectorized! {
     }
 }
 
-/// 1.5 * 2^23: what is added to it is rounded to an integer, ties to even, up to 2^22 either way; a zero comes out positive.
-const INTEGERS: f32 = 12_582_912.0;
-
-/// The multiple of `scale` that `w` is quantized to, in scales: the code less the zero point.
-#[inline(always)]
-fn level(w: f32, scale: f32, zero: f32, most: f32) -> f32 {
-    // The limits are integers, so it is the same as rounding first.
-    let limited = limited(w / scale, -zero, most - zero);
-    (limited + INTEGERS) - INTEGERS
-}
-
-/// `x` between `least` and `most`; NaN stays what it is.
-#[inline(always)]
-fn limited(x: f32, least: f32, most: f32) -> f32 {
-    let x = if x < least { least } else { x };
-    if x > most { most } else { x }
-}
-
-vectorized! {
-    /// Replaces `w` by the nearest value of the grid. `most`: the largest code.
-    pub fn quantize(w: &mut Lanes, grid: &Grid, most: f32) {
-        for lane in 0..LANES {
-            let scale = grid.scale.0[lane];
-            w.0[lane] = scale * level(w.0[lane], scale, grid.zero.0[lane], most);
-        }
-    }
-}
-
 vectorized! {
     /// Replaces `w` by what is stored of it, q = scale * level or 0, and sets errors = (w - q) / U_jj. `most`: the largest code.
     pub fn quantize_column(w: &mut Lanes, keep: &Keep, grid: &Grid, most: f32, u_jj: f32, storage: Storage, errors: &mut Lanes) {
@@ -121,80 +75,6 @@ vectorized! {
 }
 
 vectorized! {
-    /// The least and the greatest value of each row; both start where they are.
-    pub fn extremes(columns: &[Lanes], low: &mut Lanes, high: &mut Lanes) {
-        for column in columns {
-            for ((&w, low), high) in column.0.iter().zip(&mut low.0).zip(&mut high.0) {
-                *low = if w < *low { w } else { *low };
-                *high = if w > *high { w } else { *high };
-            }
-        }
-    }
-}
-
-/// The least scale: float16's least number.
-const LEAST_SCALE: f32 = 1.0 / (1 << 24) as f32;
-
-vectorized! {
-    /// Scale and zero point of rows whose weights lie between `low` <= 0 and `high` >= 0, the range shrunk to `share` of it.
-    pub fn grid(low: &Lanes, high: &Lanes, share: f32, quantization: &Quantization) -> Grid {
-        let (most, middle) = (quantization.most(), quantization.middle());
-        let mut found = Grid { scale: Lanes::ZERO, zero: Lanes([middle; LANES]) };
-        let mut lows = Lanes::ZERO;
-        for lane in 0..LANES {
-            let (low, high) = (low.0[lane], high.0[lane]);
-            let is_flat = (low == 0.0) & (high == 0.0);
-            let (low, high) = if is_flat { (-1.0, 1.0) } else { (low, high) };
-            let widest = if -low > high { -low } else { high };
-            let (low, high) = if quantization.symmetric { (-widest, widest) } else { (low, high) };
-            lows.0[lane] = share * low;
-            found.scale.0[lane] = (share * high - share * low) / most;
-        }
-        if quantization.scales != Storage::F32 {
-            // BF16's values have fewer digits than F16's and a wider range: the second F16 makes a scale too large infinite.
-            for scale in &mut found.scale.0 {
-                *scale = Storage::F16.round(*scale);
-                *scale = if quantization.scales == Storage::BF16 { Storage::F16.round(Storage::BF16.round(*scale)) } else { *scale };
-                *scale = if *scale < LEAST_SCALE { LEAST_SCALE } else { *scale };
-            }
-        }
-        if !quantization.symmetric {
-            for lane in 0..LANES {
-                let zero = limited(-lows.0[lane] / found.scale.0[lane], 0.0, most);
-                found.zero.0[lane] = (zero + INTEGERS) - INTEGERS;
-            }
-        }
-        found
-    }
-}
-
-/// d^2.4 of d >= 0, to float32's accuracy: (d * d^-0.2)³, the root by Newton's method.
-#[inline(always)]
-fn power_2_4(d: f32) -> f32 {
-    // To 3 %: a number's bits are nearly its logarithm, of which a root takes a share.
-    let mut root = f32::from_bits(0x4c2b_ac71 - d.to_bits() / 5);
-    for _ in 0..3 {
-        let square = root * root;
-        root *= 1.2 - 0.2 * (d * root * square * square);
-    }
-    let power = d * root;
-    power * power * power
-}
-
-vectorized! {
-    /// Adds up |q - w|^2.4 of each row.
-    pub fn range_errors(columns: &[Lanes], grid: &Grid, most: f32, errors: &mut Lanes) {
-        for column in columns {
-            for lane in 0..LANES {
-                let (w, scale) = (column.0[lane], grid.scale.0[lane]);
-                let q = scale * level(w, scale, grid.zero.0[lane], most);
-                errors.0[lane] += power_2_4((q - w).abs());
-            }
-        }
-    }
-}
-
-vectorized! {
     /// `w[k] -= errors[s] u[k][s]` for every column k and s = 0, 1 .. `STEP` - 1 in this order.
     pub fn subtract_errors<const STEP: usize>(w: &mut [Lanes], errors: &[Lanes; STEP], u: &[[f32; STEP]]) {
         for (w, u) in w.iter_mut().zip(u) {
@@ -212,7 +92,7 @@ vectorized! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::factor::Noise;
+    use crate::testing::Noise;
 
     fn lanes(noise: &mut Noise) -> Lanes {
         Lanes(std::array::from_fn(|_| noise.next()))
@@ -274,27 +154,6 @@ mod tests {
                 };
                 assert_eq!((w.0[lane], errors.0[lane]), (q, (start.0[lane] - q) / 0.7));
             }
-        }
-    }
-
-    #[test]
-    fn codes_are_rounded_to_even_and_limited() {
-        let found = |w: f32| level(w, 0.5, 3.0, 7.0);
-        assert_eq!([0.25, 0.75, 1.25, -0.25, -0.75].map(found), [0.0, 2.0, 2.0, 0.0, -2.0]);
-        assert_eq!(
-            [9e9, -9e9, f32::INFINITY, f32::NEG_INFINITY].map(found),
-            [4.0, -3.0, 4.0, -3.0]
-        );
-        assert!(found(-0.1).is_sign_positive() && found(f32::NAN).is_nan());
-    }
-
-    #[test]
-    fn power_is_that_of_the_library() {
-        assert_eq!(power_2_4(0.0), 0.0);
-        for exponent in -100..60 {
-            let d = 1.37f64.powi(exponent) as f32;
-            let expected = f64::from(d).powf(2.4);
-            assert!((f64::from(power_2_4(d)) / expected - 1.0).abs() < 2e-6, "{d:e}");
         }
     }
 

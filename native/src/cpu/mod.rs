@@ -2,21 +2,23 @@
 
 pub mod cholesky;
 pub mod gram;
+pub mod grids;
 pub mod lanes;
 pub mod product;
+pub mod saliency;
 pub mod sweep;
 
 use faer::{MatMut, MatRef};
 
+use self::cholesky::{cholesky, invert, reverse, reversed_hessian};
+use self::gram::Gram;
+use self::grids::GridColumns;
 use self::sweep::Errors;
-use crate::backend::{Backend, Fit};
+use crate::backend::histogram::Histogram;
+use crate::backend::sweep::{Block, Span};
+use crate::backend::{Backend, Entries, Fit};
 use crate::control::Control;
-use crate::cpu::cholesky::{cholesky, invert, reverse, reversed_hessian};
-use crate::cpu::gram::Gram;
 use crate::error::Result;
-use crate::method::grids::GridColumns;
-use crate::method::statistics::{self, Histogram};
-use crate::method::sweep::{Block, Span};
 use crate::quantization::Quantization;
 use crate::weights::columns::Columns;
 
@@ -141,10 +143,10 @@ impl Backend for Cpu {
     }
 
     fn saliency_histogram(&self, w: &Columns, u_diagonal: &[f32], control: &Control) -> Result<Histogram> {
-        statistics::saliency_histogram(w, u_diagonal, control)
+        saliency::histogram(w, u_diagonal, control)
     }
 
     fn saliencies_in(&self, w: &Columns, u_diagonal: &[f32], wanted: &[bool], control: &Control) -> Result<Vec<u32>> {
-        statistics::saliencies_in(w, u_diagonal, wanted, control)
+        saliency::members(w, u_diagonal, wanted, control)
     }
 }

@@ -3,16 +3,15 @@
 use faer::prelude::{MatMut, MatRef, Reborrow, ReborrowMut};
 use rayon::prelude::*;
 
+use super::grids::GridColumns;
+use super::lanes::{Keep, count_before, keep_above, prune_column, quantize_column, saliencies, subtract_errors};
+use super::product::subtract_product;
+use crate::backend::sweep::{Block, Pruned, Span};
 use crate::control::Control;
-use crate::cpu::lanes::{
-    Keep, LANES, Lanes, count_before, keep_above, prune_column, quantize_column, saliencies, subtract_errors,
-};
-use crate::cpu::product::subtract_product;
 use crate::error::Result;
-use crate::method::grids::GridColumns;
-use crate::method::mask::{Pruned, nth_smallest};
-use crate::method::sweep::{Block, Span};
 use crate::weights::columns::{Columns, column, column_mut};
+use crate::weights::lanes::{LANES, Lanes};
+use crate::weights::selection::nth_smallest;
 
 /// Rows of a task inside a block.
 const PANEL: usize = 128;

@@ -5,11 +5,11 @@ use super::gram::Gram;
 use super::saliency;
 use super::sweep::{self, Errors, Grids, Weights};
 use super::triangle::Triangle;
+use crate::backend::histogram::Histogram;
+use crate::backend::sweep::{Block, Span};
 use crate::backend::{Backend, Fit};
 use crate::control::Control;
 use crate::error::Result;
-use crate::method::statistics::Histogram;
-use crate::method::sweep::{Block, Span};
 use crate::quantization::Quantization;
 use crate::weights::columns::Columns;
 

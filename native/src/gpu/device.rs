@@ -11,12 +11,14 @@ use wgpu::{
     PipelineCompilationOptions, PollType, ShaderModuleDescriptor, ShaderRuntimeChecks, ShaderSource, SubmissionIndex,
 };
 
-use super::adapter::AdapterInfo;
+use super::info::AdapterInfo;
 use super::kernels::{Kernel, Tile};
 use crate::error::{Error, Result};
 
 /// Bytes that are sent or fetched at once: so much memory it takes beside the buffer.
-const PIECE: usize = 64 << 20;
+pub const PIECE: usize = 64 << 20;
+/// Pieces that are in memory together at most: two on their way (`Gpu::submitted`), and the next one.
+pub const PIECES: usize = 3;
 /// Where parameters may begin: what every adapter allows.
 const PARAMS_ALIGNMENT: usize = 256;
 
@@ -214,7 +216,7 @@ impl Gpu {
         waited.map(|_| ()).map_err(|error| self.failed(error))
     }
 
-    /// Of a matrix of so many bytes, which must lie in one buffer.
+    /// The refusal of a matrix of so many bytes, which must lie in one buffer.
     pub(crate) fn too_large(&self, size: u64) -> Error {
         Error::GpuTooLarge {
             adapter: self.name().to_owned(),

@@ -10,10 +10,12 @@ use bytemuck::{Pod, Zeroable};
 use super::device::Gpu;
 use super::kernels::Kernel;
 use super::matrix::{Matrix, Piece};
+use crate::backend::first_bad_row;
 use crate::control::Control;
-use crate::cpu::gram::{CHUNK, first_bad_row};
 use crate::error::{Error, Result};
 
+/// Tokens that are sent at once.
+pub const CHUNK: usize = 1024;
 /// Tokens whose products are summed in float32.
 const SUMMED: usize = 256;
 

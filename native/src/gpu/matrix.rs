@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::device::{Buffer, Gpu};
 use super::product::Part;
+use crate::backend::sweep::SPAN;
 use crate::error::Result;
-use crate::method::sweep::SPAN;
 
 /// Lines of `width` values each, rows of a square matrix or columns of weights, one after the other. A piece of them lies in one buffer,
 /// and its height is a multiple of a span: so no panel, block or span lies in two.

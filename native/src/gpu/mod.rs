@@ -1,8 +1,9 @@
 //! The method's matrices on a GPU: Vulkan, Metal or DirectX 12 through wgpu, kernels in WGSL.
 //!
-//! `adapter.rs` lists and opens adapters, `usage.rs` asks their drivers what of them is in use, `device.rs` holds
+//! `adapter.rs` lists and opens adapters, `info.rs` is what they tell of themselves, `usage.rs` asks their drivers what of them is in use, `device.rs` holds
 //! buffers and runs kernels, `kernels.rs` names them; `matrix.rs` cuts large matrices into several buffers. The rest is the
-//! `Backend` in terms of these: `product.rs`, `gram.rs`, `triangle.rs`, `sweep.rs`.
+//! `Backend` in terms of these: `product.rs`, `gram.rs`, `triangle.rs`, `sweep.rs`,
+//! `saliency.rs`. `rates.rs` measures how fast it is.
 //!
 //! Sums that matter are added in a fixed order, and nothing is decided by which thread comes first, so the same adapter gives the
 //! same bits each time, whatever tile is chosen.
@@ -11,10 +12,11 @@ pub mod adapter;
 pub(crate) mod backend;
 pub(crate) mod device;
 pub(crate) mod gram;
+pub mod info;
 pub(crate) mod kernels;
 pub(crate) mod matrix;
-pub mod measure;
 pub(crate) mod product;
+pub mod rates;
 pub(crate) mod saliency;
 pub(crate) mod sweep;
 pub(crate) mod triangle;

@@ -5,12 +5,9 @@ use bytemuck::{Pod, Zeroable};
 use super::device::{Buffer, Gpu};
 use super::kernels::Kernel;
 use super::sweep::Weights;
+use crate::backend::histogram::{BIN_VALUES, BINS, Histogram};
 use crate::error::Result;
-use crate::method::statistics::{BIN_BITS, Histogram};
 
-const BINS: usize = 1 << BIN_BITS;
-/// Values in a bin.
-const INSIDE: usize = 1 << (31 - BIN_BITS);
 /// Columns that a workgroup counts, as in saliency.wgsl.
 const COUNTED: usize = 16;
 
@@ -58,8 +55,8 @@ pub fn histogram(gpu: &Gpu, w: &Weights, u_diagonal: &[f32]) -> Result<Histogram
             return 0.0;
         }
         let rest = (found[2 * BINS + bin] as u64) << 32 | found[BINS + bin] as u64;
-        let first = f32::from_bits((bin * INSIDE) as u32);
-        let step = f32::from_bits((bin * INSIDE) as u32 + 1) as f64 - first as f64;
+        let first = f32::from_bits((bin * BIN_VALUES) as u32);
+        let step = f32::from_bits((bin * BIN_VALUES) as u32 + 1) as f64 - first as f64;
         count as f64 * first as f64 + rest as f64 * step
     };
     Ok(Histogram {
@@ -73,15 +70,15 @@ pub fn members(gpu: &Gpu, w: &Weights, u_diagonal: &[f32], wanted: &[bool]) -> R
     let bins: Vec<usize> = (0..BINS).filter(|&bin| wanted[bin]).collect();
     let mut places = vec![0u32; BINS];
     bins.iter().zip(1..).for_each(|(&bin, place)| places[bin] = place);
-    let counts = gpu.buffer(bins.len() * INSIDE)?;
+    let counts = gpu.buffer(bins.len() * BIN_VALUES)?;
     count(gpu, w, u_diagonal, &counts, Some(&places))?;
-    let mut found = vec![0u32; bins.len() * INSIDE];
+    let mut found = vec![0u32; bins.len() * BIN_VALUES];
     gpu.read(&counts, &mut found)?;
     let of_bin = |(counts, &bin): (&[u32], &usize)| {
-        let values = counts.iter().zip((bin * INSIDE) as u32..);
+        let values = counts.iter().zip((bin * BIN_VALUES) as u32..);
         values
             .flat_map(|(&count, bits)| std::iter::repeat_n(bits, count as usize))
             .collect::<Vec<u32>>()
     };
-    Ok(found.chunks(INSIDE).zip(&bins).flat_map(of_bin).collect())
+    Ok(found.chunks(BIN_VALUES).zip(&bins).flat_map(of_bin).collect())
 }

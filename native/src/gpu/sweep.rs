@@ -10,18 +10,16 @@ use super::matrix::Matrix;
 use super::product::{Part, Product};
 use super::triangle::Triangle;
 use crate::backend::Fit;
+use crate::backend::sweep::{Block, Pruned, SPAN, Span};
 use crate::control::Control;
-use crate::cpu::lanes::LANES;
 use crate::error::{Error, Result};
-use crate::method::grids::range_shares;
-use crate::method::mask::Pruned;
-use crate::method::sweep::{Block, SPAN, Span};
-use crate::quantization::Quantization;
+use crate::quantization::{Quantization, range_shares};
 use crate::weights::columns::{Columns, stride_of};
+use crate::weights::lanes::LANES;
 use crate::weights::storage::Storage;
 
 /// Columns that a kernel sweeps, as in sweep.wgsl; so many neighbours a group of n:m may have.
-const WIDTH: usize = 32;
+pub const WIDTH: usize = 32;
 /// Counts of select.wgsl, behind two other numbers.
 const BINS: usize = 2048;
 /// Columns that a workgroup of select.wgsl counts.
@@ -179,7 +177,7 @@ pub struct Errors {
     len: usize,
     /// Blocks swept so far.
     blocks: usize,
-    /// Of a block [width, stride], and what the selection finds.
+    /// Scores of a block [width, stride], and what the selection finds.
     scores: Buffer,
     found: Buffer,
     /// U_jj of all columns.
@@ -224,11 +222,12 @@ struct SweepParams {
 
 /// The largest width of a block that a GPU sweeps: that of n:m with m up to `WIDTH`, or 128.
 const WIDEST: usize = 128;
+/// Columns to each of which a row has a sum of squares: blocks are at least half as wide as the widest.
+pub const SUMMED: usize = WIDEST / 2;
 
 impl Errors {
     pub fn new(gpu: &Gpu, w: &Weights, span: usize, u_diagonal: &[f32]) -> Result<Self> {
-        // Blocks are at least half as wide as the widest.
-        let len = w.cols().div_ceil(WIDEST / 2) * w.stride();
+        let len = w.cols().div_ceil(SUMMED) * w.stride();
         Ok(Self {
             columns: gpu.buffer(span * w.stride())?,
             squares: gpu.buffer(len)?,

@@ -11,12 +11,10 @@ use super::gram::{diagonal_of, flipped};
 use super::kernels::Kernel;
 use super::matrix::Matrix;
 use super::product::{Part, Product};
+use crate::backend::panels::{PANEL, panel_work};
+use crate::backend::sweep::SPAN;
 use crate::control::Control;
-use crate::cpu::Cpu;
-use crate::cpu::cholesky::{PANEL, panel_work};
 use crate::error::Result;
-use crate::method::factor::Factor;
-use crate::method::sweep::SPAN;
 
 /// Columns of a corner, as in triangle.wgsl.
 const CORNER: usize = 32;
@@ -24,30 +22,19 @@ const CORNER: usize = 32;
 /// [n, n] row-major, zeros below the diagonal.
 pub struct Triangle(pub Matrix);
 
-impl Factor<Gpu> {
-    /// The same factor on the CPU, for layers that the GPU refuses. Errors: `GpuLost`, `GpuFailed`.
-    pub fn to_cpu(&self) -> Result<Factor> {
-        let mut u = vec![0f32; self.cols * self.cols];
-        self.u.0.read(&self.backend, &mut u)?;
-        Ok(Factor {
-            backend: Cpu,
-            cols: self.cols,
-            u,
-            u_diagonal: self.u_diagonal.clone(),
-            hessian_diagonal: self.hessian_diagonal.clone(),
-            order: self.order.clone(),
-            damping: self.damping,
-            retries: self.retries,
-        })
-    }
-}
-
 /// Parameters of triangle.wgsl.
 fn params(n: usize, first: usize, width: usize, top: usize) -> [u32; 4] {
     [n, first, width, top].map(|value| value as u32)
 }
 
 impl Triangle {
+    /// All entries [n, n] row-major, zeros below the diagonal. Errors: `GpuLost`, `GpuFailed`.
+    pub fn download(&self, gpu: &Gpu) -> Result<Vec<f32>> {
+        let mut entries = vec![0f32; self.0.lines * self.0.lines];
+        self.0.read(gpu, &mut entries)?;
+        Ok(entries)
+    }
+
     /// Overwrites it with R, RᵀR = it. Returns whether it was positive definite.
     pub fn cholesky(&mut self, gpu: &Gpu, control: &Control) -> Result<bool> {
         let n = self.0.lines;
@@ -122,7 +109,7 @@ impl Triangle {
         Ok((Self(u), diagonal))
     }
 
-    /// Of `rows` the columns after them up to `end`: -V R W, V the inverse of their corner, W that of what comes after them. Sums are
+    /// Inverts the columns of `rows` that come after them, up to `end`: -V R W, V the inverse of their corner, W that of what comes after them. Sums are
     /// those of a span of W each, in whatever pieces it lies.
     fn invert_rows(&self, tasks: &mut Tasks, rows: Range<usize>, end: usize, middle: &Buffer) {
         let (first, later) = (rows.start, rows.end);

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use nvml_wrapper::Nvml;
 
-use super::adapter::{AdapterInfo, Pci};
+use super::info::{AdapterInfo, Pci};
 
 const NVIDIA: u32 = 0x10de;
 const AMD: u32 = 0x1002;

@@ -3,8 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::path::Path;
 
-use crate::checkpoint::display;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, display};
 
 pub struct FileLock {
     file: File,

@@ -5,8 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::checkpoint::display;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, display};
 
 /// What is buffered, in bytes; larger pieces are written in pieces of this size.
 pub const BUFFER_BYTES: usize = 1 << 20;

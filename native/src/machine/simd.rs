@@ -34,7 +34,6 @@ pub fn kernels() -> &'static str {
 }
 
 /// Declares a function whose body is compiled for every `Level`.
-#[macro_export]
 macro_rules! vectorized {
     ($(#[$meta:meta])* $vis:vis fn $name:ident $(<const $n:ident: usize>)? ($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block) => {
         $(#[$meta])*
@@ -58,3 +57,4 @@ macro_rules! vectorized {
         }
     };
 }
+pub(crate) use vectorized;

@@ -2,9 +2,8 @@
 //! reversed, then the inverse of that triangle.
 
 use crate::backend::Backend;
+use crate::backend::panels::work;
 use crate::control::Control;
-use crate::cpu::Cpu;
-use crate::cpu::cholesky::work;
 use crate::error::{Error, Result};
 
 /// In which order the columns are swept.
@@ -17,7 +16,7 @@ pub enum Order {
 
 /// U, upper triangular, with Uᵀ U = H⁻¹ of the damped Hessian H, whose rows and columns stand in the order of the sweep.
 #[derive(Default)]
-pub struct Factor<B: Backend = Cpu> {
+pub struct Factor<B: Backend> {
     /// Where U lies, and what is to be done with it computed.
     pub backend: B,
     pub cols: usize,
@@ -41,9 +40,18 @@ impl<B: Backend> Factor<B> {
         self.hessian_diagonal[col] == 0.0
     }
 
-    pub fn bytes(&self) -> usize {
-        let vectors = self.u_diagonal.len() + self.hessian_diagonal.len() + self.order.as_ref().map_or(0, Vec::len);
-        (self.cols * self.cols + vectors) * size_of::<f32>()
+    /// The same factor on another backend, where U is `u`.
+    pub fn on<C: Backend>(&self, backend: C, u: C::Triangle) -> Factor<C> {
+        Factor {
+            backend,
+            cols: self.cols,
+            u,
+            u_diagonal: self.u_diagonal.clone(),
+            hessian_diagonal: self.hessian_diagonal.clone(),
+            order: self.order.clone(),
+            damping: self.damping,
+            retries: self.retries,
+        }
     }
 }
 

@@ -1,81 +1,13 @@
-//! Scales and zero points (method.md, section 4): a weight of code q is stored as scale * (q - zero).
+//! The scales and zero points of a layer that is being swept (method.md, section 4).
 
 use std::ops::Range;
 
-use faer::prelude::{MatMut, MatRef, ReborrowMut};
-use rayon::prelude::*;
-
+use super::compressed::Quantized;
+use super::factor::Factor;
 use crate::backend::{Backend, Fit};
 use crate::control::Control;
-use crate::cpu::lanes::{Grid, LANES, Lanes, extremes, grid, quantize, range_errors};
 use crate::error::Result;
-use crate::method::factor::Factor;
-use crate::quantization::{Quantization, Quantized, Range as RangeRule};
-use crate::weights::columns::{Columns, column, column_mut};
-
-/// Ranges tried by the search, and by how much of the whole one they differ.
-const SHRUNK: usize = 80;
-const SHRINK_STEP: f64 = 0.01;
-
-/// The shares of a group's range that are tried.
-pub fn range_shares(range: RangeRule) -> Vec<f32> {
-    let tried = match range {
-        RangeRule::MinMax => 1,
-        RangeRule::Mse => SHRUNK,
-    };
-    (0..tried)
-        .map(|step| (1.0 - step as f64 * SHRINK_STEP) as f32)
-        .collect()
-}
-
-impl Grid {
-    /// Of the group that consists of `columns`. Error: `Cancelled`.
-    pub fn fit(columns: &[Lanes], quantization: &Quantization, control: &Control) -> Result<Self> {
-        let (mut low, mut high) = (Lanes::ZERO, Lanes::ZERO);
-        extremes(columns, &mut low, &mut high);
-        let whole = grid(&low, &high, 1.0, quantization);
-        if quantization.range == RangeRule::MinMax {
-            return Ok(whole);
-        }
-        let mut best = whole;
-        let mut least = Lanes([f32::INFINITY; LANES]);
-        for share in range_shares(quantization.range) {
-            let shrunk = grid(&low, &high, share, quantization);
-            let mut errors = Lanes::ZERO;
-            range_errors(columns, &shrunk, quantization.most(), &mut errors);
-            for lane in 0..LANES {
-                if errors.0[lane] < least.0[lane] {
-                    least.0[lane] = errors.0[lane];
-                    best.scale.0[lane] = shrunk.scale.0[lane];
-                    best.zero.0[lane] = shrunk.zero.0[lane];
-                }
-            }
-            control.check()?;
-        }
-        Ok(best)
-    }
-}
-
-impl Quantized {
-    /// Of a layer whose groups are neighbouring columns; `grids`: those of all groups, of 64 rows after the other.
-    pub fn from_grids<'a>(quantization: Quantization, rows: usize, grids: impl Iterator<Item = &'a [Grid]>) -> Self {
-        let (mut scales, mut zeros, mut groups) = (Vec::new(), Vec::new(), 0);
-        for grids in grids {
-            groups = grids.len();
-            for lane in 0..LANES.min(rows - scales.len() / groups) {
-                scales.extend(grids.iter().map(|grid| grid.scale.0[lane]));
-                zeros.extend(grids.iter().map(|grid| grid.zero.0[lane] as u8));
-            }
-        }
-        Self {
-            quantization,
-            groups,
-            scales,
-            zeros,
-            group_of: None,
-        }
-    }
-}
+use crate::quantization::Quantization;
 
 /// The scales and zero points of a layer that is being swept.
 pub struct Grids<B: Backend> {
@@ -177,89 +109,4 @@ fn groups_of(groups: Range<usize>, size: usize, cols: usize) -> impl Iterator<It
         first: group * size,
         end: ((group + 1) * size).min(cols),
     })
-}
-
-/// Scales and zero points on the CPU.
-pub struct GridColumns {
-    /// [rows, groups]
-    pub scales: Columns,
-    pub zeros: Columns,
-    /// The group of each column, columns in the order of the sweep.
-    pub group_of: Vec<u32>,
-}
-
-impl GridColumns {
-    /// Fits the grids of groups, each of columns of `w` that `members` lists. Error: `Cancelled`.
-    pub fn fit(
-        &mut self,
-        w: &Columns,
-        members: &[u32],
-        fits: &[Fit],
-        quantization: &Quantization,
-        control: &Control,
-    ) -> Result<()> {
-        let fit_rows = |(top, (mut scales, mut zeros)): (usize, (MatMut<f32>, MatMut<f32>))| {
-            let w = w.view().subrows(top * LANES, LANES);
-            let mut columns = Vec::new();
-            for &Fit { group, first, end } in fits {
-                gather(w, members[first..end].iter().map(|&j| j as usize), &mut columns);
-                let grid = Grid::fit(&columns, quantization, control)?;
-                column_mut(scales.rb_mut(), group).copy_from_slice(&grid.scale.0);
-                column_mut(zeros.rb_mut(), group).copy_from_slice(&grid.zero.0);
-            }
-            control.check()
-        };
-        let scales = self.scales.view_mut().par_row_chunks_mut(LANES);
-        let rows = scales.zip(self.zeros.view_mut().par_row_chunks_mut(LANES));
-        rows.enumerate().try_for_each(fit_rows)
-    }
-
-    /// The grid of a group in the `LANES` rows from `top` on.
-    pub fn get(&self, group: usize, top: usize) -> Grid {
-        let lanes = |matrix: &Columns| {
-            let mut lanes = Lanes::ZERO;
-            lanes.0.copy_from_slice(column(matrix.view(), group, top, LANES));
-            lanes
-        };
-        Grid {
-            scale: lanes(&self.scales),
-            zero: lanes(&self.zeros),
-        }
-    }
-}
-
-/// Copies columns of `LANES` rows.
-fn gather(from: MatRef<f32>, columns: impl Iterator<Item = usize>, to: &mut Vec<Lanes>) {
-    to.clear();
-    to.extend(columns.map(|j| {
-        let mut lanes = Lanes::ZERO;
-        lanes.0.copy_from_slice(column(from, j, 0, LANES));
-        lanes
-    }));
-}
-
-/// Rounds up to `LANES` rows [rows, cols] to the nearest codes of grids of their own, one for each group of neighbouring columns.
-/// Error: `Cancelled`.
-pub fn quantize_rows(
-    rows: &mut [f32],
-    cols: usize,
-    quantization: &Quantization,
-    control: &Control,
-) -> Result<Vec<Grid>> {
-    let quantize_group = |start: usize| {
-        let end = (start + quantization.group).min(cols);
-        let mut columns = vec![Lanes::ZERO; end - start];
-        for (lane, row) in rows.chunks(cols).enumerate() {
-            (columns.iter_mut().zip(&row[start..end])).for_each(|(column, &w)| column.0[lane] = w);
-        }
-        let grid = Grid::fit(&columns, quantization, control)?;
-        columns
-            .iter_mut()
-            .for_each(|column| quantize(column, &grid, quantization.most()));
-        for (lane, row) in rows.chunks_mut(cols).enumerate() {
-            (columns.iter().zip(&mut row[start..end])).for_each(|(column, w)| *w = column.0[lane]);
-        }
-        Ok(grid)
-    };
-    (0..cols).step_by(quantization.group).map(quantize_group).collect()
 }

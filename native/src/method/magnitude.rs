@@ -1,14 +1,16 @@
 //! Magnitude pruning: the smallest weights of a layer go, and nothing else changes.
 
+use super::compressed::Compressed;
+use super::energy::with_error;
+use super::factor::Factor;
+use super::mask::{Pattern, mark_row, threshold};
+use super::rows::prune_rows;
+use super::sweep::work;
+use super::target::Target;
 use crate::backend::Backend;
 use crate::control::Control;
 use crate::error::Result;
-use crate::method::factor::Factor;
-use crate::method::mask::{Pattern, mark_row, threshold};
-use crate::method::sweep::work;
-use crate::method::target::Target;
-use crate::method::wanda::{prune_rows, with_error};
-use crate::weights::weight::{Compressed, Weight};
+use crate::weights::weight::Weight;
 
 /// Rows whose weights are ranked together by one thread.
 const PANEL: usize = 64;

@@ -1,9 +1,13 @@
-//! The method (docs/method.md), in the words of the backend that it computes with.
+//! The method (docs/method.md), written once, in the words of the backend that it computes with.
 
+pub mod compressed;
+pub mod energy;
 pub mod factor;
 pub mod grids;
 pub mod magnitude;
 pub mod mask;
+pub mod outliers;
+pub mod rows;
 pub mod sparsegpt;
 pub mod spectrum;
 pub mod statistics;

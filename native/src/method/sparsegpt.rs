@@ -1,16 +1,17 @@
-//! SparseGPT (method.md, section 3), and the energies that all methods' errors are measured by.
+//! SparseGPT and OPTQ (method.md, section 3).
 
+use super::compressed::Compressed;
+use super::energy::{output_energy, read_live};
+use super::factor::Factor;
+use super::grids::Grids;
+use super::sweep::{Sweep, sweep, work};
+use super::target::Target;
 use crate::backend::Backend;
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::method::factor::Factor;
-use crate::method::grids::Grids;
-use crate::method::mask::Pattern;
-use crate::method::sweep::{Sweep, sweep, work};
-use crate::method::target::Target;
 use crate::weights::columns::Columns;
 use crate::weights::storage::Storage;
-use crate::weights::weight::{Compressed, Weight};
+use crate::weights::weight::Weight;
 use crate::weights::zeros::zeros;
 
 /// Prunes a layer by SparseGPT and quantizes what is kept by OPTQ, in one sweep. Errors: `NotFinite` with the first row where the
@@ -49,54 +50,6 @@ pub fn sparsegpt<B: Backend>(
         quantization: grids.map(|grids| grids.finish(factor, control)).transpose()?,
         ..compressed
     })
-}
-
-/// Row `row` of a weight as all methods see it: columns in the factor's order, zero where the input is dead.
-pub fn read_live<B: Backend>(weight: Weight, factor: &Factor<B>, row: usize, values: &mut [f32]) {
-    let live = |col: usize, value: f32| if factor.is_dead(col) { 0.0 } else { value };
-    let Some(order) = &factor.order else {
-        weight.read_row(row, values);
-        values
-            .iter_mut()
-            .enumerate()
-            .for_each(|(col, value)| *value = live(col, *value));
-        return;
-    };
-    let mut natural = vec![0f32; weight.cols];
-    weight.read_row(row, &mut natural);
-    for (value, &col) in values.iter_mut().zip(order) {
-        *value = live(col as usize, natural[col as usize]);
-    }
-}
-
-/// tr(W H Wᵀ), H undamped, of a matrix W [rows, factor.cols] that is read row by row as by `read_live`: the energy that it
-/// gives the layer's output over the calibration tokens. It is the squared error of a sweep that prunes everything.
-pub fn output_energy<B: Backend>(
-    rows: usize,
-    factor: &Factor<B>,
-    read: impl Fn(usize, &mut [f32]) + Sync,
-    control: &Control,
-) -> Result<f64> {
-    let w = Columns::from_rows(rows, factor.cols, read, control)?;
-    let distance = w.squares();
-    energy_of(factor.backend.upload(w)?, rows, distance, factor, control)
-}
-
-/// The same of a matrix that is there, ‖W‖² = `distance`.
-pub fn energy_of<B: Backend>(
-    mut w: B::Weights,
-    rows: usize,
-    distance: f64,
-    factor: &Factor<B>,
-    control: &Control,
-) -> Result<f64> {
-    let everything = Sweep {
-        factor,
-        pattern: Pattern::Sparsity(1.0),
-        storage: Storage::F32,
-    };
-    let squares = sweep(&mut w, rows, &everything, None, control)?;
-    Ok(squares - factor.damping * distance)
 }
 
 /// Writes the swept weights in their storage type. Returns them with ‖W - Q‖².

@@ -9,16 +9,20 @@ use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_
 use faer::{Mat, Par};
 use rayon::prelude::*;
 
+use crate::backend::{Backend, Entries};
 use crate::control::Control;
-use crate::cpu::gram::Gram;
 use crate::error::{Error, Result};
 use crate::weights::weight::Weight;
 use crate::weights::zeros::zeros;
 
 /// The Hill estimator of the spectrum of WᵀW with the larger half of its min(rows, cols) eigenvalues, as AlphaPruning's authors
 /// compute it: 1 + k / Σ ln(λ_i / λ_min), λ_min the least of those k. Errors: `NotFinite`, `Cancelled`.
-pub fn spectrum_alpha(weight: Weight, control: &Control) -> Result<f64> {
-    let gram = smaller_gram(weight, control)?;
+pub fn spectrum_alpha<B>(backend: &B, weight: Weight, control: &Control) -> Result<f64>
+where
+    B: Backend,
+    B::Gram: Entries + 'static,
+{
+    let gram = smaller_gram(backend, weight, control)?;
     Ok(hill(&eigenvalues(gram, control)?))
 }
 
@@ -30,7 +34,7 @@ fn hill(eigenvalues: &[f64]) -> f64 {
 }
 
 /// W Wᵀ or Wᵀ W, whichever is smaller: the other has the same eigenvalues, and zeros.
-fn smaller_gram(weight: Weight, control: &Control) -> Result<Gram> {
+fn smaller_gram<B: Backend>(backend: &B, weight: Weight, control: &Control) -> Result<B::Gram> {
     let (rows, cols) = (weight.rows, weight.cols);
     let mut w = zeros(rows * cols, control)?;
     w.par_chunks_mut(cols).enumerate().try_for_each(|(i, row)| {
@@ -40,8 +44,8 @@ fn smaller_gram(weight: Weight, control: &Control) -> Result<Gram> {
     if rows < cols {
         w = transposed(rows, cols, &w, control)?;
     }
-    let mut gram = Gram::new(rows.min(cols));
-    gram.add(&w, control)?;
+    let mut gram = backend.gram(rows.min(cols))?;
+    backend.add(&mut gram, &w, control)?;
     Ok(gram)
 }
 
@@ -60,7 +64,7 @@ fn transposed(rows: usize, cols: usize, w: &[f32], control: &Control) -> Result<
 
 /// All eigenvalues in ascending order. faer cannot be interrupted, so it computes on a thread of its own, which is left to itself when
 /// the task is cancelled.
-fn eigenvalues(gram: Gram, control: &Control) -> Result<Vec<f64>> {
+fn eigenvalues(gram: impl Entries + Send + 'static, control: &Control) -> Result<Vec<f64>> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
         let n = gram.cols();

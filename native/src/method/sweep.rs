@@ -3,20 +3,17 @@
 //! Columns go in blocks of 128, blocks in spans of 512: a block's errors are spread at once over the rest of its span, a span's over
 //! the rest of the matrix. That is one long matrix product for the larger part, and W is fetched from memory four times less often.
 
+use super::factor::Factor;
+use super::grids::Grids;
+use super::mask::Pattern;
 use crate::backend::Backend;
+use crate::backend::sweep::{Block, SPAN, Span};
 use crate::control::Control;
 use crate::error::Result;
-use crate::method::factor::Factor;
-use crate::method::grids::Grids;
-use crate::method::mask::{Pattern, Pruned};
-use crate::quantization::Quantization;
 use crate::weights::storage::Storage;
 
 /// Columns pruned by one threshold.
-const BLOCK: usize = 128;
-/// Columns whose errors are spread over the rest of the matrix at once.
-pub const SPAN: usize = 512;
-
+pub const BLOCK: usize = 128;
 /// Columns of a block: as near to 128 as groups of m allow.
 fn block_width(pattern: Pattern) -> usize {
     match pattern {
@@ -37,29 +34,6 @@ pub struct Sweep<'a, B: Backend> {
     pub pattern: Pattern,
     /// Kept weights are rounded to it before their error is spread.
     pub storage: Storage,
-}
-
-/// A block of columns that is swept at once.
-pub struct Block<'a> {
-    pub first: usize,
-    pub width: usize,
-    /// Its errors are spread at once over the columns up to here.
-    pub reach: usize,
-    /// The first column of its span.
-    pub span: usize,
-    pub pruned: Pruned,
-    pub storage: Storage,
-    /// U_jj of the block's columns.
-    pub diagonal: &'a [f32],
-    pub quantization: Option<Quantization>,
-}
-
-/// The blocks whose errors are spread over the rest of the matrix at once: columns `first..end`.
-pub struct Span {
-    pub first: usize,
-    pub end: usize,
-    /// Up to this column they have been spread already.
-    pub reach: usize,
 }
 
 /// Prunes `w` [rows, cols], columns in the factor's order, and quantizes what is kept where there are `grids`; overwrites it with

@@ -1,4 +1,4 @@
-use crate::method::mask::Pattern;
+use super::mask::Pattern;
 use crate::quantization::Quantization;
 use crate::weights::storage::Storage;
 

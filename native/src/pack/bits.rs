@@ -2,7 +2,7 @@
 //! All layouts but ggml's are such a stream, cut into bytes or little-endian words. Eight codes are `BITS` bytes.
 
 use crate::error::{Result, internal};
-use crate::vectorized;
+use crate::machine::simd::vectorized;
 
 /// The bits a code may have.
 const WIDTHS: [u32; 4] = [2, 3, 4, 8];

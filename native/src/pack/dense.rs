@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use super::grid::Scratch;
 use super::write::{Sink, Source, write_rows};
-use crate::checkpoint::{Checkpoint, Dtype, Orientation, display, shown};
+use crate::checkpoint::{Checkpoint, Dtype, Orientation, shown};
 use crate::control::Control;
-use crate::error::{Error, Result, internal};
+use crate::error::{Error, Result, display, internal};
 use crate::weights::storage::Storage;
 
 /// The bytes of a tensor as `dtype` holds them, row by row of its first dimension; `rows`: those that are written, in this

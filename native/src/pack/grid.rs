@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::vectorized;
+use crate::machine::simd::vectorized;
 use crate::weights::storage::Storage;
 
 /// The columns that share a scale.

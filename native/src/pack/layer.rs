@@ -156,7 +156,7 @@ impl QuantizedLayer {
 /// The codes of a layer.
 pub struct Reader<'a> {
     layer: &'a QuantizedLayer,
-    /// Of the weight, [rows, cols].
+    /// The shape of the weight, [rows, cols].
     bytes: Cow<'a, [u8]>,
 }
 

@@ -12,9 +12,9 @@ use super::grid::{Grid, Groups, Scratch, group_count, neighbours};
 use super::part::{GGML_BLOCK, GgmlType, nbits_width, words};
 use super::tensors::{self, expected, group_order, halves};
 use super::write::{Sink, Source, write_rows};
-use crate::checkpoint::{Checkpoint, MappedFile, Orientation, display, map_file, shown};
+use crate::checkpoint::{Checkpoint, MappedFile, Orientation, map_file, shown};
 use crate::control::Control;
-use crate::error::{Error, Result, internal};
+use crate::error::{Error, Result, display, internal};
 use crate::weights::storage::Storage;
 
 /// A file whose bytes are described elsewhere, by another part of it or by another file.

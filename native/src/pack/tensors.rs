@@ -2,8 +2,8 @@
 
 use half::f16;
 
-use crate::checkpoint::{Checkpoint, display, shown};
-use crate::error::{Error, Result};
+use crate::checkpoint::{Checkpoint, shown};
+use crate::error::{Error, Result, display};
 
 /// The file of a tensor, or nothing where there is no such tensor.
 pub fn file_of(checkpoint: &Checkpoint, name: &str) -> String {

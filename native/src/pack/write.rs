@@ -12,7 +12,7 @@ use super::part::{GGML_BLOCK, GgmlType, Part, nbits_width, words};
 use crate::checkpoint::{Orientation, transposed};
 use crate::control::Control;
 use crate::error::{Result, internal};
-use crate::vectorized;
+use crate::machine::simd::vectorized;
 use crate::weights::storage::Storage;
 
 /// About as many bytes are made before they are written.

@@ -1,4 +1,6 @@
-//! How a layer is quantized, and what turns its codes into its weights.
+//! How weights are quantized.
+
+pub mod grid;
 
 use crate::weights::storage::Storage;
 
@@ -6,7 +8,7 @@ use crate::weights::storage::Storage;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Range {
     MinMax,
-    /// Of the whole range and 79 shrunk ones the first with the least sum of |q - w|^2.4, as in the GPTQ authors' code.
+    /// The whole range and 79 shrunk ones are tried: it is the first with the least sum of |q - w|^2.4, as in the GPTQ authors' code.
     Mse,
 }
 
@@ -38,25 +40,17 @@ impl Quantization {
     }
 }
 
-/// What turns a quantized layer's codes into its weights: scale * (q - zero), rounded to the type it is stored in.
-#[derive(Debug)]
-pub struct Quantized {
-    pub quantization: Quantization,
-    /// Groups in a row.
-    pub groups: usize,
-    /// [rows, groups] row-major
-    pub scales: Vec<f32>,
-    /// [rows, groups] row-major
-    pub zeros: Vec<u8>,
-    /// The group of each column; None where it is column / group size.
-    pub group_of: Option<Vec<u32>>,
-}
+/// Ranges tried by the search, and by how much of the whole one they differ.
+const SHRUNK: usize = 80;
+const SHRINK_STEP: f64 = 0.01;
 
-impl Quantized {
-    /// The scales in float16, little-endian: exact, unless they were not rounded when they were made.
-    pub fn scale_bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![0; self.scales.len() * Storage::F16.size()];
-        Storage::F16.encode(&self.scales, &mut bytes);
-        bytes
-    }
+/// The shares of a group's range that are tried.
+pub fn range_shares(range: Range) -> Vec<f32> {
+    let tried = match range {
+        Range::MinMax => 1,
+        Range::Mse => SHRUNK,
+    };
+    (0..tried)
+        .map(|step| (1.0 - step as f64 * SHRINK_STEP) as f32)
+        .collect()
 }

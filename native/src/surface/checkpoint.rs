@@ -8,7 +8,7 @@ use napi_derive::napi;
 
 use super::task::{Control, Job, job, thrown};
 use crate::checkpoint::{self, Matrix, Orientation};
-use crate::error;
+use crate::error::{self, display};
 use crate::machine::pool;
 
 /// Where one tensor lies: `offset` and `bytes` count bytes of `file`, which is absolute with symbolic links resolved.
@@ -59,7 +59,7 @@ impl Checkpoint {
             name: tensor.name.clone(),
             dtype: tensor.dtype.name().to_owned(),
             shape: tensor.shape.iter().map(|&dimension| dimension as f64).collect(),
-            file: checkpoint::display(self.inner.file_of(tensor)),
+            file: display(self.inner.file_of(tensor)),
             offset: tensor.offset as f64,
             bytes: tensor.bytes as f64,
         };

@@ -26,7 +26,7 @@ pub struct Divergence<'env> {
     pub agreements: Float64ArraySlice<'env>,
 }
 
-/// Of each token, how models' next-token probabilities compare with a reference's, added up as their logits come, one range of the
+/// Compares, token by token, models' next-token probabilities with a reference's, added up as their logits come, one range of the
 /// vocabulary after the other. Float64 sums. One call at a time.
 #[napi]
 pub struct Divergences {

@@ -7,8 +7,9 @@ use super::checkpoint::{Checkpoint, WeightName};
 use super::factor::{Factor, on_either};
 use super::task::{Control, Job, job};
 use crate::checkpoint::Matrix;
+use crate::cpu::Cpu;
 use crate::error::{self, internal};
-use crate::method::{spectrum, statistics};
+use crate::method::{outliers, spectrum, statistics};
 
 #[napi(object)]
 pub struct LayerStatistics {
@@ -60,7 +61,7 @@ pub fn outliers(
             .iter()
             .map(|factor| on_either!(&**factor, factor => &factor.hessian_diagonal[..]));
         let layers: Vec<_> = loaded.iter().map(Matrix::as_weight).zip(inputs).collect();
-        statistics::outliers(&layers, m, &control)
+        outliers::outliers(&layers, m, &control)
     })
 }
 
@@ -68,5 +69,5 @@ pub fn outliers(
 #[napi(ts_return_type = "Promise<number>")]
 pub fn spectrum_alpha(checkpoint: &Checkpoint, weight: WeightName, control: &Control) -> AsyncTask<Job<f64>> {
     let (checkpoint, control) = (checkpoint.inner.clone(), control.inner.clone());
-    job(move || spectrum::spectrum_alpha(weight.load(&checkpoint)?.as_weight(), &control))
+    job(move || spectrum::spectrum_alpha(&Cpu, weight.load(&checkpoint)?.as_weight(), &control))
 }

@@ -8,8 +8,8 @@ use napi_derive::napi;
 use super::gpu::Gpu;
 use super::task::{Control, Job, job, thrown};
 use crate::backend::Backend;
-use crate::cpu::{Cpu, gram};
-use crate::error::internal;
+use crate::cpu::Cpu;
+use crate::error::{self, internal};
 use crate::gpu;
 use crate::method::factor;
 
@@ -36,13 +36,19 @@ struct Sums<B: Backend> {
     gram: B::Gram,
 }
 
+impl<B: Backend> Sums<B> {
+    fn new(backend: B, cols: usize) -> error::Result<Self> {
+        let gram = backend.gram(cols)?;
+        Ok(Self { backend, gram })
+    }
+}
+
 type AnyGram = Either<Sums<Cpu>, Sums<gpu::Gpu>>;
 
 /// The sum of xᵀ x over the tokens added so far.
 #[napi]
 pub struct Gram {
     cols: u32,
-    bytes: f64,
     /// None once it has been factored.
     inner: Arc<Mutex<Option<AnyGram>>>,
 }
@@ -53,21 +59,12 @@ impl Gram {
     #[napi(constructor)]
     pub fn new(cols: u32, #[napi(ts_arg_type = "Gpu | null | undefined")] gpu: Option<&Gpu>) -> Result<Self> {
         let size = cols as usize;
-        let (gram, bytes) = match gpu {
-            None => {
-                let gram = gram::Gram::new(size);
-                let bytes = gram.bytes();
-                (Either::Cpu(Sums { backend: Cpu, gram }), bytes)
-            }
-            Some(gpu) => {
-                let backend = gpu.inner.clone();
-                let gram = backend.gram(size).map_err(thrown)?;
-                (Either::Gpu(Sums { backend, gram }), 2 * size * size * size_of::<f32>())
-            }
+        let gram = match gpu {
+            None => Either::Cpu(Sums::new(Cpu, size).map_err(thrown)?),
+            Some(gpu) => Either::Gpu(Sums::new(gpu.inner.clone(), size).map_err(thrown)?),
         };
         Ok(Self {
             cols,
-            bytes: bytes as f64,
             inner: Arc::new(Mutex::new(Some(gram))),
         })
     }
@@ -91,19 +88,9 @@ impl Gram {
     pub fn cols(&self) -> u32 {
         self.cols
     }
-
-    /// Bytes of memory that it holds, here or on the GPU.
-    #[napi(getter)]
-    pub fn bytes(&self) -> f64 {
-        // Never waits for a task that is adding.
-        match self.inner.try_lock() {
-            Ok(gram) if gram.is_none() => 0.0,
-            _ => self.bytes,
-        }
-    }
 }
 
-pub(crate) type AnyFactor = Either<factor::Factor, factor::Factor<gpu::Gpu>>;
+pub(crate) type AnyFactor = Either<factor::Factor<Cpu>, factor::Factor<gpu::Gpu>>;
 
 impl Default for AnyFactor {
     fn default() -> Self {
@@ -136,18 +123,6 @@ impl Factor {
         on_either!(&*self.inner, factor => factor.retries)
     }
 
-    /// The number of columns that are zero in every token.
-    #[napi(getter)]
-    pub fn dead(&self) -> u32 {
-        on_either!(&*self.inner, factor => (0..factor.cols).filter(|&col| factor.is_dead(col)).count() as u32)
-    }
-
-    /// Bytes of memory that it holds, here or on the GPU.
-    #[napi(getter)]
-    pub fn bytes(&self) -> f64 {
-        on_either!(&*self.inner, factor => factor.bytes() as f64)
-    }
-
     /// The same factor on the CPU, for layers that the GPU refuses with gpu.too-large or gpu.pattern; itself, if it is there.
     #[napi(ts_return_type = "Promise<Factor>")]
     pub fn to_cpu(&self) -> AsyncTask<Job<Factor>> {
@@ -155,7 +130,7 @@ impl Factor {
         job(move || {
             let inner = match &*factor {
                 Either::Cpu(_) => factor.clone(),
-                Either::Gpu(on_gpu) => Arc::new(Either::Cpu(on_gpu.to_cpu()?)),
+                Either::Gpu(on_gpu) => Arc::new(Either::Cpu(on_gpu.on(Cpu, on_gpu.u.download(&on_gpu.backend)?))),
             };
             Ok(Factor { inner })
         })

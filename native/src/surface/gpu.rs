@@ -5,9 +5,11 @@ use napi_derive::napi;
 
 use super::task::{Job, job};
 use crate::error::internal;
-use crate::gpu::adapter::{self, AdapterInfo, AdapterKind};
+use crate::gpu::adapter;
+use crate::gpu::info::{AdapterInfo, AdapterKind};
 use crate::gpu::usage::Usage;
-use crate::gpu::{self, Tile, measure, usage};
+use crate::gpu::{self, Tile, rates, usage};
+use crate::self_test::self_test;
 
 /// What an adapter says of itself.
 #[napi(object, object_from_js = false, use_nullable = true)]
@@ -113,21 +115,21 @@ impl Gpu {
     #[napi(ts_return_type = "Promise<void>")]
     pub fn self_test(&self) -> AsyncTask<Job<()>> {
         let gpu = self.inner.clone();
-        job(move || measure::self_test(&gpu))
+        job(move || self_test(&gpu))
     }
 
     /// Floating-point operations a second of a product of two matrices.
     #[napi(ts_return_type = "Promise<number>")]
     pub fn product_rate(&self) -> AsyncTask<Job<f64>> {
         let gpu = self.inner.clone();
-        job(move || measure::product_rate(&gpu))
+        job(move || rates::product_rate(&gpu))
     }
 
     /// Bytes a second between this machine's memory and the adapter's: sent, then fetched.
     #[napi(ts_return_type = "Promise<number>")]
     pub fn transfer_rate(&self) -> AsyncTask<Job<f64>> {
         let gpu = self.inner.clone();
-        job(move || measure::transfer_rate(&gpu))
+        job(move || rates::transfer_rate(&gpu))
     }
 
     /// The tile that products are computed in.
@@ -141,7 +143,7 @@ impl Gpu {
     #[napi(ts_return_type = "Promise<string>")]
     pub fn best_tile(&self) -> AsyncTask<Job<String>> {
         let gpu = self.inner.clone();
-        job(move || measure::best_tile(&gpu).map(|tile| tile.to_string()))
+        job(move || rates::best_tile(&gpu).map(|tile| tile.to_string()))
     }
 
     /// Gives the device up and frees its memory; everything made on it fails with gpu.lost afterwards.

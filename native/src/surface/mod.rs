@@ -3,6 +3,7 @@
 
 pub mod archive;
 pub mod checkpoint;
+pub mod constants;
 pub mod divergence;
 pub mod estimates;
 pub mod factor;

@@ -10,13 +10,15 @@ use super::factor::{Factor, on_either};
 use super::task::{Control, Job, job};
 use crate::backend::Backend;
 use crate::control;
+use crate::cpu::Cpu;
 use crate::error::{self, internal};
+use crate::method::compressed::Compressed;
 use crate::method::mask::Pattern;
 use crate::method::target::Target;
 use crate::method::{factor, magnitude, sparsegpt, wanda};
 use crate::quantization::{Quantization, Range as CoreRange};
 use crate::weights::storage::Storage as CoreStorage;
-use crate::weights::weight::{Compressed, Weight};
+use crate::weights::weight::Weight;
 
 #[derive(Clone, Copy)]
 #[napi(string_enum = "lowercase")]
@@ -157,7 +159,7 @@ pub fn prune(
             Some(factor) => {
                 on_either!(factor, factor => compress(options.method, weight, Some(factor), &target, &control))
             }
-            None => compress(options.method, weight, None::<&factor::Factor>, &target, &control),
+            None => compress(options.method, weight, None::<&factor::Factor<Cpu>>, &target, &control),
         }?;
         Ok(CompressedLayer { inner: Arc::new(inner) })
     })

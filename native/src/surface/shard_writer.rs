@@ -14,9 +14,9 @@ use super::prune::CompressedLayer;
 use super::task::{Control, Job, closed, job, on_open, thrown};
 use crate::checkpoint::{self, transposed};
 use crate::error::{self, Error as CoreError, internal};
+use crate::method::compressed::Compressed;
 use crate::pack::dense::storage;
 use crate::pack::write::{write_oriented, write_part};
-use crate::weights::weight::Compressed;
 
 /// A tensor to be written.
 #[napi(object)]

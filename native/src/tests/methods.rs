@@ -1,22 +1,26 @@
 use std::path::Path;
 
+use super::factor::gram_of;
+use crate::backend::Entries;
 use crate::checkpoint::Checkpoint;
 use crate::control::Control;
 use crate::cpu::Cpu;
 use crate::cpu::gram::Gram;
 use crate::error::Error;
+use crate::method::compressed::Compressed;
 use crate::method::factor::{Factor, Order, factorize};
 use crate::method::magnitude::magnitude;
 use crate::method::mask::Pattern;
+use crate::method::outliers::outliers;
 use crate::method::sparsegpt::sparsegpt;
 use crate::method::spectrum::spectrum_alpha;
-use crate::method::statistics::{layer_statistics, outliers};
+use crate::method::statistics::layer_statistics;
 use crate::method::target::Target;
 use crate::method::wanda::wanda;
 use crate::quantization::{Quantization, Range};
-use crate::tests::factor::{Noise, assert_stops_within_100_ms, gram_of, inputs, with_threads};
+use crate::testing::{Noise, assert_stops_within_100_ms, close, distance, inputs, with_threads, zeros};
 use crate::weights::storage::Storage;
-use crate::weights::weight::{Compressed, Weight};
+use crate::weights::weight::Weight;
 
 /// A target without quantization.
 fn pruned(pattern: Pattern, storage: Storage) -> Target {
@@ -28,14 +32,14 @@ fn pruned(pattern: Pattern, storage: Storage) -> Target {
 }
 
 /// A layer with the Hessian of its input, and the factor of that.
-pub(crate) struct Layer {
+pub struct Layer {
     pub rows: usize,
     pub cols: usize,
     pub w: Vec<f32>,
     bytes: Vec<u8>,
     /// Undamped, [cols, cols].
     pub hessian: Vec<f32>,
-    pub factor: Factor,
+    pub factor: Factor<Cpu>,
 }
 
 impl Layer {
@@ -114,21 +118,8 @@ impl Layer {
     }
 }
 
-pub(crate) fn distance(a: &[f32], b: &[f32]) -> f64 {
-    let squares: f64 = a.iter().zip(b).map(|(&a, &b)| (a as f64 - b as f64).powi(2)).sum();
-    (squares / b.iter().map(|&b| (b as f64).powi(2)).sum::<f64>()).sqrt()
-}
-
-pub(crate) fn zeros(values: &[f32]) -> Vec<bool> {
-    values.iter().map(|&value| value == 0.0).collect()
-}
-
-pub(crate) fn close(a: f64, b: f64, bound: f64) -> bool {
-    (a - b).abs() <= bound * b.abs()
-}
-
 /// The authors' results, of which the README beside the originals says how near to come.
-pub(crate) struct Golden {
+pub struct Golden {
     pub name: String,
     pub rows: usize,
     pub cols: usize,
@@ -245,7 +236,7 @@ fn golden_vectors() {
 }
 
 /// The sweep as method.md tells it, one column after the other, in float64; `storage` in float32 as it must be.
-pub(crate) fn naive_sweep(layer: &Layer, pattern: Pattern, storage: Storage) -> Vec<f32> {
+pub fn naive_sweep(layer: &Layer, pattern: Pattern, storage: Storage) -> Vec<f32> {
     let (rows, cols) = (layer.rows, layer.cols);
     let u = |i: usize, j: usize| layer.factor.u[i * cols + j] as f64;
     let mut w: Vec<f64> = layer.w.iter().map(|&w| w as f64).collect();
@@ -500,7 +491,7 @@ fn spectrum_is_that_of_known_eigenvalues() {
             bytes: &bytes,
         };
         assert!(close(
-            spectrum_alpha(weight, &Control::default()).unwrap(),
+            spectrum_alpha(&Cpu, weight, &Control::default()).unwrap(),
             expected,
             1e-6
         ));
@@ -542,7 +533,12 @@ fn a_weight_that_is_not_finite_is_refused_by_its_row() {
     let found = [
         sparsegpt(layer.weight(), &layer.factor, &pruned(half, Storage::F32), &control),
         wanda(layer.weight(), &layer.factor, &pruned(half, Storage::F32), &control),
-        magnitude(layer.weight(), None::<&Factor>, &pruned(half, Storage::F16), &control),
+        magnitude(
+            layer.weight(),
+            None::<&Factor<Cpu>>,
+            &pruned(half, Storage::F16),
+            &control,
+        ),
     ];
     found
         .into_iter()
@@ -586,11 +582,11 @@ fn all_stop_within_100_ms() {
         });
     }
     assert_stops_within_100_ms(5, |control| {
-        magnitude(weight, None::<&Factor>, &pruned(half, Storage::F16), control)
+        magnitude(weight, None::<&Factor<Cpu>>, &pruned(half, Storage::F16), control)
     });
     assert_stops_within_100_ms(5, |control| {
         outliers(&[(weight, &factor.hessian_diagonal[..]); 4], 5.0, control)
     });
     assert_stops_within_100_ms(20, |control| layer_statistics(weight, &factor, control));
-    assert_stops_within_100_ms(200, |control| spectrum_alpha(weight, control));
+    assert_stops_within_100_ms(200, |control| spectrum_alpha(&Cpu, weight, control));
 }

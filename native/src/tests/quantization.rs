@@ -1,5 +1,7 @@
 use crate::control::Control;
+use crate::cpu::Cpu;
 use crate::error::Error;
+use crate::method::compressed::Compressed;
 use crate::method::factor::{Factor, Order};
 use crate::method::magnitude::magnitude;
 use crate::method::mask::Pattern;
@@ -7,10 +9,10 @@ use crate::method::sparsegpt::sparsegpt;
 use crate::method::target::Target;
 use crate::method::wanda::wanda;
 use crate::quantization::{Quantization, Range};
-use crate::tests::factor::{Noise, assert_stops_within_100_ms, with_threads};
-use crate::tests::methods::{Layer, close, distance, zeros};
+use crate::testing::{Noise, assert_stops_within_100_ms, close, distance, with_threads, zeros};
+use crate::tests::methods::Layer;
 use crate::weights::storage::Storage;
-use crate::weights::weight::{Compressed, Weight};
+use crate::weights::weight::Weight;
 
 const PLAIN: Quantization = Quantization {
     bits: 4,
@@ -81,7 +83,7 @@ fn naive_value(w: f64, (scale, zero): (f64, f64), most: f64) -> f64 {
 struct Naive {
     /// [rows, cols]
     w: Vec<f32>,
-    /// Of each weight of `w`.
+    /// One for each weight of `w`.
     grids: Vec<(f64, f64)>,
 }
 
@@ -303,7 +305,7 @@ fn codes_are_recoverable_in_every_type() {
                     quantization: Some(quantization),
                 };
                 let name = format!("{storage:?}, {bits} bits, symmetric {symmetric}");
-                // Of all sizes: float16's subnormal numbers, too.
+                // Weights of all sizes: float16's subnormal numbers, too.
                 let mut layer = Layer::ordered(40, 160, &[7], Order::Activity);
                 let sizes = (0..layer.w.len()).map(|k| 10f32.powi(-((k / 160 % 8) as i32)));
                 let w = layer.w.iter().zip(sizes).map(|(w, size)| w * size).collect();
@@ -312,7 +314,7 @@ fn codes_are_recoverable_in_every_type() {
                 assert_recoverable(&layer.compress(&target), &name);
                 assert_recoverable(&wanda(layer.weight(), &layer.factor, &target, &control).unwrap(), &name);
                 assert_recoverable(
-                    &magnitude(layer.weight(), None::<&Factor>, &target, &control).unwrap(),
+                    &magnitude(layer.weight(), None::<&Factor<Cpu>>, &target, &control).unwrap(),
                     &name,
                 );
             }
@@ -418,7 +420,7 @@ fn the_search_finds_the_least_error() {
             ..PLAIN
         };
         let target = exact(Pattern::Sparsity(0.0), search);
-        let result = magnitude(layer.weight(), None::<&Factor>, &target, &Control::default()).unwrap();
+        let result = magnitude(layer.weight(), None::<&Factor<Cpu>>, &target, &Control::default()).unwrap();
         let most = f64::from(search.most());
         let mut shrunk = 0;
         for (row, grids) in layer.w.chunks(128).zip(stored_grids(&result).chunks(128)) {
@@ -494,7 +496,7 @@ fn a_weight_that_is_not_finite_is_refused_by_its_row() {
             let found = [
                 sparsegpt(layer.weight(), &layer.factor, &target, &control),
                 wanda(layer.weight(), &layer.factor, &target, &control),
-                magnitude(layer.weight(), None::<&Factor>, &target, &control),
+                magnitude(layer.weight(), None::<&Factor<Cpu>>, &target, &control),
             ];
             for found in found {
                 assert_eq!(

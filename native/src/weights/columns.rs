@@ -3,10 +3,10 @@
 use faer::prelude::{MatMut, MatRef, ReborrowMut};
 use rayon::prelude::*;
 
+use super::lanes::LANES;
+use super::zeros::zeros;
 use crate::control::Control;
-use crate::cpu::lanes::LANES;
 use crate::error::Result;
-use crate::weights::zeros::zeros;
 
 /// A matrix column by column, its rows filled up with zeros to a multiple of `LANES`.
 pub struct Columns {

@@ -15,9 +15,9 @@ use crate::error::{Error, Result};
 
 /// Python's pickler writes the items of a dict a thousand at a time.
 const MAX_STACK: usize = 1 << 16;
-/// Of tensors, and of storages: more than the largest models have in all their files.
+/// The most tensors, and the most storages: more than the largest models have in all their files.
 const MAX_TENSORS: usize = 1 << 17;
-/// Of the memo, of the items of all dicts and of the values of all tuples. A tensor takes eight places in the memo.
+/// The most places of the memo, items of all dicts, and values of all tuples. A tensor takes eight places in the memo.
 const MAX_VALUES: usize = 8 * MAX_TENSORS;
 const MAX_DIMENSIONS: usize = 8;
 /// Keys of storages are small numbers.
@@ -90,7 +90,7 @@ pub struct Storage {
     pub key: Span,
     /// None: bytes.
     pub dtype: Option<Dtype>,
-    /// Of the dtype, or bytes.
+    /// Elements of the dtype, or bytes.
     pub elements: u64,
 }
 

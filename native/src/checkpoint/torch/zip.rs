@@ -288,7 +288,7 @@ fn plain_name<'a>(name: &'a [u8], folder: &mut Option<&'a str>) -> Option<&'a st
     (is_plain && *folder.get_or_insert(own) == own).then_some(inside)
 }
 
-/// Of the local header only the name and the lengths are read: the directory has the rest.
+/// Only the name and the lengths of the local header are read: the directory has the rest.
 fn data_begin(file: &[u8], central: &Central) -> Option<u64> {
     let mut local = Bytes::at(file, central.local)?;
     if local.array()? != LOCAL {

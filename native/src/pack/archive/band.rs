@@ -6,13 +6,14 @@ use half::f16;
 use super::frame::{Coder, Decoder, Frame};
 use super::section::Section;
 use crate::error::Result;
+use crate::machine::simd::vectorized;
 use crate::pack::bits::{pack, stream_bytes, unpack};
 use crate::pack::grid::{Grid, Groups, Scratch, neighbours};
 use crate::pack::layer::Reader;
-use crate::vectorized;
 use crate::weights::storage::Storage;
 
-const BAND_WEIGHTS: usize = 1 << 18;
+/// Weights that a band has at most, where that is a row or more.
+pub const BAND_WEIGHTS: usize = 1 << 18;
 
 /// Rows of a band; the last one of a layer may have fewer.
 pub fn band_rows(cols: usize) -> usize {

@@ -12,7 +12,7 @@ const RAW: u8 = 0;
 const ZSTD: u8 = 1;
 /// Two codes a byte, the first in its low bits, under zstd.
 const ZSTD_PAIRS: u8 = 2;
-/// Of coding and length.
+/// Bytes of a frame before what is stored: coding and length.
 pub const FRAME_HEADER: usize = 5;
 /// Next to no search for what has been there before, of which masks and numbers have nothing.
 const NO_SEARCH: i32 = -131072;

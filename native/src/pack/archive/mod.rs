@@ -1,10 +1,10 @@
 //! The packed archive, `.tamis`: one file with all that a checkpoint's folder holds, its pruned layers as a bitmask of the
 //! non-zeros and their values. `docs/formats.md` describes every byte.
 
-mod band;
-mod frame;
+pub mod band;
+pub mod frame;
 pub mod read;
-mod section;
+pub mod section;
 pub mod write;
 
 pub use read::Archive;
@@ -15,6 +15,6 @@ pub use write::ArchiveWriter;
 const MAGIC: [u8; 8] = *b"tamis\0\r\n";
 const VERSION: u32 = 1;
 /// The magic and the version.
-const FILE_HEADER: usize = 12;
+pub const FILE_HEADER: usize = 12;
 /// The name under which the index is refused.
 const INDEX_NAME: &str = "index";

@@ -12,10 +12,12 @@ pub const SUFFIX: usize = 4;
 const MARK: [u8; 4] = *b"SECT";
 /// The fields before the dimensions.
 const FIXED: usize = 16;
+/// Bytes of a section beside its dimensions, its texts and its payload.
+pub const OVERHEAD: usize = PREFIX + FIXED + SUFFIX;
 const HAS_ZERO_POINTS: u8 = 1;
 const HAS_GROUP_ORDER: u8 = 2;
 /// A row is held in memory.
-const MAX_COLS: u64 = 1 << 20;
+pub const MAX_COLS: u64 = 1 << 20;
 const MAX_ROWS: u64 = 1 << 32;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,11 +34,11 @@ const KINDS: [Kind; 4] = [Kind::Index, Kind::File, Kind::Tensor, Kind::Layer];
 pub struct Section {
     pub kind: Kind,
     pub name: String,
-    /// Of tensors and layers; empty otherwise.
+    /// The type of tensors and layers; empty otherwise.
     pub dtype: String,
-    /// Of tensors and layers; of a file its length in bytes.
+    /// The shape of tensors and layers; of a file its length in bytes.
     pub shape: Vec<u64>,
-    /// Of a code; 0: the values are stored as they are.
+    /// Bits of a code; 0: the values are stored as they are.
     pub bits: u32,
     /// Columns that share a scale; 0 where there are no codes.
     pub group_size: u64,
@@ -45,7 +47,7 @@ pub struct Section {
 }
 
 impl Section {
-    /// Of a kind that has no shape or codes.
+    /// A section of a kind that has no codes.
     pub fn plain(kind: Kind, name: &str, shape: Vec<u64>) -> Self {
         Self {
             kind,

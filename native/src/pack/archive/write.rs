@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::band::{band_rows, code_quantized, code_sparse};
 use super::frame::Coder;
-use super::section::{Kind, Section};
+use super::section::{Kind, OVERHEAD, Section};
 use super::{FILE_HEADER, INDEX_NAME, MAGIC, VERSION};
 use crate::checkpoint::{Checkpoint, Orientation};
 use crate::control::Control;
@@ -17,8 +17,12 @@ use crate::pack::dense::dtype_name;
 use crate::pack::grid::Groups;
 use crate::pack::layer::QuantizedLayer;
 
-/// Of the small files, which are read once.
+/// The level for the small files, which are read once.
 const FILE_LEVEL: i32 = 12;
+/// Bytes of an entry of the index beside its name: the offset of a section and the length of the name.
+pub const INDEX_ENTRY: usize = size_of::<u64>() + size_of::<u16>();
+/// Bytes of the index beside its entries: its section, of one dimension, and where that begins.
+pub const INDEX_OVERHEAD: usize = OVERHEAD + size_of::<u64>() + INDEX_NAME.len() + size_of::<u64>();
 
 /// Writes `PATH.partial`; `finish` makes it `PATH`. Dropped before that, it removes the partial file.
 pub struct ArchiveWriter {

@@ -119,7 +119,7 @@ impl Example {
         self.codes[row * self.cols + col]
     }
 
-    /// Of a row and a column.
+    /// The value of a row and a column.
     pub fn scale(&self, row: usize, col: usize) -> f32 {
         self.scales[row * self.groups + self.members[col]]
     }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::error::Error;
-use crate::gpu::adapter::{AdapterInfo, open};
+use crate::gpu::adapter::open;
+use crate::gpu::info::AdapterInfo;
 
 #[test]
 fn gpu_software_adapters_are_opened_by_name_only() {
@@ -64,14 +65,14 @@ fn gpu_tasks_stop_when_they_are_cancelled() {
 
 #[test]
 fn gpu_passes_its_self_test() {
-    use crate::gpu::measure::self_test;
+    use crate::self_test::self_test;
     on_gpu(|gpu| assert_eq!(self_test(gpu), Ok(())));
 }
 
 /// Sent and fetched: within what any bus does, so that neither seconds nor bytes are counted in another unit.
 #[test]
 fn gpu_transfers_have_a_rate() {
-    use crate::gpu::measure::transfer_rate;
+    use crate::gpu::rates::transfer_rate;
     on_gpu(|gpu| {
         let rate = transfer_rate(gpu).unwrap();
         println!("{:.2} GB/s there and back", rate / 1e9);
@@ -81,7 +82,7 @@ fn gpu_transfers_have_a_rate() {
 
 #[test]
 fn gpu_tiles_are_measured_and_named() {
-    use crate::gpu::measure::{best_tile, product_rate};
+    use crate::gpu::rates::{best_tile, product_rate};
     assert_eq!(
         Tile::ALL.map(|tile| Tile::named(&tile.to_string())),
         Tile::ALL.map(Some)

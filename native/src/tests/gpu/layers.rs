@@ -1,15 +1,16 @@
 use super::*;
-use crate::cpu::Cpu;
 use crate::error::Error;
+use crate::method::compressed::Compressed;
 use crate::method::mask::Pattern;
 use crate::method::sparsegpt::sparsegpt;
 use crate::method::statistics::layer_statistics;
 use crate::method::target::Target;
 use crate::quantization::{Quantization, Range};
-use crate::tests::factor::{Noise, gram_of, inputs};
-use crate::tests::methods::{Golden, Layer, close, distance, naive_sweep, zeros};
+use crate::testing::{Noise, close, distance, inputs, zeros};
+use crate::tests::factor::gram_of;
+use crate::tests::methods::{Golden, Layer, naive_sweep};
 use crate::weights::storage::Storage;
-use crate::weights::weight::{Compressed, Weight};
+use crate::weights::weight::Weight;
 
 /// Shapes that are tried each time; with TAMIS_GPU_SHAPES so many.
 const SHAPES: u64 = 30;
@@ -137,7 +138,7 @@ fn may_differ(case: &Case) -> f64 {
 }
 
 /// Whether columns that are as active as each other, to a millionth, stand in each other's place.
-fn changed_places(ours: &Factor<Gpu>, theirs: &Factor) -> bool {
+fn changed_places(ours: &Factor<Gpu>, theirs: &Factor<Cpu>) -> bool {
     let (Some(ours), Some(order)) = (&ours.order, &theirs.order) else {
         return false;
     };
@@ -158,7 +159,7 @@ fn check_against_cpu(gpu: &Gpu, seed: u64) {
         off < 2e-5 || changed_places(&ours, &theirs),
         "{seed}: {case:?}: U is off by {off:e}"
     );
-    let theirs = case.compress(&ours.to_cpu().unwrap()).unwrap();
+    let theirs = case.compress(&on_cpu(&ours)).unwrap();
     let ours = case.compress(&ours).unwrap();
     let (w, expected) = (ours.to_f32(), theirs.to_f32());
     let flips = zeros(&w).iter().zip(zeros(&expected)).filter(|&(&a, b)| a != b).count();
@@ -316,7 +317,7 @@ fn gpu_leaves_long_patterns_to_the_cpu() {
             refused.map(|found| found.zeros),
             Err(Error::GpuPattern { m: 40, limit: 32 })
         );
-        let factor = factor.to_cpu().unwrap();
+        let factor = on_cpu(&factor);
         let found = sparsegpt(layer.weight(), &factor, &target, &Control::default()).unwrap();
         assert_eq!(found.zeros, 3 * 40);
     });

@@ -1,9 +1,9 @@
 use super::*;
-use crate::cpu::Cpu;
+use crate::backend::Entries;
 use crate::error::Error;
 use crate::gpu::product::{Part, Product};
-use crate::tests::factor::{Noise, gram_of, inputs, naive_cholesky, naive_hessian, naive_inverse};
-use crate::tests::methods::distance;
+use crate::testing::{Noise, distance, inputs, naive_cholesky, naive_hessian, naive_inverse};
+use crate::tests::factor::gram_of;
 
 #[test]
 fn gpu_products_are_those_of_float64() {
@@ -76,7 +76,7 @@ fn gpu_gram_is_the_cpus() {
 fn gpu_gram_loses_no_accuracy_over_a_million_tokens() {
     on_gpu(|gpu| {
         let (tokens, cols) = (1 << 20, 3);
-        // Of one sign, so that the sums grow, and rounding errors with them.
+        // Inputs of one sign, so that the sums grow, and rounding errors with them.
         let x: Vec<f32> = Noise(3).take(tokens * cols).iter().map(|v| v.abs() + 0.1).collect();
         let found = sums(gpu, &gram(gpu, cols, &x));
         for (i, j) in [(0, 0), (0, 1), (1, 1), (0, 2), (1, 2), (2, 2)] {

@@ -14,10 +14,12 @@ use wgpu::naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 
 use crate::backend::Backend;
 use crate::control::Control;
+use crate::cpu::Cpu;
 use crate::error::Result;
-use crate::gpu::adapter::{AdapterKind, list, open_with};
+use crate::gpu::adapter::{list, open_with};
 use crate::gpu::device::Gpu;
 use crate::gpu::gram::Gram;
+use crate::gpu::info::AdapterKind;
 use crate::gpu::kernels::{Kernel, Tile};
 use crate::gpu::matrix::Matrix;
 use crate::method::factor::{Factor, Order, factorize};
@@ -69,8 +71,13 @@ fn gram_from(gpu: &Gpu, cols: usize, dense: &[f32]) -> Gram {
     gram
 }
 
+/// The same factor on the CPU.
+fn on_cpu(factor: &Factor<Gpu>) -> Factor<Cpu> {
+    factor.on(Cpu, u_of(factor))
+}
+
 fn u_of(factor: &Factor<Gpu>) -> Vec<f32> {
-    factor.to_cpu().unwrap().u
+    factor.u.download(&factor.backend).unwrap()
 }
 
 fn factor<B: Backend>(backend: &B, gram: B::Gram, order: Order) -> Result<Factor<B>> {

@@ -1,13 +1,13 @@
 use super::layers::Case;
 use super::*;
+use crate::backend::sweep::SPAN;
 use crate::error::Error;
 use crate::gpu::sweep::Weights;
 use crate::method::mask::Pattern;
 use crate::method::statistics::layer_statistics;
-use crate::method::sweep::SPAN;
 use crate::method::target::Target;
 use crate::quantization::{Quantization, Range};
-use crate::tests::factor::inputs;
+use crate::testing::inputs;
 use crate::weights::columns::Columns;
 use crate::weights::storage::Storage;
 

@@ -1,13 +1,13 @@
 use super::*;
-use crate::cpu::Cpu;
 use crate::cpu::gram;
+use crate::method::compressed::Compressed;
 use crate::method::mask::Pattern;
 use crate::method::sparsegpt::sparsegpt;
 use crate::method::target::Target;
 use crate::quantization::{Quantization, Range};
-use crate::tests::factor::Noise;
+use crate::testing::Noise;
 use crate::weights::storage::Storage;
-use crate::weights::weight::{Compressed, Weight};
+use crate::weights::weight::Weight;
 
 /// Compresses `w` [rows, cols] with the identity as its Hessian, which spreads no errors: what is left is the rounding.
 fn round<B: Backend>(backend: &B, gram: B::Gram, cols: usize, w: &[f32], target: &Target) -> Compressed {

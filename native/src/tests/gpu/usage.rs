@@ -1,7 +1,8 @@
 use std::fs::{create_dir_all, remove_dir_all, write};
 
 use super::*;
-use crate::gpu::adapter::{AdapterInfo, Pci, forget_shared_places, name_apart};
+use crate::gpu::adapter::{forget_shared_places, name_apart};
+use crate::gpu::info::{AdapterInfo, Pci};
 use crate::gpu::usage::{self, Usage, of_amd};
 
 const BUS: &str = "0000:03:00.0";

@@ -1,0 +1,71 @@
+//! Scales and zero points on the CPU.
+
+use faer::prelude::{MatMut, MatRef, ReborrowMut};
+use rayon::prelude::*;
+
+use crate::backend::Fit;
+use crate::control::Control;
+use crate::error::Result;
+use crate::quantization::Quantization;
+use crate::quantization::grid::Grid;
+use crate::weights::columns::{Columns, column, column_mut};
+use crate::weights::lanes::{LANES, Lanes};
+
+/// The grids of all groups of a layer.
+pub struct GridColumns {
+    /// [rows, groups]
+    pub scales: Columns,
+    pub zeros: Columns,
+    /// The group of each column, columns in the order of the sweep.
+    pub group_of: Vec<u32>,
+}
+
+impl GridColumns {
+    /// Fits the grids of groups, each of columns of `w` that `members` lists. Error: `Cancelled`.
+    pub fn fit(
+        &mut self,
+        w: &Columns,
+        members: &[u32],
+        fits: &[Fit],
+        quantization: &Quantization,
+        control: &Control,
+    ) -> Result<()> {
+        let fit_rows = |(top, (mut scales, mut zeros)): (usize, (MatMut<f32>, MatMut<f32>))| {
+            let w = w.view().subrows(top * LANES, LANES);
+            let mut columns = Vec::new();
+            for &Fit { group, first, end } in fits {
+                gather(w, members[first..end].iter().map(|&j| j as usize), &mut columns);
+                let grid = Grid::fit(&columns, quantization, control)?;
+                column_mut(scales.rb_mut(), group).copy_from_slice(&grid.scale.0);
+                column_mut(zeros.rb_mut(), group).copy_from_slice(&grid.zero.0);
+            }
+            control.check()
+        };
+        let scales = self.scales.view_mut().par_row_chunks_mut(LANES);
+        let rows = scales.zip(self.zeros.view_mut().par_row_chunks_mut(LANES));
+        rows.enumerate().try_for_each(fit_rows)
+    }
+
+    /// The grid of a group in the `LANES` rows from `top` on.
+    pub fn get(&self, group: usize, top: usize) -> Grid {
+        let lanes = |matrix: &Columns| {
+            let mut lanes = Lanes::ZERO;
+            lanes.0.copy_from_slice(column(matrix.view(), group, top, LANES));
+            lanes
+        };
+        Grid {
+            scale: lanes(&self.scales),
+            zero: lanes(&self.zeros),
+        }
+    }
+}
+
+/// Copies columns of `LANES` rows.
+fn gather(from: MatRef<f32>, columns: impl Iterator<Item = usize>, to: &mut Vec<Lanes>) {
+    to.clear();
+    to.extend(columns.map(|j| {
+        let mut lanes = Lanes::ZERO;
+        lanes.0.copy_from_slice(column(from, j, 0, LANES));
+        lanes
+    }));
+}
