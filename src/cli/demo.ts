@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { Command } from 'commander';
 
 import { TamisError } from '../contract/errors.ts';
-import { exportFiles } from '../contract/export-snippets.ts';
+import { exportFiles } from '../contract/export-formats.ts';
 import { bytes, duration, fixed, percent, perplexity } from '../contract/format.ts';
 import { firstOf } from '../contract/measured.ts';
 import { parseRecipe, type Recipe, type RecipeInput } from '../contract/recipe.ts';

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 
 import { TamisError } from '../contract/errors.ts';
-import { exportSnippets } from '../contract/export-snippets.ts';
+import { formatClients } from '../contract/export-formats.ts';
 import { exportFormats, type ExportFormat, type ExportResult } from '../contract/exports.ts';
 import { bytes, fixed } from '../contract/format.ts';
 import { mainMeasures, mainNames, writeValue } from '../contract/measures.ts';
@@ -61,8 +61,8 @@ function describeExport(result: ExportResult, denseBytes: number): string {
     `Size:    ${bytes(result.bytes)}; dense ${bytes(denseBytes)}, ${fixed(denseBytes / result.bytes, 2)} times as large`,
     `Layers:  ${fixed(bitsPerWeight, 3)} bits a weight, all overhead counted`,
     ...measured,
-    ...exportSnippets(format, path).map(
-      ({ client, code }) => `\nWith ${client}:\n\n${code.replace(/^(?=.)/gm, '    ')}`,
-    ),
+    ...formatClients[format]
+      .snippets(path)
+      .map(({ client, code }) => `\nWith ${client}:\n\n${code.replace(/^(?=.)/gm, '    ')}`),
   ].join('\n');
 }

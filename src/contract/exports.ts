@@ -1,12 +1,12 @@
 import { z } from 'zod';
 
+import { formatClients } from './export-formats.ts';
 import { failureSchema } from './failure.ts';
 import { datasetResultSchema } from './measured.ts';
 import { bitWidths } from './recipe/fields.ts';
 
-/** What a finished run can be written as (docs/formats.md). */
-export const exportFormats = ['dense', 'gptq', 'gptq_v2', 'compressed-tensors', 'onnx', 'gguf', 'tamis'] as const;
-export type ExportFormat = (typeof exportFormats)[number];
+export type ExportFormat = keyof typeof formatClients;
+export const exportFormats = Object.keys(formatClients) as readonly ExportFormat[];
 
 /** What an export does, one after the other; `check`: measures the written files. */
 export const exportStages = ['write', 'check'] as const;

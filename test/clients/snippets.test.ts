@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { exportSnippets } from '../../src/contract/export-snippets.ts';
+import { formatClients } from '../../src/contract/export-formats.ts';
 import type { ExportFormat } from '../../src/contract/exports.ts';
 import { exportFolder, type RunName } from './exports.ts';
 import { script } from './program.ts';
@@ -20,9 +20,9 @@ const exported: readonly [run: RunName, format: ExportFormat][] = [
 
 /** Those for vLLM and llama.cpp's own program are shell lines for what is not here. */
 const snippets = exported.flatMap(([run, format]) =>
-  exportSnippets(format, exportFolder(run, format)).flatMap(({ language, ...snippet }) =>
-    language === 'shell' ? [] : [{ run, format, language, ...snippet }],
-  ),
+  formatClients[format]
+    .snippets(exportFolder(run, format))
+    .flatMap(({ language, ...snippet }) => (language === 'shell' ? [] : [{ run, format, language, ...snippet }])),
 );
 
 test.each(snippets)('$format, $run: the lines for $client run', async ({ run, format, client, language, code }) => {

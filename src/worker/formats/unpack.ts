@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 import { TamisError } from '../../contract/errors.ts';
-import { exportFiles } from '../../contract/export-snippets.ts';
+import { exportFiles } from '../../contract/export-formats.ts';
 import { readManifest } from './export-folder.ts';
 import { writeFolder, type FolderTask } from './folder.ts';
 import type { DenseTensor, ExportFile, Opened, Source } from './format.ts';

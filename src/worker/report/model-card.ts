@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 
-import { exportSnippets } from '../../contract/export-snippets.ts';
+import { formatClients } from '../../contract/export-formats.ts';
 import type { ExportFormat } from '../../contract/exports.ts';
 import { percent } from '../../contract/format.ts';
 import { firstOf, type Measured } from '../../contract/measured.ts';
@@ -17,17 +17,6 @@ import type { Quantization } from '../../contract/recipe.ts';
 import type { Report } from '../../contract/report.ts';
 import { methods } from '../../contract/recipe/methods.ts';
 import { patternWords, quantizationWords, recipeWords } from '../../contract/words.ts';
-
-/** What a client finds on the hub under this name. */
-const libraries: Readonly<Record<ExportFormat, string>> = {
-  dense: 'transformers',
-  gptq: 'transformers',
-  gptq_v2: 'gptqmodel',
-  'compressed-tensors': 'transformers',
-  onnx: 'transformers.js',
-  gguf: 'gguf',
-  tamis: 'tamis',
-};
 
 /**
  * The README.md of a compressed model in one of the formats, as the Hugging Face hub reads it (YAML front matter, English). Paths
@@ -58,7 +47,8 @@ ${measureSections(report, t)}
 
 ## How to load
 
-${exportSnippets(format, 'path/to/this-folder')
+${formatClients[format]
+  .snippets('path/to/this-folder')
   .map(({ client, language, code }) => `With ${client}:\n\n\`\`\`${language}\n${code}\n\`\`\``)
   .join('\n\n')}
 
@@ -114,7 +104,7 @@ function frontMatter({ model, recipe, sparsity }: Report, format: ExportFormat):
   ];
   return [
     '---',
-    `library_name: ${libraries[format]}`,
+    `library_name: ${formatClients[format].library}`,
     'pipeline_tag: text-generation',
     ...(hubName.test(model.name) ? [`base_model: ${JSON.stringify(model.name)}`] : []),
     'tags:',

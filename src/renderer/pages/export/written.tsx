@@ -2,7 +2,7 @@ import { ActionIcon, Alert, Button, Tabs, Text, Tooltip } from '@mantine/core';
 import { IconCheck, IconCopy } from '@tabler/icons-react';
 import type { ReactElement } from 'react';
 
-import { exportSnippets } from '../../../contract/export-snippets.ts';
+import { formatClients } from '../../../contract/export-formats.ts';
 import type { ExportResult } from '../../../contract/exports.ts';
 import { bytes, duration, fixed } from '../../../contract/format.ts';
 import { measuredKey, sampleWords, type DatasetResult } from '../../../contract/measured.ts';
@@ -73,7 +73,7 @@ function measuredFacts({ values, ...sample }: DatasetResult, { measured }: Repor
 function Snippets({ result: { format, path } }: { result: ExportResult }): ReactElement {
   const t = useLabel();
   const copy = useCopy();
-  const snippets = exportSnippets(format, path);
+  const snippets = formatClients[format].snippets(path);
   return (
     <div className="snippets">
       <Text size="sm" fw={600}>

@@ -1,4 +1,4 @@
-import { exportFiles } from '../../../contract/export-snippets.ts';
+import { exportFiles } from '../../../contract/export-formats.ts';
 import { controlled, native, translated, type FileWriter, type TensorInfo } from '../../native.ts';
 import type { FinishedRun } from '../finished-run.ts';
 import type { ExportFile, Writing } from '../format.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
 import { TamisError } from '../../../contract/errors.ts';
-import { exportFiles } from '../../../contract/export-snippets.ts';
+import { exportFiles } from '../../../contract/export-formats.ts';
 import type { ExportManifest } from '../../../contract/exports.ts';
 import { openFamily } from '../../families/index.ts';
 import { readConfigFile } from '../../model/open.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { z } from 'zod';
 
-import { exportFiles } from '../../../contract/export-snippets.ts';
+import { exportFiles } from '../../../contract/export-formats.ts';
 import { exportManifestSchema } from '../../../contract/exports.ts';
 import { parseJson } from '../../../disk/json.ts';
 import { companions } from '../../model/companions.ts';

@@ -3,16 +3,16 @@ import { execFileSync } from 'node:child_process';
 import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 
-import { exportSnippets, type Snippet } from '../../src/contract/export-snippets.ts';
+import { formatClients, type Snippet } from '../../src/contract/export-formats.ts';
 import { exportFormats } from '../../src/contract/exports.ts';
 
-const all = (path: string): Snippet[] => exportFormats.flatMap((format) => exportSnippets(format, path));
+const all = (path: string): Snippet[] => exportFormats.flatMap((format) => formatClients[format].snippets(path));
 const awkward = [`/data/it's "my" model/70 % $(x) 模型`, String.raw`C:\models\new "one"`];
 
 describe('snippets', () => {
   test('every format has one, and no client twice', () => {
     for (const format of exportFormats) {
-      const clients = exportSnippets(format, '/m').map(({ client }) => client);
+      const clients = formatClients[format].snippets('/m').map(({ client }) => client);
       expect(clients.length).toBeGreaterThan(0);
       expect(new Set(clients).size).toBe(clients.length);
     }

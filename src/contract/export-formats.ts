@@ -1,4 +1,3 @@
-import type { ExportFormat } from './exports.ts';
 import { shellQuote } from './words.ts';
 
 /** How a program loads an export. */
@@ -14,27 +13,28 @@ export const exportFiles = {
   onnx: 'onnx/model.onnx',
   gguf: 'model.gguf',
   tamis: 'model.tamis',
-} as const satisfies Partial<Record<ExportFormat, string>>;
+} as const;
 
-/** The lines that load an export in each of its clients. `path`: its folder. */
-export function exportSnippets(format: ExportFormat, path: string): readonly Snippet[] {
-  switch (format) {
-    case 'dense':
-      return [transformers(path)];
-    case 'gptq':
-      return [gptqModel(path), transformers(path), vllm(path)];
-    case 'gptq_v2':
-      return [gptqModel(path)];
-    case 'compressed-tensors':
-      return [transformersDequantized(path), vllm(path)];
-    case 'onnx':
-      return [onnxruntime(path), genai(path), transformersJs(path)];
-    case 'gguf':
-      return [llamaCpp(path), nodeLlamaCpp(path)];
-    case 'tamis':
-      return [tamis(path)];
-  }
+interface FormatClients {
+  /** What a client finds on the hub under this name. */
+  readonly library: string;
+  /** The lines that load an export in each of its clients. `path`: its folder. */
+  readonly snippets: (path: string) => readonly Snippet[];
 }
+
+/** What a finished run can be written as (docs/formats.md), in the order in which it is offered, and who loads it. */
+export const formatClients = {
+  dense: { library: 'transformers', snippets: (path) => [transformers(path)] },
+  gptq: { library: 'transformers', snippets: (path) => [gptqModel(path), transformers(path), vllm(path)] },
+  gptq_v2: { library: 'gptqmodel', snippets: (path) => [gptqModel(path)] },
+  'compressed-tensors': {
+    library: 'transformers',
+    snippets: (path) => [transformersDequantized(path), vllm(path)],
+  },
+  onnx: { library: 'transformers.js', snippets: (path) => [onnxruntime(path), genai(path), transformersJs(path)] },
+  gguf: { library: 'gguf', snippets: (path) => [llamaCpp(path), nodeLlamaCpp(path)] },
+  tamis: { library: 'tamis', snippets: (path) => [tamis(path)] },
+} as const satisfies Readonly<Record<string, FormatClients>>;
 
 function transformers(folder: string): Snippet {
   return {
