@@ -30,6 +30,9 @@ export type {
 /** The Rust core. Its errors carry a code and parameters as JSON: call it through `translated`. */
 export const native = addon;
 
+/** Numbers of the core that plans and bounds are made with: what it computes with, and how its files are laid out. */
+export const constants = addon.constants();
+
 /** What the addon threw, as the error that the rest of the product knows. */
 export function fromNative(error: unknown): unknown {
   if (!(error instanceof Error) || !error.message.startsWith('{"code":')) return error;

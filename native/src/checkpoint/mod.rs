@@ -24,7 +24,7 @@ use memmap2::Mmap;
 pub use dtype::Dtype;
 pub use matrix::{Matrix, Orientation, transposed};
 pub use read::Scan;
-pub use writer::{ShardWriter, TensorSpec};
+pub use writer::{ShardWriter, TensorSpec, header_size};
 
 use crate::error::{Error, Result, display};
 pub(crate) use header::shown;

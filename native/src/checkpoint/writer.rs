@@ -27,6 +27,11 @@ pub struct ShardWriter {
     begin: u64,
 }
 
+/// Bytes of a file of these tensors before its data.
+pub fn header_size(tensors: &[TensorSpec]) -> Result<usize> {
+    Ok(header_bytes(tensors)?.len())
+}
+
 impl ShardWriter {
     /// Writes the header. A partial file that an earlier process left is replaced.
     ///

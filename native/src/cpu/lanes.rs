@@ -1,5 +1,4 @@
-//! The sweep's inner loops, on one column of 64 rows at a time: long enough for the compiler to turn loops over the rows into
-//! vector instructions, where it would unroll shorter ones.
+//! The sweep's inner loops, on one column of `LANES` rows at a time.
 
 use crate::machine::simd::vectorized;
 use crate::quantization::grid::{Grid, level};

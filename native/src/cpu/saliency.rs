@@ -9,6 +9,7 @@ use crate::weights::columns::Columns;
 
 /// Rows read by one task. It decides the order of summation, so it does not depend on the threads.
 pub const PANEL: usize = 256;
+
 /// Calls `visit(row's saliencies)` for every row of a panel of `w`.
 fn for_saliencies(w: &Columns, u_diagonal: &[f32], panel: usize, mut visit: impl FnMut(&[f32])) {
     let squares: Vec<f32> = u_diagonal.iter().map(|u| u * u).collect();

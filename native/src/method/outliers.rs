@@ -8,6 +8,7 @@ use crate::weights::weight::Weight;
 
 /// Rows read by one task. It decides the order of summation, so it does not depend on the threads.
 const PANEL: usize = 256;
+
 /// OWL's outlier share of one block (arXiv 2310.05175): 100 * mean(A > m * mean(A)) over the entries of all its layers together,
 /// A = |W| * ‖X_j‖. Each layer comes with the diagonal of its input's Hessian. Error: `Cancelled`.
 pub fn outliers(layers: &[(Weight, &[f32])], m: f64, control: &Control) -> Result<f64> {

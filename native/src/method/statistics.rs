@@ -12,6 +12,7 @@ use crate::weights::weight::Weight;
 
 /// Points of the saliency curve: every 5 % of sparsity from 0 to 1.
 pub const CURVE_POINTS: usize = 21;
+
 /// A layer's statistics before any pruning.
 pub struct LayerStatistics {
     /// mean of W² / U_jj²: the estimated pruning loss.

@@ -14,6 +14,7 @@ use crate::weights::storage::Storage;
 
 /// Columns pruned by one threshold.
 pub const BLOCK: usize = 128;
+
 /// Columns of a block: as near to 128 as groups of m allow.
 fn block_width(pattern: Pattern) -> usize {
     match pattern {

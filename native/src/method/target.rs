@@ -1,3 +1,5 @@
+//! What a layer is compressed to.
+
 use super::mask::Pattern;
 use crate::quantization::Quantization;
 use crate::weights::storage::Storage;

@@ -149,6 +149,14 @@ impl ShardWriter {
     }
 }
 
+/// Bytes of a file of these tensors, in this order, before its data: as a `ShardWriter` writes it.
+#[napi]
+pub fn shard_header_bytes(tensors: Vec<TensorSpec>) -> Result<f64> {
+    let specs: error::Result<Vec<_>> = tensors.iter().map(|spec| declared("", spec)).collect();
+    let size = specs.and_then(|specs| checkpoint::header_size(&specs));
+    Ok(size.map_err(thrown)? as f64)
+}
+
 /// What a compressed layer is stored as: its weight, or that transposed, [cols, rows]; where it is quantized the scales (F16 [rows, groups]), the zero points
 /// (U8 [rows, groups]) and, where it is not column / group size, the group of each column (I32 [cols]).
 #[napi(string_enum)]

@@ -1,3 +1,5 @@
+//! Gram matrices and factors on the CPU against their definitions in float64.
+
 use crate::backend::Entries;
 use crate::control::Control;
 use crate::cpu::Cpu;

@@ -1,3 +1,5 @@
+//! Pruning on the CPU: the authors' results, the naive sweep, and what must not change a bit.
+
 use std::path::Path;
 
 use super::factor::gram_of;

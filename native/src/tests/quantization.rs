@@ -1,3 +1,5 @@
+//! Quantization on the CPU: naive grids and codes, and the sweep that prunes and quantizes at once.
+
 use crate::control::Control;
 use crate::cpu::Cpu;
 use crate::error::Error;

@@ -1,3 +1,5 @@
+//! Memory that begins as zeros.
+
 use rayon::prelude::*;
 
 use crate::control::Control;

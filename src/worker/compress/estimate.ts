@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import { schedulers } from '../../contract/recipe/schedulers.ts';
 import { allLayers, weightName } from '../families/family.ts';
-import { controlled, native, type Factor, type Gram } from '../native.ts';
+import { constants, controlled, native, type Factor, type Gram } from '../native.ts';
 import { Activations } from '../machine/activations.ts';
 import { remembered } from '../machine/cache.ts';
 import { Clock } from '../machine/clock.ts';
@@ -36,7 +36,7 @@ const layerStatisticsSchema = z.strictObject({
   /** tr(W H Wᵀ), undamped */
   energy: z.number(),
   /** Loss of the least salient fraction s = 0, 0.05 … 1, divided by the number of weights. */
-  curve: z.array(z.number()).length(21),
+  curve: z.array(z.number()).length(constants.method.curvePoints),
 });
 
 const divergencesSchema = z.record(z.string(), z.number());

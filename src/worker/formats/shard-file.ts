@@ -1,4 +1,4 @@
-import { native, translated, type ShardWriter } from '../native.ts';
+import { native, translated, type ShardWriter, type TensorSpec } from '../native.ts';
 import type { ExportFile, Writing } from './format.ts';
 
 /** A tensor of a .safetensors file, before it is written. */
@@ -14,13 +14,14 @@ export interface ShardTensor {
 
 /** A .safetensors file of these tensors, in this order. */
 export function shardFile(path: string, tensors: readonly ShardTensor[]): ExportFile {
-  const bytes = headerBytes(tensors) + sum(tensors);
+  const header = native.shardHeaderBytes(declared(tensors));
+  const bytes = header + sum(tensors);
   return {
     path,
     bytes,
     async write(to, writing) {
       await writeShard(to, tensors, writing);
-      writing.onBytes(headerBytes(tensors));
+      writing.onBytes(header);
       const hasLayers = tensors.some(({ isOfLayer }) => isOfLayer);
       return { layerBytes: hasLayers ? bytes - sum(tensors.filter(({ isOfLayer }) => !isOfLayer)) : 0 };
     },
@@ -32,8 +33,7 @@ export async function writeShard(
   tensors: readonly Omit<ShardTensor, 'isOfLayer'>[],
   { signal, onBytes }: Writing,
 ): Promise<void> {
-  const declared = tensors.map(({ name, dtype, shape }) => ({ name, dtype, shape: [...shape] }));
-  const writer = await translated(() => new native.ShardWriter(to, declared));
+  const writer = await translated(() => new native.ShardWriter(to, declared(tensors)));
   try {
     for (const tensor of tensors) {
       signal.throwIfAborted();
@@ -47,15 +47,8 @@ export async function writeShard(
   }
 }
 
-/** Length, JSON and the spaces that make the data begin at a multiple of 8, as the native writer makes them. */
-function headerBytes(tensors: readonly ShardTensor[]): number {
-  const entries: Record<string, unknown> = { __metadata__: { format: 'pt' } };
-  let begin = 0;
-  for (const { name, dtype, shape, bytes } of tensors) {
-    entries[name] = { dtype, shape, data_offsets: [begin, begin + bytes] };
-    begin += bytes;
-  }
-  return 8 + Math.ceil(Buffer.byteLength(JSON.stringify(entries)) / 8) * 8;
+function declared(tensors: readonly Pick<ShardTensor, 'name' | 'dtype' | 'shape'>[]): TensorSpec[] {
+  return tensors.map(({ name, dtype, shape }) => ({ name, dtype, shape: [...shape] }));
 }
 
 function sum(tensors: readonly ShardTensor[]): number {

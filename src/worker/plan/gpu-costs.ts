@@ -2,6 +2,7 @@ import { groupsOf } from '../../contract/quantization.ts';
 import { methods } from '../../contract/recipe/methods.ts';
 import type { Recipe } from '../../contract/recipe.ts';
 import { factorOperations, gramOperations, sweepOperations, type LayerShape } from '../model/costs.ts';
+import { constants } from '../native.ts';
 
 /**
  * What one task costs on a GPU: its time is `operations` at the kernel's rate, `up` and `down` at that of the bus, and `stored` at which
@@ -19,14 +20,6 @@ export interface Term {
 }
 
 const FLOAT = 4;
-/** Columns that are swept at once (native/src/solve/sweep.rs). */
-const BLOCK = 128;
-/** Columns to each of which a GPU keeps a sum of squares for every row (native/src/gpu/sweep.rs). */
-const SQUARES = 64;
-/** Bins of saliencies, values in a bin, and points of the curve inside a bin (native/src/gpu/saliency.rs). */
-const BINS = 2 ** 15;
-const INSIDE = 2 ** 16;
-const POINTS = 19;
 
 /** The Gram matrix of a tap of so many columns: the tap goes up. */
 export function gramTerm(cols: number, tokens: number): Term {
@@ -41,10 +34,12 @@ export function factorTerm(cols: number): Term {
 /** A layer's estimate, curve and energy: counts of its saliencies, at most those of every bin with a point of the curve, and one sweep. */
 export function statisticsTerm(layer: Pick<LayerShape, 'rows' | 'cols'>): Term {
   const { rows, cols } = layer;
-  const counts = FLOAT * (3 * BINS + POINTS * INSIDE);
+  const { bins, binValues, curvePoints } = constants.method;
+  // The curve's first and last point fall into no bin.
+  const counts = FLOAT * (3 * bins + (curvePoints - 2) * binValues);
   return {
     operations: sweepOperations(layer),
-    up: FLOAT * (rows * cols + 3 * cols + BINS),
+    up: FLOAT * (rows * cols + 3 * cols + bins),
     down: counts + squareBytes(layer),
     // Read and turned, but not stored.
     stored: (rows * cols) / 2,
@@ -65,7 +60,8 @@ export function solveTerm(
   if (!methods[method].sweeps) return { ...sweeps, down: squares };
   const groups = quantization === null ? 0 : groupsOf(quantization, cols);
   // Which column is in which group; and all columns once more for each block in which groups begin.
-  const members = quantization === null ? 0 : FLOAT * cols * (1 + Math.min(groups, Math.ceil(cols / BLOCK)));
+  const members =
+    quantization === null ? 0 : FLOAT * cols * (1 + Math.min(groups, Math.ceil(cols / constants.method.block)));
   return { ...sweeps, up: sweeps.up + members, down: squares + FLOAT * rows * (cols + 2 * groups) };
 }
 
@@ -75,5 +71,5 @@ export function takenOverBytes(cols: number): number {
 }
 
 function squareBytes({ rows, cols }: Pick<LayerShape, 'rows' | 'cols'>): number {
-  return FLOAT * rows * Math.ceil(cols / SQUARES);
+  return FLOAT * rows * Math.ceil(cols / constants.gpu.summedColumns);
 }

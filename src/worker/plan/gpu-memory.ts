@@ -2,11 +2,10 @@ import type { Gpu } from '../../contract/gpu.ts';
 import { methods } from '../../contract/recipe/methods.ts';
 import type { Recipe } from '../../contract/recipe.ts';
 import { sum, type LayerShape } from '../model/costs.ts';
+import { constants } from '../native.ts';
 
 /** The solver takes this share of a GPU's memory; the rest is for forward passes and for other programs. */
 const SHARE = 0.7;
-/** The widest group of neighbours whose pattern a GPU prunes in (native/src/gpu/sweep.rs). */
-const WIDEST_PATTERN = 32;
 
 /** What of a run's work is done on a GPU. */
 export interface GpuShare {
@@ -25,7 +24,7 @@ export function gpuShare(
   if (gpu === null) return null;
   return {
     taps: tapsThatFit(layers, gpu.memoryBytes),
-    prunes: !methods[method].sweeps || nm === null || nm.m <= WIDEST_PATTERN,
+    prunes: !methods[method].sweeps || nm === null || nm.m <= constants.gpu.widestPattern,
   };
 }
 

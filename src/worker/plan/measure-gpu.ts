@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import { controlled, native, translated, type Gpu } from '../native.ts';
+import { constants, controlled, native, translated, type Gpu } from '../native.ts';
 import type { Recipe } from '../../contract/recipe.ts';
 import type { LayerShape } from '../model/costs.ts';
 import type { Term } from './gpu-costs.ts';
@@ -15,8 +15,6 @@ const SHARE = 0.2;
 const MOST = 8192;
 /** Of a kernel's measured seconds that are its own at least. */
 const LEAST = 0.1;
-/** The cap is a multiple of the columns that are swept at once. */
-const BLOCK = 128;
 
 /** Of a layer whose sweep takes the CPU hardly longer than its weights' way from the checkpoint and back. */
 const FLAT = { rows: 2 ** 15, cols: 128 };
@@ -39,8 +37,9 @@ export async function gpuRates(
 
 /** The faster a GPU is, the larger are the matrices that show it. */
 export function gpuCap(gemm: number): Cap {
+  const { block } = constants.method;
   const columns = Math.cbrt(SECONDS * SHARE * gemm);
-  const size = Math.min(MOST, Math.max(BLOCK, BLOCK * Math.floor(columns / BLOCK)));
+  const size = Math.min(MOST, Math.max(block, block * Math.floor(columns / block)));
   return { rows: size, cols: size };
 }
 

@@ -5,6 +5,7 @@ import type { Quantization } from '../../contract/recipe.ts';
 import { batchSequences, HEAD_TOKENS } from '../runtime/forward.ts';
 import { branchCount, sum, tapWidths, type Branching, type LayerShape } from '../model/costs.ts';
 import { firstLayers, type ModelShape, type NamedLayer } from '../model/shape.ts';
+import { constants } from '../native.ts';
 import type { Sequences, Workload } from './workload.ts';
 
 /** Bytes at one moment, by what holds them. */
@@ -29,19 +30,8 @@ const TEXT_FACTOR = 40;
 const PACKED = 1.05;
 /** A slice is held so many times: logits, their softmax, and what the softmax works in. */
 const LOGITS_COPIES = 3;
-/** Bytes of each of a slice's logits that are compared: as they come, as they are handed over, the reference's, and its powers in float64. */
-const COMPARED_BYTES = 3 * FLOAT + 8;
-/** Of each token and model: the maximum, its place, two sums and the target's logit. */
-const COMPARED_TOKEN_BYTES = 32;
-/** Columns whose errors a sweep holds. */
-const SPAN = 512;
-/** Bytes that are sent to a GPU or fetched at once, and how many such pieces are on their way together (native/src/gpu/device.rs). */
-const PIECE = 2 ** 26;
-const PIECES = 3;
-/** Tokens of a tap that are sent at once (native/src/linalg/gram.rs). */
-const SENT_TOKENS = 1024;
-/** Bytes of the histogram of each 256 rows that a layer's statistics are taken from. */
-const HISTOGRAM_BYTES = 2 ** 15 * 16;
+/** Bytes of each of a slice's logits that are compared: as they come, as they are handed over, and as the reference's are kept. */
+const COMPARED_BYTES = 2 * FLOAT + constants.method.logitBytes;
 
 /**
  * The moment of a stage at which it holds most. Anonymous memory: the weights' pages of the checkpoint, which the system can drop, do
@@ -183,7 +173,7 @@ function estimateMoments(shape: ModelShape, sequences: Sequences, work: Workload
   const measuring = shape.layers.map((layer) => ({
     held: {
       factors: factorBytes(taps, work),
-      layer: sweepBytes(layer, work) + (isOnGpu(layer, work) ? 0 : Math.ceil(layer.rows / 256) * HISTOGRAM_BYTES),
+      layer: sweepBytes(layer, work) + (isOnGpu(layer, work) ? 0 : histogramBytes(layer)),
       ...staged(layer, work),
       ...left,
     },
@@ -225,7 +215,7 @@ function comparingMoments(shape: ModelShape, sample: Sequences, branches: number
   const [opening, running] = headMoments(shape, sample);
   const tokens = sample.sequences * sample.seqlen;
   const slice = Math.min(HEAD_TOKENS, tokens);
-  const sums = COMPARED_TOKEN_BYTES * branches * tokens;
+  const sums = constants.method.divergenceBytes * branches * tokens;
   const logits = slice * (COMPARED_BYTES * shape.vocabularyRows + FLOAT * shape.hidden);
   return [
     { ...opening, logits: sums },
@@ -272,7 +262,7 @@ function compressMoments(shape: ModelShape, sequences: Sequences | null, work: W
 function collecting(shape: ModelShape, sequences: Sequences, work: OnGpu, results: Results): Moment[] {
   const taps = firstLayers(shape);
   const grams = gramBytes(taps, work);
-  const sent = taps.filter((layer) => isOnGpu(layer, work)).map(({ cols }) => FLOAT * SENT_TOKENS * cols);
+  const sent = taps.filter((layer) => isOnGpu(layer, work)).map(({ cols }) => FLOAT * constants.gpu.sentTokens * cols);
   const [opening, running] = blockMoments(shape, sequences, results);
   return [
     atAll(opening),
@@ -317,7 +307,7 @@ function factorBytes(taps: readonly LayerShape[], work: OnGpu): number {
 /** The weight and the errors of a span of columns; those are on the GPU where it sweeps. */
 function sweepBytes(layer: LayerShape, work: OnGpu): number {
   const { rows, cols } = layer;
-  return FLOAT * rows * (cols + (isOnGpu(layer, work) ? 0 : Math.min(SPAN, cols)));
+  return FLOAT * rows * (cols + (isOnGpu(layer, work) ? 0 : Math.min(constants.method.span, cols)));
 }
 
 /** On its way to the GPU and back: the weights of a layer that it sweeps. */
@@ -326,7 +316,12 @@ function staged(layer: LayerShape, work: OnGpu): Held {
 }
 
 function stagedOf(bytes: number): Held {
-  return { staged: PIECES * Math.min(PIECE, bytes) };
+  return { staged: constants.gpu.pieces * Math.min(constants.gpu.pieceBytes, bytes) };
+}
+
+/** The histograms that a layer's statistics are taken from. */
+function histogramBytes({ rows }: LayerShape): number {
+  return Math.ceil(rows / constants.method.histogramRows) * constants.method.histogramBytes;
 }
 
 /** Scales and zero points as they are swept with, and as they are stored. */

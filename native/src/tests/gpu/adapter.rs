@@ -1,3 +1,5 @@
+//! Adapters that are missing, lost or full, and the rates of one that works.
+
 use super::*;
 use crate::error::Error;
 use crate::gpu::adapter::open;

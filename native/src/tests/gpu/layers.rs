@@ -1,3 +1,5 @@
+//! Whole layers on a GPU and on the CPU.
+
 use super::*;
 use crate::error::Error;
 use crate::method::compressed::Compressed;

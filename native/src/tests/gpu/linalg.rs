@@ -1,3 +1,5 @@
+//! Products, Gram matrices and factors on a GPU.
+
 use super::*;
 use crate::backend::Entries;
 use crate::error::Error;

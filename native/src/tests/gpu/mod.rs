@@ -1,3 +1,5 @@
+//! The GPU, on a software adapter or the one that TAMIS_GPU names.
+
 mod adapter;
 mod layers;
 mod linalg;

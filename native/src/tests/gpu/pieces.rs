@@ -1,3 +1,5 @@
+//! Matrices in several buffers.
+
 use super::layers::Case;
 use super::*;
 use crate::backend::sweep::SPAN;

@@ -1,3 +1,5 @@
+//! What is decided by rounding is the same on a GPU, bit by bit.
+
 use super::*;
 use crate::cpu::gram;
 use crate::method::compressed::Compressed;

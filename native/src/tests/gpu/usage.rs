@@ -1,3 +1,5 @@
+//! How adapters are named, and what is told of their use.
+
 use std::fs::{create_dir_all, remove_dir_all, write};
 
 use super::*;

@@ -1,3 +1,5 @@
+import { constants } from '../../native.ts';
+
 /** A section of a packed archive, as far as its size depends on it. */
 export type BoundedSection =
   | { readonly kind: 'file'; readonly name: string; readonly bytes: number }
@@ -28,25 +30,20 @@ interface Coding {
   readonly isScattered: boolean;
 }
 
-const FILE_HEADER = 12;
-/** Mark, lengths, checksums and the fixed fields of a section. */
-const SECTION = 20 + 16 + 4;
+const { archive } = constants;
+const FRAME = archive.frameHeader;
+/** Each is a u64. */
 const DIMENSION = 8;
-const FRAME = 5;
-const BAND_WEIGHTS = 2 ** 20;
-/** The index has an offset and a length for each section, and where it begins. */
-const INDEX_ENTRY = 10;
-const INDEX_NAME = 'index';
 
 /** The largest size that an archive of these sections can come to: that of every frame stored as it is (docs/formats.md). */
 export function archiveBound(sections: readonly BoundedSection[]): number {
-  const index = sections.reduce((sum, { name }) => sum + INDEX_ENTRY + Buffer.byteLength(name), 0);
+  const index = sections.reduce((sum, { name }) => sum + archive.indexEntry + Buffer.byteLength(name), 0);
   const payloads = sections.reduce((sum, section) => sum + sectionBound(section), 0);
-  return FILE_HEADER + payloads + SECTION + DIMENSION + INDEX_NAME.length + index + 8;
+  return archive.fileHeader + payloads + archive.index + index;
 }
 
 function sectionBound(section: BoundedSection): number {
-  const head = SECTION + Buffer.byteLength(section.name);
+  const head = archive.section + Buffer.byteLength(section.name);
   switch (section.kind) {
     case 'file':
       return head + DIMENSION + FRAME + section.bytes;
@@ -76,8 +73,9 @@ function codesBound({ rows, cols, kept, coding }: Extract<BoundedSection, { kind
   );
 }
 
+/** Bands of a matrix, each of whole rows. */
 function bandsOf({ rows, cols }: Pick<Matrix, 'rows' | 'cols'>): number {
-  return Math.ceil(rows / Math.max(1, Math.floor(BAND_WEIGHTS / Math.max(1, cols))));
+  return Math.ceil(rows / Math.max(1, Math.floor(archive.bandWeights / Math.max(1, cols))));
 }
 
 /** Bytes of so many bits in `parts` streams, each of whole bytes. */

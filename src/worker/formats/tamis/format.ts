@@ -7,15 +7,12 @@ import { exportFiles } from '../../../contract/export-formats.ts';
 import { exportManifestSchema } from '../../../contract/exports.ts';
 import { parseJson } from '../../../disk/json.ts';
 import { companions } from '../../model/companions.ts';
-import { controlled, native, translated, type ArchiveWriter, type TensorInfo } from '../../native.ts';
+import { constants, controlled, native, translated, type ArchiveWriter, type TensorInfo } from '../../native.ts';
 import { archiveBound, type BoundedSection, type Matrix } from './bound.ts';
 import type { CompressedRun } from '../finished-run.ts';
 import type { ExportFile, Format, Opened, Writing } from '../format.ts';
 import { bytesFile } from '../plain-files.ts';
 import { exportManifest, manifestName, weightFiles, type HeldTensor } from '../weight-files.ts';
-
-/** The largest matrix that the archive codes: a row of it is held in memory. */
-const MAX_COLS = 2 ** 20;
 
 /** Our own packed archive (docs/formats.md): one file that holds all of the model's folder, zeros left out. */
 export const tamis: Format = {
@@ -91,7 +88,7 @@ function tensorPiece(run: CompressedRun, { info, isOfLayer }: HeldTensor): Piece
 function matrixOf({ report }: CompressedRun, { name, dtype, shape }: TensorInfo): Matrix | null {
   const [rows = 0, cols = 0] = shape;
   const isCoded = dtype === 'F32' || dtype === 'F16' || dtype === 'BF16';
-  if (shape.length !== 2 || cols > MAX_COLS || !isCoded) return null;
+  if (shape.length !== 2 || cols > constants.archive.widestMatrix || !isCoded) return null;
   const sparsity = report.layers.find((layer) => `${layer.name}.weight` === name)?.sparsity ?? 0;
   return { name, dtype, rows, cols, kept: Math.round((1 - sparsity) * rows * cols) };
 }
