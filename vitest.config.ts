@@ -16,13 +16,13 @@ export default defineConfig({
     reporters: ['default', './scripts/test-reporter.mjs'],
     projects: [
       { test: { ...shared, name: 'unit', include: ['test/unit/**/*.test.{ts,tsx}'], sequence: { groupOrder: 0 } } },
-      // Whole runs, each on all cores: one after the other.
+      // Whole runs, most of them on one thread.
       {
         test: {
           ...shared,
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
-          fileParallelism: false,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },
