@@ -1,6 +1,10 @@
 import { megabytes, percent, significant } from './format.ts';
 import type { Label } from './messages/labels.ts';
+import type { MessageParams } from './messages/params.ts';
+import type { Field, Fields } from './recipe/field.ts';
+import { machineFields, pruningFields } from './recipe/fields.ts';
 import { methods } from './recipe/methods.ts';
+import { schedulers } from './recipe/schedulers.ts';
 import type { Corpus, Goal, Recipe, Scheduler } from './recipe.ts';
 import type { Candidate, Centroid, Choice, Report } from './report.ts';
 
@@ -25,20 +29,6 @@ export function schedulerWords(scheduler: Scheduler, { groups, choice }: Schedul
       const explicit: Scheduler = range === null ? { kind: 'uniform' } : { kind: 'allocate', range };
       return t('text.scheduler.auto-taken', { taken: schedulerWords(explicit, { groups, choice: null }, t) });
     }
-    case 'uniform':
-      return t('text.scheduler.uniform');
-    case 'allocate':
-      return t('text.scheduler.allocate', { range: percent(scheduler.range, 0) });
-    case 'owl':
-      return t('text.scheduler.owl', { lambda: scheduler.lambda, m: scheduler.m });
-    case 'alpha':
-      return t('text.scheduler.alpha', { epsilon: scheduler.epsilon });
-    case 'atp':
-      return scheduler.beta === undefined
-        ? t('text.scheduler.atp-default')
-        : t('text.scheduler.atp', { beta: scheduler.beta });
-    case 'file':
-      return t('text.scheduler.file', { path: scheduler.path });
     case 'kmeans':
       return t('text.scheduler.kmeans', {
         groups: groupsWords(groups ?? scheduler.groups, t),
@@ -46,7 +36,23 @@ export function schedulerWords(scheduler: Scheduler, { groups, choice }: Schedul
         min: percent(scheduler.min, 0),
         max: percent(scheduler.max, 0),
       });
+    case 'atp':
+      if (scheduler.beta === undefined) return t('text.scheduler.atp-default');
+      break;
   }
+  return t(`text.scheduler.${scheduler.kind}`, settingWords(scheduler));
+}
+
+/** The settings of a scheduler by their names, shares in percent. */
+function settingWords({ kind, ...settings }: Scheduler): MessageParams {
+  const fields: Fields = schedulers[kind].fields;
+  return Object.fromEntries(
+    Object.entries(settings).map(([name, value]) => {
+      const field = fields[name];
+      const isShare = field?.control === 'amount' && field.unit === 'percent';
+      return [name, isShare ? percent(Number(value), 0) : value];
+    }),
+  );
 }
 
 /** A schedule that `auto` tried: `allocate ±10`. */
@@ -124,6 +130,14 @@ export function corpusPaths(corpus: Corpus): readonly string[] {
   return corpus.kind === 'texts' ? corpus.paths : [corpus.path];
 }
 
+const { seed, ...machine } = machineFields;
+const ownFields = { ...pruningFields, seed, ...machine };
+/** The fields that have a line of their own. */
+const reported = Object.entries<Field>(ownFields).filter(([, field]) => field.reported) as [
+  keyof typeof ownFields,
+  Field,
+][];
+
 /** The recipe in words, a heading and a text each. `path` says how a path is written; centroids: null while not known. */
 export function recipeWords(
   {
@@ -157,10 +171,7 @@ export function recipeWords(
     ...(estimate === null ? [] : [[t('field.estimate'), estimateWords(estimate, t)] as [string, string]]),
     [t('field.quantization'), quantizationWords(recipe, t)],
     [t('field.calibration'), data],
-    [t('field.damping'), String(recipe.percdamp)],
-    [t('field.seed'), String(recipe.seed)],
-    [t('field.device'), recipe.device],
-    [t('field.gpu'), recipe.gpu],
+    ...reported.map(([name, { label }]): [string, string] => [t(label), String(recipe[name])]),
   ];
 }
 

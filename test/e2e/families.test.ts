@@ -45,7 +45,7 @@ test.for([
     });
     await page.getByText(`demo, seqlen ${seqlen}`).waitFor();
     const pruned = await packedBits(page);
-    await page.locator('[data-field=bits]').getByText('4', { exact: true }).click();
+    await page.locator('[data-field="quantization.bits"]').getByText('4', { exact: true }).click();
     await page.getByLabel('Codes around zero; no zero points are stored.').check();
     await expect.poll(async () => await packedBits(page)).toBeLessThan(pruned);
     await picture('planned');

@@ -181,7 +181,7 @@ test('a recipe is saved, loaded and copied as a command', async ({ start, folder
   await page.getByRole('checkbox', { name: /^owl/ }).check();
   await page.getByRole('checkbox', { name: /^auto/ }).uncheck();
   await field(page, 'λ: half of the range of sparsities').fill('0.05');
-  await page.locator('[data-field=bits]').getByText('4', { exact: true }).click();
+  await page.locator('[data-field="quantization.bits"]').getByText('4', { exact: true }).click();
   await page.getByRole('button', { name: 'Add an exception' }).click();
   await field(page, 'Layers of exception 1').fill('*.fc2');
   const file = join(folder, 'saved.json');

@@ -73,7 +73,7 @@ test('every screen, in both themes and both languages, at two sizes; no serious 
     settings: '/settings',
   };
   await page.evaluate((to) => (location.hash = to), '/new?model=demo');
-  await page.locator('[data-field=bits]').getByText('4', { exact: true }).click();
+  await page.locator('[data-field="quantization.bits"]').getByText('4', { exact: true }).click();
   const faults: string[] = [];
   for (const language of ['en', 'zh-TW'] as const) {
     for (const theme of ['light', 'dark'] as const) {

@@ -81,7 +81,7 @@ describe('what the fields start from', () => {
   test.each(presetIds)(
     '%s on another model is the preset, with the device, threads and memory of the settings',
     (preset) => {
-      const draft = { ...presetDraft(preset, '/models/opt', boot), calibration: texts('/data') };
+      const draft = { ...presetDraft(preset, '/models/opt', boot), 'calibration.corpus': texts('/data') };
       const expected = presetRecipe(preset, '/models/opt');
       expect(recipes(draft)).toEqual([
         {
@@ -190,7 +190,7 @@ describe('a recipe in the fields', () => {
       ...demo,
       targets: '70, 75; 80 %',
       schedulers: ['uniform', 'kmeans', 'file'],
-      sparsities: '/s.json',
+      'file.path': '/s.json',
     };
     expect(recipes(draft).map(({ scheduler, sparsity }) => [scheduler.kind, sparsity])).toEqual([
       ['uniform', 0.7],
@@ -216,50 +216,62 @@ describe('what is wrong stands at its field', () => {
     [{ targets: '70, x' }, { targets: 'invalid.targets' }],
     [{ targets: '100' }, { targets: 'invalid.targets' }],
     [{ schedulers: [] }, { schedulers: 'invalid.no-scheduler' }],
-    [{ schedulers: ['file'] }, { sparsities: 'invalid.no-file' }],
+    [{ schedulers: ['file'] }, { 'file.path': 'invalid.no-file' }],
     [{ model: '' }, { model: 'invalid.no-model' }],
-    [{ calibration: null }, { calibration: 'invalid.no-calibration' }],
-    [{ calibration: null, method: 'magnitude' }, { calibration: 'invalid.no-calibration' }],
-    [{ calibration: null, method: 'magnitude', schedulers: ['uniform', 'alpha'] }, {}],
+    [{ 'calibration.corpus': null }, { 'calibration.corpus': 'invalid.no-calibration' }],
+    [{ 'calibration.corpus': null, method: 'magnitude' }, { 'calibration.corpus': 'invalid.no-calibration' }],
+    [{ 'calibration.corpus': null, method: 'magnitude', schedulers: ['uniform', 'alpha'] }, {}],
     [{ percdamp: 0 }, { percdamp: 'invalid.above' }],
     [{ percdamp: '' }, { percdamp: 'invalid.number' }],
-    [{ sequences: 1.5 }, { sequences: 'invalid.whole' }],
-    [{ sequences: '12x' }, { sequences: 'invalid.number' }],
+    [{ 'calibration.sequences': 1.5 }, { 'calibration.sequences': 'invalid.whole' }],
+    [{ 'calibration.sequences': '12x' }, { 'calibration.sequences': 'invalid.number' }],
     [
-      { windows: 0, seed: -1 },
-      { windows: 'invalid.at-least', seed: 'invalid.at-least' },
+      { 'evaluation.windows': 0, seed: -1 },
+      { 'evaluation.windows': 'invalid.at-least', seed: 'invalid.at-least' },
     ],
-    [{ calibration: null, method: 'magnitude', schedulers: ['allocate'] }, { calibration: 'invalid.no-calibration' }],
     [
-      { schedulers: ['kmeans'], max: 101, groups: 65 },
-      { max: 'invalid.at-most', groups: 'invalid.at-most' },
+      { 'calibration.corpus': null, method: 'magnitude', schedulers: ['allocate'] },
+      { 'calibration.corpus': 'invalid.no-calibration' },
     ],
-    [{ schedulers: ['allocate'], allocateRange: 0, range: 101 }, { allocateRange: 'invalid.above' }],
-    [{ schedulers: ['kmeans'], allocateRange: 0, range: 101 }, { range: 'invalid.at-most' }],
     [
-      { schedulers: ['allocate', 'kmeans'], allocateRange: 'x', range: 101 },
-      { allocateRange: 'invalid.number', range: 'invalid.at-most' },
+      { schedulers: ['kmeans'], 'kmeans.max': 101, 'kmeans.groups': 65 },
+      { 'kmeans.max': 'invalid.at-most', 'kmeans.groups': 'invalid.at-most' },
     ],
-    [{ schedulers: ['owl'], groups: 65, owlM: 0 }, { owlM: 'invalid.above' }],
+    [{ schedulers: ['allocate'], 'allocate.range': 0, 'kmeans.range': 101 }, { 'allocate.range': 'invalid.above' }],
+    [{ schedulers: ['kmeans'], 'allocate.range': 0, 'kmeans.range': 101 }, { 'kmeans.range': 'invalid.at-most' }],
+    [
+      { schedulers: ['allocate', 'kmeans'], 'allocate.range': 'x', 'kmeans.range': 101 },
+      { 'allocate.range': 'invalid.number', 'kmeans.range': 'invalid.at-most' },
+    ],
+    [{ schedulers: ['owl'], 'kmeans.groups': 65, 'owl.m': 0 }, { 'owl.m': 'invalid.above' }],
     [{ aim: 'size', goalSize: '3.2GB', targets: '' }, {}],
     [{ aim: 'size', goalSize: 'much' }, { goalSize: 'invalid.size' }],
     [{ aim: 'size', goalSize: '0' }, { goalSize: 'invalid.size' }],
     [
-      { aim: 'size', goalSize: '3GB', schedulers: ['file'], sparsities: '/s.json' },
+      { aim: 'size', goalSize: '3GB', schedulers: ['file'], 'file.path': '/s.json' },
       { schedulers: 'invalid.goal-file' },
     ],
     [{ aim: 'perplexity', goalPerplexity: '' }, { goalPerplexity: 'invalid.number' }],
     [{ aim: 'perplexity', goalPerplexity: 0.5 }, { goalPerplexity: 'invalid.at-least' }],
-    [{ aim: 'perplexity', goalPerplexity: 90, datasets: [] }, { datasets: 'invalid.goal-dataset' }],
     [
-      { aim: 'perplexity', goalPerplexity: 90, method: 'magnitude', schedulers: ['uniform'], calibration: null },
-      { calibration: 'invalid.no-calibration' },
+      { aim: 'perplexity', goalPerplexity: 90, 'evaluation.datasets': [] },
+      { 'evaluation.datasets': 'invalid.goal-dataset' },
+    ],
+    [
+      {
+        aim: 'perplexity',
+        goalPerplexity: 90,
+        method: 'magnitude',
+        schedulers: ['uniform'],
+        'calibration.corpus': null,
+      },
+      { 'calibration.corpus': 'invalid.no-calibration' },
     ],
     [{ aim: 'perplexity', goalPerplexity: '', pattern: 'nm' }, {}],
     [{ pattern: 'nm', n: 4, m: 4 }, { n: 'invalid.n-of-m' }],
     [
-      { blocks: 13, calibrationSeqlen: 4096 },
-      { blocks: 'invalid.beyond-model', calibrationSeqlen: 'invalid.beyond-model' },
+      { blocks: 13, 'calibration.seqlen': 4096 },
+      { blocks: 'invalid.beyond-model', 'calibration.seqlen': 'invalid.beyond-model' },
     ],
     [
       { targets: Array.from({ length: 99 }, (_, i) => i).join(), schedulers: ['uniform', 'kmeans'] },
@@ -275,13 +287,33 @@ describe('what is wrong stands at its field', () => {
   });
 
   const quantizations: [Partial<Draft>, Partial<Record<keyof Draft, string>>][] = [
-    [{ bits: 4, actOrder: true }, {}],
-    [{ bits: 4, actOrder: true, pattern: 'nm' }, { actOrder: 'invalid.act-order-nm' }],
-    [{ bits: 4, actOrder: true, method: 'wanda' }, { actOrder: 'invalid.act-order-method' }],
-    [{ bits: 4, actOrder: true, method: 'magnitude' }, { actOrder: 'invalid.act-order-method' }],
-    [{ bits: 4, method: 'magnitude', pattern: 'nm' }, {}],
-    [{ bits: 4, exceptions: [{ layers: '', bits: 8 }] }, { exceptions: 'invalid.no-pattern' }],
-    [{ bits: null, actOrder: true, pattern: 'nm', exceptions: [{ layers: '', bits: null }] }, {}],
+    [{ 'quantization.bits': 4, 'quantization.actOrder': true }, {}],
+    [
+      { 'quantization.bits': 4, 'quantization.actOrder': true, pattern: 'nm' },
+      { 'quantization.actOrder': 'invalid.act-order-nm' },
+    ],
+    [
+      { 'quantization.bits': 4, 'quantization.actOrder': true, method: 'wanda' },
+      { 'quantization.actOrder': 'invalid.act-order-method' },
+    ],
+    [
+      { 'quantization.bits': 4, 'quantization.actOrder': true, method: 'magnitude' },
+      { 'quantization.actOrder': 'invalid.act-order-method' },
+    ],
+    [{ 'quantization.bits': 4, method: 'magnitude', pattern: 'nm' }, {}],
+    [
+      { 'quantization.bits': 4, 'quantization.exceptions': [{ layers: '', bits: 8 }] },
+      { 'quantization.exceptions': 'invalid.no-pattern' },
+    ],
+    [
+      {
+        'quantization.bits': null,
+        'quantization.actOrder': true,
+        pattern: 'nm',
+        'quantization.exceptions': [{ layers: '', bits: null }],
+      },
+      {},
+    ],
   ];
 
   test.each(quantizations)('%j', (change, expected) => {
@@ -290,32 +322,52 @@ describe('what is wrong stands at its field', () => {
   });
 
   test('limits are in the unit of the field', () => {
-    expect(recipesOf({ ...demo, schedulers: ['kmeans'], max: 101 }, head).errors.max?.params).toEqual({ limit: 100 });
-    const tooFar = recipesOf({ ...demo, schedulers: ['allocate'], allocateRange: 101 }, head);
-    expect(tooFar.errors.allocateRange?.params).toEqual({ limit: 100 });
+    expect(
+      recipesOf({ ...demo, schedulers: ['kmeans'], 'kmeans.max': 101 }, head).errors['kmeans.max']?.params,
+    ).toEqual({ limit: 100 });
+    const tooFar = recipesOf({ ...demo, schedulers: ['allocate'], 'allocate.range': 101 }, head);
+    expect(tooFar.errors['allocate.range']?.params).toEqual({ limit: 100 });
     expect(recipesOf({ ...demo, blocks: 13 }, head).errors.blocks?.params).toEqual({ limit: 12 });
   });
 
   test('two datasets of one name', () => {
-    const twice = [...demo.datasets, { name: 'demo', corpus: texts('/other') }];
-    expect(recipesOf({ ...demo, datasets: twice }, head).errors.datasets?.params).toEqual({ name: 'demo' });
+    const twice = [...demo['evaluation.datasets'], { name: 'demo', corpus: texts('/other') }];
+    expect(recipesOf({ ...demo, 'evaluation.datasets': twice }, head).errors['evaluation.datasets']?.params).toEqual({
+      name: 'demo',
+    });
   });
 });
 
 describe('what quantization keeps from being exported', () => {
   test.each([
-    [{ bits: null, actOrder: true }, []],
-    [{ bits: 4, symmetric: true }, []],
-    [{ bits: 4 }, ['asymmetric']],
-    [{ bits: 4, targets: '0' }, []],
-    [{ bits: 4, targets: '0, 50' }, ['asymmetric']],
-    [{ bits: 4, targets: '0', pattern: 'nm' }, ['asymmetric']],
-    [{ bits: 8, symmetric: true, actOrder: true }, ['scattered']],
-    [{ bits: 8, symmetric: true, actOrder: true, staticGroups: true }, []],
-    [{ bits: 8, symmetric: true, actOrder: true, groupSize: null }, []],
-    [{ bits: 8, targets: '0' }, ['asymmetric-bits']],
-    [{ bits: 2, symmetric: true }, ['two-bits']],
-    [{ bits: 3, symmetric: true }, ['three-bits']],
+    [{ 'quantization.bits': null, 'quantization.actOrder': true }, []],
+    [{ 'quantization.bits': 4, 'quantization.symmetric': true }, []],
+    [{ 'quantization.bits': 4 }, ['asymmetric']],
+    [{ 'quantization.bits': 4, targets: '0' }, []],
+    [{ 'quantization.bits': 4, targets: '0, 50' }, ['asymmetric']],
+    [{ 'quantization.bits': 4, targets: '0', pattern: 'nm' }, ['asymmetric']],
+    [{ 'quantization.bits': 8, 'quantization.symmetric': true, 'quantization.actOrder': true }, ['scattered']],
+    [
+      {
+        'quantization.bits': 8,
+        'quantization.symmetric': true,
+        'quantization.actOrder': true,
+        'quantization.staticGroups': true,
+      },
+      [],
+    ],
+    [
+      {
+        'quantization.bits': 8,
+        'quantization.symmetric': true,
+        'quantization.actOrder': true,
+        'quantization.groupSize': null,
+      },
+      [],
+    ],
+    [{ 'quantization.bits': 8, targets: '0' }, ['asymmetric-bits']],
+    [{ 'quantization.bits': 2, 'quantization.symmetric': true }, ['two-bits']],
+    [{ 'quantization.bits': 3, 'quantization.symmetric': true }, ['three-bits']],
   ] satisfies [Partial<Draft>, string[]][])('%j', (change, expected) => {
     expect(exportLimits({ ...demo, ...change })).toEqual(expected);
   });
@@ -330,14 +382,21 @@ describe('presets and models', () => {
   });
 
   test('a preset sets what it is about, and leaves the rest', () => {
-    const changed: Draft = { ...demo, targets: '60', method: 'wanda', bits: 3, symmetric: true, seed: 5 };
+    const changed: Draft = {
+      ...demo,
+      targets: '60',
+      method: 'wanda',
+      'quantization.bits': 3,
+      'quantization.symmetric': true,
+      seed: 5,
+    };
     const fifty = presetDraft('sparsegpt-50', boot.demo.model, boot);
     expect(withPreset(changed, demo, fifty)).toEqual({ ...fifty, seed: 5 });
   });
 
   test('differing fields are told', () => {
-    const changed: Draft = { ...demo, targets: '60', threads: '6', datasets: [] };
-    expect(changedFields(changed, demo)).toEqual(new Set(['targets', 'datasets']));
+    const changed: Draft = { ...demo, targets: '60', threads: '6', 'evaluation.datasets': [] };
+    expect(changedFields(changed, demo)).toEqual(new Set(['targets', 'evaluation.datasets']));
   });
 });
 

@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { addRecipeOptions, recipeFrom, type RecipeFlags } from '../../src/cli/recipe-options.ts';
-import { recipeCommand } from '../../src/contract/recipe-command.ts';
+import { recipeCommand } from '../../src/renderer/pages/new/recipe-command.ts';
 import { parseRecipe, type Recipe, type RecipeInput } from '../../src/contract/recipe.ts';
 
 let folder: string;

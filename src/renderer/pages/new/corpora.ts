@@ -1,5 +1,5 @@
 import type { Purpose } from '../../../contract/files.ts';
-import { nameOfPath } from '../../../contract/recipe-command.ts';
+import { nameOfPath } from './recipe-command.ts';
 import type { Corpus, Dataset } from '../../../contract/recipe.ts';
 
 /** What data can be chosen as, in a native dialog. */

@@ -1,29 +1,17 @@
 import { byteSize } from '../../../contract/byte-size.ts';
 import type { Boot } from '../../../contract/bridge.ts';
-import { schedulerKinds } from '../../../contract/recipe/schedulers.ts';
+import { defaultOf, type Field } from '../../../contract/recipe/field.ts';
+import { schedulerKinds, type SchedulerKind } from '../../../contract/recipe/schedulers.ts';
+import type { Bits, Corpus, Dataset, Goal, Recipe } from '../../../contract/recipe.ts';
+import { fieldAt, fieldPaths, partsOf, pathsOf, type Amount, type FieldValues } from './fields.ts';
 import { presetRecipe, type PresetId } from './presets.ts';
-import type { Method } from '../../../contract/recipe/methods.ts';
-import type { EstimateKind } from '../../../contract/recipe/schedulers.ts';
-import {
-  quantizationSchema,
-  type Bits,
-  type Corpus,
-  type Dataset,
-  type Device,
-  type Goal,
-  type Quantization,
-  type Recipe,
-  type Scheduler,
-} from '../../../contract/recipe.ts';
 
-/** A number as it stands in its field; empty = left to the default. */
-export type Amount = number | string;
-export type SchedulerKind = Scheduler['kind'];
-
-/** What stands in the fields of the page: one or several recipes at once. Sparsities are in percent. */
-export interface Draft {
+/**
+ * What stands in the fields of the page: one or several recipes at once. A field of a recipe stands there by its path, shares in
+ * percent and bytes in GiB.
+ */
+export interface Draft extends Omit<FieldValues, 'quantization.bits'> {
   readonly model: string;
-  readonly method: Method;
   readonly pattern: 'unstructured' | 'nm';
   readonly n: Amount;
   readonly m: Amount;
@@ -35,55 +23,31 @@ export interface Draft {
   /** A list: `70, 75, 80`. */
   readonly targets: string;
   readonly schedulers: readonly SchedulerKind[];
-  readonly estimate: EstimateKind | null;
-  readonly groups: Amount;
-  readonly mapping: 'power' | 'linear' | null;
-  readonly power: Amount;
-  readonly range: Amount;
-  readonly allocateRange: Amount;
-  readonly min: Amount;
-  readonly max: Amount;
-  readonly lambda: Amount;
-  readonly owlM: Amount;
-  readonly epsilon: Amount;
-  readonly beta: Amount;
-  readonly sparsities: string;
-  readonly percdamp: Amount;
   /** null = not quantized, whatever stands in the other fields of quantization. */
-  readonly bits: Bits | null;
-  readonly groupSize: Quantization['groupSize'];
-  readonly symmetric: boolean;
-  readonly actOrder: boolean;
-  readonly staticGroups: boolean;
-  readonly codeRange: Quantization['range'];
-  readonly exceptions: Quantization['exceptions'];
-  readonly calibration: Corpus | null;
-  readonly sequences: Amount;
-  readonly calibrationSeqlen: Amount;
-  readonly datasets: readonly Dataset[];
-  readonly windows: Amount;
-  readonly evaluationSeqlen: Amount;
-  readonly seed: Amount;
-  readonly device: Device;
-  readonly gpu: string;
-  readonly cpuFallback: boolean;
-  readonly threads: Amount;
-  /** GiB. */
-  readonly memory: Amount;
-  readonly blocks: Amount;
+  readonly 'quantization.bits': Bits | null;
 }
 
 export type FieldName = keyof Draft;
 
 /** The fields of a recipe; of schedulers and quantization that it does not have, their defaults. */
 export function draftOf(recipe: Recipe): Draft {
-  const { model, method, nm, fit, sparsity, scheduler, percdamp, calibration, evaluation } = recipe;
-  const quantization = recipe.quantization ?? quantizationSchema.parse({ bits: 4 });
-  const kmeans = scheduler.kind === 'kmeans' ? scheduler : ({ min: 0, max: 0.95 } as const);
-  const owl = scheduler.kind === 'owl' ? scheduler : { lambda: 0.08, m: 5 };
+  const { model, nm, fit, sparsity, scheduler, quantization, calibration, evaluation } = recipe;
+  const groups: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+    '': recipe,
+    quantization: quantization ?? {},
+    calibration,
+    evaluation,
+    [scheduler.kind]: scheduler,
+  };
+  const values = fieldPaths.map((path) => {
+    const [group, name] = partsOf(path);
+    const value = groups[group]?.[name];
+    const field = fieldAt(path);
+    return [path, standing(field, value === undefined ? defaultOf(field) : value)] as const;
+  });
   return {
+    ...(Object.fromEntries(values) as unknown as FieldValues & Pick<Draft, 'quantization.bits'>),
     model,
-    method,
     pattern: nm ? 'nm' : 'unstructured',
     n: nm?.n ?? 2,
     m: nm?.m ?? 4,
@@ -92,41 +56,19 @@ export function draftOf(recipe: Recipe): Draft {
     goalPerplexity: fit?.kind === 'perplexity' ? fit.perplexity : '',
     targets: String(percentOf(sparsity ?? 0.7)),
     schedulers: [scheduler.kind],
-    estimate: ('estimate' in kmeans ? kmeans.estimate : undefined) ?? null,
-    groups: ('groups' in kmeans ? kmeans.groups : undefined) ?? '',
-    mapping: ('mapping' in kmeans ? kmeans.mapping : undefined) ?? null,
-    power: ('power' in kmeans ? kmeans.power : undefined) ?? '',
-    range: 'range' in kmeans && kmeans.range !== undefined ? percentOf(kmeans.range) : '',
-    allocateRange: percentOf(scheduler.kind === 'allocate' ? scheduler.range : 0.1),
-    min: percentOf(kmeans.min),
-    max: percentOf(kmeans.max),
-    lambda: owl.lambda,
-    owlM: owl.m,
-    epsilon: scheduler.kind === 'alpha' ? scheduler.epsilon : 0.3,
-    beta: (scheduler.kind === 'atp' ? scheduler.beta : undefined) ?? '',
-    sparsities: scheduler.kind === 'file' ? scheduler.path : '',
-    percdamp,
-    bits: recipe.quantization?.bits ?? null,
-    groupSize: quantization.groupSize,
-    symmetric: quantization.symmetric,
-    actOrder: quantization.actOrder,
-    staticGroups: quantization.staticGroups,
-    codeRange: quantization.range,
-    exceptions: quantization.exceptions,
-    calibration: calibration.corpus,
-    sequences: calibration.sequences,
-    calibrationSeqlen: calibration.seqlen ?? '',
-    datasets: evaluation.datasets,
-    windows: evaluation.windows ?? '',
-    evaluationSeqlen: evaluation.seqlen ?? '',
-    seed: recipe.seed,
-    device: recipe.device,
-    gpu: recipe.gpu,
-    cpuFallback: recipe.cpuFallback,
-    threads: recipe.threads ?? '',
-    memory: gibibytesOf(recipe.memory),
-    blocks: recipe.blocks ?? '',
   };
+}
+
+/** What stands on the page for a value of a recipe. */
+function standing(field: Field, value: unknown): unknown {
+  if (field.control === 'amount') return typeof value === 'number' ? inUnit(field, value) : '';
+  return value ?? (field.control === 'path' ? '' : null);
+}
+
+/** A number as the page shows it. */
+export function inUnit(field: Field, value: number): number {
+  const unit = field.control === 'amount' ? field.unit : undefined;
+  return unit === 'percent' ? percentOf(value) : unit === 'gibibytes' ? value / 2 ** 30 : value;
 }
 
 /** Without the rounding of the product: 0.07 as 7, not 7.000000000000001. */
@@ -139,25 +81,20 @@ function goalSize(bytes: number): string {
   return bytes % 1e6 === 0 ? `${bytes / 1e9}GB` : byteSize(bytes);
 }
 
-/** What stands in a field of GiB. */
-function gibibytesOf(bytes: number | null): Amount {
-  return bytes === null ? '' : bytes / 2 ** 30;
-}
-
 /** The fields as a preset has them; the demo model comes with its texts, in the size of the command line's demo. */
 export function presetDraft(preset: PresetId, model: string, { demo, settings }: Boot): Draft {
   const draft = draftOf(presetRecipe(preset, model));
   const { device, gpu, threads, memory } = settings;
-  const own = { ...draft, device, gpu, threads: threads ?? '', memory: gibibytesOf(memory) };
+  const own = { ...draft, device, gpu, threads: threads ?? '', memory: memory === null ? '' : memory / 2 ** 30 };
   if (model !== demo.model) return own;
   return {
     ...own,
-    calibration: demoCalibration(demo),
-    sequences: 128,
-    calibrationSeqlen: 256,
-    datasets: [demoDataset(demo)],
-    windows: 256,
-    evaluationSeqlen: 256,
+    'calibration.corpus': demoCalibration(demo),
+    'calibration.sequences': 128,
+    'calibration.seqlen': 256,
+    'evaluation.datasets': [demoDataset(demo)],
+    'evaluation.windows': 256,
+    'evaluation.seqlen': 256,
   };
 }
 
@@ -180,8 +117,8 @@ export function rebase(draft: Draft, before: Draft, after: Draft): Draft {
   return { ...after, ...Object.fromEntries(kept.map((name) => [name, draft[name]])) };
 }
 
-/** What a preset is about: choosing one sets these, whatever stood there. */
-const presetFields = [
+/** What a preset is about: choosing one sets these, whatever stood there. Exceptions name layers of a model. */
+const presetFields: readonly FieldName[] = [
   'method',
   'pattern',
   'n',
@@ -191,13 +128,8 @@ const presetFields = [
   'goalPerplexity',
   'targets',
   'schedulers',
-  'bits',
-  'groupSize',
-  'symmetric',
-  'actOrder',
-  'staticGroups',
-  'codeRange',
-] as const;
+  ...pathsOf('quantization'),
+];
 
 export function withPreset(draft: Draft, before: Draft, after: Draft): Draft {
   const set = Object.fromEntries(presetFields.map((name) => [name, after[name]]));

@@ -3,8 +3,9 @@ import { IconArrowBackUp } from '@tabler/icons-react';
 import { createContext, use, useId, type ReactElement, type ReactNode } from 'react';
 
 import { useLabel } from '../../words.tsx';
-import type { Amount, Draft, FieldName } from './draft.ts';
-import { fieldLabels } from './labels.ts';
+import type { Draft, FieldName } from './draft.ts';
+import type { Amount } from './fields.ts';
+import { labelOf } from './labels.ts';
 import type { FieldErrors } from './recipes.ts';
 
 /** The fields of the page and what is known of each. */
@@ -58,7 +59,7 @@ export function Field(props: {
     >
       <Group gap={4} wrap="nowrap" className="field-head">
         <Input.Label size="xs" id={`${id}-label`} {...(group ? { labelElement: 'div' as const } : { htmlFor: id })}>
-          {t(fieldLabels[name])}
+          {t(labelOf(name))}
         </Input.Label>
         {isChanged && (
           <Tooltip label={t('new.reset')}>
@@ -66,7 +67,7 @@ export function Field(props: {
               size={16}
               variant="transparent"
               color="blue"
-              aria-label={t('new.reset-field', { field: t(fieldLabels[name]) })}
+              aria-label={t('new.reset-field', { field: t(labelOf(name)) })}
               onClick={() => reset(name)}
             >
               <IconArrowBackUp size={14} />
@@ -80,7 +81,7 @@ export function Field(props: {
   );
 }
 
-type AmountName = {
+export type AmountName = {
   [K in FieldName]: Draft[K] extends Amount ? (Amount extends Draft[K] ? K : never) : never;
 }[FieldName];
 
@@ -109,10 +110,10 @@ export function AmountField(props: {
   );
 }
 
-type ChoiceName = { [K in FieldName]: Draft[K] extends boolean ? K : never }[FieldName];
+export type SwitchName = { [K in FieldName]: Draft[K] extends boolean ? K : never }[FieldName];
 
 /** A setting that is on or off; `text` is what on means. */
-export function ChoiceField({ name, text }: { name: ChoiceName; text: string }): ReactElement {
+export function SwitchField({ name, text }: { name: SwitchName; text: string }): ReactElement {
   const { draft, set } = useForm();
   return (
     <Field name={name} group>

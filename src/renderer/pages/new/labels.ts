@@ -1,10 +1,10 @@
 import type { LabelKey } from '../../../contract/messages/labels.ts';
 import type { FieldName } from './draft.ts';
+import { fieldAt, isFieldPath, type FieldPath } from './fields.ts';
 
-/** What each field is called. */
-export const fieldLabels = {
+/** What the page's own fields are called. */
+const ownLabels = {
   model: 'field.model',
-  method: 'field.method',
   pattern: 'field.pattern',
   n: 'new.n',
   m: 'new.m',
@@ -13,38 +13,9 @@ export const fieldLabels = {
   goalPerplexity: 'new.goal-perplexity',
   targets: 'new.targets',
   schedulers: 'new.schedulers',
-  estimate: 'field.estimate',
-  groups: 'new.groups',
-  mapping: 'new.mapping',
-  power: 'new.power',
-  range: 'new.range',
-  allocateRange: 'field.allocate-range',
-  min: 'new.min',
-  max: 'new.max',
-  lambda: 'new.lambda',
-  owlM: 'new.owl-m',
-  epsilon: 'new.epsilon',
-  beta: 'new.beta',
-  sparsities: 'new.sparsities',
-  percdamp: 'field.damping',
-  bits: 'new.bits',
-  groupSize: 'new.group-size',
-  symmetric: 'new.symmetric',
-  actOrder: 'new.act-order',
-  staticGroups: 'new.static-groups',
-  codeRange: 'new.code-range',
-  exceptions: 'new.exceptions',
-  calibration: 'new.calibration-data',
-  sequences: 'new.sequences',
-  calibrationSeqlen: 'new.calibration-seqlen',
-  datasets: 'new.datasets',
-  windows: 'new.windows',
-  evaluationSeqlen: 'new.evaluation-seqlen',
-  seed: 'field.seed',
-  device: 'field.device',
-  gpu: 'field.gpu',
-  cpuFallback: 'new.cpu-fallback',
-  threads: 'field.threads',
-  memory: 'field.memory-budget',
-  blocks: 'field.blocks',
-} as const satisfies Readonly<Record<FieldName, LabelKey>>;
+} as const satisfies Readonly<Record<Exclude<FieldName, FieldPath>, LabelKey>>;
+
+/** What a field is called. */
+export function labelOf(name: FieldName): LabelKey {
+  return isFieldPath(name) ? fieldAt(name).label : ownLabels[name];
+}

@@ -4,12 +4,12 @@ import type { ReactElement } from 'react';
 import { bytes } from '../../../contract/format.ts';
 import type { Model } from '../../../contract/library.ts';
 import { presetIds, type PresetId } from './presets.ts';
-import { nameOfPath } from '../../../contract/recipe-command.ts';
-import { devices } from '../../../contract/recipe/fields.ts';
-import { useBoot } from '../../boot.tsx';
+import { nameOfPath } from './recipe-command.ts';
+import { machineFields } from '../../../contract/recipe/fields.ts';
 import { GpuSelect } from '../../components/gpu-select.tsx';
 import { useLabel } from '../../words.tsx';
-import { AmountField, ChoiceField, Field, useForm } from './form.tsx';
+import { FieldControls } from './field-control.tsx';
+import { Field, useForm } from './form.tsx';
 import { Section } from '../../components/section.tsx';
 
 interface ModelSectionProps {
@@ -70,30 +70,16 @@ export function ModelSection(props: ModelSectionProps): ReactElement {
 /** Where it runs, and how much of it. */
 export function MachineSection(): ReactElement {
   const t = useLabel();
-  const { threads } = useBoot();
   const { draft, set } = useForm();
+  const gpu = (
+    <Field key="gpu" name="gpu" hint={t('new.gpu-text')}>
+      {(tied) => <GpuSelect {...tied} value={draft.gpu} onChange={(value) => set('gpu', value)} />}
+    </Field>
+  );
   return (
     <Section title={t('new.machine')}>
       <div className="field-row">
-        <Field name="device" hint={t('new.device-text')}>
-          {(tied) => (
-            <Select
-              {...tied}
-              data={devices.map((value) => ({ value, label: t(`device.${value}`) }))}
-              value={draft.device}
-              onChange={(value) => value && set('device', value)}
-              allowDeselect={false}
-            />
-          )}
-        </Field>
-        <Field name="gpu" hint={t('new.gpu-text')}>
-          {(tied) => <GpuSelect {...tied} value={draft.gpu} onChange={(value) => set('gpu', value)} />}
-        </Field>
-        <AmountField name="threads" placeholder={t('new.all-threads', { threads })} />
-        <AmountField name="memory" placeholder={t('new.free-memory')} />
-        <AmountField name="seed" />
-        <AmountField name="blocks" placeholder={t('new.all')} hint={t('new.blocks-text')} />
-        <ChoiceField name="cpuFallback" text={t('new.cpu-fallback-text')} />
+        <FieldControls paths={Object.keys(machineFields) as (keyof typeof machineFields)[]} drawn={{ gpu }} />
       </div>
     </Section>
   );

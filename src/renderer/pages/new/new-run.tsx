@@ -6,7 +6,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { useMemo, useState, type ReactElement } from 'react';
 
 import type { Model } from '../../../contract/library.ts';
-import { nameOfPath, recipeCommand } from '../../../contract/recipe-command.ts';
+import { nameOfPath, recipeCommand } from './recipe-command.ts';
 import { parseRecipe, type RecipeInput } from '../../../contract/recipe.ts';
 import { PageHeader } from '../../components/page-header.tsx';
 import { useCopy } from '../../ask/copy.ts';

@@ -1,13 +1,16 @@
-import { Checkbox, SegmentedControl, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Checkbox, SegmentedControl, Stack, Text, TextInput } from '@mantine/core';
 import type { ReactElement } from 'react';
 
 import { schedulerKinds } from '../../../contract/recipe/schedulers.ts';
-import { methodKinds, methods } from '../../../contract/recipe/methods.ts';
+import { pruningFields } from '../../../contract/recipe/fields.ts';
 import { useLabel } from '../../words.tsx';
 import { withScheduler } from './draft.ts';
+import { FieldControls } from './field-control.tsx';
 import { AmountField, Field, useForm } from './form.tsx';
 import { SchedulerSettings } from './scheduler-settings.tsx';
 import { Section } from '../../components/section.tsx';
+
+const further = (Object.keys(pruningFields) as (keyof typeof pruningFields)[]).filter((name) => name !== 'method');
 
 /** Method, pattern and targets. */
 export function PruningSection(): ReactElement {
@@ -16,17 +19,7 @@ export function PruningSection(): ReactElement {
   return (
     <Section title={t('new.pruning')}>
       <div className="field-row">
-        <Field name="method">
-          {(tied) => (
-            <Select
-              {...tied}
-              data={methodKinds.map((value) => ({ value, label: methods[value].name }))}
-              value={draft.method}
-              onChange={(value) => value && set('method', value)}
-              allowDeselect={false}
-            />
-          )}
-        </Field>
+        <FieldControls paths={['method']} />
         <Field name="pattern" group>
           {() => (
             <SegmentedControl
@@ -52,7 +45,7 @@ export function PruningSection(): ReactElement {
         ) : (
           <AimFields />
         )}
-        <AmountField name="percdamp" step={0.01} hint={t('new.damping-text')} />
+        <FieldControls paths={further} />
       </div>
     </Section>
   );

@@ -2,33 +2,36 @@ import { ActionIcon, Button, Group, Input, SegmentedControl, Select, Text, TextI
 import { IconPlus, IconX } from '@tabler/icons-react';
 import type { ReactElement } from 'react';
 
-import { bitWidths, groupSizes } from '../../../contract/recipe/fields.ts';
+import { bitWidths } from '../../../contract/recipe/fields.ts';
 import type { Bits } from '../../../contract/recipe.ts';
 import { Section } from '../../components/section.tsx';
 import { useLabel } from '../../words.tsx';
 import type { Draft } from './draft.ts';
-import { ChoiceField, Field, useForm } from './form.tsx';
+import { FieldControls } from './field-control.tsx';
+import { fieldAt, pathsOf, type FieldPath } from './fields.ts';
+import { Field, useForm } from './form.tsx';
 import { exportLimits } from './quantization.ts';
 
 /** How the weights that are kept are stored, and what that excludes. */
 export function QuantizationSection(): ReactElement {
   const t = useLabel();
   const { draft, set } = useForm();
+  const bits = draft['quantization.bits'];
   return (
     <Section title={t('new.quantization')} text={t('new.quantization-text')}>
-      <Field name="bits" group {...(draft.bits !== null && { hint: t(`new.quantize.${draft.method}`) })}>
+      <Field name="quantization.bits" group {...(bits !== null && { hint: t(`new.quantize.${draft.method}`) })}>
         {() => (
           <SegmentedControl
             size="xs"
             fullWidth
             aria-label={t('new.bits')}
             data={[{ value: 'off', label: t('new.bits-off') }, ...bitWidths.map(String)]}
-            value={String(draft.bits ?? 'off')}
-            onChange={(value) => set('bits', bitsOf(value))}
+            value={String(bits ?? 'off')}
+            onChange={(value) => set('quantization.bits', bitsOf(value))}
           />
         )}
       </Field>
-      {draft.bits !== null && <Settings />}
+      {bits !== null && <Settings />}
     </Section>
   );
 }
@@ -37,45 +40,20 @@ function bitsOf(value: string | null): Bits | null {
   return bitWidths.find((bits) => String(bits) === value) ?? null;
 }
 
-const channel = 'channel';
+const settings = pathsOf('quantization').filter((path) => path !== 'quantization.bits');
+const isSwitch = (path: FieldPath): boolean => fieldAt(path).control === 'switch';
 
 function Settings(): ReactElement {
   const t = useLabel();
-  const { draft, set } = useForm();
+  const { draft } = useForm();
   const limits = exportLimits(draft);
   return (
     <>
       <div className="field-row">
-        <Field name="groupSize" hint={t('new.group-text')}>
-          {(tied) => (
-            <Select
-              {...tied}
-              data={[
-                ...groupSizes.map((columns) => ({ value: String(columns), label: t('new.group-of', { columns }) })),
-                { value: channel, label: t('new.group-channel') },
-              ]}
-              value={String(draft.groupSize ?? channel)}
-              onChange={(value) => set('groupSize', groupSizes.find((size) => String(size) === value) ?? null)}
-              allowDeselect={false}
-            />
-          )}
-        </Field>
-        <Field name="codeRange" hint={t('new.code-range-text')}>
-          {(tied) => (
-            <Select
-              {...tied}
-              data={(['minmax', 'mse'] as const).map((value) => ({ value, label: t(`new.code-range.${value}`) }))}
-              value={draft.codeRange}
-              onChange={(value) => value && set('codeRange', value)}
-              allowDeselect={false}
-            />
-          )}
-        </Field>
+        <FieldControls paths={settings.filter((path) => !isSwitch(path))} />
       </div>
       <div className="field-row">
-        <ChoiceField name="symmetric" text={t('new.symmetric-text')} />
-        <ChoiceField name="actOrder" text={t('new.act-order-text')} />
-        <ChoiceField name="staticGroups" text={t('new.static-groups-text')} />
+        <FieldControls paths={settings.filter(isSwitch)} />
       </div>
       <Exceptions />
       {limits.length > 0 && (
@@ -94,14 +72,14 @@ const examplePattern = '*.layers.0.*';
 function Exceptions(): ReactElement {
   const t = useLabel();
   const { draft, set } = useForm();
-  const { exceptions } = draft;
-  const change = (index: number, part: Partial<Draft['exceptions'][number]>): void =>
+  const exceptions = draft['quantization.exceptions'];
+  const change = (index: number, part: Partial<Draft['quantization.exceptions'][number]>): void =>
     set(
-      'exceptions',
+      'quantization.exceptions',
       exceptions.map((exception, i) => (i === index ? { ...exception, ...part } : exception)),
     );
   return (
-    <Field name="exceptions" group hint={t('new.exceptions-text')}>
+    <Field name="quantization.exceptions" group hint={t('new.exceptions-text')}>
       {({ error }) => (
         <div className="exceptions">
           {exceptions.map(({ layers, bits }, index) => (
@@ -127,7 +105,7 @@ function Exceptions(): ReactElement {
               <ActionIcon
                 size="sm"
                 aria-label={t('new.exception-remove', { number: index + 1 })}
-                onClick={() => set('exceptions', exceptions.toSpliced(index, 1))}
+                onClick={() => set('quantization.exceptions', exceptions.toSpliced(index, 1))}
               >
                 <IconX size={14} />
               </ActionIcon>
@@ -136,7 +114,7 @@ function Exceptions(): ReactElement {
           <Button
             variant="default"
             leftSection={<IconPlus size={14} />}
-            onClick={() => set('exceptions', [...exceptions, { layers: '', bits: null }])}
+            onClick={() => set('quantization.exceptions', [...exceptions, { layers: '', bits: null }])}
           >
             {t('new.exception-add')}
           </Button>

@@ -5,7 +5,13 @@ export type ExportLimit = 'scattered' | 'asymmetric' | 'asymmetric-bits' | 'two-
 
 /** What the fields of quantization will keep from being exported; the export page has the reasons of each run. */
 export function exportLimits(draft: Draft): readonly ExportLimit[] {
-  const { bits, groupSize, symmetric, actOrder, staticGroups } = draft;
+  const {
+    'quantization.bits': bits,
+    'quantization.groupSize': groupSize,
+    'quantization.symmetric': symmetric,
+    'quantization.actOrder': actOrder,
+    'quantization.staticGroups': staticGroups,
+  } = draft;
   if (bits === null) return [];
   return [
     ...(actOrder && !staticGroups && groupSize !== null ? (['scattered'] as const) : []),

@@ -4,9 +4,12 @@ import type { ModelHead } from '../../../contract/library.ts';
 import type { LabelKey } from '../../../contract/messages/labels.ts';
 import { parseByteSize } from '../../../contract/byte-size.ts';
 import type { MessageParams } from '../../../contract/messages/params.ts';
+import type { AmountField, Field } from '../../../contract/recipe/field.ts';
+import { fixesTarget, needsData, type SchedulerKind } from '../../../contract/recipe/schedulers.ts';
 import { methods } from '../../../contract/recipe/methods.ts';
 import { recipeInputSchema, type RecipeInput } from '../../../contract/recipe.ts';
-import { percentOf, type Amount, type Draft, type FieldName, type SchedulerKind } from './draft.ts';
+import { inUnit, type Draft, type FieldName } from './draft.ts';
+import { fieldAt, fieldPaths, isFieldPath, partsOf, pathsOf, type Amount } from './fields.ts';
 
 /** What is wrong with a field, as a label and its params. */
 export interface FieldError {
@@ -54,32 +57,16 @@ type Settings = Fields & { readonly scheduler?: Fields & { readonly kind: Schedu
 function settingsOf(draft: Draft, targets: readonly number[]): Settings[] {
   const common = {
     model: draft.model,
-    method: draft.method,
-    percdamp: numberOf(draft.percdamp),
-    quantization: quantizationOf(draft),
-    calibration: {
-      corpus: draft.calibration,
-      sequences: numberOf(draft.sequences),
-      seqlen: numberOf(draft.calibrationSeqlen),
-    },
-    evaluation: {
-      datasets: draft.datasets,
-      windows: numberOf(draft.windows),
-      seqlen: numberOf(draft.evaluationSeqlen),
-    },
-    seed: numberOf(draft.seed),
-    device: draft.device,
-    gpu: draft.gpu,
-    cpuFallback: draft.cpuFallback,
-    threads: numberOf(draft.threads),
-    memory: bytesOf(numberOf(draft.memory)),
-    blocks: numberOf(draft.blocks),
+    ...valuesOf(draft, ''),
+    quantization: draft['quantization.bits'] === null ? null : valuesOf(draft, 'quantization'),
+    calibration: valuesOf(draft, 'calibration'),
+    evaluation: valuesOf(draft, 'evaluation'),
   };
   if (draft.pattern === 'nm') return [{ ...common, nm: { n: numberOf(draft.n), m: numberOf(draft.m) } }];
-  return draft.schedulers.flatMap((kind) => {
+  return draft.schedulers.flatMap((kind): Settings[] => {
     const scheduler = schedulerOf(draft, kind);
     if (draft.aim !== 'sparsity') return [{ ...common, scheduler, fit: fitOf(draft) }];
-    if (kind === 'file') return [{ ...common, scheduler }];
+    if (fixesTarget(scheduler)) return [{ ...common, scheduler }];
     return targets.map((sparsity) => ({ ...common, sparsity, scheduler }));
   });
 }
@@ -90,37 +77,31 @@ function fitOf({ aim, goalSize, goalPerplexity }: Draft): unknown {
     : { kind: aim, perplexity: numberOf(goalPerplexity) };
 }
 
-function quantizationOf(draft: Draft): RecipeInput['quantization'] {
-  const { bits, groupSize, symmetric, actOrder, staticGroups, codeRange, exceptions } = draft;
-  return bits === null
-    ? null
-    : { bits, groupSize, symmetric, actOrder, staticGroups, range: codeRange, exceptions: [...exceptions] };
+function schedulerOf(draft: Draft, kind: SchedulerKind): NonNullable<Settings['scheduler']> {
+  return { kind, ...valuesOf(draft, kind) };
 }
 
-function schedulerOf(draft: Draft, kind: SchedulerKind): NonNullable<Settings['scheduler']> {
-  switch (kind) {
-    case 'auto':
-    case 'uniform':
-      return { kind };
-    case 'allocate':
-      return { kind, ...given({ range: shareOf(numberOf(draft.allocateRange)) }) };
-    case 'kmeans':
-      return {
-        kind,
-        ...given({ estimate: draft.estimate, groups: numberOf(draft.groups), mapping: draft.mapping }),
-        ...given({ power: numberOf(draft.power), range: shareOf(numberOf(draft.range)) }),
-        min: shareOf(numberOf(draft.min)),
-        max: shareOf(numberOf(draft.max)),
-      };
-    case 'owl':
-      return { kind, lambda: numberOf(draft.lambda), m: numberOf(draft.owlM) };
-    case 'alpha':
-      return { kind, epsilon: numberOf(draft.epsilon) };
-    case 'atp':
-      return { kind, ...given({ beta: numberOf(draft.beta) }) };
-    case 'file':
-      return { kind, path: draft.sparsities };
-  }
+/** What the fields of a group give a recipe, by their names. */
+function valuesOf(draft: Draft, group: string): Fields {
+  const values = fieldPaths.flatMap((path) => {
+    const [of, name] = partsOf(path);
+    const value = of === group ? valueOf(fieldAt(path), draft[path]) : undefined;
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return Object.fromEntries(values);
+}
+
+/** undefined where it is left to what holds without it. */
+function valueOf(field: Field, standing: unknown): unknown {
+  const value = field.control === 'amount' ? amountOf(field, standing as Amount) : standing;
+  const isLeftOut = value === null && 'unset' in field && !field.schema.safeParse(null).success;
+  return isLeftOut ? undefined : value;
+}
+
+function amountOf({ unit }: AmountField, amount: Amount): number | null {
+  const number = numberOf(amount);
+  if (number === null || unit === undefined) return number;
+  return unit === 'percent' ? shareOf(number) : Math.round(number * 2 ** 30);
 }
 
 /** null where nothing is written, NaN where it is no number. */
@@ -128,23 +109,13 @@ function numberOf(amount: Amount): number | null {
   return String(amount).trim() === '' ? null : Number(amount);
 }
 
-function bytesOf(gibibytes: number | null): number | null {
-  return gibibytes === null ? null : Math.round(gibibytes * 2 ** 30);
-}
-
-function shareOf(percent: number): number;
-function shareOf(percent: number | null): number | null;
-function shareOf(percent: number | null): number | null {
-  return percent === null ? null : Number((percent / 100).toPrecision(15));
-}
-
-function given(fields: Fields): Fields {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
+function shareOf(percent: number): number {
+  return Number((percent / 100).toPrecision(15));
 }
 
 /** What no schema of a single recipe sees. */
 function missing(draft: Draft, targets: readonly number[] | null, runs: number): FieldErrors {
-  const { datasets, schedulers, pattern, aim } = draft;
+  const { schedulers, pattern, aim, 'evaluation.datasets': datasets } = draft;
   const error = (name: FieldName, key: FieldError['key'], params: MessageParams = {}): FieldErrors => ({
     [name]: { key, params },
   });
@@ -155,75 +126,73 @@ function missing(draft: Draft, targets: readonly number[] | null, runs: number):
     ...(draft.model === '' && error('model', 'invalid.no-model')),
     ...(unstructured && aim === 'sparsity' && targets === null && error('targets', 'invalid.targets')),
     ...(unstructured && schedulers.length === 0 && error('schedulers', 'invalid.no-scheduler')),
-    ...(unstructured && aim !== 'sparsity' && schedulers.includes('file') && error('schedulers', 'invalid.goal-file')),
-    ...(unstructured && aim === 'perplexity' && datasets.length === 0 && error('datasets', 'invalid.goal-dataset')),
-    ...(runs > most && error('targets', 'invalid.too-many', { runs, most })),
     ...(unstructured &&
-      schedulers.includes('file') &&
-      draft.sparsities === '' &&
-      error('sparsities', 'invalid.no-file')),
-    ...(draft.calibration === null && needsCalibration(draft) && error('calibration', 'invalid.no-calibration')),
-    ...(twice !== undefined && error('datasets', 'invalid.two-datasets', { name: twice })),
-    ...(draft.bits !== null && wrongQuantization(draft)),
+      aim !== 'sparsity' &&
+      schedulers.some((kind) => fixesTarget({ kind })) &&
+      error('schedulers', 'invalid.goal-file')),
+    ...(unstructured &&
+      aim === 'perplexity' &&
+      datasets.length === 0 &&
+      error('evaluation.datasets', 'invalid.goal-dataset')),
+    ...(runs > most && error('targets', 'invalid.too-many', { runs, most })),
+    ...(unstructured && missingFiles(draft)),
+    ...(draft['calibration.corpus'] === null &&
+      needsCalibration(draft) &&
+      error('calibration.corpus', 'invalid.no-calibration')),
+    ...(twice !== undefined && error('evaluation.datasets', 'invalid.two-datasets', { name: twice })),
+    ...(draft['quantization.bits'] !== null && wrongQuantization(draft)),
   };
 }
 
-function wrongQuantization({ method, pattern, actOrder, exceptions }: Draft): FieldErrors {
+/** The files that the chosen schedulers are to name. */
+function missingFiles(draft: Draft): FieldErrors {
+  const files = draft.schedulers.flatMap(pathsOf).filter((path) => fieldAt(path).control === 'path');
+  const missing = files.filter((path) => draft[path] === '');
+  return Object.fromEntries(missing.map((path) => [path, { key: 'invalid.no-file', params: {} } satisfies FieldError]));
+}
+
+function wrongQuantization(draft: Draft): FieldErrors {
+  const { method, pattern } = draft;
   const key = pattern === 'nm' ? 'invalid.act-order-nm' : methods[method].sweeps ? null : 'invalid.act-order-method';
-  const unnamed = exceptions.some(({ layers }) => layers === '');
+  const unnamed = draft['quantization.exceptions'].some(({ layers }) => layers === '');
   return {
-    ...(actOrder && key !== null && { actOrder: { key, params: {} } }),
-    ...(unnamed && { exceptions: { key: 'invalid.no-pattern', params: {} } }),
+    ...(draft['quantization.actOrder'] && key !== null && { 'quantization.actOrder': { key, params: {} } }),
+    ...(unnamed && { 'quantization.exceptions': { key: 'invalid.no-pattern', params: {} } }),
   };
 }
 
-function needsCalibration({ method, pattern, schedulers, aim }: Draft): boolean {
+function needsCalibration(draft: Draft): boolean {
+  const { method, pattern, schedulers, aim } = draft;
   return (
     methods[method].calibrates ||
     (pattern === 'unstructured' && aim === 'perplexity') ||
-    (pattern === 'unstructured' && schedulers.some((kind) => ['auto', 'allocate', 'kmeans', 'owl'].includes(kind)))
+    (pattern === 'unstructured' && schedulers.some((kind) => needsData(schedulerOf(draft, kind))))
   );
 }
 
 function beyondModel(draft: Draft, head: ModelHead | null): FieldErrors {
   if (head === null) return {};
-  const limits = { calibrationSeqlen: head.maxSeqlen, evaluationSeqlen: head.maxSeqlen, blocks: head.blocks } as const;
+  const { maxSeqlen, blocks } = head;
+  const limits = { 'calibration.seqlen': maxSeqlen, 'evaluation.seqlen': maxSeqlen, blocks } as const;
   const names = (Object.keys(limits) as (keyof typeof limits)[]).filter((name) => Number(draft[name]) > limits[name]);
   return Object.fromEntries(
     names.map((name) => [name, { key: 'invalid.beyond-model', params: { limit: limits[name] } } satisfies FieldError]),
   );
 }
 
-/** Where a field of a recipe, or of a kind of scheduler, stands on the page. */
+/** Where what is no field by itself stands on the page. */
 const places: Readonly<Record<string, FieldName>> = {
   nm: 'n',
   'nm.n': 'n',
   'nm.m': 'm',
-  percdamp: 'percdamp',
   'fit.bytes': 'goalSize',
   'fit.perplexity': 'goalPerplexity',
-  'calibration.sequences': 'sequences',
-  'calibration.seqlen': 'calibrationSeqlen',
-  'evaluation.datasets': 'datasets',
-  'evaluation.windows': 'windows',
-  'evaluation.seqlen': 'evaluationSeqlen',
-  seed: 'seed',
-  threads: 'threads',
-  memory: 'memory',
-  blocks: 'blocks',
-  'allocate.range': 'allocateRange',
-  'kmeans.groups': 'groups',
-  'kmeans.power': 'power',
-  'kmeans.range': 'range',
-  'kmeans.min': 'min',
-  'kmeans.max': 'max',
-  'owl.lambda': 'lambda',
-  'owl.m': 'owlM',
-  'alpha.epsilon': 'epsilon',
-  'atp.beta': 'beta',
 };
 
-const inPercent: ReadonlySet<FieldName> = new Set(['range', 'allocateRange', 'min', 'max']);
+/** Where an issue of a recipe stands on the page, those of a scheduler by its kind. */
+function placeOf(path: string): FieldName | undefined {
+  return isFieldPath(path) ? path : places[path];
+}
 
 interface Issue {
   readonly settings: Settings;
@@ -234,7 +203,7 @@ function errorsOf(issues: readonly Issue[]): FieldErrors {
   return Object.fromEntries(
     issues.flatMap(({ settings: { scheduler }, issue }) => {
       const [first, ...rest] = issue.path;
-      const name = places[[first === 'scheduler' ? scheduler?.kind : first, ...rest].join('.')];
+      const name = placeOf([first === 'scheduler' ? scheduler?.kind : first, ...rest].join('.'));
       return name === undefined ? [] : [[name, errorOf(issue, name)]];
     }),
   );
@@ -242,7 +211,7 @@ function errorsOf(issues: readonly Issue[]): FieldErrors {
 
 function errorOf(issue: z.core.$ZodIssue, name: FieldName): FieldError {
   const limit = (value: number | bigint): MessageParams => ({
-    limit: inPercent.has(name) ? percentOf(Number(value)) : Number(value),
+    limit: isFieldPath(name) ? inUnit(fieldAt(name), Number(value)) : Number(value),
   });
   if (name === 'goalSize') return { key: 'invalid.size', params: {} };
   if (issue.code === 'too_small')

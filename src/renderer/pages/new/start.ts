@@ -6,7 +6,7 @@ import type { Plan } from '../../../contract/plan.ts';
 import type { RecipeInput } from '../../../contract/recipe.ts';
 import { useLabel, useLocale } from '../../words.tsx';
 import { percentOf } from './draft.ts';
-import { fieldLabels } from './labels.ts';
+import { labelOf } from './labels.ts';
 import type { FieldError, FieldErrors } from './recipes.ts';
 import type { Planned } from './use-plan.ts';
 
@@ -19,7 +19,7 @@ export function useReason(
   const t = useLabel();
   const locale = useLocale();
   const wrong = entriesOf(errors).map(([name, { key, params }]) =>
-    t('plan.reason-field', { field: t(fieldLabels[name]), error: t(key, params) }),
+    t('plan.reason-field', { field: t(labelOf(name)), error: t(key, params) }),
   );
   if (wrong.length > 0) return wrong.join(' ');
   if (error) return describe(error, locale);
