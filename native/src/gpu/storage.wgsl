@@ -1,4 +1,4 @@
-// Rounding to the types that weights and scales are stored in, as solve/storage.rs does it. What decides the result is done in
+// Rounding to the types that weights and scales are stored in, as weights/storage.rs does it. What decides the result is done in
 // integers, or is exact, so that no liberty of the compiler can change it.
 
 const F32: u32 = 0u;

@@ -13,10 +13,10 @@ const SECONDS = 1;
 const SHARE = 0.2;
 /** Beyond so many columns the rates of no GPU grow, and what is measured takes gigabytes. */
 const MOST = 8192;
-/** Of a kernel's measured seconds that are its own at least. */
+/** At least this share of a kernel's measured seconds is its own. */
 const LEAST = 0.1;
 
-/** Of a layer whose sweep takes the CPU hardly longer than its weights' way from the checkpoint and back. */
+/** The size of a layer whose sweep takes the CPU hardly longer than its weights' way from the checkpoint and back. */
 const FLAT = { rows: 2 ** 15, cols: 128 };
 
 /** The rates of an open GPU: the product, the bus, and of the kernels what of the product's rate they reach on these layers. */

@@ -10,7 +10,7 @@ import { factorTerm, gramTerm, solveTerm, statisticsTerm, type Term } from './gp
 import { capped, layerKey, tapKey, type Cap, type SolverRates } from './rates.ts';
 import { best, LAYER, noise, randomLayer, timed } from './samples.ts';
 
-/** Of a Gram matrix that is measured. */
+/** A Gram matrix is measured with so many tokens. */
 const TOKENS = 2048;
 
 /** How a recipe prunes, as far as the time that it takes depends on it. */

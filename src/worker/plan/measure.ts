@@ -46,7 +46,7 @@ export interface Measured {
   readonly session: SessionOptions;
   /** null where the CPU does all the solver's work. */
   readonly gpu: Gpu | null;
-  /** Of the layers that it is to compress. */
+  /** The layers that it is to compress. */
   readonly gpuLayers: readonly LayerShape[];
   readonly seqlens: readonly number[];
   readonly recipe: Pick<Recipe, 'method' | 'quantization'>;

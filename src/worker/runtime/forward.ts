@@ -103,7 +103,7 @@ export async function openBlock(model: Weights, index: number, options: BlockOpt
   };
 }
 
-/** Of each token, what a range of the vocabulary tells about its target; all [tokens]. */
+/** What a range of the vocabulary tells about each token's target; all [tokens]. */
 export interface HeadResult {
   /** log sum(exp(logit)) over the range. */
   readonly logSum: Float32Array;

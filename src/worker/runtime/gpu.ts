@@ -48,7 +48,7 @@ export async function firstThatWorks(
   return 'none';
 }
 
-/** Of all that a recipe may name. */
+/** The names of all GPUs that a recipe may name. */
 export async function gpuNames(): Promise<string[]> {
   return (await translated(() => native.listAdapters())).map(({ name }) => name);
 }
