@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { afterAll, describe, expect, test } from 'vitest';
 
+import { perplexity } from '../../src/worker/evaluate/perplexity.ts';
 import { predict } from '../../src/worker/evaluate/predictions.ts';
 import { openModel, type Model } from '../../src/worker/model/open.ts';
 import { vocabularyRanges } from '../../src/worker/model/weights.ts';
@@ -67,9 +68,10 @@ describe.each(checkpoints)('$name computes what transformers computes', ({ folde
     const targets = Int32Array.from(ids, (id) => (id * 7) % vocab);
     for (const range of ranges) {
       const head = await openHead(model, range, session);
-      const { logSum, target } = await head.run(x, targets);
+      const { logSum, max, target } = await head.run(x, targets);
       for (const [token, id] of targets.entries()) {
         const row = logits.subarray(token * vocab + range.start, token * vocab + range.end);
+        expect(max[token]).toBeCloseTo(Math.max(...row), 5);
         expect(logSum[token]).toBeCloseTo(Math.log(row.reduce((sum, logit) => sum + Math.exp(logit), 0)), 5);
         if (id >= range.start && id < range.end)
           expect(target[token]).toBeCloseTo(logits[token * vocab + id] ?? NaN, 5);
@@ -89,19 +91,54 @@ describe.each(checkpoints)('$name computes what transformers computes', ({ folde
     });
     const [result] = withPerplexity(predicted);
     expect(result).toMatchObject({ windows: FIXTURE_SEQUENCES, tokens: ids.length, seqlen: FIXTURE_SEQLEN });
-    expect(result?.perplexity).toBeCloseTo(naivePerplexity(expected.readF32('logits'), ids, model.family.vocab), 3);
+    const logits = expected.readF32('logits');
+    expect(result?.perplexity).toBeCloseTo(naivePerplexity(logits, ids, model.family.vocab), 3);
+    const losses = naiveLosses(logits, ids, model.family.vocab);
+    const windows = Array.from({ length: FIXTURE_SEQUENCES }, (_, window) => {
+      const own = losses.slice(window * (FIXTURE_SEQLEN - 1), (window + 1) * (FIXTURE_SEQLEN - 1));
+      return own.reduce((a, b) => a + b) / own.length;
+    });
+    const mean = windows.reduce((a, b) => a + b, 0) / windows.length;
+    const variance = windows.reduce((sum, each) => sum + (each - mean) ** 2, 0) / (windows.length - 1);
+    const { standardError } = perplexity(result?.predictions ?? expect.fail('no predictions'));
+    const error = Math.exp(mean) * Math.sqrt(variance / windows.length);
+    expect((standardError ?? NaN) / error).toBeCloseTo(1, 4);
+  });
+
+  test('to which next tokens are the most probable, as the logits say', async () => {
+    const model = await openModel(folder);
+    const { vocab } = model.family;
+    const logits = expected.readF32('logits');
+    const best = (token: number): number => {
+      const row = logits.subarray(token * vocab, (token + 1) * vocab);
+      return row.indexOf(Math.max(...row));
+    };
+    // The last token of a window is predicted and predicts nothing: each becomes the most probable one.
+    const tokens = ids.map((id, token) => ((token + 1) % FIXTURE_SEQLEN === 0 ? best(token - 1) : id));
+    const wanted = { ...options, scratch, signal: new AbortController().signal };
+    const [result] = await predict(model, [{ name: 'fixture', tokens }], wanted);
+    const counted = tokens.map((_, token) => token).filter((token) => (token + 1) % FIXTURE_SEQLEN !== 0);
+    const hits = [...counted].map((token) => result?.predictions.hits[token]);
+    expect(hits).toEqual([...counted].map((token) => (best(token) === tokens[token + 1] ? 1 : 0)));
+    expect(hits.filter((hit) => hit === 1).length).toBeGreaterThanOrEqual(FIXTURE_SEQUENCES);
   });
 });
 
 /** exp of the mean over windows of the mean -log softmax(logits)[next token]. */
 function naivePerplexity(logits: Float32Array, ids: Int32Array, vocab: number): number {
+  const losses = naiveLosses(logits, ids, vocab);
+  return Math.exp(losses.reduce((a, b) => a + b) / losses.length);
+}
+
+/** -log softmax(logits)[next token] of every prediction. */
+function naiveLosses(logits: Float32Array, ids: Int32Array, vocab: number): number[] {
   const losses: number[] = [];
   for (const [token] of ids.entries()) {
     if ((token + 1) % FIXTURE_SEQLEN === 0) continue;
     const row = logits.subarray(token * vocab, (token + 1) * vocab);
     losses.push(Math.log(row.reduce((sum, logit) => sum + Math.exp(logit), 0)) - (row[ids[token + 1] ?? 0] ?? NaN));
   }
-  return Math.exp(losses.reduce((a, b) => a + b) / losses.length);
+  return losses;
 }
 
 describe('a block', () => {

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Notice } from '../../../src/contract/bridge.ts';
 import type { RunQuery, RunRow } from '../../../src/contract/history.ts';
 import { parseRecipe } from '../../../src/contract/recipe.ts';
+import { reportSchema } from '../../../src/contract/report.ts';
 import { readEvents } from '../../../src/main/history/folder.ts';
 import { History, type Finished } from '../../../src/main/history/history.ts';
 import { openStore, type OpenedStore } from '../../../src/main/history/open.ts';
@@ -134,7 +135,7 @@ describe('a run from queue to end', () => {
     const { row } = await history.finish(id);
     expect(row).toMatchObject({ state: 'finished', finishedAt: report.finishedAt, failure: null, name: 'first' });
     expect(row.sparsity).toBe(report.sparsity.actual);
-    expect(row.measured).toEqual(report.measured.map(({ tokens, ...entry }) => entry));
+    expect(row.measured).toEqual(report.measured.map(({ tokens: _, ...entry }) => entry));
     expect(row.measured[0]).toEqual({
       ...{ measure: 'perplexity', dataset: 'held-out', seqlen: 256, windows: 256 },
       dense: { value: 77.6398879881635, standardError: 1.204 },
@@ -318,6 +319,26 @@ describe('rebuilding', () => {
     expect(rows().map(({ name }) => name)).toEqual(['from the command line']);
     expect(notices).toEqual([
       { kind: 'warning', code: 'history.folders-skipped', params: { count: 1, path: join(runsFolder(), 'broken') } },
+    ]);
+  });
+
+  test('the folder of a run that an earlier version finished is listed with what it measured', async () => {
+    const written = join(import.meta.dirname, '../../fixtures/runs/interrupted-report.json');
+    const old = JSON.parse(readFileSync(written, 'utf8')) as { version: number };
+    expect(old.version).toBe(1);
+    const report = reportSchema.parse(old);
+    const path = join(runsFolder(), 'of an earlier version');
+    finishRun(path, report);
+    cpSync(written, join(path, 'report.json'));
+    await restart();
+    const [row] = rows();
+    const sample = { dataset: 'evaluation', seqlen: 128, windows: 4 };
+    const [dense, compressed] = [68.98690061535478, 75.84977471633876].map((value) => ({ value, standardError: null }));
+    expect(row).toMatchObject({ name: 'of an earlier version', state: 'finished' });
+    expect(row?.measured[0]).toEqual({ measure: 'perplexity', ...sample, dense, compressed });
+    expect(row?.measured).toEqual(report.measured.map(({ tokens: _, ...entry }) => entry));
+    expect(history.points({ ...all, measure: 'perplexity' })).toEqual([
+      expect.objectContaining({ id: row?.id, ...sample, value: compressed?.value }),
     ]);
   });
 

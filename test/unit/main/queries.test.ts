@@ -6,7 +6,7 @@ import SQLite from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { runColumns, type RunColumn, type RunQuery, type RunRow } from '../../../src/contract/history.ts';
-import type { MeasureId } from '../../../src/contract/measures.ts';
+import { measureIds, type MeasureId } from '../../../src/contract/measures.ts';
 import { History } from '../../../src/main/history/history.ts';
 import { openStore } from '../../../src/main/history/open.ts';
 import type { StoredRow } from '../../../src/main/history/rows.ts';
@@ -57,6 +57,10 @@ function byMeasure(measure: MeasureId): (row: StoredRow) => Key[] {
 
 /** What the page sorts by, told from the contract's description and not from the database's. */
 const keys: Record<RunColumn, (row: StoredRow) => Key[]> = {
+  ...(Object.fromEntries(measureIds.map((id) => [id, byMeasure(id)])) as Record<
+    MeasureId,
+    ReturnType<typeof byMeasure>
+  >),
   name: (row) => [row.name.toLowerCase()],
   model: (row) => [row.modelName.toLowerCase()],
   state: (row) => [row.state],
@@ -65,8 +69,6 @@ const keys: Record<RunColumn, (row: StoredRow) => Key[]> = {
   targetSparsity: (row) => [row.targetSparsity],
   sparsity: (row) => [row.sparsity],
   bits: (row) => [row.bits],
-  perplexity: byMeasure('perplexity'),
-  'bits-per-byte': byMeasure('bits-per-byte'),
   seconds: (row) => [row.seconds],
   nonZeroBytes: (row) => [row.nonZeroBytes],
   createdAt: (row) => [row.createdAt],
