@@ -5,7 +5,7 @@ import { measures, writeValue, type MeasureId } from '../contract/measures.ts';
 import type { Locale } from '../contract/messages/index.ts';
 import { labels } from '../contract/messages/labels.ts';
 import { Picture, shorten } from './frame.tsx';
-import { measureAxis } from './measure-axis.ts';
+import { axisTitle, measureAxis } from './measure-axis.ts';
 import { seriesStyle } from './palette.ts';
 
 export interface MeasureMark {
@@ -55,7 +55,7 @@ export function MeasureChart(props: {
       ))}
       <line x1={left} x2={right} y1={bottom} y2={bottom} stroke="currentColor" />
       <text x={(left + right) / 2} y={bottom + 34} textAnchor="middle">
-        {t('measure.on', { ...words, measure: t(`measure.${measure}.in-text`) })}
+        {t('measure.on', { ...words, measure: axisTitle(measure, t) })}
       </text>
       {marks.map(({ key, name, value, series, isMain }, row) => {
         const { fill, path } = seriesStyle(series);

@@ -10,7 +10,7 @@ import { labels } from '../contract/messages/labels.ts';
 import { paretoFront } from './pareto.ts';
 import { extent } from './data.ts';
 import { BottomAxis, Legend, linearTicks, Picture, plot, ValueAxis } from './frame.tsx';
-import { measureAxis } from './measure-axis.ts';
+import { axisTitle, measureAxis } from './measure-axis.ts';
 import { seriesStyle, type SeriesStyle } from './palette.ts';
 
 export interface ParetoPoint {
@@ -54,7 +54,7 @@ export function ParetoChart(props: {
       height={plot.height + 12}
       label={t('chart.pareto.label', { measure: name, sample: sampleWords(sample, t), runs: points.length })}
     >
-      <ValueAxis ticks={ticks} title={name} />
+      <ValueAxis ticks={ticks} title={axisTitle(measure, t)} />
       <BottomAxis ticks={linearTicks(x, 6)} title={t('axis.size', { unit: unitName })} />
       <text x={(plot.left + plot.right) / 2} y={plot.height + 4} textAnchor="middle">
         {sampleWords(sample, t)}

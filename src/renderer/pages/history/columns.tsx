@@ -4,7 +4,7 @@ import { useMemo, type ReactElement, type ReactNode } from 'react';
 import { bytes, duration, percent } from '../../../contract/format.ts';
 import type { RunRow } from '../../../contract/history.ts';
 import { firstOf, sampleWords } from '../../../contract/measured.ts';
-import { writeValue, type MeasureId } from '../../../contract/measures.ts';
+import { measures, writeValue, type MeasureId } from '../../../contract/measures.ts';
 import type { Label } from '../../../contract/messages/labels.ts';
 import { methods } from '../../../contract/recipe/methods.ts';
 import type { Column } from '../../components/data-table-parts.ts';
@@ -193,7 +193,7 @@ function measuredCell(measure: MeasureId, t: Label): (row: RunRow) => ReactNode 
     return (
       <span title={sampleWords(sample, t)}>
         {lines(
-          `${writeValue(measure, dense.value)} → ${writeValue(measure, compressed.value)}`,
+          `${measures[measure].write(dense.value)} → ${writeValue(measure, compressed.value)}`,
           `${sample.dataset} · ${sample.seqlen} × ${sample.windows}`,
         )}
       </span>

@@ -40,7 +40,7 @@ export function FilterBar(props: {
         placeholder={states.length === 0 ? t('history.all-states') : ''}
         aria-label={t('history.states')}
         clearable
-        miw={170}
+        miw={150}
         maw={420}
       />
       <Select
@@ -73,7 +73,7 @@ export function FilterBar(props: {
           data={mainMeasures.map((id) => ({ value: id, label: t(`measure.${id}`) }))}
           aria-label={t('history.measure')}
           allowDeselect={false}
-          w={170}
+          w={150}
         />
       )}
       {filter.isSet && (
