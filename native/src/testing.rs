@@ -118,7 +118,7 @@ pub fn close(a: f64, b: f64, bound: f64) -> bool {
 }
 
 /// Runs `task` and cancels it after `wait` milliseconds: it must still be running then and be gone within 100 ms. On a busy machine
-/// either may need another attempt.
+/// either may need other attempts; what does not stop so soon fails in all of them.
 pub fn assert_stops_within_100_ms<R>(wait: u64, task: impl Fn(&Control) -> Result<R>) {
     let attempt = || {
         let control = Control::default();
@@ -134,9 +134,9 @@ pub fn assert_stops_within_100_ms<R>(wait: u64, task: impl Fn(&Control) -> Resul
         let took = cancelled_at.lock().unwrap().unwrap().elapsed();
         (result, took.as_millis())
     };
-    let attempts: Vec<_> = (0..4)
+    let attempts: Vec<_> = (0..20)
         .map(|_| attempt())
         .take_while(|(result, took)| result.is_ok() || *took >= 100)
         .collect();
-    assert!(attempts.len() < 4, "{attempts:?}");
+    assert!(attempts.len() < 20, "{attempts:?}");
 }

@@ -17,9 +17,15 @@ use crate::weights::storage::Storage;
 const COLS: usize = 2 * SPAN + 20;
 const TOKENS: usize = 300;
 
-/// Runs `test` where pieces of matrices have so many bytes at most, but always a span of lines.
-fn on_gpu_with_pieces<R>(bytes: u64, test: impl FnOnce(&Gpu) -> R) -> Option<R> {
-    name().map(|name| test(&open_with(Some(&name), Tile::DEFAULT).unwrap().with_pieces(bytes)))
+/// Runs `test` where pieces of matrices have a span of lines each, on one device for all such tests.
+fn on_gpu_with_pieces(test: impl FnOnce(&Gpu)) {
+    static SHARED: OnceLock<Option<Gpu>> = OnceLock::new();
+    let shared =
+        SHARED.get_or_init(|| name().map(|name| open_with(Some(&name), Tile::DEFAULT).unwrap().with_pieces(0)));
+    match shared {
+        Some(gpu) => test(gpu),
+        None => println!("{SKIPPED}"),
+    }
 }
 
 fn case(order: Order, pattern: Pattern, quantization: Option<Quantization>) -> Case {
@@ -106,18 +112,20 @@ fn values_of(gpu: &Gpu, matrix: &Matrix) -> Vec<f32> {
 
 #[test]
 fn gpu_gives_the_same_bits_in_whatever_pieces_matrices_lie() {
-    let Some(whole) = on_gpu_with_pieces(u64::MAX, everything) else {
-        return;
-    };
-    let found = on_gpu_with_pieces(0, everything).unwrap();
-    assert!(found.sums == whole.sums, "another Gram matrix");
-    assert!(found.u == whole.u, "another U");
-    assert!(found == whole, "another result");
+    on_gpu(|gpu| {
+        let whole = everything(gpu);
+        on_gpu_with_pieces(|gpu| {
+            let found = everything(gpu);
+            assert!(found.sums == whole.sums, "another Gram matrix");
+            assert!(found.u == whole.u, "another U");
+            assert!(found == whole, "another result");
+        });
+    });
 }
 
 #[test]
 fn gpu_cuts_matrices_at_spans() {
-    on_gpu_with_pieces(0, |gpu| {
+    on_gpu_with_pieces(|gpu| {
         let matrix = Matrix::new(gpu, COLS, 3).unwrap();
         let lines: Vec<_> = matrix.cut(500..1030).map(|piece| (piece.top, piece.lines)).collect();
         assert_eq!(lines, [(0, 500..512), (512, 512..1024), (1024, 1024..1030)]);
@@ -132,7 +140,7 @@ fn gpu_cuts_matrices_at_spans() {
 
 #[test]
 fn gpu_refuses_what_cannot_be_cut() {
-    on_gpu_with_pieces(0, |gpu| {
+    on_gpu_with_pieces(|gpu| {
         let is_too_large =
             |error: Option<Error>| assert!(matches!(error, Some(Error::GpuTooLarge { .. })), "{error:?}");
         // Groups of 12 that would lie in two pieces.
