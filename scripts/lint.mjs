@@ -17,6 +17,7 @@ const checks = [
   'tsc -p tsconfig.electron33.json',
   'i18next-cli lint',
   'prettier --check --log-level warn .',
+  'node scripts/structure.mjs',
   'node scripts/lock-check.mjs',
   'node scripts/licences.mjs --check',
   'cargo fmt --manifest-path native/Cargo.toml --check',
