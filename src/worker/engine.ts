@@ -7,13 +7,13 @@ import type { RunEvent } from '../contract/events.ts';
 import { datasetResultSchema, type DatasetResult } from '../contract/measured.ts';
 import type { Recipe } from '../contract/recipe.ts';
 import type { Report } from '../contract/report.ts';
-import { compressBlocks, type BlockStep } from './compress/blocks.ts';
+import { compressBlocks } from './compress/blocks.ts';
 import { chooseSchedule } from './compress/choose.ts';
 import { estimateLayers } from './compress/estimate.ts';
 import { scheduleLayers } from './compress/schedule-layers.ts';
 import { assertInReach, decideTarget } from './compress/target.ts';
 import { evaluateCompressed, evaluateDense } from './evaluate/datasets.ts';
-import { archiveSize } from './formats/tamis/size.ts';
+import { packedSize } from './formats/tamis/size.ts';
 import { layersOf } from './model/layers.ts';
 import { openModel } from './model/open.ts';
 import { resolveRecipe } from './plan/resolve.ts';
@@ -22,11 +22,11 @@ import { buildReport } from './report/build.ts';
 import { writeReport } from './report/write.ts';
 import { isFree, RunDirectory } from './run/directory.ts';
 import { givenUpSchema, nothingGivenUp } from './run/devices.ts';
-import { EventLog, type OnEvent } from './run/event-log.ts';
+import { EventLog, logFailure, type OnEvent } from './run/event-log.ts';
 import { watchGpu } from './run/gpu-usage.ts';
 import { assertSame, fingerprintId, fingerprintSchema, takeFingerprint } from './run/fingerprint.ts';
 import type { Inputs } from './run/inputs.ts';
-import { nothingToDo, stage, step, type Run, type Step } from './run/run.ts';
+import { nothingToDo, stage, type Run, type Step } from './run/run.ts';
 import { timed, type Told } from './run/told.ts';
 
 export interface RunOptions {
@@ -43,10 +43,11 @@ export async function compress(recipe: Recipe, out: string, options: RunOptions)
     log.emit({ type: 'warning', code, params }),
   );
   const inputs = await prepare(resolved, told);
-  const directory = await RunDirectory.create(out, resolved);
-  return await execute(directory, told, () => {
+  await using _devices = inputs.devices;
+  using directory = await RunDirectory.create(out, resolved);
+  return await logFailure(directory, told, () => {
     log.openIn(directory);
-    return inputs;
+    return runStages(directory, inputs, told);
   });
 }
 
@@ -57,60 +58,24 @@ export interface ResumeOptions extends RunOptions {
 
 /** Goes on with a run that was stopped, killed or lost its power, from its last finished block, to the same bits. */
 export async function resume(path: string, options: ResumeOptions): Promise<Report> {
-  const directory = RunDirectory.open(path);
+  using directory = RunDirectory.open(path);
   const told: Told = { signal: options.signal, emit: new EventLog(options.onEvent, directory).emit };
-  return await execute(directory, told, async () => {
+  return await logFailure(directory, told, async () => {
     const recipe = await directory.recipe();
     const memory = options.memory ?? recipe.memory;
     const givenUp = (await directory.readStep('given-up', givenUpSchema)) ?? nothingGivenUp;
-    return await prepare({ ...recipe, memory }, told, givenUp);
-  });
-}
-
-/** Holds the run's directory while its inputs are opened and the stages go; what ends them early is the last event in its log. */
-async function execute(
-  directory: RunDirectory,
-  told: Told,
-  openInputs: () => Inputs | Promise<Inputs>,
-): Promise<Report> {
-  try {
-    return await runOn(directory, await openInputs(), told);
-  } catch (thrown) {
-    const error = told.signal.aborted ? new TamisError('cancelled', { path: directory.path }) : thrown;
-    const { code, params } =
-      error instanceof TamisError ? error : new TamisError('internal', { detail: String(error) });
-    recordFailure(told.emit, { type: 'failed', code, params });
-    throw error;
-  } finally {
-    directory.close();
-  }
-}
-
-/** Holds the devices while the stages go. */
-async function runOn(directory: RunDirectory, inputs: Inputs, told: Told): Promise<Report> {
-  const stopWatching = watchGpu(inputs.devices, told.emit);
-  try {
+    const inputs = await prepare({ ...recipe, memory }, told, givenUp);
+    await using _devices = inputs.devices;
     return await runStages(directory, inputs, told);
-  } finally {
-    stopWatching();
-    await inputs.devices.close();
-  }
-}
-
-/** A full disk takes no event either: what went wrong first is what is told. */
-function recordFailure(emit: Told['emit'], event: RunEvent): void {
-  try {
-    emit(event);
-  } catch {
-    return;
-  }
+  });
 }
 
 /** recipe -> stages -> report. Each stage finds what an earlier start of the run has finished and does the rest. */
 async function runStages(directory: RunDirectory, inputs: Inputs, told: Told): Promise<Report> {
+  using _watch = watchGpu(inputs.devices, told.emit);
   const started = performance.now();
   const kept = await directory.readStep('fingerprint', fingerprintSchema);
-  const fingerprint = await timed(told.emit, 'fingerprint', {}, () => takeFingerprint(inputs, kept, told));
+  const fingerprint = await timed(told.emit, 'fingerprint', () => takeFingerprint(inputs, kept, told));
   if (kept) assertSame(kept, fingerprint, directory.path);
   else await directory.writeStep('fingerprint', fingerprint);
   told.emit({ type: 'started', fingerprint: fingerprintId(fingerprint), resumed: kept !== null });
@@ -128,8 +93,9 @@ async function runStages(directory: RunDirectory, inputs: Inputs, told: Told): P
   const compressed = await evaluation(run, 'evaluate-compressed', async () =>
     evaluateCompressed(run, await openModel(directory.path)),
   );
-  const report = await timed(told.emit, 'report', {}, async () => {
-    const packed = run.recipe.fit?.kind === 'size' ? await packedSize(run, blocks) : null;
+  const report = await timed(told.emit, 'report', async () => {
+    const layers = blocks.flatMap(({ value }) => value);
+    const packed = run.recipe.fit?.kind === 'size' ? await packedSize(run, layers) : null;
     const built = await buildReport(run, { dense, statistics, target, choice, schedule, blocks, compressed, packed });
     await writeReport(directory, built);
     return built;
@@ -145,15 +111,4 @@ async function evaluation(
 ): Promise<Step<DatasetResult[]>> {
   if (run.datasets.length === 0) return nothingToDo([]);
   return await stage(run, name, z.array(datasetResultSchema), evaluate);
-}
-
-/** Bytes of the packed archive. */
-async function packedSize(run: Run, blocks: readonly BlockStep[]): Promise<Step<number>> {
-  const { recipe } = run;
-  return await step(run, 'packed', z.int(), async (seconds) => {
-    const start = performance.now();
-    const size = await archiveSize(run, { recipe, layers: blocks.flatMap(({ value }) => value) });
-    seconds['pack'] = (performance.now() - start) / 1000;
-    return size;
-  });
 }

@@ -33,6 +33,52 @@ export const native = addon;
 /** Numbers of the core that plans and bounds are made with: what it computes with, and how its files are laid out. */
 export const constants = addon.constants();
 
+// What holds memory or a file of its own gives it back at the end of the scope that declares it with `using`, whatever happens in it.
+declare module '#native' {
+  interface CompressedLayer {
+    [Symbol.dispose](): void;
+  }
+  interface Divergences {
+    [Symbol.dispose](): void;
+  }
+  interface Factor {
+    [Symbol.dispose](): void;
+  }
+  interface Gram {
+    [Symbol.dispose](): void;
+  }
+  interface ArchiveWriter {
+    [Symbol.dispose](): void;
+  }
+  interface FileWriter {
+    [Symbol.dispose](): void;
+  }
+  interface ShardWriter {
+    [Symbol.dispose](): void;
+  }
+  interface Gpu {
+    [Symbol.asyncDispose](): Promise<void>;
+  }
+}
+
+for (const { prototype } of [addon.CompressedLayer, addon.Divergences, addon.Factor, addon.Gram])
+  onDispose(prototype, (owner) => owner.release());
+for (const { prototype } of [addon.ArchiveWriter, addon.FileWriter, addon.ShardWriter])
+  onDispose(prototype, (writer) => writer.abandon());
+Object.defineProperty(addon.Gpu.prototype, Symbol.asyncDispose, {
+  value(this: addon.Gpu) {
+    return translated(() => this.close());
+  },
+});
+
+function onDispose<T extends object>(prototype: T, free: (owner: T) => void): void {
+  Object.defineProperty(prototype, Symbol.dispose, {
+    value(this: T) {
+      free(this);
+    },
+  });
+}
+
 /** What the addon threw, as the error that the rest of the product knows. */
 export function fromNative(error: unknown): unknown {
   if (!(error instanceof Error) || !error.message.startsWith('{"code":')) return error;

@@ -5,7 +5,7 @@ import { openModel, type Model } from './model/open.ts';
 import { shapeOf } from './model/shape.ts';
 import { setThreads } from './native.ts';
 import { assertWithinBudget, memoryBudget } from './plan/budget.ts';
-import { gpuShare } from './plan/gpu-memory.ts';
+import { gpuShare, tapsThatFit } from './plan/gpu-memory.ts';
 import { unevenGroups, usesHessians } from './plan/resolve.ts';
 import { schedulingOf, type Workload } from './plan/workload.ts';
 import { Devices, nothingGivenUp, type GivenUp } from './run/devices.ts';
@@ -24,13 +24,22 @@ import { seqlenOf, sourcesOf, tokensOf } from './texts/sources.ts';
 export async function prepare(recipe: Recipe, told: Told, givenUp: GivenUp = nothingGivenUp): Promise<Inputs> {
   const model = await openModel(recipe.model);
   await setThreads(recipe.threads ?? 1);
-  const devices = await openDevices(recipe, givenUp);
+  const devices = await openDevices(recipe, model, givenUp);
+  try {
+    return await readInputs(recipe, model, devices, told);
+  } catch (error) {
+    await devices[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function readInputs(recipe: Recipe, model: Model, devices: Devices, told: Told): Promise<Inputs> {
   const blocks = recipe.blocks ?? model.family.blocks;
   const sparsities = await readSparsities(recipe);
   assertSchedule(recipe, layerSizes(model, blocks), sparsities);
   for (const { code, params } of unevenGroups(recipe, model)) told.emit({ type: 'warning', code, params });
   const sources = sourcesOf(model);
-  return await timed(told.emit, 'calibration', {}, async () => {
+  return await timed(told.emit, 'calibration', async () => {
     const calibration = await sample(recipe, model, sources, told);
     const datasets: EvaluationTokens[] = [];
     for (const dataset of recipe.evaluation.datasets)
@@ -42,12 +51,17 @@ export async function prepare(recipe: Recipe, told: Told, givenUp: GivenUp = not
 }
 
 /** Whatever does not work is refused here, so that a later failure is a loss. */
-async function openDevices({ device, threads, gpu, cpuFallback }: Recipe, givenUp: GivenUp): Promise<Devices> {
+async function openDevices(
+  { device, threads, gpu, cpuFallback }: Recipe,
+  model: Model,
+  givenUp: GivenUp,
+): Promise<Devices> {
   if (device === 'auto' || gpu === 'auto') throw new Error('the recipe is not resolved');
   const session: SessionOptions = { device, threads: threads ?? 1 };
   if (!givenUp.device) await assertWorks(session);
   const opened = gpu === 'none' || givenUp.gpu ? null : await openGpu(gpu);
-  return new Devices({ session, gpu: opened }, cpuFallback, givenUp);
+  const tapsOnGpu = tapsThatFit(shapeOf(model).layers, opened?.memoryBytes ?? null);
+  return new Devices({ session, gpu: opened, tapsOnGpu }, cpuFallback, givenUp);
 }
 
 /** What a run that has its tokens is going to do. */

@@ -45,7 +45,7 @@ describe.each(modelFixtures)('the installed transformers and %s', (name) => {
 
   test('Tamis computes what it computes', async () => {
     const model = await openModel(`${made}/${name}`);
-    const session = await Session.open(wholeGraph(model).build(), { device: 'cpu', threads: 1 });
+    await using session = await Session.open(wholeGraph(model).build(), { device: 'cpu', threads: 1 });
     const expected = expectedOf(name);
     const tokens = [...expected.readI64('tokens')];
     const each = Array.from({ length: FIXTURE_SEQUENCES }, (_, i) => i * FIXTURE_SEQLEN);
@@ -54,7 +54,6 @@ describe.each(modelFixtures)('the installed transformers and %s', (name) => {
       mask: each.map(() => new Array<number>(FIXTURE_SEQLEN).fill(1)),
       positions: each.map(() => [...Array(FIXTURE_SEQLEN).keys()]),
     });
-    await session.close();
     const difference = relativeDifference(logits, expected.readF32('logits'));
     console.log(`${name}: transformers' logits differ from ours by ${difference.toExponential(1)} of their range`);
     expect(difference).toBeLessThan(1e-5);

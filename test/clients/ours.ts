@@ -24,13 +24,11 @@ export function firstWindow(): Int32Array {
 export async function ourLogits(folder: string, window = firstWindow()): Promise<Float32Array> {
   const model = await openModel(folder);
   const options = { ...device, seqlen: window.length };
-  const embed = await openEmbed(model, options);
+  await using embed = await openEmbed(model, options);
   let x = (await embed.run(window)).slice();
-  await embed.close();
   for (let index = 0; index < model.family.blocks; index++) {
-    const block = await openBlock(model, index, { ...options, taps: false, output: true });
+    await using block = await openBlock(model, index, { ...options, taps: false, output: true });
     x = (await block.run(x)).output?.slice() ?? x;
-    await block.close();
   }
   return await head(model, x);
 }
@@ -38,7 +36,7 @@ export async function ourLogits(folder: string, window = firstWindow()): Promise
 async function head({ family, tensors }: Model, x: Float32Array): Promise<Float32Array> {
   const g = new GraphBuilder(tensors);
   g.output('logits', family.logits(g, family.norm(g, g.input('x', 'float32', ['tokens', family.hidden]))));
-  const session = await Session.open(g.build(), device);
+  await using session = await Session.open(g.build(), device);
   const tokens = x.length / family.hidden;
   const logits = new Float32Array(tokens * family.vocab);
   const shape = (width: number): number[] => [tokens, width];
@@ -46,7 +44,6 @@ async function head({ family, tensors }: Model, x: Float32Array): Promise<Float3
     { x: new Tensor('float32', x, shape(family.hidden)) },
     { logits: new Tensor('float32', logits, shape(family.vocab)) },
   );
-  await session.close();
   return logits;
 }
 

@@ -26,16 +26,15 @@ const overflow = vi.hoisted((): Overflow => ({ trials: [], where: 'calibration',
 
 vi.mock('../../src/worker/compress/block.ts', async (importOriginal) => {
   const original = await importOriginal<typeof block>();
-  const compressBlock: typeof block.compressBlock = async (task) => {
-    const layers = await original.compressBlock(task);
-    const { directory, model } = task.run;
+  const compressBlock: typeof block.compressBlock = async (work, index, plans) => {
+    const layers = await original.compressBlock(work, index, plans);
+    const { directory, model } = work;
     if (!directory.path.endsWith('choose')) return layers;
-    if (task.block === 0) overflow.begun++;
+    if (index === 0) overflow.begun++;
     if (!overflow.trials.includes(overflow.begun - 1)) return layers;
-    const last = task.block === model.family.blocks - 1;
-    if (overflow.where === 'calibration' && task.block === 0)
-      fill(directory.file('state', original.activationsFile(1)), 0);
-    if (overflow.where === 'head' && last) fill(directory.file(shardName(model, task.block + 1)), dataOf);
+    const last = index === model.family.blocks - 1;
+    if (overflow.where === 'calibration' && index === 0) fill(directory.file('state', original.activationsFile(1)), 0);
+    if (overflow.where === 'head' && last) fill(directory.file(shardName(model, index + 1)), dataOf);
     return layers;
   };
   return { ...original, compressBlock };

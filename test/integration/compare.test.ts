@@ -39,7 +39,7 @@ function wanted(model: string): Evaluated {
 /** Probabilities of every window's tokens, [windows][seqlen][vocab], from one graph of the whole model. */
 async function probabilities(folder: string): Promise<number[][][]> {
   const model = await openModel(folder);
-  const whole = onnxModel(await Session.open(wholeGraph(model).build(), session), model.family, seqlen);
+  await using whole = onnxModel(await Session.open(wholeGraph(model).build(), session), model.family, seqlen);
   const ids = Int32Array.from(native.Checkpoint.openFile(tokens).readI64('tokens'));
   const windows: number[][][] = [];
   for (let start = 0; start + seqlen <= ids.length; start += seqlen) {
@@ -48,7 +48,6 @@ async function probabilities(folder: string): Promise<number[][][]> {
       for (let at = 0; at < logits.length; at += vocab) rows.push(softmax([...logits.subarray(at, at + vocab)]));
     windows.push(rows);
   }
-  await whole.close();
   return windows;
 }
 

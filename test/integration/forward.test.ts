@@ -28,9 +28,8 @@ afterAll(() => rmSync(scratch, { recursive: true }));
 
 /** The embedded tokens, which block 0 gets. */
 async function embed(model: Model, ids: Int32Array): Promise<Float32Array> {
-  const graph = await openEmbed(model, { threads: 1, seqlen: FIXTURE_SEQLEN });
+  await using graph = await openEmbed(model, { threads: 1, seqlen: FIXTURE_SEQLEN });
   const x = (await graph.run(ids)).slice();
-  await graph.close();
   return x;
 }
 
@@ -47,14 +46,13 @@ describe.each(checkpoints)('$name computes what transformers computes', ({ folde
     const model = await openModel(folder);
     let x = await embed(model, ids);
     for (let index = 0; index < model.family.blocks; index++) {
-      const block = await openBlock(model, index, { ...options, taps: true, output: true });
+      await using block = await openBlock(model, index, { ...options, taps: true, output: true });
       const { output, taps } = await block.run(x);
       expect([...taps.keys()]).toEqual(['attn_in', 'attn_out', 'mlp_in', 'mlp_mid']);
       for (const [tap, value] of taps)
         expect(relativeDifference(value, expected.readF32(`${index}.${tap}`))).toBeLessThan(1e-6);
       expect(relativeDifference(output, expected.readF32(`${index}.output`))).toBeLessThan(1e-6);
       x = output?.slice() ?? x;
-      await block.close();
     }
   });
 
@@ -67,7 +65,7 @@ describe.each(checkpoints)('$name computes what transformers computes', ({ folde
     expect(ranges.length).toBeGreaterThan(1);
     const targets = Int32Array.from(ids, (id) => (id * 7) % vocab);
     for (const range of ranges) {
-      const head = await openHead(model, range, session);
+      await using head = await openHead(model, range, session);
       const { logSum, max, target } = await head.run(x, targets);
       for (const [token, id] of targets.entries()) {
         const row = logits.subarray(token * vocab + range.start, token * vocab + range.end);
@@ -76,7 +74,6 @@ describe.each(checkpoints)('$name computes what transformers computes', ({ folde
         if (id >= range.start && id < range.end)
           expect(target[token]).toBeCloseTo(logits[token * vocab + id] ?? NaN, 5);
       }
-      await head.close();
     }
     expect(ranges.at(0)?.start).toBe(0);
     expect(ranges.at(-1)?.end).toBe(vocab);
@@ -146,11 +143,10 @@ describe('a block', () => {
 
   test('with taps alone gives the same taps and no output', async () => {
     const model = await openModel(fixtureFolder('opt-pre-norm'));
-    const block = await openBlock(model, 1, { ...options, taps: true, output: false });
+    await using block = await openBlock(model, 1, { ...options, taps: true, output: false });
     const { output, taps } = await block.run(expected.readF32('0.output'));
     expect(output).toBeUndefined();
     for (const [tap, value] of taps) expect(relativeDifference(value, expected.readF32(`1.${tap}`))).toBeLessThan(1e-6);
-    await block.close();
   });
 
   test('takes its arrays back when it is closed', async () => {
@@ -158,7 +154,7 @@ describe('a block', () => {
     const block = await openBlock(model, 1, { ...options, taps: true, output: true });
     const { output, taps } = await block.run(expected.readF32('0.output'));
     expect(output?.length).toBe(FIXTURE_SEQUENCES * FIXTURE_SEQLEN * 8);
-    await block.close();
+    await block[Symbol.asyncDispose]();
     expect([output?.length, ...[...taps.values()].map(({ length }) => length)]).toEqual([0, 0, 0, 0, 0]);
   });
 
@@ -172,7 +168,7 @@ describe('a block', () => {
         .tensors()
         .map((info) => [info.name, info]),
     );
-    const block = await openBlock(model, 1, { ...options, weights, taps: true, output: true });
+    await using block = await openBlock(model, 1, { ...options, weights, taps: true, output: true });
     const x = expected.readF32('0.output');
     const { output, taps } = await block.run(x);
     expect(relativeDifference(taps.get('mlp_mid'), expected.readF32('1.mlp_mid'))).toBeLessThan(1e-6);
@@ -188,20 +184,18 @@ describe('a block', () => {
     });
     expect(bias.some((value) => value !== 0)).toBe(true);
     expect(relativeDifference(output, dense)).toBeLessThan(1e-6);
-    await block.close();
     folder.remove();
   });
 
   test('gives the same bits again, and a smaller last batch its own', async () => {
     const model = await openModel(fixtureFolder('opt-post-norm'));
-    const block = await openBlock(model, 0, { ...options, taps: false, output: true });
+    await using block = await openBlock(model, 0, { ...options, taps: false, output: true });
     const x = await embed(model, Int32Array.from(fixtureExpected('opt-post-norm').readI64('tokens')));
     const first = (await block.run(x)).output?.slice();
     const part = (await block.run(x.subarray(0, x.length / 2))).output?.slice();
     expect((await block.run(x)).output).toEqual(first);
     expect(part).toHaveLength(x.length / 2);
     expect(relativeDifference(part, first?.slice(0, x.length / 2) ?? x)).toBeLessThan(1e-6);
-    await block.close();
   });
 });
 

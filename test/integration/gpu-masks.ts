@@ -35,13 +35,12 @@ export async function maskAgreement(run: string, scratch: string): Promise<Recor
   };
 
   const agreement: Record<string, number> = {};
-  const embed = await openEmbed(model, options);
+  await using embed = await openEmbed(model, options);
   let x = (await embed.run(tokens)).slice();
-  await embed.close();
   for (let block = 0; block < model.family.blocks; block++) {
     const shards = String(model.family.blocks + 1).padStart(5, '0');
     const shard = join(run, `model-${String(block + 2).padStart(5, '0')}-of-${shards}.safetensors`);
-    const dense = await openBlock(model, block, { ...options, taps: true, output: false });
+    await using dense = await openBlock(model, block, { ...options, taps: true, output: false });
     const { taps } = await dense.run(x);
     for (const [tap, values] of taps) {
       const gram = new native.Gram(values.length / tokens.length);
@@ -52,11 +51,9 @@ export async function maskAgreement(run: string, scratch: string): Promise<Recor
         agreement[layer.name] = own.filter((zero, i) => zero === found[i]).length / own.length;
       }
     }
-    await dense.close();
     const weights = await tensorsOfShard(shard);
-    const stored = await openBlock(model, block, { ...options, weights, taps: false, output: true });
+    await using stored = await openBlock(model, block, { ...options, weights, taps: false, output: true });
     x = (await stored.run(x)).output?.slice() ?? x;
-    await stored.close();
   }
   return agreement;
 }

@@ -84,8 +84,8 @@ describe.each(runs)('$name', async ({ name, model, flags, products, close }) => 
 
   test('gives the logits of the run', async () => {
     const opened = await openModel(run);
-    const dense = await Session.open(wholeGraph(opened).build(), session);
-    const exported = await openOnnxModel(out, session);
+    await using dense = await Session.open(wholeGraph(opened).build(), session);
+    await using exported = await openOnnxModel(out, session);
     const ids = Int32Array.from({ length: 30 }, (_, i) => (i * 37) % 96);
     const wanted = await new BatchGeneration(dense, opened.family).run({
       ids: [[...ids]],
@@ -96,8 +96,6 @@ describe.each(runs)('$name', async ({ name, model, flags, products, close }) => 
       expect(start).toBe(0);
       expect(relativeDifference(logits, wanted)).toBeLessThan(close);
     }
-    await dense.close();
-    await exported.close();
   });
 
   test('has the perplexity of the run, in slices where windows are longer', async () => {

@@ -74,19 +74,16 @@ async function forward(
   weights: ReadonlyMap<string, TensorInfo> = new Map(),
   onTap: (block: number, tap: string, x: Float32Array) => Promise<void> = () => Promise.resolve(),
 ): Promise<Float32Array> {
-  const embed = await openEmbed(model, { threads: 1, seqlen });
+  await using embed = await openEmbed(model, { threads: 1, seqlen });
   let x: Float32Array = Float32Array.from(await embed.run(ids));
-  await embed.close();
   for (let index = 0; index < model.family.blocks; index++) {
-    const block = await openBlock(model, index, { ...session, seqlen, weights, taps: true, output: true });
+    await using block = await openBlock(model, index, { ...session, seqlen, weights, taps: true, output: true });
     const { output, taps } = await block.run(x);
     for (const [tap, value] of taps) await onTap(index, tap, value);
     x = Float32Array.from(output ?? []);
-    await block.close();
   }
-  const logits = await openLogits(model, { start: 0, end: model.family.vocab }, session);
+  await using logits = await openLogits(model, { start: 0, end: model.family.vocab }, session);
   const result = Float32Array.from(await logits.run(x));
-  await logits.close();
   return result;
 }
 

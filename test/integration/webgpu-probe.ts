@@ -19,14 +19,12 @@ const x = Float32Array.from({ length: tokens * model.family.hidden }, (_, i) => 
 const targets = Int32Array.from({ length: tokens }, (_, i) => (i * 1009) % model.family.vocab);
 
 async function forward(device: RunDevice): Promise<Map<string, Float32Array>> {
-  const block = await openBlock(model, 3, { device, threads: 2, seqlen: SEQLEN, taps: true, output: true });
+  await using block = await openBlock(model, 3, { device, threads: 2, seqlen: SEQLEN, taps: true, output: true });
   const { output = x, taps } = await block.run(x);
-  const head = await openHead(model, { start: 1000, end: 3000 }, { device, threads: 2 });
+  await using head = await openHead(model, { start: 1000, end: 3000 }, { device, threads: 2 });
   const { logSum, target } = await head.run(output, targets);
   const results = [...taps, ['output', output], ['logSum', logSum], ['target', target]] as [string, Float32Array][];
   const copies = new Map(results.map(([name, values]) => [name, values.slice()]));
-  await block.close();
-  await head.close();
   return copies;
 }
 
@@ -46,7 +44,7 @@ async function unsupported(): Promise<unknown> {
   const g = new GraphBuilder(new Map());
   g.output('y', g.node('LogSoftmax', [g.input('x', 'float32', [2, 3])], { axis: 1 }));
   try {
-    await (await Session.open(g.build(), { device: 'webgpu', threads: 1 })).close();
+    await using _session = await Session.open(g.build(), { device: 'webgpu', threads: 1 });
     return null;
   } catch (error) {
     return error instanceof TamisError ? { code: error.code, params: error.params } : String(error);

@@ -23,24 +23,24 @@ function gpuThatTells(usage: () => Promise<GpuUsage>): { handle: { usage: () => 
 }
 
 test('is told once a second, until it is stopped', async () => {
-  const stop = watchGpu({ gpu: gpuThatTells(() => Promise.resolve(half)) }, emit);
+  const watch = watchGpu({ gpu: gpuThatTells(() => Promise.resolve(half)) }, emit);
   await vi.advanceTimersByTimeAsync(3500);
   expect(events).toEqual([1, 2, 3].map(() => ({ type: 'gpu-usage', ...half })));
-  stop();
+  watch[Symbol.dispose]();
   await vi.advanceTimersByTimeAsync(3000);
   expect(events).toHaveLength(3);
 });
 
 test('is asked for again only when it was answered, and an answer after the end is dropped', async () => {
   const answers: ((usage: GpuUsage) => void)[] = [];
-  const stop = watchGpu({ gpu: gpuThatTells(() => new Promise((resolve) => answers.push(resolve))) }, emit);
+  const watch = watchGpu({ gpu: gpuThatTells(() => new Promise((resolve) => answers.push(resolve))) }, emit);
   await vi.advanceTimersByTimeAsync(5000);
   expect(answers).toHaveLength(1);
   answers[0]?.(half);
   await vi.advanceTimersByTimeAsync(1000);
   expect(events).toHaveLength(1);
   expect(answers).toHaveLength(2);
-  stop();
+  watch[Symbol.dispose]();
   answers[1]?.(half);
   await vi.advanceTimersByTimeAsync(1000);
   expect(events).toHaveLength(1);
@@ -49,16 +49,16 @@ test('is asked for again only when it was answered, and an answer after the end 
 test('is not told where the driver does not tell, nor of a GPU that was given up', async () => {
   const silent = watchGpu({ gpu: gpuThatTells(() => Promise.resolve(unknown)) }, emit);
   await vi.advanceTimersByTimeAsync(2000);
-  silent();
-  const place: Parameters<typeof watchGpu>[0] & { gpu: unknown } = {
+  silent[Symbol.dispose]();
+  const owner: Parameters<typeof watchGpu>[0] & { gpu: unknown } = {
     gpu: gpuThatTells(() => {
-      place.gpu = null;
+      owner.gpu = null;
       return Promise.resolve(half);
     }),
   };
-  const stop = watchGpu(place, emit);
+  const watch = watchGpu(owner, emit);
   await vi.advanceTimersByTimeAsync(3000);
-  stop();
-  expect(place.gpu).toBeNull();
+  watch[Symbol.dispose]();
+  expect(owner.gpu).toBeNull();
   expect(events).toEqual([]);
 });

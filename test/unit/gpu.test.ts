@@ -48,7 +48,11 @@ describe('the GPU that auto comes to', () => {
 
 describe('what a run gives up', () => {
   const devices = (mayFallBack = true): Devices =>
-    new Devices({ session: { device: 'cuda', threads: 2 }, gpu: card }, mayFallBack, nothingGivenUp);
+    new Devices(
+      { session: { device: 'cuda', threads: 2 }, gpu: card, tapsOnGpu: new Set() },
+      mayFallBack,
+      nothingGivenUp,
+    );
 
   test.each(['gpu.lost', 'gpu.out-of-memory', 'gpu.failed'] as const)('%s: the GPU, once', (code) => {
     const run = devices();
@@ -99,8 +103,7 @@ describe('what fits a GPU', () => {
 describe('what the GPU refuses', () => {
   const told: RunEvent[] = [];
   const solver = (gpu: OpenGpu | null, taps: readonly string[]): Solver => ({
-    gpu,
-    tapsOnGpu: new Set(taps),
+    devices: { gpu, tapsOnGpu: new Set(taps) },
     signal: new AbortController().signal,
     emit: (event) => told.push(event),
   });
@@ -116,7 +119,8 @@ describe('what the GPU refuses', () => {
   });
 
   test.each(['gpu.too-large', 'gpu.pattern'])('%s: the same on the CPU, with the factor from there', async (code) => {
-    const onCpu = { released: 0, release: () => (onCpu.released += 1) };
+    let released = 0;
+    const onCpu = bare(native.Factor, { release: () => (released += 1) });
     const factor = bare(native.Factor, { toCpu: async () => await Promise.resolve(onCpu) });
     const used: unknown[] = [];
     const result = await useFactor(solver(card, []), factor, 'fc1', async (by) => {
@@ -126,7 +130,7 @@ describe('what the GPU refuses', () => {
     });
     expect(result).toBe('done');
     expect(used).toEqual([factor, onCpu]);
-    expect(onCpu.released).toBe(1);
+    expect(released).toBe(1);
     expect(told.splice(0)).toHaveLength(1);
   });
 

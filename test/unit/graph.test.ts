@@ -47,10 +47,9 @@ async function evaluate(
 ): Promise<number[]> {
   const g = new GraphBuilder(weights);
   g.output('y', build(g));
-  const session = await Session.open(g.build(), { device: 'cpu', threads: 1 });
+  await using session = await Session.open(g.build(), { device: 'cpu', threads: 1 });
   const y = new Float32Array(size.reduce((a, b) => a * b, 1));
   await session.run(inputs, { y: new Tensor('float32', y, [...size]) });
-  await session.close();
   return [...y];
 }
 
@@ -132,12 +131,11 @@ test('an input and a value given out twice can be outputs too', async () => {
   g.output('one', sum);
   g.output('two', sum);
   g.output('more', g.node('Add', [sum, x]));
-  const session = await Session.open(g.build(), { device: 'cpu', threads: 1 });
+  await using session = await Session.open(g.build(), { device: 'cpu', threads: 1 });
   const outputs = Object.fromEntries(
     ['same', 'one', 'two', 'more'].map((name) => [name, new Tensor('float32', new Float32Array(2), [1, 2])]),
   );
   await session.run({ x: new Tensor('float32', new Float32Array([1, -4]), [1, 2]) }, outputs);
-  await session.close();
   expect(Object.values(outputs).map(({ data }) => [...data])).toEqual([
     [1, -4],
     [2, -8],

@@ -68,11 +68,10 @@ test.each(shapes)('a layer of $bits bits, $cols columns in blocks of $block, zer
   );
   const g = new GraphBuilder(weights, new Map([['w', packed]]));
   g.output('y', linear(g, g.input('x', 'float32', ['tokens', cols]), 'w', { bias: 'bias' }));
-  const session = await Session.open(g.build(), { device: 'cpu', threads: 1 });
+  await using session = await Session.open(g.build(), { device: 'cpu', threads: 1 });
   const y = new Float32Array(tokens * rows);
   const input = new Tensor('float32', Float32Array.from(x), [tokens, cols]);
   await session.run({ x: input }, { y: new Tensor('float32', y, [tokens, rows]) });
-  await session.close();
 
   const expected = Array.from({ length: tokens * rows }, (_, i) => {
     const [token, row] = [Math.floor(i / rows), i % rows];

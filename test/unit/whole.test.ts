@@ -49,7 +49,7 @@ describe.each(checkpoints)('the whole graph of $name', async ({ folder, expected
   const model = await openModel(folder);
   const { family } = model;
   const session = await Session.open(wholeGraph(model).build(), options);
-  afterAll(() => session.close());
+  afterAll(() => session[Symbol.asyncDispose]());
   const tokens = expected.readI64('tokens');
   const sequences = Array.from({ length: FIXTURE_SEQUENCES }, (_, i) => [
     ...tokens.subarray(i * FIXTURE_SEQLEN, (i + 1) * FIXTURE_SEQLEN),

@@ -88,6 +88,12 @@ impl Gram {
     pub fn cols(&self) -> u32 {
         self.cols
     }
+
+    /// Frees the sums now, not when JavaScript's garbage is collected; nothing can be added to them afterwards.
+    #[napi]
+    pub fn release(&mut self) {
+        self.inner = Arc::default();
+    }
 }
 
 pub(crate) type AnyFactor = Either<factor::Factor<Cpu>, factor::Factor<gpu::Gpu>>;

@@ -1,34 +1,18 @@
+import { methods } from '../../contract/recipe/methods.ts';
 import type { LayerResult } from '../../contract/report.ts';
 import { weightName, type Layer } from '../families/family.ts';
-import {
-  controlled,
-  native,
-  translated,
-  type CompressedLayer,
-  type Control,
-  type Factor,
-  type Gram,
-} from '../native.ts';
 import { Activations } from '../machine/activations.ts';
-import type { Clock } from '../machine/clock.ts';
-import type { Run } from '../run/run.ts';
-import { throughBlock } from '../runtime/passes.ts';
-import { activationShape, countRuns, passOf, type Calibration } from './calibration.ts';
+import { controlled, native, type CompressedLayer, type Control, type Factor } from '../native.ts';
+import type { Run, Work } from '../run/run.ts';
+import { throughBlock, throughEmbeddings } from '../runtime/passes.ts';
+import { BlockWriter } from './block-writer.ts';
+import { activationShape, calibrationOf, countRuns, passOf } from './calibration.ts';
 import { collectGrams, takeFactor } from './grams.ts';
-import { quantizationOptions, withQuantizationFile } from './quantization-file.ts';
+import { need } from './names.ts';
+import { quantizationOptions } from './quantization-file.ts';
 import type { LayerPlan } from './schedule-layers.ts';
 import { shardName, tensorsOfShard } from './shards.ts';
-import { need } from './names.ts';
 import { useFactor } from './solver.ts';
-
-export interface BlockTask {
-  readonly run: Run;
-  readonly block: number;
-  readonly plans: ReadonlyMap<string, LayerPlan>;
-  /** null where the method looks at no data. */
-  readonly calibration: Calibration | null;
-  readonly clock: Clock;
-}
 
 /** The name in `state/` of the inputs of a block. */
 export function activationsFile(block: number): string {
@@ -39,72 +23,34 @@ export function activationsFile(block: number): string {
  * Compresses one block (method.md, section 8): Hessians from its dense layers, each layer pruned and quantized, the
  * block's shard and scales written, then the sequences run through the block as stored, to be the next block's inputs.
  * Nothing of it counts before the caller has recorded the block as finished: a kill at any moment repeats the block.
+ * A method that looks at no data has no Hessians, and nothing runs through the block.
  */
-export async function compressBlock(task: BlockTask): Promise<LayerResult[]> {
-  const { run, calibration, block } = task;
-  const shard = run.directory.file(shardName(run.model, block + 1));
-  const input = calibration ? openInputs(run, calibration, block) : null;
-  try {
-    const layers = await writeShard(task, shard, input);
-    if (calibration && input && block + 1 < run.blocks) {
-      await propagate(calibration, block, shard, input, run.directory.file('state', activationsFile(block + 1)));
-    }
-    return layers;
-  } finally {
-    await input?.close();
-  }
-}
-
-function openInputs(run: Run, calibration: Calibration, block: number): Activations {
-  return Activations.open(run.directory.file('state', activationsFile(block)), activationShape(calibration));
-}
-
-/** The block's tensors: those that are left as they are first, then the layers in the order they are compressed in. */
-async function writeShard(task: BlockTask, path: string, input: Activations | null): Promise<LayerResult[]> {
-  const { calibration, block, clock } = task;
-  const { model } = task.run;
-  const layers = [...byTap(model.family.layers(block)).values()].flat();
-  const pruned = layers.map(({ name }) => `${name}.weight`);
-  const kept = model.family.blockTensors(block).filter((name) => !pruned.includes(name));
-  const grams = calibration && input ? await collectGrams(calibration, block, input, null) : null;
-
-  const writer = await translated(
-    () =>
-      new native.ShardWriter(
-        path,
-        [...kept, ...pruned].map((name) => need(model.tensors, name)),
-      ),
-  );
-  try {
-    for (const name of kept) await clock.time('write', () => translated(() => writer.copy(name, model.checkpoint)));
-    const results = await withQuantizationFile(task.run, block, layers, (addScales) =>
-      compressLayers(task, grams, async ({ name, transposed }, compressed) => {
-        const part = transposed ? 'transposed' : 'weight';
-        await translated(() => writer.write(`${name}.weight`, compressed, part));
-        await addScales(name, compressed);
-      }),
-    );
-    await clock.time('write', () => translated(() => writer.finish()));
-    return results;
-  } catch (error) {
-    writer.abandon();
-    throw error;
-  }
-}
-
-type Store = (layer: Layer, compressed: CompressedLayer) => Promise<void>;
-
-/** Compresses the layers and hands each to `store`; of every tap the factor is made, used and freed. */
-async function compressLayers(task: BlockTask, grams: Map<string, Gram> | null, store: Store): Promise<LayerResult[]> {
-  const { calibration, block } = task;
-  const { model, recipe } = task.run;
+export async function compressBlock(
+  work: Work,
+  block: number,
+  plans: ReadonlyMap<string, LayerPlan>,
+): Promise<LayerResult[]> {
+  const { model, recipe, blocks, emit } = work;
+  const taps = byTap(model.family.layers(block));
   const order = recipe.quantization?.actOrder ? 'act-order' : 'natural';
   const results: LayerResult[] = [];
-  for (const [tap, layers] of byTap(model.family.layers(block))) {
-    const factor = calibration && grams ? await takeFactor(calibration, grams, block, tap, order) : null;
-    for (const layer of layers) results.push(await compressLayer(task, layer, factor, store));
-    factor?.release();
+
+  await using input = methods[recipe.method].calibrates ? openInput(work, block) : null;
+  using grams = input && (await collectGrams(work, block, input, null));
+  using writer = await BlockWriter.open(work, block, [...taps.values()].flat());
+  for (const [tap, layers] of taps) {
+    using factor = grams && (await takeFactor(work, grams, block, tap, order));
+    for (const layer of layers) {
+      const plan = need(plans, layer.name);
+      using compressed = await solve(work, layer, plan, factor);
+      await writer.add(layer, compressed);
+      const result = layerResult(work, block, layer, plan, compressed);
+      results.push(result);
+      emit({ type: 'layer', layer: result });
+    }
   }
+  await writer.finish();
+  if (input && block + 1 < blocks) await propagate(work, block, input);
   return results;
 }
 
@@ -115,61 +61,64 @@ function byTap(layers: readonly Layer[]): Map<string, Layer[]> {
   return taps;
 }
 
-async function compressLayer(task: BlockTask, layer: Layer, factor: Factor | null, store: Store): Promise<LayerResult> {
-  const { block, clock, calibration } = task;
-  const { model, recipe, signal, emit } = task.run;
-  const plan = need(task.plans, layer.name);
-  const storage = model.dtype;
-  const share = recipe.nm ? { n: recipe.nm.n, m: recipe.nm.m } : { sparsity: plan.sparsity };
-  const quantization = quantizationOptions(recipe.quantization, layer.name);
-  const options = { method: recipe.method, storage, ...share, ...(quantization && { quantization }) };
-  const prune = (by: Factor | null, control: Control): Promise<CompressedLayer> =>
-    native.prune(model.checkpoint, weightName(layer), by, options, control);
-  const compressed = await clock.time('solve', () =>
-    calibration && factor
-      ? useFactor(calibration, factor, layer.type, prune)
-      : controlled(signal, (control) => prune(null, control)),
-  );
-  await clock.time('write', () => store(layer, compressed));
-  const result: LayerResult = {
-    name: layer.name,
-    block,
-    type: layer.type,
-    rows: compressed.rows,
-    cols: compressed.cols,
-    estimate: plan.estimate,
-    sensitivity: plan.sensitivity,
-    group: plan.group,
-    targetSparsity: plan.sparsity,
-    sparsity: compressed.zeros / (compressed.rows * compressed.cols),
-    bits: quantization?.bits ?? null,
-    error: compressed.error,
-  };
-  compressed.release();
-  emit({ type: 'layer', layer: result });
-  return result;
+/** Stores the inputs of block 0, unless the method looks at no data. */
+export async function embedInput(work: Work): Promise<void> {
+  if (!methods[work.recipe.method].calibrates) return;
+  await using output = Activations.create(work.directory.file('state', activationsFile(0)), activationShape(work));
+  await throughEmbeddings(work.model, calibrationOf(work).tokens, output, passOf(work, 'forward'));
 }
 
-/** Runs the sequences through the block as its shard holds it. */
-async function propagate(
-  calibration: Calibration,
+function openInput(work: Work, block: number): Activations {
+  return Activations.open(work.directory.file('state', activationsFile(block)), activationShape(work));
+}
+
+/** Prunes and quantizes a layer; `factor`: that of its input, null where the method looks at no data. */
+async function solve(work: Work, layer: Layer, plan: LayerPlan, factor: Factor | null): Promise<CompressedLayer> {
+  const { model, recipe, signal, clock } = work;
+  const share = recipe.nm ? { n: recipe.nm.n, m: recipe.nm.m } : { sparsity: plan.sparsity };
+  const quantization = quantizationOptions(recipe.quantization, layer.name);
+  const options = { method: recipe.method, storage: model.dtype, ...share, ...(quantization && { quantization }) };
+  const prune = (by: Factor | null, control: Control): Promise<CompressedLayer> =>
+    native.prune(model.checkpoint, weightName(layer), by, options, control);
+  return await clock.time('solve', () =>
+    factor ? useFactor(work, factor, layer.type, prune) : controlled(signal, (control) => prune(null, control)),
+  );
+}
+
+function layerResult(
+  { recipe }: Run,
   block: number,
-  shard: string,
-  input: Activations,
-  path: string,
-): Promise<void> {
-  const weights = await tensorsOfShard(shard);
-  const output = Activations.create(path, activationShape(calibration));
-  try {
-    await throughBlock(calibration.model, block, {
-      ...passOf(calibration, 'propagate'),
-      weights,
-      input,
-      output,
-      afterRun: countRuns(calibration),
-    });
-    await calibration.clock.time('propagate', () => output.flush());
-  } finally {
-    await output.close();
-  }
+  { name, type }: Layer,
+  { estimate, sensitivity, group, sparsity }: LayerPlan,
+  { rows, cols, zeros, error }: CompressedLayer,
+): LayerResult {
+  return {
+    name,
+    block,
+    type,
+    rows,
+    cols,
+    estimate,
+    sensitivity,
+    group,
+    targetSparsity: sparsity,
+    sparsity: zeros / (rows * cols),
+    bits: quantizationOptions(recipe.quantization, name)?.bits ?? null,
+    error,
+  };
+}
+
+/** Runs the sequences through the block as its shard holds it, to be the next block's inputs; they are on the disk when it returns. */
+async function propagate(work: Work, block: number, input: Activations): Promise<void> {
+  const { model, directory, clock } = work;
+  const weights = await tensorsOfShard(directory.file(shardName(model, block + 1)));
+  await using output = Activations.create(directory.file('state', activationsFile(block + 1)), activationShape(work));
+  await throughBlock(model, block, {
+    ...passOf(work, 'propagate'),
+    weights,
+    input,
+    output,
+    afterRun: countRuns(work),
+  });
+  await clock.time('propagate', () => output.flush());
 }

@@ -1,86 +1,50 @@
 import { TamisError } from '../../contract/errors.ts';
-import type { Model } from '../model/open.ts';
-import { blockOperations, type BlockOperations } from '../model/costs.ts';
-import { tapsThatFit } from '../plan/gpu-memory.ts';
-import { shapeOf } from '../model/shape.ts';
 import type { ActivationShape } from '../machine/activations.ts';
-import type { Clock } from '../machine/clock.ts';
-import type { Progress } from '../run/progress.ts';
-import type { Run } from '../run/run.ts';
+import { blockOperations, type BlockOperations } from '../model/costs.ts';
+import type { Model } from '../model/open.ts';
+import { shapeOf } from '../model/shape.ts';
+import type { Run, Work } from '../run/run.ts';
 import type { BlockPass, Pass } from '../runtime/passes.ts';
-import type { SessionOptions } from '../runtime/session.ts';
-import type { Solver } from './solver.ts';
+import type { CalibrationTokens } from '../texts/sample.ts';
 
-/** What every pass of the calibration sequences through a model's blocks needs. */
-export interface Calibration extends Solver {
-  readonly model: Model;
-  readonly session: SessionOptions;
-  /** int32 [sequences, seqlen] */
-  readonly tokens: Int32Array;
-  readonly sequences: number;
-  readonly seqlen: number;
-  readonly percdamp: number;
-  readonly clock: Clock;
-  readonly progress: Progress;
-  /** Of one block and one sequence (forward, gram) or one block (the rest). */
-  readonly operations: BlockOperations;
+/** The sequences that go through the model's blocks. Error recipe.no-calibration. */
+export function calibrationOf({ calibration }: Pick<Run, 'calibration'>): CalibrationTokens {
+  if (calibration === null) throw new TamisError('recipe.no-calibration');
+  return calibration;
 }
 
-export function calibrationOf(run: Run, clock: Clock, progress: Progress): Calibration {
-  const { model, devices, signal, emit } = run;
-  const { session, gpu } = devices;
-  const { percdamp } = run.recipe;
-  const { tokens, sequences, seqlen } = calibrationTokens(run);
+/** How the sequences go through a graph: until the run is cancelled, the seconds counted as this kind of work. */
+export function passOf(work: Work, kind: 'forward' | 'propagate'): Pass {
+  const { devices, signal, clock } = work;
   return {
-    model,
-    session,
-    gpu,
-    tapsOnGpu: tapsThatFit(shapeOf(model).layers, gpu?.memoryBytes ?? null),
-    tokens,
-    sequences,
-    seqlen,
-    percdamp,
-    signal,
-    clock,
-    progress,
-    emit,
-    operations: sequenceOperations(model, seqlen),
-  };
-}
-
-/** How the sequences go through a graph, its seconds counted as a kind of work. */
-export function passOf({ session, seqlen, signal, clock }: Calibration, kind: 'forward' | 'propagate'): Pass {
-  return {
-    ...session,
-    seqlen,
+    ...devices.session,
+    seqlen: calibrationOf(work).seqlen,
     beforeRun: () => signal.throwIfAborted(),
-    time: (work) => clock.time(kind, work),
+    time: (task) => clock.time(kind, task),
   };
 }
 
 /** Counts a block's runs as progress. */
-export function countRuns({ progress, operations, seqlen }: Calibration): NonNullable<BlockPass['afterRun']> {
-  return ({ count }) => progress.add(operations.forward * count, count * seqlen);
+export function countRuns(work: Work): NonNullable<BlockPass['afterRun']> {
+  const { seqlen } = calibrationOf(work);
+  const { forward } = sequenceOperations(work.model, seqlen);
+  return ({ count }) => work.progress.add(forward * count, count * seqlen);
 }
 
-/** Of the inputs of a block for all sequences. */
-export function activationShape({ sequences, seqlen, model }: Calibration): ActivationShape {
-  return { sequences, seqlen, hidden: model.family.hidden };
+/** The inputs of a block for all sequences. */
+export function activationShape(run: Pick<Run, 'calibration' | 'model'>): ActivationShape {
+  const { sequences, seqlen } = calibrationOf(run);
+  return { sequences, seqlen, hidden: run.model.family.hidden };
 }
 
 /** Operations of all sequences in one block, by kind. */
-export function passOperations(run: Run): BlockOperations {
-  const one = sequenceOperations(run.model, run.calibration?.seqlen ?? 0);
-  const sequences = run.calibration?.sequences ?? 0;
+export function passOperations({ model, calibration }: Pick<Run, 'calibration' | 'model'>): BlockOperations {
+  const one = sequenceOperations(model, calibration?.seqlen ?? 0);
+  const sequences = calibration?.sequences ?? 0;
   return { ...one, forward: one.forward * sequences, gram: one.gram * sequences };
 }
 
-/** Of one sequence in one block. */
+/** Operations in one block of one sequence (forward, gram), or of the block itself (the rest). */
 export function sequenceOperations(model: Model, seqlen: number): BlockOperations {
   return blockOperations(shapeOf(model).layers, seqlen);
-}
-
-function calibrationTokens({ calibration }: Run): NonNullable<Run['calibration']> {
-  if (calibration === null) throw new TamisError('recipe.no-calibration');
-  return calibration;
 }

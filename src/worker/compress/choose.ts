@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { TamisError } from '../../contract/errors.ts';
 import { choiceSchema, type Choice } from '../../contract/report.ts';
 import { candidateName } from '../../contract/words.ts';
-import { methods } from '../../contract/recipe/methods.ts';
 import { headAll, windowMeans } from '../evaluate/predictions.ts';
 import { Activations } from '../machine/activations.ts';
 import { remembered } from '../machine/cache.ts';
@@ -13,14 +12,14 @@ import { stage, type Run, type Step } from '../run/run.ts';
 import { throughBlock, throughEmbeddings } from '../runtime/passes.ts';
 import { judge, type Losses } from '../schedule/judge.ts';
 import { candidates, CHOICE_SEQUENCES } from '../schedule/needs.ts';
-import { activationsFile, compressBlock } from './block.ts';
-import { blockWork, embedInputs } from './blocks.ts';
+import { activationsFile, compressBlock, embedInput } from './block.ts';
+import { blockWork } from './blocks.ts';
 import { calibrationOf } from './calibration.ts';
 import type { Statistics } from './estimate.ts';
 import { candidateScheduler, planLayers, scheduleOf, type Schedule } from './schedule-layers.ts';
 import { shardName, tensorsOfShard } from './shards.ts';
 
-/** Of each candidate; null where its trial came to values that are not finite. */
+/** The losses of each candidate; null where its trial came to values that are not finite. */
 const trialsSchema = z.array(z.array(z.number()).nullable());
 
 /**
@@ -95,8 +94,8 @@ function isOverflow(error: unknown): boolean {
 
 /** The run with the first calibration sequences only; of what it tells, progress and warnings are passed on. */
 function subsampled(run: Run): Run {
-  const { calibration, emit } = run;
-  if (calibration === null) throw new Error('auto needs calibration sequences');
+  const { emit } = run;
+  const calibration = calibrationOf(run);
   const sequences = Math.min(CHOICE_SEQUENCES, calibration.sequences);
   return {
     ...run,
@@ -115,36 +114,30 @@ async function tryOne(
   onBlock: (block: number) => void,
 ): Promise<Float64Array> {
   const { model, directory, devices, signal } = run;
-  const clock = new Clock({});
-  const calibration = methods[run.recipe.method].calibrates ? calibrationOf(run, clock, progress) : null;
-  const { heldBack: ids = new Int32Array(0), seqlen = 1 } = run.calibration ?? {};
+  const work = { ...run, clock: new Clock(), progress };
+  const { heldBack: ids, seqlen } = calibrationOf(run);
   const beforeRun = (): void => signal.throwIfAborted();
   const shape = { sequences: ids.length / seqlen, seqlen, hidden: model.family.hidden };
-  const held = Activations.create(directory.file('state', 'held-back.f32'), shape);
+  await using held = Activations.scratch(directory.file('state', 'held-back.f32'), shape);
   const pass = { ...devices.session, seqlen, beforeRun, input: held, output: held };
-  try {
-    if (calibration) await embedInputs(run, calibration);
-    await throughEmbeddings(model, ids, held, pass);
-    for (let block = 0; block < model.family.blocks; block++) {
-      progress.block = block;
-      if (block >= run.blocks) {
-        await throughBlock(model, block, pass);
-        continue;
-      }
-      await compressBlock({ run, block, calibration, clock, plans: planLayers(run, schedule, block) });
-      const shard = directory.file(shardName(model, block + 1));
-      const weights = await tensorsOfShard(shard);
-      await throughBlock(model, block, { ...pass, weights });
-      directory.remove(shardName(model, block + 1));
-      directory.remove('state', activationsFile(block));
-      onBlock(block);
+  await embedInput(work);
+  await throughEmbeddings(model, ids, held, pass);
+  for (let block = 0; block < model.family.blocks; block++) {
+    progress.block = block;
+    if (block >= run.blocks) {
+      await throughBlock(model, block, pass);
+      continue;
     }
-    const predictions = await headAll(model, ids, held, { ...devices.session, seqlen, signal }, beforeRun);
-    const losses = windowMeans(predictions.losses, seqlen);
-    const mean = losses.reduce((a, b) => a + b, 0) / losses.length;
-    if (!Number.isFinite(Math.exp(mean))) throw new TamisError('calibration.held-back-not-finite');
-    return losses;
-  } finally {
-    await held.remove();
+    await compressBlock(work, block, planLayers(run, schedule, block));
+    const shard = directory.file(shardName(model, block + 1));
+    await throughBlock(model, block, { ...pass, weights: await tensorsOfShard(shard) });
+    directory.remove(shardName(model, block + 1));
+    directory.remove('state', activationsFile(block));
+    onBlock(block);
   }
+  const predictions = await headAll(model, ids, held, { ...devices.session, seqlen, signal }, beforeRun);
+  const losses = windowMeans(predictions.losses, seqlen);
+  const mean = losses.reduce((a, b) => a + b, 0) / losses.length;
+  if (!Number.isFinite(Math.exp(mean))) throw new TamisError('calibration.held-back-not-finite');
+  return losses;
 }

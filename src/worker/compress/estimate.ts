@@ -2,12 +2,12 @@ import { z } from 'zod';
 
 import { schedulers } from '../../contract/recipe/schedulers.ts';
 import { allLayers, weightName } from '../families/family.ts';
-import { constants, controlled, native, type Factor, type Gram } from '../native.ts';
+import { constants, controlled, native, type Factor } from '../native.ts';
 import { Activations } from '../machine/activations.ts';
 import { remembered } from '../machine/cache.ts';
 import { Clock } from '../machine/clock.ts';
 import { Progress } from '../run/progress.ts';
-import { stage, type Run, type Step } from '../run/run.ts';
+import { stage, type Run, type Step, type Work } from '../run/run.ts';
 import { throughEmbeddings } from '../runtime/passes.ts';
 import {
   bitsToChoose,
@@ -17,15 +17,15 @@ import {
   SENSITIVITY_SPARSITY,
   sensitivitySample,
 } from '../schedule/needs.ts';
-import { activationShape, calibrationOf, passOf, passOperations, type Calibration } from './calibration.ts';
-import { collectGrams, takeFactor } from './grams.ts';
+import { activationShape, calibrationOf, passOf, passOperations } from './calibration.ts';
+import { collectGrams, takeFactor, TapMap } from './grams.ts';
 import { need } from './names.ts';
 import { useFactor } from './solver.ts';
 import {
   branchWork,
   heldBackOf,
-  sensitivityCalibration,
   SensitivityPass,
+  sensitivityWork,
   type BranchDivergences,
   type Branches,
 } from './sensitivity.ts';
@@ -105,35 +105,29 @@ async function passStatistics(run: Run): Promise<Statistics> {
 
 /** One pass of the calibration sequences over the dense model, block by block, and of the branches with it. */
 async function measure(run: Run, m: number, wanted: Branches): Promise<Statistics> {
+  const { model, blocks, directory, emit } = run;
   const { forward, gram, factor, energy } = passOperations(run);
-  const work = forward + gram + factor + energy;
+  const operations = forward + gram + factor + energy;
   const hasBranches = wanted.layers || wanted.bits.length > 0;
   const further = hasBranches ? branchWork(run, wanted) : 0;
-  const progress = new Progress('estimate', work * run.blocks + further, run.emit);
-  const calibration = calibrationOf(run, new Clock({}), progress);
+  const progress = new Progress('estimate', operations * blocks + further, emit);
+  const work = { ...run, clock: new Clock(), progress };
   const statistics: Statistics = { layers: {}, outliers: [], alphas: {}, sensitivities: {}, quantized: {} };
-  const branches = hasBranches
-    ? await SensitivityPass.open(run, sensitivityCalibration(run, calibration), wanted)
-    : null;
-  const path = run.directory.file('state', 'estimate.f32');
-  const activations = Activations.create(path, activationShape(calibration));
-  try {
-    await throughEmbeddings(run.model, calibration.tokens, activations, passOf(calibration, 'forward'));
-    for (let block = 0; block < run.blocks; block++) {
-      progress.block = block;
-      const grams = await collectGrams(calibration, block, activations, block + 1 < run.blocks ? activations : null);
-      await measureBlock({ run, calibration, block, grams, m, branches }, statistics);
-      if (!branches) progress.reach(work * (block + 1));
-    }
-    progress.block = null;
-    if (branches) {
-      const { layers, bits } = await measureBranches(run, branches);
-      statistics.sensitivities = layers;
-      statistics.quantized = bits;
-    }
-  } finally {
-    await activations.remove();
-    await branches?.close();
+  await using branches = hasBranches ? await SensitivityPass.open(sensitivityWork(work), wanted) : null;
+  await using activations = Activations.scratch(directory.file('state', 'estimate.f32'), activationShape(run));
+  await throughEmbeddings(model, calibrationOf(run).tokens, activations, passOf(work, 'forward'));
+  for (let block = 0; block < blocks; block++) {
+    progress.block = block;
+    using factors = await collectFactors(work, block, activations);
+    await measureBlock(work, block, factors, m, statistics);
+    await branches?.addBlock(block, factors);
+    if (!branches) progress.reach(operations * (block + 1));
+  }
+  progress.block = null;
+  if (branches) {
+    const { layers, bits } = await measureBranches(run, branches);
+    statistics.sensitivities = layers;
+    statistics.quantized = bits;
   }
   return statistics;
 }
@@ -147,25 +141,32 @@ async function measureBranches({ blocks, model, emit }: Run, branches: Sensitivi
   return divergences;
 }
 
-interface MeasuredBlock {
-  readonly run: Run;
-  readonly calibration: Calibration;
-  readonly block: number;
-  readonly grams: Map<string, Gram>;
-  readonly m: number;
-  readonly branches: SensitivityPass | null;
+/** The factors of all taps of a dense block, through which the activations go to the next. */
+async function collectFactors(work: Work, block: number, activations: Activations): Promise<TapMap<Factor>> {
+  using grams = await collectGrams(work, block, activations, block + 1 < work.blocks ? activations : null);
+  const factors = new TapMap<Factor>();
+  try {
+    for (const tap of [...grams.keys()]) factors.set(tap, await takeFactor(work, grams, block, tap, 'natural'));
+    return factors;
+  } catch (error) {
+    factors[Symbol.dispose]();
+    throw error;
+  }
 }
 
+/** Adds what the factors tell of a block's layers to the statistics; `m`: what OWL counts as an outlier. */
 async function measureBlock(
-  { run: { model, signal, emit }, calibration, block, grams, m, branches }: MeasuredBlock,
+  work: Work,
+  block: number,
+  factors: ReadonlyMap<string, Factor>,
+  m: number,
   statistics: Statistics,
 ): Promise<void> {
-  const factors = new Map<string, Factor>();
-  for (const tap of [...grams.keys()]) factors.set(tap, await takeFactor(calibration, grams, block, tap, 'natural'));
+  const { model, signal, emit } = work;
   const layers = model.family.layers(block);
   for (const layer of layers) {
     const { name, tap } = layer;
-    const measured = await useFactor(calibration, need(factors, tap), layer.type, (factor, control) =>
+    const measured = await useFactor(work, need(factors, tap), layer.type, (factor, control) =>
       native.layerStatistics(model.checkpoint, weightName(layer), factor, control),
     );
     statistics.layers[name] = measured;
@@ -176,8 +177,6 @@ async function measureBlock(
   statistics.outliers.push(
     await controlled(signal, (control) => native.outliers(model.checkpoint, weights, inputs, m, control)),
   );
-  await branches?.addBlock(block, factors);
-  for (const factor of factors.values()) factor.release();
 }
 
 /** AlphaPruning's exponents: of the weights alone, each one's whole spectrum. */

@@ -1,10 +1,19 @@
 import { TamisError } from '../../contract/errors.ts';
 import { controlled, native, type Factor, type Gram } from '../native.ts';
 import type { Activations } from '../machine/activations.ts';
+import type { Work } from '../run/run.ts';
 import { throughBlock } from '../runtime/passes.ts';
-import { countRuns, passOf, type Calibration } from './calibration.ts';
+import { calibrationOf, countRuns, passOf, sequenceOperations } from './calibration.ts';
 import { layerOf, need } from './names.ts';
 import { newGram } from './solver.ts';
+
+/** Native objects of a block's taps, by tap; those that are still there are freed together. */
+export class TapMap<T extends Disposable> extends Map<string, T> implements Disposable {
+  [Symbol.dispose](): void {
+    for (const each of this.values()) each[Symbol.dispose]();
+    this.clear();
+  }
+}
 
 /**
  * Runs all calibration sequences through one dense block and accumulates `Xᵀ X` of each of its taps.
@@ -12,48 +21,62 @@ import { newGram } from './solver.ts';
  * @returns tap name -> Gram of [cols, cols] over sequences * seqlen rows
  */
 export async function collectGrams(
-  calibration: Calibration,
+  work: Work,
   block: number,
   input: Activations,
   output: Activations | null,
-): Promise<Map<string, Gram>> {
-  const { model, seqlen, signal, clock, progress, operations } = calibration;
+): Promise<TapMap<Gram>> {
+  const { model, signal, clock, progress } = work;
+  const { seqlen } = calibrationOf(work);
+  const operations = sequenceOperations(model, seqlen);
   const types = new Map(model.family.layers(block).map(({ tap, type }) => [tap, type]));
-  const grams = new Map<string, Gram>();
-  await throughBlock(model, block, {
-    ...passOf(calibration, 'forward'),
-    input,
-    output,
-    afterRun: countRuns(calibration),
-    onTaps: async (taps, { first, count }) => {
-      for (const [tap, x] of taps) {
-        const rows = count * seqlen;
-        const gram = grams.get(tap) ?? (await newGram(calibration, tap, x.length / rows, need(types, tap)));
-        grams.set(tap, gram);
-        await clock.time('gram', () =>
-          addRows(gram, x, rows, { layer: layerOf(model, block, tap), first, seqlen }, signal),
-        );
-      }
-      progress.add(operations.gram * count);
-    },
-  });
-  return grams;
+  const grams = new TapMap<Gram>();
+  try {
+    await throughBlock(model, block, {
+      ...passOf(work, 'forward'),
+      input,
+      output,
+      afterRun: countRuns(work),
+      onTaps: async (taps, { first, count }) => {
+        for (const [tap, x] of taps) {
+          const rows = count * seqlen;
+          const gram = grams.get(tap) ?? (await newGram(work, tap, x.length / rows, need(types, tap)));
+          grams.set(tap, gram);
+          const origin = { layer: layerOf(model, block, tap), first, seqlen };
+          await clock.time('gram', () => addRows(gram, x, rows, origin, signal));
+        }
+        progress.add(operations.gram * count);
+      },
+    });
+    return grams;
+  } catch (error) {
+    grams[Symbol.dispose]();
+    throw error;
+  }
 }
 
-interface Place {
-  /** The first one that reads the tap. */
+/** Where rows of a tap come from. */
+interface RowsOrigin {
+  /** The first layer that reads the tap. */
   readonly layer: string;
+  /** The number of the first sequence. */
   readonly first: number;
   readonly seqlen: number;
 }
 
-async function addRows(gram: Gram, x: Float32Array, rows: number, place: Place, signal: AbortSignal): Promise<void> {
+async function addRows(
+  gram: Gram,
+  x: Float32Array,
+  rows: number,
+  origin: RowsOrigin,
+  signal: AbortSignal,
+): Promise<void> {
   try {
     await controlled(signal, (control) => gram.add(x, rows, control));
   } catch (error) {
     if (!(error instanceof TamisError) || error.code !== 'numeric.not-finite') throw error;
-    const sample = place.first + Math.floor(Number(error.params['row']) / place.seqlen);
-    throw new TamisError('calibration.not-finite', { layer: place.layer, sample });
+    const sample = origin.first + Math.floor(Number(error.params['row']) / origin.seqlen);
+    throw new TamisError('calibration.not-finite', { layer: origin.layer, sample });
   }
 }
 
@@ -63,27 +86,23 @@ async function addRows(gram: Gram, x: Float32Array, rows: number, place: Place, 
  * More damping than the recipe's is a warning in the run's log.
  */
 export async function takeFactor(
-  calibration: Calibration,
-  grams: Map<string, Gram>,
+  work: Work,
+  grams: TapMap<Gram>,
   block: number,
   tap: string,
   order: 'natural' | 'act-order',
 ): Promise<Factor> {
-  const { model, clock, sequences, signal, percdamp } = calibration;
-  const gram = need(grams, tap);
+  const { model, recipe, clock, signal, emit } = work;
+  using gram = need(grams, tap);
   grams.delete(tap);
   const layer = layerOf(model, block, tap);
+  const scale = 2 / calibrationOf(work).sequences;
   try {
     const factor = await clock.time('factor', () =>
-      controlled(signal, (control) => native.factorize(gram, 2 / sequences, percdamp, order, control)),
+      controlled(signal, (control) => native.factorize(gram, scale, recipe.percdamp, order, control)),
     );
-    if (factor.retries > 0) {
-      calibration.emit({
-        type: 'warning',
-        code: 'factor.damped',
-        params: { layer, damping: factor.damping, retries: factor.retries },
-      });
-    }
+    const { retries, damping } = factor;
+    if (retries > 0) emit({ type: 'warning', code: 'factor.damped', params: { layer, damping, retries } });
     return factor;
   } catch (error) {
     if (error instanceof TamisError && error.code === 'factor.not-positive-definite')

@@ -2,7 +2,14 @@ import { makeFolder } from '../../disk/disk.ts';
 import { groupsOf, hasScatteredGroups, layerBits } from '../../contract/quantization.ts';
 import type { Quantization } from '../../contract/recipe.ts';
 import { weightShape, type Layer } from '../families/family.ts';
-import { native, translated, type CompressedLayer, type QuantizationOptions, type TensorSpec } from '../native.ts';
+import {
+  native,
+  translated,
+  type CompressedLayer,
+  type QuantizationOptions,
+  type ShardWriter,
+  type TensorSpec,
+} from '../native.ts';
 import { quantizationFolder } from '../run/directory.ts';
 import type { Run } from '../run/run.ts';
 
@@ -19,35 +26,47 @@ export function quantizationOptions(quantization: Quantization | null, layer: st
   return { bits, symmetric, staticGroups, range, ...(groupSize !== null && { groupSize }) };
 }
 
-/** Takes what a quantized layer is stored with beside its weight; of other layers nothing. */
-export type AddScales = (layer: string, compressed: CompressedLayer) => Promise<void>;
+/** Writes the file of a block's scales, to which its layers are added in their order. */
+export class ScalesWriter implements Disposable {
+  readonly #writer: ShardWriter;
+  readonly #parts: readonly Part[];
 
-/** Lets `write` add a block's layers, in their order, to the file of its scales; no file is made where none is quantized. */
-export async function withQuantizationFile<T>(
-  { directory, model, recipe: { quantization } }: Run,
-  block: number,
-  layers: readonly Layer[],
-  write: (add: AddScales) => Promise<T>,
-): Promise<T> {
-  const parts = layers.flatMap((layer) =>
-    quantization !== null && layerBits(quantization, layer.name) !== null
-      ? partsOf(layer.name, weightShape(layer, model.tensors), quantization)
-      : [],
-  );
-  if (parts.length === 0) return await write(async () => {});
-  makeFolder(directory.file(quantizationFolder));
-  const path = directory.file(quantizationFolder, quantizationFile(block));
-  const writer = await translated(() => new native.ShardWriter(path, parts));
-  try {
-    const result = await write(async (layer, compressed) => {
-      for (const { name, part } of parts.filter((each) => each.layer === layer))
-        await translated(() => writer.write(name, compressed, part));
-    });
-    await translated(() => writer.finish());
-    return result;
-  } catch (error) {
-    writer.abandon();
-    throw error;
+  private constructor(writer: ShardWriter, parts: readonly Part[]) {
+    this.#writer = writer;
+    this.#parts = parts;
+  }
+
+  /** Begins the file of these layers of a block; null, and no file, where none of them is quantized. */
+  static async open(
+    { directory, model, recipe: { quantization } }: Run,
+    block: number,
+    layers: readonly Layer[],
+  ): Promise<ScalesWriter | null> {
+    const parts = layers.flatMap((layer) =>
+      quantization !== null && layerBits(quantization, layer.name) !== null
+        ? partsOf(layer.name, weightShape(layer, model.tensors), quantization)
+        : [],
+    );
+    if (parts.length === 0) return null;
+    makeFolder(directory.file(quantizationFolder));
+    const path = directory.file(quantizationFolder, quantizationFile(block));
+    return new ScalesWriter(await translated(() => new native.ShardWriter(path, parts)), parts);
+  }
+
+  /** Writes what a quantized layer is stored with beside its weight; of other layers nothing. */
+  async add(layer: string, compressed: CompressedLayer): Promise<void> {
+    for (const { name, part } of this.#parts.filter((each) => each.layer === layer))
+      await translated(() => this.#writer.write(name, compressed, part));
+  }
+
+  /** Makes the file durable and gives it its name. */
+  async finish(): Promise<void> {
+    await translated(() => this.#writer.finish());
+  }
+
+  /** Removes the file, unless it is finished. */
+  [Symbol.dispose](): void {
+    this.#writer.abandon();
   }
 }
 

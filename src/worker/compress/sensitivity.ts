@@ -6,12 +6,12 @@ import { controlled, native, translated, type Factor, type PruneOptions, type Te
 import { branchOperations, headOperations } from '../model/costs.ts';
 import { shapeOf } from '../model/shape.ts';
 import { Activations } from '../machine/activations.ts';
-import type { Run } from '../run/run.ts';
+import type { Run, Work } from '../run/run.ts';
 import { HEAD_TOKENS, openLogits } from '../runtime/forward.ts';
 import { throughBlock, throughEmbeddings } from '../runtime/passes.ts';
 import { SENSITIVITY_SPARSITY, sensitivitySample } from '../schedule/needs.ts';
 import { nextTokens } from '../evaluate/passes.ts';
-import { countRuns, passOf, sequenceOperations, type Calibration } from './calibration.ts';
+import { calibrationOf, countRuns, passOf } from './calibration.ts';
 import { need } from './names.ts';
 import { useFactor } from './solver.ts';
 import { quantizationOptions } from './quantization-file.ts';
@@ -25,45 +25,43 @@ import { tensorsOfShard } from './shards.ts';
  * exist go through the next block together, so that the model is read once. The caller hands over each layer of a block with its
  * factor, and all of them to be quantized, then lets the branches through the block, and asks for the divergences at the end.
  */
-export class SensitivityPass {
-  readonly #run: Run;
-  /** Of the sequences that are measured on. */
-  readonly #sample: Calibration;
+export class SensitivityPass implements AsyncDisposable {
+  readonly #work: Work;
   readonly #branches: Placed;
   readonly #activations: Activations;
   /** Layers whose branch exists, in the order of the branches. */
   readonly #layers: string[] = [];
 
-  private constructor(run: Run, sample: Calibration, branches: Placed, activations: Activations) {
-    this.#run = run;
-    this.#sample = sample;
+  private constructor(work: Work, branches: Placed, activations: Activations) {
+    this.#work = work;
     this.#branches = branches;
     this.#activations = activations;
   }
 
-  /** Embeds the sequences; the branches are to come. */
-  static async open(run: Run, sample: Calibration, branches: Branches): Promise<SensitivityPass> {
-    const { sequences, seqlen, model } = sample;
-    const firstOfBits = 1 + (branches.layers ? allLayers(model.family, run.blocks).length : 0);
+  /** Embeds the sequences of `sensitivityWork`; the branches are to come. */
+  static async open(work: Work, branches: Branches): Promise<SensitivityPass> {
+    const { model, blocks, directory } = work;
+    const { tokens, sequences, seqlen } = calibrationOf(work);
+    const firstOfBits = 1 + (branches.layers ? allLayers(model.family, blocks).length : 0);
     const shape = {
       sequences: sequences * (firstOfBits + branches.bits.length),
       seqlen,
       hidden: model.family.hidden,
     };
-    const activations = Activations.create(run.directory.file('state', 'sensitivity.f32'), shape);
-    const pass = new SensitivityPass(run, sample, { ...branches, firstOfBits }, activations);
+    const activations = Activations.scratch(directory.file('state', 'sensitivity.f32'), shape);
+    const pass = new SensitivityPass(work, { ...branches, firstOfBits }, activations);
     try {
-      await throughEmbeddings(model, sample.tokens, activations, passOf(sample, 'forward'));
+      await throughEmbeddings(model, tokens, activations, passOf(work, 'forward'));
       return pass;
     } catch (error) {
-      await pass.close();
+      await pass[Symbol.asyncDispose]();
       throw error;
     }
   }
 
   /** The branches of a block whose branches have come through all blocks before it, its factors by tap. */
   async addBlock(block: number, factors: ReadonlyMap<string, Factor>): Promise<void> {
-    const { family } = this.#sample.model;
+    const { family } = this.#work.model;
     const layers = family.layers(block);
     const { bits: widths, layers: hasLayers, firstOfBits } = this.#branches;
     if (hasLayers) {
@@ -73,7 +71,7 @@ export class SensitivityPass {
         await this.#through(block, { branches: 1, to: this.#layers.length, weights });
       }
     }
-    const { method, quantization } = this.#run.recipe;
+    const { method, quantization } = this.#work.recipe;
     for (const [i, bits] of widths.entries()) {
       const width = quantization && { ...quantization, bits };
       const to = firstOfBits + i;
@@ -100,95 +98,78 @@ export class SensitivityPass {
     factors: ReadonlyMap<string, Factor>,
     optionsOf: (layer: Layer) => Partial<PruneOptions>,
   ): Promise<Map<string, TensorInfo>> {
-    const { model } = this.#sample;
-    const path = this.#run.directory.file('state', 'sensitivity.safetensors');
+    const { model, directory } = this.#work;
+    const path = directory.file('state', 'sensitivity.safetensors');
     const specs = layers.map(({ name }) => need(model.tensors, `${name}.weight`));
-    const writer = await translated(() => new native.ShardWriter(path, specs));
-    try {
-      for (const layer of layers) {
-        const options = { method: 'sparsegpt', storage: model.dtype, ...optionsOf(layer) } as const;
-        const factor = need(factors, layer.tap);
-        const compressed = await useFactor(this.#sample, factor, layer.type, (by, control) =>
-          native.prune(model.checkpoint, weightName(layer), by, options, control),
-        );
-        try {
-          const part = layer.transposed ? 'transposed' : 'weight';
-          await translated(() => writer.write(`${layer.name}.weight`, compressed, part));
-        } finally {
-          compressed.release();
-        }
-      }
-      await translated(() => writer.finish());
-    } catch (error) {
-      writer.abandon();
-      throw error;
+    using writer = await translated(() => new native.ShardWriter(path, specs));
+    for (const layer of layers) {
+      const options = { method: 'sparsegpt', storage: model.dtype, ...optionsOf(layer) } as const;
+      const factor = need(factors, layer.tap);
+      using compressed = await useFactor(this.#work, factor, layer.type, (by, control) =>
+        native.prune(model.checkpoint, weightName(layer), by, options, control),
+      );
+      const part = layer.transposed ? 'transposed' : 'weight';
+      await translated(() => writer.write(`${layer.name}.weight`, compressed, part));
     }
+    await translated(() => writer.finish());
     return await tensorsOfShard(path);
   }
 
   /** So many branches, of those in the file, through a block; what it gives is stored from branch `to` on. */
   async #through(block: number, { from = 0, branches, to, weights }: Passing): Promise<void> {
-    const { model, sequences } = this.#sample;
-    await throughBlock(model, block, {
-      ...passOf(this.#sample, 'forward'),
+    const { sequences } = calibrationOf(this.#work);
+    await throughBlock(this.#work.model, block, {
+      ...passOf(this.#work, 'forward'),
       weights,
       input: this.#activations,
       sequences: { first: from * sequences, count: branches * sequences },
       output: this.#activations,
       to: to * sequences,
-      afterRun: countRuns(this.#sample),
+      afterRun: countRuns(this.#work),
     });
   }
 
   /** Once every branch has been through the last block. */
   async divergences(): Promise<BranchDivergences> {
-    const { model, session, sequences, seqlen, tokens, signal, progress } = this.#sample;
+    const { model, devices, signal, progress } = this.#work;
+    const { sequences, seqlen, tokens } = calibrationOf(this.#work);
     const { vocab, hidden } = model.family;
     const count = sequences * seqlen;
     const { bits } = this.#branches;
     const branches = this.#layers.length + bits.length;
-    const sums = new native.Divergences(nextTokens(tokens), branches);
+    using sums = new native.Divergences(nextTokens(tokens), branches);
     const slice = largestDivisor(count, HEAD_TOKENS);
-    const slices = Activations.open(this.#activations.path, {
+    await using slices = Activations.open(this.#activations.path, {
       sequences: (this.#activations.shape.sequences * seqlen) / slice,
       seqlen: slice,
       hidden,
     });
-    try {
-      for (const range of vocabularyRanges(model)) {
-        const head = await openLogits(model, range, session);
-        const width = range.end - range.start;
-        const work = headOperations(width, hidden, slice);
-        try {
-          for (let first = 0; first < count; first += slice) {
-            signal.throwIfAborted();
-            const logits = async (branch: number): Promise<Float32Array> => {
-              progress.add(work, (slice * width) / vocab);
-              return await head.run(await slices.read((branch * count + first) / slice, 1));
-            };
-            const dense = await logits(0);
-            await controlled(signal, (control) => sums.addReference(first, range.start, width, dense, control));
-            for (let branch = 0; branch < branches; branch++) {
-              const own = await logits(1 + branch);
-              await controlled(signal, (control) => sums.add(branch, own, control));
-            }
-          }
-        } finally {
-          await head.close();
+    for (const range of vocabularyRanges(model)) {
+      await using head = await openLogits(model, range, devices.session);
+      const width = range.end - range.start;
+      const operations = headOperations(width, hidden, slice);
+      for (let first = 0; first < count; first += slice) {
+        signal.throwIfAborted();
+        const logits = async (branch: number): Promise<Float32Array> => {
+          progress.add(operations, (slice * width) / vocab);
+          return await head.run(await slices.read((branch * count + first) / slice, 1));
+        };
+        const dense = await logits(0);
+        await controlled(signal, (control) => sums.addReference(first, range.start, width, dense, control));
+        for (let branch = 0; branch < branches; branch++) {
+          const own = await logits(1 + branch);
+          await controlled(signal, (control) => sums.add(branch, own, control));
         }
       }
-      const named = (names: readonly (string | number)[], from: number): Record<string, number> =>
-        Object.fromEntries(names.map((name, i) => [name, mean(sums.result(from + i).divergences)]));
-      return { layers: named(this.#layers, 0), bits: named(bits, this.#layers.length) };
-    } finally {
-      await slices.close();
-      sums.release();
     }
+    const named = (names: readonly (string | number)[], from: number): Record<string, number> =>
+      Object.fromEntries(names.map((name, i) => [name, mean(sums.result(from + i).divergences)]));
+    return { layers: named(this.#layers, 0), bits: named(bits, this.#layers.length) };
   }
 
-  async close(): Promise<void> {
-    await this.#activations.remove();
-    this.#run.directory.remove('state', 'sensitivity.safetensors');
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#activations[Symbol.asyncDispose]();
+    this.#work.directory.remove('state', 'sensitivity.safetensors');
   }
 }
 
@@ -242,15 +223,16 @@ export function branchWork(run: Run, { layers, bits }: Branches): number {
   return forward + head;
 }
 
-/** The sequences that sensitivities are measured on, cut from those held back. */
-export function sensitivityCalibration(run: Run, calibration: Calibration): Calibration {
-  const held = run.calibration?.heldBack ?? new Int32Array(0);
-  const { sequences, seqlen } = sensitivitySample(heldBackOf(run));
+/** The work with the sequences that sensitivities are measured on, cut from those held back. */
+export function sensitivityWork(work: Work): Work {
+  const calibration = calibrationOf(work);
+  const { sequences, seqlen } = sensitivitySample(heldBackOf(work));
   const tokens = new Int32Array(sequences * seqlen);
-  for (let i = 0; i < sequences; i++)
-    tokens.set(held.subarray(i * calibration.seqlen, i * calibration.seqlen + seqlen), i * seqlen);
-  const operations = sequenceOperations(calibration.model, seqlen);
-  return { ...calibration, tokens, sequences, seqlen, operations };
+  for (let i = 0; i < sequences; i++) {
+    const start = i * calibration.seqlen;
+    tokens.set(calibration.heldBack.subarray(start, start + seqlen), i * seqlen);
+  }
+  return { ...work, calibration: { ...calibration, tokens, sequences, seqlen } };
 }
 
 /** The largest number up to `most` that divides `value`. */

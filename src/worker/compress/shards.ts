@@ -74,20 +74,15 @@ async function readHeader(path: string): Promise<{ file: string; header: string;
 export async function copyShard(model: Model, directory: RunDirectory, index: number): Promise<void> {
   const names = shardTensors(model)[index] ?? [];
   const path = directory.file(shardName(model, index));
-  const writer = await translated(
+  using writer = await translated(
     () =>
       new native.ShardWriter(
         path,
         names.map((name) => need(model.tensors, name)),
       ),
   );
-  try {
-    for (const name of names) await translated(() => writer.copy(name, model.checkpoint));
-    await translated(() => writer.finish());
-  } catch (error) {
-    writer.abandon();
-    throw error;
-  }
+  for (const name of names) await translated(() => writer.copy(name, model.checkpoint));
+  await translated(() => writer.finish());
 }
 
 /** The model's other files, then the index: with it, and not before, the folder is a model that clients load. */

@@ -1,23 +1,19 @@
 import { TamisError } from '../../contract/errors.ts';
-import type { RunEvent } from '../../contract/events.ts';
 import { controlled, native, translated, type Control, type Factor, type Gram } from '../native.ts';
-import type { OpenGpu } from '../runtime/gpu.ts';
+import type { Devices } from '../run/devices.ts';
+import type { Run } from '../run/run.ts';
 
 /** What a GPU says of a matrix or pattern that it does not take: the CPU does. */
 const refusals = ['gpu.too-large', 'gpu.pattern'];
 
-/** Where Gram matrices are summed up and what is made of them is used: on the GPU, where there is one, as far as it takes them. */
-export interface Solver {
-  readonly gpu: OpenGpu | null;
-  /** Those whose matrices have room in its memory. */
-  readonly tapsOnGpu: ReadonlySet<string>;
-  readonly signal: AbortSignal;
-  readonly emit: (event: RunEvent) => void;
+/** Gram matrices are summed up, and what is made of them is used, on a run's GPU, where there is one, as far as it takes them. */
+export interface Solver extends Pick<Run, 'signal' | 'emit'> {
+  readonly devices: Pick<Devices, 'gpu' | 'tapsOnGpu'>;
 }
 
-/** The sums of a tap of `cols` columns that layers of this type read. */
+/** Makes the sums, all zero, of a tap of `cols` columns that layers of this type read. */
 export async function newGram(solver: Solver, tap: string, cols: number, type: string): Promise<Gram> {
-  const { gpu, tapsOnGpu } = solver;
+  const { gpu, tapsOnGpu } = solver.devices;
   if (gpu === null) return new native.Gram(cols);
   if (tapsOnGpu.has(tap)) {
     try {
@@ -44,16 +40,12 @@ export async function useFactor<T>(
     if (!isRefusal(error)) throw error;
     tellOfCpu(solver, type);
   }
-  const onCpu = await translated(() => factor.toCpu());
-  try {
-    return await controlled(signal, (control) => use(onCpu, control));
-  } finally {
-    onCpu.release();
-  }
+  using onCpu = await translated(() => factor.toCpu());
+  return await controlled(signal, (control) => use(onCpu, control));
 }
 
-function tellOfCpu({ gpu, emit }: Solver, type: string): void {
-  emit({ type: 'warning', code: 'gpu.layers-on-cpu', params: { layers: type, gpu: gpu?.name ?? '' } });
+function tellOfCpu({ devices, emit }: Solver, type: string): void {
+  emit({ type: 'warning', code: 'gpu.layers-on-cpu', params: { layers: type, gpu: devices.gpu?.name ?? '' } });
 }
 
 function isRefusal(error: unknown): boolean {

@@ -35,12 +35,8 @@ async function withLogits<T>(
   use: (model: LogitsModel) => Promise<T>,
 ): Promise<T> {
   const opened = async (folder: string): Promise<T> => {
-    const model = await openLogitsModel(folder, session);
-    try {
-      return await use(model);
-    } finally {
-      await model.close();
-    }
+    await using model = await openLogitsModel(folder, session);
+    return await use(model);
   };
   return isOnnxFolder(path) ? await opened(path) : await withDenseFolder(path, signal, opened);
 }
@@ -94,21 +90,17 @@ async function divergenceOf(
     mkdirSync(own);
     await model.prepare(ids, own, options, step);
   }
-  const sums = new native.Divergences(nextTokens(ids), 1);
-  try {
-    for (const range of ranges) {
-      await withHeads({ a, b }, range, options, async (heads) => {
-        for (let window = 0; window < windows; window++) {
-          step();
-          await addWindow(heads, { window, seqlen, range }, sums, options.signal);
-        }
-      });
+  using sums = new native.Divergences(nextTokens(ids), 1);
+  for (const range of ranges) {
+    await using headA = await a.open(range, options);
+    await using headB = await b.open(range, options);
+    for (let window = 0; window < windows; window++) {
+      step();
+      await addWindow({ a: headA, b: headB }, { window, seqlen, range }, sums, options.signal);
     }
-    step();
-    return await translated(() => sums.result(0));
-  } finally {
-    sums.release();
   }
+  step();
+  return await translated(() => sums.result(0));
 }
 
 /** Those of the model whose ranges are the smaller, unless one of the two can only give all of its vocabulary. */
@@ -120,25 +112,6 @@ function rangesOf({ a, b }: Pair): readonly Rows[] {
 interface Heads {
   readonly a: LogitsHead;
   readonly b: LogitsHead;
-}
-
-async function withHeads(
-  { a, b }: Pair,
-  range: Rows,
-  options: SessionOptions,
-  use: (heads: Heads) => Promise<void>,
-): Promise<void> {
-  const headA = await a.open(range, options);
-  try {
-    const headB = await b.open(range, options);
-    try {
-      await use({ a: headA, b: headB });
-    } finally {
-      await headB.close();
-    }
-  } finally {
-    await headA.close();
-  }
 }
 
 interface WindowRange {
@@ -157,14 +130,18 @@ async function addWindow(
   const width = end - start;
   const others = heads.b.slices(window);
   let first = window * seqlen;
-  for await (const logits of heads.a.slices(window)) {
-    const other = await others.next();
-    if (other.done) throw new Error('both models have the same slices');
-    await controlled(signal, async (control) => {
-      await sums.addReference(first, start, width, logits, control);
-      await sums.add(0, other.value, control);
-    });
-    first += logits.length / width;
+  try {
+    for await (const logits of heads.a.slices(window)) {
+      const other = await others.next();
+      if (other.done) throw new Error('both models have the same slices');
+      await controlled(signal, async (control) => {
+        await sums.addReference(first, start, width, logits, control);
+        await sums.add(0, other.value, control);
+      });
+      first += logits.length / width;
+    }
+  } finally {
+    await others.return();
   }
 }
 

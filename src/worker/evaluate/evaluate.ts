@@ -37,15 +37,11 @@ export async function evaluate(wanted: Evaluated, told: Told): Promise<DatasetRe
 
 async function evaluateOnnx(wanted: Evaluated, told: Told): Promise<DatasetResult[]> {
   const session = await sessionOf(wanted);
-  const model = await openOnnxModel(wanted.model, session);
-  try {
-    const datasets = await tokensOfAll(wanted, vocabularyOf(wanted.model, model), told);
-    return await measureDatasets({ stage: 'evaluate-dense', datasets, ...told }, (sets, options) =>
-      predictOnnx(model, sets, { ...session, ...options }),
-    );
-  } finally {
-    await model.close();
-  }
+  await using model = await openOnnxModel(wanted.model, session);
+  const datasets = await tokensOfAll(wanted, vocabularyOf(wanted.model, model), told);
+  return await measureDatasets({ stage: 'evaluate-dense', datasets, ...told }, (sets, options) =>
+    predictOnnx(model, sets, { ...session, ...options }),
+  );
 }
 
 export function vocabularyOf(folder: string, { shape, maxSeqlen }: OnnxModel): Vocabulary {
@@ -58,7 +54,7 @@ export async function tokensOfAll(
   { emit }: Told,
 ): Promise<EvaluationTokens[]> {
   const sources = sourcesOf(model);
-  return await timed(emit, 'calibration', {}, async () => {
+  return await timed(emit, 'calibration', async () => {
     const all: EvaluationTokens[] = [];
     for (const dataset of evaluation.datasets) all.push(await tokensOf(dataset, evaluation, model, sources));
     return all;

@@ -15,7 +15,7 @@ import { passSteps, throughBlocks, type PassOptions } from './passes.ts';
 export type Slices = AsyncGenerator<Float32Array, void>;
 
 /** A model that gives its logits one range of the vocabulary after the other. */
-export interface LogitsModel {
+export interface LogitsModel extends AsyncDisposable {
   readonly vocabulary: Vocabulary;
   /** Ranges of the vocabulary that it can be asked for; all of it at once where it has no smaller ones. */
   readonly ranges: readonly Rows[];
@@ -25,12 +25,10 @@ export interface LogitsModel {
   prepare(ids: Int32Array, scratch: string, options: PassOptions, step: () => void): Promise<void>;
   /** Opens the head for a range; after `prepare`. */
   open(range: Rows, options: SessionOptions): Promise<LogitsHead>;
-  close(): Promise<void>;
 }
 
-export interface LogitsHead {
+export interface LogitsHead extends AsyncDisposable {
   slices(window: number): Slices;
-  close(): Promise<void>;
 }
 
 /** A dense folder's blocks go through memory one at a time; an ONNX export is run as it is. */
@@ -47,7 +45,7 @@ function denseLogits(model: Model): LogitsModel {
     async prepare(ids, scratch, options, step) {
       const { seqlen } = options;
       const shape = { sequences: ids.length / seqlen, seqlen, hidden: model.family.hidden };
-      activations = Activations.create(join(scratch, 'activations.f32'), shape);
+      activations = Activations.scratch(join(scratch, 'activations.f32'), shape);
       await throughBlocks(model, ids, activations, options, step);
     },
     async open(range, options) {
@@ -59,11 +57,11 @@ function denseLogits(model: Model): LogitsModel {
           const slice = HEAD_TOKENS * model.family.hidden;
           for (let start = 0; start < x.length; start += slice) yield await head.run(x.subarray(start, start + slice));
         },
-        close: () => head.close(),
+        [Symbol.asyncDispose]: () => head[Symbol.asyncDispose](),
       };
     },
-    async close() {
-      await activations?.remove();
+    async [Symbol.asyncDispose]() {
+      await activations?.[Symbol.asyncDispose]();
     },
   };
 }
@@ -84,8 +82,8 @@ async function onnxLogits(folder: string, session: SessionOptions): Promise<Logi
         async *slices(window) {
           for await (const { logits } of model.logits(windows(window))) yield logits;
         },
-        close: () => Promise.resolve(),
+        [Symbol.asyncDispose]: () => Promise.resolve(),
       }),
-    close: () => model.close(),
+    [Symbol.asyncDispose]: () => model[Symbol.asyncDispose](),
   };
 }

@@ -39,22 +39,18 @@ async function throughGraph(
   const targets = nextTokens(ids);
   const losses = new Float64Array(ids.length);
   const hits = new Uint8Array(ids.length);
-  const sums = await openLogSums(vocab, options);
-  try {
-    for (let first = 0; first < ids.length; first += seqlen) {
-      step();
-      for await (const { start, logits } of model.logits(ids.subarray(first, first + seqlen))) {
-        const at = first + start;
-        const { logSum, max } = await sums.run(logits);
-        for (const [row, sum] of logSum.entries()) {
-          const target = logits[row * vocab + (targets[at + row] ?? 0)] ?? NaN;
-          losses[at + row] = sum - target;
-          hits[at + row] = target >= (max[row] ?? NaN) ? 1 : 0;
-        }
+  await using sums = await openLogSums(vocab, options);
+  for (let first = 0; first < ids.length; first += seqlen) {
+    step();
+    for await (const { start, logits } of model.logits(ids.subarray(first, first + seqlen))) {
+      const at = first + start;
+      const { logSum, max } = await sums.run(logits);
+      for (const [row, sum] of logSum.entries()) {
+        const target = logits[row * vocab + (targets[at + row] ?? 0)] ?? NaN;
+        losses[at + row] = sum - target;
+        hits[at + row] = target >= (max[row] ?? NaN) ? 1 : 0;
       }
     }
-  } finally {
-    await sums.close();
   }
   step();
   return { seqlen, losses, hits };
@@ -67,10 +63,9 @@ interface RowSums {
   readonly max: Float32Array;
 }
 
-interface LogSums {
+interface LogSums extends AsyncDisposable {
   /** logits [rows, vocab] -> [rows]. */
   run(logits: Float32Array): Promise<RowSums>;
-  close(): Promise<void>;
 }
 
 async function openLogSums(vocab: number, options: SessionOptions): Promise<LogSums> {
@@ -90,6 +85,6 @@ async function openLogSums(vocab: number, options: SessionOptions): Promise<LogS
       });
       return result;
     },
-    close: () => session.close(),
+    [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };
 }

@@ -124,15 +124,11 @@ async function throughModel(
   const headSteps = vocabularyRanges(model).length * Math.ceil(windows / batch);
   const step = counter(passSteps(model, windows, seqlen) + headSteps, ids.length, options);
   const file = path.join(options.scratch, 'evaluation.f32');
-  const activations = Activations.create(file, { sequences: windows, seqlen, hidden: model.family.hidden });
-  try {
-    await throughBlocks(model, ids, activations, options, step);
-    const predictions = await headAll(model, ids, activations, options, step);
-    step();
-    return predictions;
-  } finally {
-    await activations.remove();
-  }
+  await using activations = Activations.scratch(file, { sequences: windows, seqlen, hidden: model.family.hidden });
+  await throughBlocks(model, ids, activations, options, step);
+  const predictions = await headAll(model, ids, activations, options, step);
+  step();
+  return predictions;
 }
 
 /**
@@ -151,22 +147,18 @@ export async function headAll(
   const highest = new Float64Array(targets.length).fill(-Infinity);
   const logits = new Float64Array(targets.length);
   for (const range of vocabularyRanges(model)) {
-    const head = await openHead(model, range, options);
-    try {
-      for await (const { first: window, x } of activations.batches(batchSequences(options.seqlen))) {
-        step();
-        const first = window * options.seqlen;
-        const own = targets.subarray(first, first + x.length / model.family.hidden);
-        const { logSum, max, target } = await head.run(x, own);
-        for (const [i, partial] of logSum.entries()) {
-          const id = targets[first + i] ?? 0;
-          logSums[first + i] = logAddExp(logSums[first + i] ?? 0, partial);
-          highest[first + i] = Math.max(highest[first + i] ?? 0, max[i] ?? 0);
-          if (id >= range.start && id < range.end) logits[first + i] = target[i] ?? 0;
-        }
+    await using head = await openHead(model, range, options);
+    for await (const { first: window, x } of activations.batches(batchSequences(options.seqlen))) {
+      step();
+      const first = window * options.seqlen;
+      const own = targets.subarray(first, first + x.length / model.family.hidden);
+      const { logSum, max, target } = await head.run(x, own);
+      for (const [i, partial] of logSum.entries()) {
+        const id = targets[first + i] ?? 0;
+        logSums[first + i] = logAddExp(logSums[first + i] ?? 0, partial);
+        highest[first + i] = Math.max(highest[first + i] ?? 0, max[i] ?? 0);
+        if (id >= range.start && id < range.end) logits[first + i] = target[i] ?? 0;
       }
-    } finally {
-      await head.close();
     }
   }
   return {

@@ -40,22 +40,18 @@ export async function measureSpeed(path: string, options: SpeedOptions): Promise
 }
 
 async function measured(open: () => Promise<OnnxModel>, options: SpeedOptions): Promise<Omit<Speed, 'form'>> {
-  const peak = new PeakMemory();
-  const model = await open();
-  try {
-    const tokens = options.prompt + options.generate;
-    if (tokens > model.maxSeqlen) throw new TamisError('bench.too-long', { tokens, limit: model.maxSeqlen });
-    const rounds: Round[] = [];
-    for (let round = 0; round < ROUNDS; round++) rounds.push(await runRound(model, options));
-    const [, ...counted] = rounds;
-    return {
-      promptTokensPerSecond: options.prompt / Math.min(...counted.map(({ prompt }) => prompt)),
-      generateTokensPerSecond: options.generate / Math.min(...counted.map(({ generate }) => generate)),
-      peakMemoryBytes: peak.stop(),
-    };
-  } finally {
-    await model.close();
-  }
+  using peak = new PeakMemory();
+  await using model = await open();
+  const tokens = options.prompt + options.generate;
+  if (tokens > model.maxSeqlen) throw new TamisError('bench.too-long', { tokens, limit: model.maxSeqlen });
+  const rounds: Round[] = [];
+  for (let round = 0; round < ROUNDS; round++) rounds.push(await runRound(model, options));
+  const [, ...counted] = rounds;
+  return {
+    promptTokensPerSecond: options.prompt / Math.min(...counted.map(({ prompt }) => prompt)),
+    generateTokensPerSecond: options.generate / Math.min(...counted.map(({ generate }) => generate)),
+    peakMemoryBytes: peak.stop(),
+  };
 }
 
 /** All of a checkpoint as one graph with a cache, like an export's, weights where they are. */
@@ -75,19 +71,15 @@ async function runRound(model: OnnxModel, { prompt, generate, signal }: SpeedOpt
   const { vocab } = model.shape;
   const ids = Int32Array.from({ length: prompt + generate }, (_, i) => (i * 7) % vocab);
   const logits = new Float32Array(Math.min(PROMPT_TOKENS, prompt) * vocab);
-  const generation = model.generation();
+  using generation = model.generation();
   const feed = async (start: number, end: number): Promise<void> => {
     if (signal.aborted) throw new TamisError('cancelled.no-run');
     await generation.run(ids.subarray(start, end), logits.subarray(0, (end - start) * vocab));
   };
-  try {
-    const started = performance.now();
-    for (let start = 0; start < prompt; start += PROMPT_TOKENS)
-      await feed(start, Math.min(start + PROMPT_TOKENS, prompt));
-    const read = performance.now();
-    for (let start = prompt; start < prompt + generate; start++) await feed(start, start + 1);
-    return { prompt: (read - started) / 1000, generate: (performance.now() - read) / 1000 };
-  } finally {
-    generation.close();
-  }
+  const started = performance.now();
+  for (let start = 0; start < prompt; start += PROMPT_TOKENS)
+    await feed(start, Math.min(start + PROMPT_TOKENS, prompt));
+  const read = performance.now();
+  for (let start = prompt; start < prompt + generate; start++) await feed(start, start + 1);
+  return { prompt: (read - started) / 1000, generate: (performance.now() - read) / 1000 };
 }

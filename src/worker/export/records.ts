@@ -11,13 +11,9 @@ import type { FinishedRun } from '../formats/finished-run.ts';
 export async function recordExport({ folder, report }: FinishedRun, result: ExportResult): Promise<void> {
   // It may have been deleted from a finished run; the lock lies in it.
   makeFolder(join(folder, 'state'));
-  const directory = RunDirectory.open(folder);
-  try {
-    const others = (await readRecords(folder)).filter(({ path }) => path !== result.path);
-    const records = [...others, { ...result, date: new Date().toISOString() }];
-    await writeJson(directory.file(recordsName), records);
-    await writeText(directory.file('report.html'), renderHtml(report, 'en', records));
-  } finally {
-    directory.close();
-  }
+  using directory = RunDirectory.open(folder);
+  const others = (await readRecords(folder)).filter(({ path }) => path !== result.path);
+  const records = [...others, { ...result, date: new Date().toISOString() }];
+  await writeJson(directory.file(recordsName), records);
+  await writeText(directory.file('report.html'), renderHtml(report, 'en', records));
 }

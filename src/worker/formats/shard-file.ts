@@ -33,18 +33,13 @@ export async function writeShard(
   tensors: readonly Omit<ShardTensor, 'isOfLayer'>[],
   { signal, onBytes }: Writing,
 ): Promise<void> {
-  const writer = await translated(() => new native.ShardWriter(to, declared(tensors)));
-  try {
-    for (const tensor of tensors) {
-      signal.throwIfAborted();
-      await tensor.write(writer, signal);
-      onBytes(tensor.bytes);
-    }
-    await translated(() => writer.finish());
-  } catch (error) {
-    writer.abandon();
-    throw error;
+  using writer = await translated(() => new native.ShardWriter(to, declared(tensors)));
+  for (const tensor of tensors) {
+    signal.throwIfAborted();
+    await tensor.write(writer, signal);
+    onBytes(tensor.bytes);
   }
+  await translated(() => writer.finish());
 }
 
 function declared(tensors: readonly Pick<ShardTensor, 'name' | 'dtype' | 'shape'>[]): TensorSpec[] {

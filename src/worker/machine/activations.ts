@@ -21,34 +21,35 @@ export interface Batch {
  * float32 [sequences, seqlen, hidden] in a file, so that they never have to fit in memory. The next batch is read, and the last
  * results are written, while the caller works: what goes wrong then is thrown by the next call.
  */
-export class Activations {
+export class Activations implements AsyncDisposable {
   readonly path: string;
   readonly shape: ActivationShape;
   readonly #fd: number;
+  readonly #isScratch: boolean;
   /** A copy of what is being written. */
   #copy = new Float32Array(0);
   #written: Promise<void> = Promise.resolve();
 
-  private constructor(path: string, shape: ActivationShape, fd: number) {
+  private constructor(path: string, shape: ActivationShape, fd: number, isScratch: boolean) {
     this.path = path;
     this.shape = shape;
     this.#fd = fd;
+    this.#isScratch = isScratch;
   }
 
-  /** A new file of zeros; one that is there already is written over. */
+  /** Makes a file of zeros, which stays when this is disposed of; one that is there already is written over. */
   static create(path: string, shape: ActivationShape): Activations {
-    try {
-      const fd = fs.openSync(path, 'w+');
-      fs.ftruncateSync(fd, bytesOf(shape));
-      return new Activations(path, shape, fd);
-    } catch (error) {
-      throw fileError(error, path);
-    }
+    return new Activations(path, shape, createFile(path, shape), false);
   }
 
-  /** A file written before; refused where its size is not that of `shape`. */
+  /** Makes a file of zeros, which is deleted when this is disposed of. */
+  static scratch(path: string, shape: ActivationShape): Activations {
+    return new Activations(path, shape, createFile(path, shape), true);
+  }
+
+  /** Opens a file that was written before; it is refused where its size is not that of `shape`. */
   static open(path: string, shape: ActivationShape): Activations {
-    const activations = new Activations(path, shape, openToRead(path));
+    const activations = new Activations(path, shape, openToRead(path), false);
     if (fs.fstatSync(activations.#fd).size === bytesOf(shape)) return activations;
     const error = activations.#wrongSize();
     fs.closeSync(activations.#fd);
@@ -116,16 +117,11 @@ export class Activations {
     }
   }
 
-  async close(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     await this.#written.catch(() => undefined);
     this.#copy.buffer.transfer(0);
     fs.closeSync(this.#fd);
-  }
-
-  /** Closes and deletes the file. */
-  async remove(): Promise<void> {
-    await this.close();
-    fs.rmSync(this.path, { force: true });
+    if (this.#isScratch) fs.rmSync(this.path, { force: true });
   }
 
   #wrongSize(): TamisError {
@@ -168,6 +164,21 @@ function moveBytes(name: 'read' | 'write', fd: number, bytes: Uint8Array, positi
 function held<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined);
   return promise;
+}
+
+function createFile(path: string, shape: ActivationShape): number {
+  try {
+    const fd = fs.openSync(path, 'w+');
+    try {
+      fs.ftruncateSync(fd, bytesOf(shape));
+      return fd;
+    } catch (error) {
+      fs.closeSync(fd);
+      throw error;
+    }
+  } catch (error) {
+    throw fileError(error, path);
+  }
 }
 
 function openToRead(path: string): number {

@@ -1,9 +1,10 @@
 /** Adds up the seconds spent in each kind of work. */
 export class Clock {
-  readonly #seconds: Record<string, number>;
+  readonly #seconds: Record<string, number> = {};
 
-  constructor(seconds: Record<string, number>) {
-    this.#seconds = seconds;
+  /** The seconds so far, by kind. */
+  get seconds(): Readonly<Record<string, number>> {
+    return this.#seconds;
   }
 
   async time<T>(kind: string, work: () => T | Promise<T>): Promise<T> {

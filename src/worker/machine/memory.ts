@@ -10,11 +10,15 @@ export function anonymousMemory(): number {
 }
 
 /** The highest anonymous memory between its making and `stop`, sampled every 20 ms by a thread of the native core. */
-export class PeakMemory {
+export class PeakMemory implements Disposable {
   readonly #sampler = new native.MemorySampler();
 
   /** Bytes; the sampling ends. */
   stop(): number {
     return this.#sampler.stop();
+  }
+
+  [Symbol.dispose](): void {
+    this.#sampler.stop();
   }
 }

@@ -59,12 +59,14 @@ export function shareOf(
 /** Weights a second that are read, turned, and stored again, on the CPU. */
 async function storeRate({ dtype, scratch, signal }: Pick<Bench, 'dtype' | 'scratch' | 'signal'>): Promise<number> {
   const checkpoint = randomLayer(join(scratch, 'flat.safetensors'), FLAT, dtype);
-  const gram = new native.Gram(FLAT.cols);
+  using gram = new native.Gram(FLAT.cols);
   await controlled(signal, (control) => gram.add(noise(2 * FLAT.cols ** 2), 2 * FLAT.cols, control));
-  const factor = await controlled(signal, (control) => native.factorize(gram, 1, 0.01, 'natural', control));
+  using factor = await controlled(signal, (control) => native.factorize(gram, 1, 0.01, 'natural', control));
   const options = { method: 'sparsegpt', sparsity: 0.5, storage: dtype } as const;
   const seconds = await best(() =>
-    controlled(signal, (control) => native.prune(checkpoint, { name: LAYER }, factor, options, control)),
+    controlled(signal, async (control) => {
+      using _pruned = await native.prune(checkpoint, { name: LAYER }, factor, options, control);
+    }),
   );
   return (FLAT.rows * FLAT.cols) / seconds;
 }

@@ -50,13 +50,9 @@ export async function solverRates(
   const rates: SolverRates = { gram: {}, factor: {}, statistics: {}, solve: {}, sweep: {} };
   const measured = new Map(layers.map((layer) => [layerKey(layer, bench.cap), capped(layer, bench.cap)]));
   for (const cols of new Set([...measured.values()].map((layer) => layer.cols))) {
-    const factor = await factorRates(bench, cols, rates);
-    try {
-      for (const [key, layer] of measured)
-        if (layer.cols === cols) await layerRates(bench, key, layer, factor, recipe, rates);
-    } finally {
-      factor.release();
-    }
+    using factor = await factorRates(bench, cols, rates);
+    for (const [key, layer] of measured)
+      if (layer.cols === cols) await layerRates(bench, key, layer, factor, recipe, rates);
   }
   return rates;
 }
@@ -64,7 +60,7 @@ export async function solverRates(
 async function factorRates(bench: Bench, cols: number, rates: SolverRates): Promise<Factor> {
   const { gpu, cap, signal, rateOf } = bench;
   const x = noise(TOKENS * cols);
-  const gram = new native.Gram(cols, gpu);
+  using gram = new native.Gram(cols, gpu);
   const added = await best(() => controlled(signal, (control) => gram.add(x, TOKENS, control)));
   rates.gram[tapKey(cols, cap)] = rateOf(gramTerm(cols, TOKENS), added);
   const { seconds: factored, value: factor } = await timed(() =>
@@ -90,9 +86,9 @@ async function layerRates(
   const pruningRate = async (as: Solving, quantization: Recipe['quantization']): Promise<number> => {
     const input = methods[as.method].calibrates ? factor : null;
     const pruning = await best(() =>
-      controlled(signal, (control) =>
-        native.prune(checkpoint, { name: LAYER }, input, { ...as, storage: dtype }, control),
-      ),
+      controlled(signal, async (control) => {
+        using _pruned = await native.prune(checkpoint, { name: LAYER }, input, { ...as, storage: dtype }, control);
+      }),
     );
     return rateOf(solveTerm(layer, { method: as.method, quantization }), pruning);
   };

@@ -12,7 +12,7 @@ import type { Model } from '../model/open.ts';
 import type { Gpu } from '../../contract/gpu.ts';
 import type { Recipe } from '../../contract/recipe.ts';
 import { vocabularyRanges } from '../model/weights.ts';
-import { controlled, native, setThreads, translated } from '../native.ts';
+import { controlled, native, setThreads } from '../native.ts';
 import { Activations } from '../machine/activations.ts';
 import { cacheFolder, remembered } from '../machine/cache.ts';
 import { engineVersions } from '../machine/versions.ts';
@@ -81,12 +81,8 @@ async function openedRates(
   scratch: string,
 ): Promise<GpuRates> {
   await setThreads(session.threads);
-  const { handle } = await openGpu(name);
-  try {
-    return await gpuRates(handle, gpuLayers, recipe, { dtype, scratch, signal });
-  } finally {
-    await translated(() => handle.close());
-  }
+  await using handle = (await openGpu(name)).handle;
+  return await gpuRates(handle, gpuLayers, recipe, { dtype, scratch, signal });
 }
 
 /** With a folder for random weights and activations, which is removed. */
@@ -136,18 +132,13 @@ async function forwardRates(
   const forward: Record<string, number> = {};
   let open = 0;
   for (const seqlen of seqlens) {
-    const { seconds: opened, value: block } = await timed(() =>
-      openBlock(model, 0, { ...session, seqlen, taps: false, output: true }),
-    );
-    open = (weights * shape.weightBytes) / opened;
+    const opening = await timed(() => openBlock(model, 0, { ...session, seqlen, taps: false, output: true }));
+    await using block = opening.value;
+    open = (weights * shape.weightBytes) / opening.seconds;
     const sequences = batchSequences(seqlen);
-    try {
-      const x = noise(sequences * seqlen * shape.hidden);
-      const seconds = await best(() => block.run(x));
-      forward[String(seqlen)] = (sequences * blockOperations(shape.layers, seqlen).forward) / seconds;
-    } finally {
-      await block.close();
-    }
+    const x = noise(sequences * seqlen * shape.hidden);
+    const seconds = await best(() => block.run(x));
+    forward[String(seqlen)] = (sequences * blockOperations(shape.layers, seqlen).forward) / seconds;
   }
   return { forward, open, head: await headRate(model, shape, session) };
 }
@@ -167,17 +158,14 @@ async function productRates(
   );
   const g = new GraphBuilder(tensors);
   g.output('y', linear(g, g.input('x', 'float32', [PRODUCT_TOKENS, shape.cols]), LAYER));
-  const { seconds: opened, value: opening } = await timed(() => Session.open(g.build(), session));
+  const opening = await timed(() => Session.open(g.build(), session));
+  await using opened = opening.value;
   const x = new Tensor('float32', noise(PRODUCT_TOKENS * shape.cols), [PRODUCT_TOKENS, shape.cols]);
   const y = new Tensor('float32', new Float32Array(PRODUCT_TOKENS * shape.rows), [PRODUCT_TOKENS, shape.rows]);
-  try {
-    const seconds = await best(() => opening.run({ x }, { y }));
-    const product = (2 * PRODUCT_TOKENS * shape.rows * shape.cols) / seconds;
-    const forward = Object.fromEntries(seqlens.map((seqlen) => [String(seqlen), product]));
-    return { forward, head: product, open: (tensors.get(LAYER)?.bytes ?? 0) / opened };
-  } finally {
-    await opening.close();
-  }
+  const seconds = await best(() => opened.run({ x }, { y }));
+  const product = (2 * PRODUCT_TOKENS * shape.rows * shape.cols) / seconds;
+  const forward = Object.fromEntries(seqlens.map((seqlen) => [String(seqlen), product]));
+  return { forward, head: product, open: (tensors.get(LAYER)?.bytes ?? 0) / opening.seconds };
 }
 
 async function headRate(
@@ -187,30 +175,22 @@ async function headRate(
 ): Promise<number> {
   const tokens = HEAD_TOKENS;
   const [range = { start: 0, end: vocab }] = vocabularyRanges(model);
-  const head = await openHead(model, range, session);
-  try {
-    const x = noise(tokens * hidden);
-    const seconds = await best(() => head.run(x, new Int32Array(tokens)));
-    return headOperations(vocab / vocabularyPasses, width, tokens) / seconds;
-  } finally {
-    await head.close();
-  }
+  await using head = await openHead(model, range, session);
+  const x = noise(tokens * hidden);
+  const seconds = await best(() => head.run(x, new Int32Array(tokens)));
+  return headOperations(vocab / vocabularyPasses, width, tokens) / seconds;
 }
 
 async function divergenceRate(signal: AbortSignal): Promise<number> {
-  const sums = new native.Divergences(new Int32Array(HEAD_TOKENS), 1);
+  using sums = new native.Divergences(new Int32Array(HEAD_TOKENS), 1);
   const logits = noise(HEAD_TOKENS * COMPARED_VOCABULARY);
-  try {
-    const seconds = await best(() =>
-      controlled(signal, async (control) => {
-        await sums.addReference(0, 0, COMPARED_VOCABULARY, logits, control);
-        await sums.add(0, logits, control);
-      }),
-    );
-    return (2 * logits.length) / seconds;
-  } finally {
-    sums.release();
-  }
+  const seconds = await best(() =>
+    controlled(signal, async (control) => {
+      await sums.addReference(0, 0, COMPARED_VOCABULARY, logits, control);
+      await sums.add(0, logits, control);
+    }),
+  );
+  return (2 * logits.length) / seconds;
 }
 
 async function spectrumRate(dtype: Model['dtype'], scratch: string, signal: AbortSignal): Promise<number> {
@@ -248,17 +228,13 @@ async function hashStart(path: string): Promise<number> {
 /** Writing up to the disk, and reading. */
 async function activationRates(scratch: string): Promise<Pick<MachineRates, 'read' | 'write'>> {
   const shape = { sequences: 8, seqlen: 1024, hidden: SAMPLE_BYTES / 4 / 8 / 1024 };
-  const activations = Activations.create(join(scratch, 'activations.f32'), shape);
-  try {
-    const x = noise(SAMPLE_BYTES / 4);
-    const start = performance.now();
-    await activations.write(0, x);
-    await activations.flush();
-    const written = performance.now();
-    await activations.read(0, shape.sequences);
-    const bytesAMillisecond = (milliseconds: number): number => (1000 * SAMPLE_BYTES) / milliseconds;
-    return { write: bytesAMillisecond(written - start), read: bytesAMillisecond(performance.now() - written) };
-  } finally {
-    await activations.remove();
-  }
+  await using activations = Activations.scratch(join(scratch, 'activations.f32'), shape);
+  const x = noise(SAMPLE_BYTES / 4);
+  const start = performance.now();
+  await activations.write(0, x);
+  await activations.flush();
+  const written = performance.now();
+  await activations.read(0, shape.sequences);
+  const bytesAMillisecond = (milliseconds: number): number => (1000 * SAMPLE_BYTES) / milliseconds;
+  return { write: bytesAMillisecond(written - start), read: bytesAMillisecond(performance.now() - written) };
 }

@@ -16,13 +16,15 @@ const gpuLosses = ['gpu.lost', 'gpu.out-of-memory', 'gpu.failed'];
 interface Opened {
   readonly session: SessionOptions;
   readonly gpu: OpenGpu | null;
+  /** The taps whose matrices have room in the GPU's memory. */
+  readonly tapsOnGpu: ReadonlySet<string>;
 }
 
 /**
  * What a run computes on: forward passes on a device, Gram matrices, factors and sweeps on a GPU, or on the CPU. A device or GPU that
  * is lost is given up for the CPU, if the recipe allows that.
  */
-export class Devices {
+export class Devices implements AsyncDisposable {
   readonly #opened: Opened;
   readonly #mayFallBack: boolean;
   #givenUp: GivenUp;
@@ -43,7 +45,12 @@ export class Devices {
     return this.#givenUp.gpu ? null : this.#opened.gpu;
   }
 
-  /** As it was before anything was given up. */
+  /** The taps whose matrices have room in the GPU's memory; those of the others are the CPU's. */
+  get tapsOnGpu(): ReadonlySet<string> {
+    return this.#opened.tapsOnGpu;
+  }
+
+  /** The session as it was before anything was given up. */
   get begunSession(): SessionOptions {
     return this.#opened.session;
   }
@@ -68,7 +75,7 @@ export class Devices {
     return null;
   }
 
-  /** As a run tells of them. */
+  /** The event in which a run tells of them. */
   get event(): RunEvent {
     const { gpu } = this;
     const told = gpu && { name: gpu.name, driver: gpu.driver, memoryBytes: gpu.memoryBytes };
@@ -76,7 +83,7 @@ export class Devices {
   }
 
   /** Frees the GPU's memory. */
-  async close(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     await this.#opened.gpu?.handle.close();
   }
 }

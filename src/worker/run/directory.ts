@@ -25,7 +25,7 @@ const underWay = /^(estimate|sensitivity|evaluation)\.f32$|^sensitivity\.safeten
  * `recipe.json` and `events.jsonl` from the start; `state/` holds one small JSON for every finished step and the newest
  * activations; `quantization/` the scales of quantized layers; the model's shards, then `report.json` last of all. While it is open this process holds its lock.
  */
-export class RunDirectory {
+export class RunDirectory implements Disposable {
   readonly path: string;
   readonly #lock: { release(): void };
   /** Lines of events.jsonl. */
@@ -42,9 +42,14 @@ export class RunDirectory {
     if (!isFree(folder)) throw new TamisError('run.exists', { path: folder });
     makeFolder(join(folder, 'state'));
     const directory = new RunDirectory(folder, acquireLock(folder));
-    directory.#removeLeftovers();
-    await writeJson(directory.file('recipe.json'), recipe);
-    return directory;
+    try {
+      directory.#removeLeftovers();
+      await writeJson(directory.file('recipe.json'), recipe);
+      return directory;
+    } catch (error) {
+      directory[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /** Opens the folder of a run that was begun. */
@@ -54,9 +59,14 @@ export class RunDirectory {
       throw new TamisError('run.not-a-run', { path: folder });
     }
     const directory = new RunDirectory(folder, acquireLock(folder));
-    directory.#removeLeftovers();
-    directory.#logged = directory.#mendEvents();
-    return directory;
+    try {
+      directory.#removeLeftovers();
+      directory.#logged = directory.#mendEvents();
+      return directory;
+    } catch (error) {
+      directory[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /** A folder in `state/` in the shape of a run's, for work that is thrown away: `remove` it. */
@@ -129,7 +139,7 @@ export class RunDirectory {
     rmSync(this.file(...parts), { force: true, recursive: true });
   }
 
-  close(): void {
+  [Symbol.dispose](): void {
     this.#lock.release();
   }
 }

@@ -1,3 +1,4 @@
+import { TamisError } from '../../contract/errors.ts';
 import {
   isPassing,
   withWarning,
@@ -7,6 +8,7 @@ import {
   type Warning,
 } from '../../contract/events.ts';
 import type { RunDirectory } from './directory.ts';
+import type { Told } from './told.ts';
 
 /** Hears each event of a run with its number and time. */
 export type OnEvent = (event: RunEvent, mark: EventMark) => void;
@@ -48,5 +50,31 @@ export class EventLog {
 
   #write(at: string, event: LoggedEvent): number {
     return this.#directory ? this.#directory.append(at, event) : this.#waiting.push({ at, event });
+  }
+}
+
+/** Does the work; what ends it early is the last event in the run's log. Error cancelled {path} once the signal says so. */
+export async function logFailure<T>(
+  { path }: RunDirectory,
+  { signal, emit }: Told,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    const error = signal.aborted ? new TamisError('cancelled', { path }) : thrown;
+    const { code, params } =
+      error instanceof TamisError ? error : new TamisError('internal', { detail: String(error) });
+    emitIfPossible(emit, { type: 'failed', code, params });
+    throw error;
+  }
+}
+
+/** A full disk takes no event either: what went wrong first is what is told. */
+function emitIfPossible(emit: Told['emit'], event: RunEvent): void {
+  try {
+    emit(event);
+  } catch {
+    return;
   }
 }

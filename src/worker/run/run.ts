@@ -4,13 +4,21 @@ import type { Stage } from '../../contract/events.ts';
 import type { RunDirectory } from './directory.ts';
 import type { Fingerprint } from './fingerprint.ts';
 import type { Inputs } from './inputs.ts';
+import { Clock } from '../machine/clock.ts';
 import { PeakMemory } from '../machine/memory.ts';
 import { timed, type Told } from './told.ts';
+import type { Progress } from './progress.ts';
 
 /** One execution of a recipe: everything its stages need. */
 export interface Run extends Inputs, Told {
   readonly directory: RunDirectory;
   readonly fingerprint: Fingerprint;
+}
+
+/** A run with a piece of its work under way, whose seconds are added up by kind and whose progress is told. */
+export interface Work extends Run {
+  readonly clock: Clock;
+  readonly progress: Progress;
 }
 
 export const costSchema = z.strictObject({
@@ -31,7 +39,7 @@ export function nothingToDo<T>(value: T): Step<T> {
   return { value, cost: { seconds: {}, peakMemoryBytes: 0 } };
 }
 
-type Compute<T> = (seconds: Record<string, number>) => Promise<T>;
+type Compute<T> = (clock: Clock) => Promise<T>;
 
 /** Does a step, unless an earlier start of this run finished it, and records it as finished. */
 export async function step<T>(run: Run, name: string, schema: z.ZodType<T>, compute: Compute<T>): Promise<Step<T>> {
@@ -46,7 +54,7 @@ export async function stage<T>(
   compute: () => T | Promise<T>,
 ): Promise<Step<T>> {
   const kept = await keptStep(run, name, schema);
-  if (kept === null) return await newStep(run, name, (seconds) => timed(run.emit, name, seconds, compute));
+  if (kept === null) return await newStep(run, name, (clock) => timed(run.emit, name, () => clock.time(name, compute)));
   run.emit({ type: 'stage', stage: name, state: 'kept', seconds: 0 });
   return kept;
 }
@@ -77,14 +85,10 @@ async function goesOn({ devices, directory, emit }: Run, step: string, error: un
 }
 
 async function attempt<T>({ directory }: Run, name: string, compute: Compute<T>): Promise<Step<T>> {
-  const memory = new PeakMemory();
-  const seconds: Record<string, number> = {};
-  try {
-    const value = await compute(seconds);
-    const done = { value, cost: { seconds, peakMemoryBytes: memory.stop() } };
-    await directory.writeStep(name, done);
-    return done;
-  } finally {
-    memory.stop();
-  }
+  using memory = new PeakMemory();
+  const clock = new Clock();
+  const value = await compute(clock);
+  const done = { value, cost: { seconds: clock.seconds, peakMemoryBytes: memory.stop() } };
+  await directory.writeStep(name, done);
+  return done;
 }

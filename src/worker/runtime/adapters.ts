@@ -15,9 +15,8 @@ export async function listAdapters(): Promise<AdapterReport[]> {
 
 async function tryAdapter(name: string): Promise<Pick<AdapterReport, 'gflops' | 'failure'>> {
   try {
-    const { handle } = await openGpu(name);
+    await using handle = (await openGpu(name)).handle;
     const rate = await translated(() => handle.productRate());
-    await handle.close();
     return { gflops: rate / 1e9, failure: null };
   } catch (error) {
     if (error instanceof TamisError) return { gflops: null, failure: failureOf(error) };

@@ -18,10 +18,9 @@ export function batchSequences(seqlen: number): number {
   return Math.max(1, Math.floor(RUN_TOKENS / seqlen));
 }
 
-export interface Embed {
+export interface Embed extends AsyncDisposable {
   /** ids [n * seqlen] -> [n * seqlen, hidden]; the array is its own until the next run. */
   run(ids: Int32Array): Promise<Float32Array>;
-  close(): Promise<void>;
 }
 
 /** Token and position embeddings. Always on the CPU: it looks rows up, and no device should hold the table for that. */
@@ -37,8 +36,8 @@ export async function openEmbed(model: Weights, options: { threads: number; seql
       await session.run({ ids: new Tensor('int32', ids, [ids.length]) }, { output: rows(output, ids.length) });
       return output;
     },
-    async close() {
-      await session.close();
+    async [Symbol.asyncDispose]() {
+      await session[Symbol.asyncDispose]();
       buffers.free();
     },
   };
@@ -61,10 +60,9 @@ export interface BlockResult {
   readonly taps: ReadonlyMap<string, Float32Array>;
 }
 
-export interface Block {
+export interface Block extends AsyncDisposable {
   /** x [tokens, hidden], whole sequences. */
   run(x: Float32Array): Promise<BlockResult>;
-  close(): Promise<void>;
 }
 
 /** One decoder block, with its weights and nothing else in memory. */
@@ -96,8 +94,8 @@ export async function openBlock(model: Weights, index: number, options: BlockOpt
       const { output: out, ...taps } = Object.fromEntries(results);
       return { ...(out && { output: out }), taps: new Map(Object.entries(taps)) };
     },
-    async close() {
-      await session.close();
+    async [Symbol.asyncDispose]() {
+      await session[Symbol.asyncDispose]();
       buffers.free();
     },
   };
@@ -113,10 +111,9 @@ export interface HeadResult {
   readonly target: Float32Array;
 }
 
-export interface Head {
+export interface Head extends AsyncDisposable {
   /** x [tokens, hidden], targets [tokens]. */
   run(x: Float32Array, targets: Int32Array): Promise<HeadResult>;
-  close(): Promise<void>;
 }
 
 /** Final norm and a range of the vocabulary, in slices of at most 256 tokens. */
@@ -147,14 +144,13 @@ export async function openHead(model: Weights, vocabulary: Rows, options: Sessio
       }
       return result;
     },
-    close: () => session.close(),
+    [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };
 }
 
-export interface Logits {
+export interface Logits extends AsyncDisposable {
   /** x [tokens, hidden], at most 256 tokens -> [tokens, rows]; the array is its own until the next run. */
   run(x: Float32Array): Promise<Float32Array>;
-  close(): Promise<void>;
 }
 
 /** Final norm and the logits of a range of the vocabulary. */
@@ -172,8 +168,8 @@ export async function openLogits(model: Weights, vocabulary: Rows, options: Sess
       await session.run({ x: rows(x, tokens) }, { logits: rows(logits, tokens) });
       return logits;
     },
-    async close() {
-      await session.close();
+    async [Symbol.asyncDispose]() {
+      await session[Symbol.asyncDispose]();
       buffers.free();
     },
   };

@@ -11,7 +11,7 @@ export interface CachedShape {
 }
 
 /** One sequence through a graph with a cache, some tokens at a time. */
-export class Generation {
+export class Generation implements Disposable {
   readonly #session: Session;
   readonly #shape: CachedShape;
   readonly #names: readonly string[];
@@ -39,13 +39,13 @@ export class Generation {
       },
       { logits: new Tensor('float32', logits, [1, ids.length, this.#shape.vocab]), ...named('present', present) },
     );
-    this.close();
+    this[Symbol.dispose]();
     this.#past = present;
     this.#length = end;
   }
 
   /** Gives the cache's memory back now. */
-  close(): void {
+  [Symbol.dispose](): void {
     for (const { data } of this.#past.values())
       if (data instanceof Float32Array && data.buffer instanceof ArrayBuffer) data.buffer.transfer(0);
     this.#past = new Map();

@@ -67,7 +67,7 @@ export async function openGpu(name: string): Promise<OpenGpu> {
   tried.delete(name);
   if (own) return own;
   const handle = await withBestTile(await translated(() => native.openGpu(name)));
-  await translated(() => handle.selfTest());
+  await closedOnFailure(handle, () => handle.selfTest());
   const { driver, memoryBytes } = handle.adapter;
   return { handle, name, driver, memoryBytes };
 }
@@ -76,8 +76,20 @@ export async function openGpu(name: string): Promise<OpenGpu> {
 async function withBestTile(first: Gpu): Promise<Gpu> {
   const { name, driver } = first.adapter;
   const key = { name, driver, tiles: native.tiles() };
-  const { value: tile } = await remembered('tile', key, z.enum(key.tiles), () => translated(() => first.bestTile()));
+  const { value: tile } = await remembered('tile', key, z.enum(key.tiles), () =>
+    closedOnFailure(first, () => first.bestTile()),
+  );
   if (tile === first.tile) return first;
   await first.close();
   return await translated(() => native.openGpu(name, tile));
+}
+
+/** Tries something with a GPU that was just opened, and closes it where that fails. */
+async function closedOnFailure<T>(gpu: Gpu, attempt: () => Promise<T>): Promise<T> {
+  try {
+    return await translated(attempt);
+  } catch (error) {
+    await gpu.close();
+    throw error;
+  }
 }

@@ -34,14 +34,13 @@ export interface LogitsSlice {
 }
 
 /** An exported folder, run as it is. */
-export interface OnnxModel {
+export interface OnnxModel extends AsyncDisposable {
   readonly shape: CachedShape;
   readonly maxSeqlen: number;
   /** One sequence from its first token on, in slices of at most 256 tokens. */
   logits(ids: Int32Array): AsyncGenerator<LogitsSlice, void>;
   /** A sequence whose tokens come one after another. */
   generation(): Generation;
-  close(): Promise<void>;
 }
 
 export function isOnnxFolder(folder: string): boolean {
@@ -66,20 +65,16 @@ export function onnxModel(session: Session, shape: CachedShape, maxSeqlen: numbe
     maxSeqlen,
     generation: () => new Generation(session, shape),
     async *logits(ids) {
-      const generation = new Generation(session, shape);
+      using generation = new Generation(session, shape);
       const rows = new Float32Array(Math.min(SLICE_TOKENS, ids.length) * shape.vocab);
-      try {
-        for (let start = 0; start < ids.length; start += SLICE_TOKENS) {
-          const slice = ids.subarray(start, start + SLICE_TOKENS);
-          const logits = rows.subarray(0, slice.length * shape.vocab);
-          await generation.run(slice, logits);
-          yield { start, logits };
-        }
-      } finally {
-        generation.close();
+      for (let start = 0; start < ids.length; start += SLICE_TOKENS) {
+        const slice = ids.subarray(start, start + SLICE_TOKENS);
+        const logits = rows.subarray(0, slice.length * shape.vocab);
+        await generation.run(slice, logits);
+        yield { start, logits };
       }
     },
-    close: () => session.close(),
+    [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   };
 }
 

@@ -48,17 +48,13 @@ export async function throughEmbeddings(
   output: Activations,
   { threads, seqlen, beforeRun, time = untimed }: Pass,
 ): Promise<void> {
-  const graph = await time(() => openEmbed(model, { threads, seqlen }));
-  try {
-    const batch = batchSequences(seqlen);
-    for (let first = 0; first * seqlen < ids.length; first += batch) {
-      beforeRun();
-      await output.write(first, await time(() => graph.run(ids.subarray(first * seqlen, (first + batch) * seqlen))));
-    }
-    await output.settle();
-  } finally {
-    await graph.close();
+  await using graph = await time(() => openEmbed(model, { threads, seqlen }));
+  const batch = batchSequences(seqlen);
+  for (let first = 0; first * seqlen < ids.length; first += batch) {
+    beforeRun();
+    await output.write(first, await time(() => graph.run(ids.subarray(first * seqlen, (first + batch) * seqlen))));
   }
+  await output.settle();
 }
 
 /** Takes sequences through one decoder block, with no more than its weights in memory; all is written when it returns. */
@@ -66,7 +62,7 @@ export async function throughBlock(model: Weights, block: number, pass: BlockPas
   const { device, threads, seqlen, weights, input, output, beforeRun, afterRun, onTaps, time = untimed } = pass;
   const { first: start, count: all } = pass.sequences ?? { first: 0, count: input.shape.sequences };
   const to = pass.to ?? start;
-  const graph = await time(() =>
+  await using graph = await time(() =>
     openBlock(model, block, {
       device,
       threads,
@@ -76,18 +72,14 @@ export async function throughBlock(model: Weights, block: number, pass: BlockPas
       output: output !== null,
     }),
   );
-  try {
-    for await (const { first, count, x } of input.batches(batchSequences(seqlen), start, start + all)) {
-      beforeRun();
-      const result = await time(() => graph.run(x));
-      if (output && result.output) await output.write(to + first - start, result.output);
-      afterRun?.({ first, count });
-      await onTaps?.(result.taps, { first, count });
-    }
-    await output?.settle();
-  } finally {
-    await graph.close();
+  for await (const { first, count, x } of input.batches(batchSequences(seqlen), start, start + all)) {
+    beforeRun();
+    const result = await time(() => graph.run(x));
+    if (output && result.output) await output.write(to + first - start, result.output);
+    afterRun?.({ first, count });
+    await onTaps?.(result.taps, { first, count });
   }
+  await output?.settle();
 }
 
 async function untimed<T>(work: () => Promise<T>): Promise<T> {

@@ -23,7 +23,7 @@ env.logLevel = 'fatal';
 export type AfterRun = 'spin' | 'stop';
 
 /** A graph made ready to run on one device. What opening and closing it leaves with the C library's allocator goes back to the system. */
-export class Session {
+export class Session implements AsyncDisposable {
   readonly #session: InferenceSession;
   readonly #device: RunDevice;
 
@@ -70,7 +70,7 @@ export class Session {
     for (const [name, { data }] of Object.entries(results)) freeCopy(data, outputs[name]?.data);
   }
 
-  async close(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     await this.#session.release();
     native.releaseFreedMemory();
   }

@@ -95,24 +95,19 @@ interface GgufFile {
 }
 
 async function writeGguf(run: FinishedRun, { to, header, tensors }: GgufFile, writing: Writing): Promise<void> {
-  const writer = await translated(() => new native.FileWriter(to));
-  try {
+  using writer = await translated(() => new native.FileWriter(to));
+  await translated(() => {
+    writer.append(header);
+  });
+  writing.onBytes(header.length);
+  for (const tensor of tensors) {
+    await writeTensor(run, writer, tensor, writing.signal);
     await translated(() => {
-      writer.append(header);
+      writer.align(ALIGNMENT);
     });
-    writing.onBytes(header.length);
-    for (const tensor of tensors) {
-      await writeTensor(run, writer, tensor, writing.signal);
-      await translated(() => {
-        writer.align(ALIGNMENT);
-      });
-      writing.onBytes(aligned(tensor.bytes));
-    }
-    await translated(() => writer.finish());
-  } catch (error) {
-    writer.abandon();
-    throw error;
+    writing.onBytes(aligned(tensor.bytes));
   }
+  await translated(() => writer.finish());
 }
 
 async function writeTensor(

@@ -60,23 +60,18 @@ function weightsFile(run: FinishedRun, { pieces, dataBytes }: OnnxPlan): ExportF
     path: posix.join(onnxFolder, dataFile),
     bytes: dataBytes,
     async write(to, writing) {
-      const writer = await translated(() => new native.FileWriter(to));
-      try {
-        let end = 0;
-        for (const { content, offset, bytes } of pieces) {
-          writing.signal.throwIfAborted();
-          await translated(() => {
-            writer.align(dataAlignment);
-          });
-          await append(run, writer, content, writing);
-          writing.onBytes(offset + bytes - end);
-          end = offset + bytes;
-        }
-        await translated(() => writer.finish());
-      } catch (error) {
-        writer.abandon();
-        throw error;
+      using writer = await translated(() => new native.FileWriter(to));
+      let end = 0;
+      for (const { content, offset, bytes } of pieces) {
+        writing.signal.throwIfAborted();
+        await translated(() => {
+          writer.align(dataAlignment);
+        });
+        await append(run, writer, content, writing);
+        writing.onBytes(offset + bytes - end);
+        end = offset + bytes;
       }
+      await translated(() => writer.finish());
       return { layerBytes: ofLayers.reduce((sum, { bytes }) => sum + bytes, 0) };
     },
   };

@@ -98,23 +98,18 @@ async function writeArchive(
   pieces: readonly Piece[],
   { signal, onBytes }: Writing,
 ): Promise<{ written: number; layerBytes: number }> {
-  const archive = await translated(() => new native.ArchiveWriter(to));
-  try {
-    let [written, layerBytes] = [0, 0];
-    for (const piece of pieces) {
-      signal.throwIfAborted();
-      await piece.add(archive, signal);
-      const bytes = archive.position - written;
-      written += bytes;
-      if (piece.isOfLayer) layerBytes += bytes;
-      onBytes(bytes);
-    }
-    await translated(() => archive.finish());
-    return { written, layerBytes };
-  } catch (error) {
-    archive.abandon();
-    throw error;
+  using archive = await translated(() => new native.ArchiveWriter(to));
+  let [written, layerBytes] = [0, 0];
+  for (const piece of pieces) {
+    signal.throwIfAborted();
+    await piece.add(archive, signal);
+    const bytes = archive.position - written;
+    written += bytes;
+    if (piece.isOfLayer) layerBytes += bytes;
+    onBytes(bytes);
   }
+  await translated(() => archive.finish());
+  return { written, layerBytes };
 }
 
 /** Opens an archive, which is complete in itself. Errors: archive.*, file.*. */
