@@ -3,7 +3,6 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 
 import { TamisError } from '../contract/errors.ts';
-import type { RunEvent } from '../contract/events.ts';
 import { datasetResultSchema, type DatasetResult } from '../contract/measured.ts';
 import type { Recipe } from '../contract/recipe.ts';
 import type { Report } from '../contract/report.ts';

@@ -28,7 +28,7 @@ async function start(path: string, events: readonly RunEvent[]): Promise<TimedEv
   const directory = await RunDirectory.create(path, recipe).catch(() => RunDirectory.open(path));
   const { emit } = new EventLog((event, mark) => heard.push({ ...mark, event }), directory);
   for (const event of events) emit(event);
-  directory.close();
+  directory[Symbol.dispose]();
   return heard;
 }
 
@@ -71,7 +71,7 @@ test('what is told before the folder is there is its first lines', async () => {
   const directory = await RunDirectory.create(path, recipe);
   log.openIn(directory);
   log.emit(block(1));
-  directory.close();
+  directory[Symbol.dispose]();
   expect(numbers(heard)).toEqual([0, 1, 2, 3]);
   expect(await readEvents(path)).toEqual(heard.slice(1));
 });
