@@ -56,7 +56,7 @@ async function throughGraph(
   return { seqlen, losses, hits };
 }
 
-/** Of each row of logits. */
+/** What each row of logits comes to: [rows]. */
 interface RowSums {
   /** log sum(exp(logit)) */
   readonly logSum: Float32Array;
