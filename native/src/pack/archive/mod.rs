@@ -1,10 +1,10 @@
 //! The packed archive, `.tamis`: one file with all that a checkpoint's folder holds, its pruned layers as a bitmask of the
 //! non-zeros and their values. `docs/formats.md` describes every byte.
 
-pub mod band;
-pub mod frame;
+pub(crate) mod band;
+pub(crate) mod frame;
 pub mod read;
-pub mod section;
+pub(crate) mod section;
 pub mod write;
 
 pub use read::Archive;
