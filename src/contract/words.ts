@@ -39,6 +39,8 @@ export function schedulerWords(scheduler: Scheduler, { groups, choice }: Schedul
     case 'atp':
       if (scheduler.beta === undefined) return t('text.scheduler.atp-default');
       break;
+    default:
+      break;
   }
   return t(`text.scheduler.${scheduler.kind}`, settingWords(scheduler));
 }
