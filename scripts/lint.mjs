@@ -45,7 +45,7 @@ async function passes(check) {
   const [program, ...args] = check.split(' ');
   const child = spawn(program, args, { cwd: root, shell: process.platform === 'win32' });
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
   const status = await new Promise((resolve) => child.on('close', resolve).on('error', () => resolve(1)));
   console.log(`$ ${check}${output.trim() === '' ? '' : `\n${output.trimEnd()}`}`);
   return status === 0;

@@ -22,7 +22,7 @@ async function rustTests() {
   const env = { ...process.env, ...(await softwareGpu()) };
   const child = spawn('cargo', command.split(' '), { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
   const [status] = await once(child, 'close');
   console.log(`$ cargo ${command}\n${output.trimEnd()}`);
   const counts = { passed: 0, failed: 0, skipped: 0 };

@@ -1,13 +1,12 @@
 import { fileURLToPath } from 'node:url';
 
 import type { ExportFormat } from '../../src/contract/exports.ts';
+import { demoModel } from '../fixtures/demo-model.ts';
 
 const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
 /** The bundled command line. */
 export const cli = at('dist/cli/index.js');
-/** Its tokenizer is that of all the models here. */
-export const demo = at('resources/demo-model');
 /** What `train_model.py` made. */
 const llama = at('build/clients/llama');
 const bloom = at('build/clients/bloom');
@@ -37,42 +36,42 @@ const gptqs = ['gptq', 'gptq_v2'] as const;
 /** The runs that are exported; between them, every layout that each format has. */
 export const runs = {
   'opt, 70 %, 4 bits': {
-    model: demo,
+    model: demoModel,
     flags: [...uniform, '--sparsity', '0.7', '--bits', '4', ...symmetric],
     formats: ['dense', ...gptqs, 'compressed-tensors', 'onnx'],
   },
   'opt, 4 bits with zero points': {
-    model: demo,
+    model: demoModel,
     flags: ['--sparsity', '0', '--bits', '4', ...grouped],
     formats: ['gptq_v2', 'compressed-tensors', 'onnx'],
   },
   'opt, 50 %, 4 bits a channel': {
-    model: demo,
+    model: demoModel,
     flags: [...uniform, '--sparsity', '0.5', '--bits', '4', '--group-size', 'channel'],
     formats: ['gptq_v2', 'compressed-tensors', 'onnx'],
   },
   'opt, 8 bits in groups of 32': {
-    model: demo,
+    model: demoModel,
     flags: ['--sparsity', '0', '--bits', '8', '--group-size', '32'],
     formats: ['gptq_v2', 'compressed-tensors', 'onnx'],
   },
   'opt, 3 bits': {
-    model: demo,
+    model: demoModel,
     flags: ['--sparsity', '0', '--bits', '3', ...symmetric],
     formats: [...gptqs, 'onnx'],
   },
   'opt, 2 bits with zero points': {
-    model: demo,
+    model: demoModel,
     flags: ['--sparsity', '0', '--bits', '2', '--group-size', '32'],
     formats: ['gptq_v2', 'onnx'],
   },
   'opt, act-order': {
-    model: demo,
+    model: demoModel,
     flags: ['--sparsity', '0', '--bits', '4', ...symmetric, '--act-order'],
     formats: ['gptq'],
   },
   'opt, act-order in static groups': {
-    model: demo,
+    model: demoModel,
     flags: [...uniform, '--sparsity', '0.5', '--bits', '4', ...symmetric, '--act-order', '--static-groups'],
     formats: ['gptq', 'compressed-tensors', 'onnx'],
   },

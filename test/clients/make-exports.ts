@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { z } from 'zod';
 
 import { openTokenizer } from '../../src/worker/texts/tokenizer.ts';
+import { demoModel } from '../fixtures/demo-model.ts';
 import { demoTexts } from '../fixtures/demo-texts.ts';
 import { safetensors } from '../fixtures/safetensors.ts';
 import {
   cli,
-  demo,
   exportFolder,
   random,
   randomFamilies,
@@ -33,12 +33,13 @@ export default async function makeExports(): Promise<void> {
   mkdirSync(join(work, 'exports'), { recursive: true });
   await writeSample();
   for (const family of randomFamilies)
-    await client('random_model.py', [family, demo, random(family)], z.object({ parameters: z.int() }));
+    await client('random_model.py', [family, demoModel, random(family)], z.object({ parameters: z.int() }));
   for (const name of runNames) await makeRun(name);
 }
 
 export async function writeSample(): Promise<void> {
-  const tokenizer = await openTokenizer(demo);
+  // All the models here have its tokenizer.
+  const tokenizer = await openTokenizer(demoModel);
   const names = (await readdir(demoTexts.evaluation)).sort();
   const texts = await Promise.all(names.map((name) => readFile(join(demoTexts.evaluation, name), 'utf8')));
   const { seqlen, windows, prompt, generate } = sample;

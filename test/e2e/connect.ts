@@ -17,8 +17,8 @@ export async function firstPageOf(main: ChildProcess): Promise<Page> {
 async function debuggingAddress(main: ChildProcess): Promise<string> {
   return await new Promise((resolve, reject) => {
     let text = '';
-    main.stderr?.on('data', (chunk: Buffer) => {
-      text += chunk.toString();
+    main.stderr?.setEncoding('utf8').on('data', (written: string) => {
+      text += written;
       const address = /DevTools listening on (ws:\S+)/.exec(text)?.[1];
       if (address !== undefined) resolve(address);
     });

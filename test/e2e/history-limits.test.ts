@@ -51,7 +51,7 @@ async function refusalOf(folder: string, as: readonly string[] = []): Promise<st
   const [command = '', ...rest] = [...as, executable, '--no-sandbox', ...args];
   const main = spawn(command, rest, { env, stdio: ['ignore', 'ignore', 'pipe'] });
   let text = '';
-  main.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  main.stderr.setEncoding('utf8').on('data', (written: string) => (text += written));
   await expect.poll(() => text).toMatch(/^tamis: .*\n/m);
   // It waits for whoever reads its dialog.
   await new Promise((resolve) => setTimeout(resolve, 500));

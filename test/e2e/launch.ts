@@ -68,7 +68,7 @@ function ownEnvironment(): Record<string, string> {
 function collectOutput({ stdout, stderr }: ChildProcess): () => string {
   let text = '';
   for (const stream of [stdout, stderr]) {
-    stream?.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    stream?.setEncoding('utf8').on('data', (written: string) => (text += written));
   }
   return () => text;
 }

@@ -1,14 +1,12 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { expect } from 'vitest';
 
 import { whole } from '../../src/contract/format.ts';
+import { demoModel } from '../fixtures/demo-model.ts';
 import { test } from './application.ts';
 import { ask, choose, reached, startRun, tinyRecipe } from './ask.ts';
-
-const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
 
 test('a broken folder is refused with its reason; a good one is read, followed, and removed without a file', async ({
   start,

@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { demoModel } from '../fixtures/demo-model.ts';
 import { safetensors, safetensorsFile, type HeaderEntry } from '../fixtures/safetensors.ts';
 import {
   layerNames,
@@ -16,7 +16,6 @@ import {
 } from '../fixtures/tiny-opt.ts';
 import { cli, cpu, refusal, tamis, tinyFolder, type Ended, type Tiny } from './helpers.ts';
 
-const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
 const fc1 = 'model.decoder.layers.0.fc1.weight';
 
 let tiny: Tiny;

@@ -6,11 +6,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { recipeSchema, type Recipe } from '../../src/contract/recipe.ts';
 import { bitsOf, cancelled, cpu, readReportOf, refusal, succeed, tamis, tinyFolder, type Tiny } from './helpers.ts';
+import { demoModel } from '../fixtures/demo-model.ts';
+import { demoTexts } from '../fixtures/demo-texts.ts';
 import { perplexitiesOf } from '../fixtures/measured.ts';
 
 const killAt = fileURLToPath(new URL('../fixtures/kill-at.mjs', import.meta.url));
-const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
-const demoTexts = fileURLToPath(new URL('../../dist/resources/demo-texts', import.meta.url));
 
 let tiny: Tiny;
 /** Of the run that fits 40 KB, and that nothing interrupted. */
@@ -140,17 +140,8 @@ describe('--fit-size', () => {
 describe('--fit-perplexity', () => {
   const fit = (perplexity: number, out: string): string[] => [
     ...['compress', demoModel, '--out', out, '--scheduler', 'uniform', '--fit-perplexity', String(perplexity)],
-    ...[
-      '--blocks',
-      '2',
-      '--calibration',
-      join(demoTexts, 'calibration'),
-      '--sequences',
-      '8',
-      '--calibration-seqlen',
-      '128',
-    ],
-    ...['--evaluation', `held-out=${join(demoTexts, 'evaluation')}`, '--windows', '8', '--seqlen', '128', ...cpu],
+    ...['--blocks', '2', '--calibration', demoTexts.calibration, '--sequences', '8', '--calibration-seqlen', '128'],
+    ...['--evaluation', `held-out=${demoTexts.evaluation}`, '--windows', '8', '--seqlen', '128', ...cpu],
   ];
 
   test('begins from the sensitivities and ends within 1 %', async () => {

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { softwareGpu } from '../../scripts/software-gpu.mjs';
+import { demoModel } from '../fixtures/demo-model.ts';
 import { demoTexts } from '../fixtures/demo-texts.ts';
 import { maskAgreement } from './gpu-masks.ts';
 import {
@@ -20,7 +21,6 @@ import {
 } from './helpers.ts';
 import { perplexitiesOf } from '../fixtures/measured.ts';
 
-const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
 const loseGpu = fileURLToPath(new URL('../fixtures/lose-gpu.mjs', import.meta.url));
 /** The software adapter, or the GPU that TAMIS_GPU names. */
 const software = process.env['TAMIS_GPU'] === undefined ? await softwareGpu() : {};

@@ -1,14 +1,12 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { planSchema } from '../../src/contract/plan.ts';
+import { demoModel } from '../fixtures/demo-model.ts';
 import { demoTexts } from '../fixtures/demo-texts.ts';
 import { cpu, readReportOf, refusal, sha256, succeed, tamis, tinyFolder, type Tiny } from './helpers.ts';
-
-const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
 
 let tiny: Tiny;
 beforeAll(() => {

@@ -8,10 +8,10 @@ import { expect, test } from 'vitest';
 import { predict } from '../../src/worker/evaluate/predictions.ts';
 import { openModel } from '../../src/worker/model/open.ts';
 import { native } from '../../src/worker/native.ts';
+import { demoModel } from '../fixtures/demo-model.ts';
 import { withPerplexity } from '../fixtures/measured.ts';
 
 const shared = fileURLToPath(new URL('../../../shared', import.meta.url));
-const demo = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
 
 interface Reference {
   readonly dense: number;
@@ -27,7 +27,7 @@ test('the demo model has the perplexity that the PyTorch reference measured', as
   );
   const scratch = mkdtempSync(join(tmpdir(), 'tamis-perplexity-'));
   try {
-    const predicted = await predict(await openModel(demo), [{ name: 'eval', tokens }], {
+    const predicted = await predict(await openModel(demoModel), [{ name: 'eval', tokens }], {
       device: 'cpu',
       threads: 2,
       seqlen: reference.seqlen,

@@ -1,14 +1,12 @@
-import { fileURLToPath } from 'node:url';
-
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { planSchema, type Plan } from '../../src/contract/plan.ts';
 import { softwareGpu } from '../../scripts/software-gpu.mjs';
+import { demoModel } from '../fixtures/demo-model.ts';
 import { demoTexts } from '../fixtures/demo-texts.ts';
 import { testFolder } from '../fixtures/safetensors.ts';
 import { cpu, readReportOf, succeed, type SpawnOptions } from './helpers.ts';
 
-const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
 const folder = testFolder('plan-gpu');
 afterAll(folder.remove);
 

@@ -5,13 +5,13 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import type { Report } from '../../src/contract/report.ts';
+import { demoModel } from '../fixtures/demo-model.ts';
 import { testFolder } from '../fixtures/safetensors.ts';
 import { readReportOf, succeed } from './helpers.ts';
 import { perplexitiesOf } from '../fixtures/measured.ts';
 
 /** Beside the repository: what a reference in PyTorch measured on the demo model, and its token ids. */
 const reference = fileURLToPath(new URL('../../../shared/reference', import.meta.url));
-const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
 const WINDOWS = 256;
 
 interface Results {

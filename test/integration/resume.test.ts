@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { eventSchema } from '../../src/contract/events.ts';
+import { demoModel } from '../fixtures/demo-model.ts';
 import { writeTokens } from '../fixtures/tiny-opt.ts';
 import {
   bitsOf,
@@ -19,7 +20,6 @@ import {
   type Tiny,
 } from './helpers.ts';
 
-const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
 const cpuAfterSignal = fileURLToPath(new URL('../fixtures/cpu-after-signal.mjs', import.meta.url));
 
 let tiny: Tiny;

@@ -1,14 +1,12 @@
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { demoModel } from '../fixtures/demo-model.ts';
 import { testFolder } from '../fixtures/safetensors.ts';
 import { readReportOf, succeed } from './helpers.ts';
 import { demoTexts } from '../fixtures/demo-texts.ts';
 import { perplexitiesOf } from '../fixtures/measured.ts';
-
-const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
 
 let folder: ReturnType<typeof testFolder>;
 let recipe: string;

@@ -1,6 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { afterAll, describe, expect, test } from 'vitest';
 
@@ -12,12 +11,12 @@ import { allLayers, weightName } from '../../src/worker/families/family.ts';
 import { openModel, type Model } from '../../src/worker/model/open.ts';
 import { native, openTensorFile, type Factor, type TensorInfo } from '../../src/worker/native.ts';
 import { openBlock, openEmbed, openLogits } from '../../src/worker/runtime/forward.ts';
+import { demoModel } from '../fixtures/demo-model.ts';
 import { useOwnCache } from '../fixtures/own-cache.ts';
 import { fixtureFolder } from '../fixtures/models.ts';
 import { safetensors, testFolder, type FixtureTensor } from '../fixtures/safetensors.ts';
 import { writeTinyOpt, writeTokens } from '../fixtures/tiny-opt.ts';
 
-const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
 const session = { device: 'cpu', threads: 1 } as const;
 const control = new native.Control();
 const folder = testFolder('sensitivity');

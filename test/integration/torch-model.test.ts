@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { demoModel } from '../fixtures/demo-model.ts';
 import { hubCache } from '../fixtures/hub-cache.ts';
 import { readTensors } from '../fixtures/read-safetensors.ts';
 import { testFolder } from '../fixtures/safetensors.ts';
@@ -11,7 +12,7 @@ import { writeTokens } from '../fixtures/tiny-opt.ts';
 import { cpu, readReportOf, succeed, type SpawnOptions } from './helpers.ts';
 
 const fixtures = fileURLToPath(new URL('../fixtures/', import.meta.url));
-const tokenizer = fileURLToPath(new URL('../../resources/demo-model/tokenizer.json', import.meta.url));
+const tokenizer = join(demoModel, 'tokenizer.json');
 const { path: root, remove } = testFolder('torch-model');
 const options: SpawnOptions = { cache: join(root, 'cache') };
 const [twin, single, sharded] = [join(root, 'twin'), join(root, 'single'), join(root, 'sharded')];

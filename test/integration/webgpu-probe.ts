@@ -1,5 +1,4 @@
 /** Run by webgpu.test.ts with a software adapter in its environment: prints what the devices computed as JSON. */
-import { fileURLToPath } from 'node:url';
 
 import { TamisError } from '../../src/contract/errors.ts';
 import { GraphBuilder } from '../../src/worker/graph/builder.ts';
@@ -9,11 +8,12 @@ import { chooseDevice, listDevices } from '../../src/worker/runtime/devices.ts';
 import { openGpu } from '../../src/worker/runtime/gpu.ts';
 import { openBlock, openHead } from '../../src/worker/runtime/forward.ts';
 import { Session, type RunDevice } from '../../src/worker/runtime/session.ts';
+import { demoModel } from '../fixtures/demo-model.ts';
 
 const SEQLEN = 24;
 const SEQUENCES = 2;
 
-const model = await openModel(fileURLToPath(new URL('../../resources/demo-model', import.meta.url)));
+const model = await openModel(demoModel);
 const tokens = SEQUENCES * SEQLEN;
 const x = Float32Array.from({ length: tokens * model.family.hidden }, (_, i) => Math.sin(i * i));
 const targets = Int32Array.from({ length: tokens }, (_, i) => (i * 1009) % model.family.vocab);

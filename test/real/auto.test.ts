@@ -1,15 +1,14 @@
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { afterAll, describe, expect, test } from 'vitest';
 
+import { demoModel } from '../fixtures/demo-model.ts';
 import { useOwnCache } from '../fixtures/own-cache.ts';
 import { demoTexts } from '../fixtures/demo-texts.ts';
 import { fixtureFolder, modelFixtures } from '../fixtures/models.ts';
 import { testFolder } from '../fixtures/safetensors.ts';
 import { againstUniform, randomData, targets, type Against } from '../integration/against-uniform.ts';
 
-const demoModel = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
 const folder = testFolder('auto');
 useOwnCache(folder);
 let count = 0;

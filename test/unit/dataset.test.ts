@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTokenizer } from '../../src/worker/texts/tokenizer.ts';
 import type { OpenTensorFile } from '../../src/worker/texts/token-file.ts';
 import { bitsPerByte, evaluationTokens } from '../../src/worker/texts/dataset.ts';
+import { demoModel } from '../fixtures/demo-model.ts';
 import { demoTexts } from '../fixtures/demo-texts.ts';
 
 /** A made-up tokenizer: id 7 in front, then the UTF-16 code of every character. */
@@ -96,12 +97,11 @@ describe('the demo’s evaluation text', () => {
   it('has the token ids that the reference measured its perplexities on', async (context) => {
     const file = fileURLToPath(new URL('../../../shared/reference/eval.safetensors', import.meta.url));
     if (!existsSync(file)) context.skip('shared/reference/eval.safetensors is not here');
-    const demo = fileURLToPath(new URL('../../resources/demo-model/', import.meta.url));
     const dataset = { name: 'demo', corpus: { kind: 'texts' as const, paths: [demoTexts.evaluation] } };
     const made = await evaluationTokens(
       dataset,
       { seqlen: 256, windows: null, vocab: 8192 },
-      { tokenizer: () => openTokenizer(demo), openTensorFile: noTensorFile },
+      { tokenizer: () => openTokenizer(demoModel), openTensorFile: noTensorFile },
     );
     const expected = int64Tensor(file, 'tokens');
     expect(made.text.tokens).toBe(expected.length);

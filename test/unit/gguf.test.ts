@@ -1,6 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { afterAll, describe, expect, test } from 'vitest';
 
@@ -9,6 +8,7 @@ import { partByPart } from '../../src/worker/families/gpt-like/gguf.ts';
 import { inverseOf } from '../../src/worker/families/gguf.ts';
 import { pairwise } from '../../src/worker/families/llama-like/gguf.ts';
 import { tokenizerMetadata } from '../../src/worker/formats/gguf/tokenizer.ts';
+import { demoModel } from '../fixtures/demo-model.ts';
 import { testFolder } from '../fixtures/safetensors.ts';
 import { tokenizerJson } from '../fixtures/tokenizers.ts';
 
@@ -115,8 +115,7 @@ test('rows of queries, keys and values by head come part by part', () => {
 });
 
 describe('a tokenizer in GGUF’s terms', () => {
-  const demo = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
-  const file = JSON.parse(readFileSync(join(demo, 'tokenizer.json'), 'utf8')) as Record<string, object>;
+  const file = JSON.parse(readFileSync(join(demoModel, 'tokenizer.json'), 'utf8')) as Record<string, object>;
   const config = { bos_token_id: 2, eos_token_id: [2, 5], pad_token_id: null };
 
   async function converted(changes: Record<string, unknown>, vocab = 8200): Promise<unknown> {

@@ -1,7 +1,6 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
@@ -12,10 +11,10 @@ import { evaluationTokens } from '../../src/worker/texts/dataset.ts';
 import { openModel } from '../../src/worker/model/open.ts';
 import { plan } from '../../src/worker/plan/plan.ts';
 import { sourcesOf } from '../../src/worker/texts/sources.ts';
+import { demoModel } from '../fixtures/demo-model.ts';
 import { demoTexts } from '../fixtures/demo-texts.ts';
 
-const demo = fileURLToPath(new URL('../../resources/demo-model', import.meta.url));
-const demoFile = join(demo, 'model.safetensors');
+const demoFile = join(demoModel, 'model.safetensors');
 const { signal } = new AbortController();
 
 /** What the disk has free, where that is not to be the disk's own. */
@@ -51,7 +50,7 @@ function writeTokens(name: string, shape: number[]): void {
 
 function recipe(changes: Partial<RecipeInput> = {}): ReturnType<typeof parseRecipe> {
   return parseRecipe({
-    model: demo,
+    model: demoModel,
     device: 'cpu',
     ...(!changes.nm && changes.sparsity !== 0 && { scheduler: { kind: 'kmeans' } }),
     calibration: {
@@ -75,7 +74,7 @@ describe('a plan', () => {
     });
     expect(planSchema.parse(made)).toEqual(made);
     expect(made.model).toEqual({
-      folder: demo,
+      folder: demoModel,
       family: 'opt',
       dtype: 'F16',
       parameters: 8_481_792,
@@ -183,7 +182,7 @@ describe('a plan', () => {
   });
 
   it('takes the mean of a file of sparsities', async () => {
-    const { family } = await openModel(demo);
+    const { family } = await openModel(demoModel);
     // A layer in four has a third of the block's weights: fc1.
     const sparsities = Object.fromEntries(family.layers(0).map(({ name, type }) => [name, type === 'fc1' ? 0.9 : 0.3]));
     const path = join(folder, 'sparsities.json');
@@ -238,7 +237,7 @@ describe('a plan', () => {
     const read = await evaluationTokens(
       { name: 'demo', corpus },
       { seqlen: 256, windows: null, vocab: 8192 },
-      sourcesOf(await openModel(demo)),
+      sourcesOf(await openModel(demoModel)),
     );
     expect(evaluation[0]?.estimated).toBe(true);
     expect(Math.abs((evaluation[0]?.windows ?? 0) / read.windows - 1)).toBeLessThan(0.1);
@@ -262,7 +261,7 @@ describe('a plan', () => {
     const read = await evaluationTokens(
       { name: 'lines', corpus },
       { seqlen: 256, windows: null, vocab: 8192 },
-      sourcesOf(await openModel(demo)),
+      sourcesOf(await openModel(demoModel)),
     );
     expect(Math.abs((evaluation[0]?.windows ?? 0) - read.windows)).toBeLessThanOrEqual(1 + 0.02 * read.windows);
   });

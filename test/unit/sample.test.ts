@@ -1,7 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -13,10 +12,12 @@ import {
   type CalibrationTokens,
   type SampleOptions,
 } from '../../src/worker/texts/sample.ts';
-import { openTokenizer, type Tokenizer } from '../../src/worker/texts/tokenizer.ts';
+import type { Tokenizer } from '../../src/worker/texts/pieces.ts';
+import { openTokenizer } from '../../src/worker/texts/tokenizer.ts';
 import type { TextFile } from '../../src/worker/texts/text-file.ts';
 import type { OpenTensorFile } from '../../src/worker/texts/token-file.ts';
 import type { Texts } from '../../src/worker/texts/texts.ts';
+import { demoModel } from '../fixtures/demo-model.ts';
 import { demoTexts, namesIn } from '../fixtures/demo-texts.ts';
 
 /** Texts of numbers, "12 13 14", that a made-up tokenizer takes for their ids, with id 0 in front; each "\n\n" is id 1. */
@@ -253,7 +254,7 @@ describe('the demo', () => {
   it('takes every sequence from one of its texts', async () => {
     const chapters = namesIn(demoTexts.calibration).filter((name) => name.startsWith('chapter-'));
     const paths = chapters.map((name) => join(demoTexts.calibration, name));
-    const tokenizer = await openTokenizer(fileURLToPath(new URL('../../resources/demo-model/', import.meta.url)));
+    const tokenizer = await openTokenizer(demoModel);
     const sources = { tokenizer: () => Promise.resolve(tokenizer), openTensorFile: noTensorFile };
     const wanted = { ...options, sequences: 128, seqlen: 256, vocab: 8192 };
     const sample = await calibrationTokens({ kind: 'texts', paths }, wanted, sources);

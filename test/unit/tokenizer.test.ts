@@ -7,10 +7,11 @@ import fc from 'fast-check';
 import { Tokenizer as NativeTokenizer } from 'tokenizers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { openTokenizer, type Tokenizer } from '../../src/worker/texts/tokenizer.ts';
+import type { Tokenizer } from '../../src/worker/texts/pieces.ts';
+import { openTokenizer } from '../../src/worker/texts/tokenizer.ts';
+import { demoModel } from '../fixtures/demo-model.ts';
 
-const demo = fileURLToPath(new URL('../../resources/demo-model/', import.meta.url));
-const definition = JSON.parse(readFileSync(join(demo, 'tokenizer.json'), 'utf8')) as {
+const definition = JSON.parse(readFileSync(join(demoModel, 'tokenizer.json'), 'utf8')) as {
   model: { vocab: Record<string, number>; merges: [string, string][] };
   pre_tokenizer: object;
 };
@@ -85,8 +86,8 @@ describe('the demo model’s tokenizer', () => {
   let tokenizer: Tokenizer;
   let oracle: NativeTokenizer;
   beforeAll(async () => {
-    tokenizer = await openTokenizer(demo);
-    oracle = NativeTokenizer.fromFile(join(demo, 'tokenizer.json'));
+    tokenizer = await openTokenizer(demoModel);
+    oracle = NativeTokenizer.fromFile(join(demoModel, 'tokenizer.json'));
   });
 
   it.each(checks)('gives the ids of $text', ({ text, ids }) => {

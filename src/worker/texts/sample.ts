@@ -6,7 +6,7 @@ import { TamisError } from '../../contract/errors.ts';
 import type { ErrorCode } from '../../contract/messages/en.ts';
 import type { MessageParams } from '../../contract/messages/params.ts';
 import type { Corpus } from '../../contract/recipe.ts';
-import type { Tokenizer } from './tokenizer.ts';
+import type { Tokenizer } from './pieces.ts';
 import { openTexts, type Texts } from './texts.ts';
 import { checkVocabulary, readTokenFile, type OpenTensorFile } from './token-file.ts';
 

@@ -4,7 +4,8 @@ import type { FamilyModel } from '../families/family.ts';
 import { openTensorFile } from '../native.ts';
 import { evaluationTokens, type EvaluationTokens } from './dataset.ts';
 import type { Sources } from './sample.ts';
-import { openTokenizer, type Tokenizer } from './tokenizer.ts';
+import type { Tokenizer } from './pieces.ts';
+import { openTokenizer } from './tokenizer.ts';
 
 /** The papers' sequence length; models with a shorter limit take theirs. */
 const SEQLEN = 2048;

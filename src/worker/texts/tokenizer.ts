@@ -11,8 +11,6 @@ import { correct } from './tokenizer-corrections.ts';
 import { vocabularySchema } from './tokenizer-json.ts';
 import { preparedTokenizer } from './tokenizer-parts.ts';
 
-export type { Tokenizer };
-
 /** A tokenizer as tokenizer.json has it. */
 export interface TokenizerFile {
   /** The file it is from, or the one of several that is named in errors. */

@@ -23,8 +23,7 @@ import type { Store } from '../../../src/main/history/store.ts';
 import { Library } from '../../../src/main/library/library.ts';
 import { readHead } from '../../../src/worker/model/head.ts';
 import { patience } from '../../limits.ts';
-
-const demoModel = join(import.meta.dirname, '../../../resources/demo-model');
+import { demoModel } from '../../fixtures/demo-model.ts';
 
 let folder: string;
 let store: Store;
