@@ -118,6 +118,17 @@ export const runQuerySchema = z.strictObject({
 });
 export type RunQuery = z.infer<typeof runQuerySchema>;
 
+/** The first page of all runs, the newest first; other queries are this one with something changed. */
+export const newestRuns: RunQuery = {
+  search: '',
+  states: [],
+  model: null,
+  bits: [],
+  sort: { column: 'createdAt', descending: true },
+  offset: 0,
+  limit: PAGE_ROWS,
+};
+
 export const runPageSchema = z.strictObject({ rows: z.array(runRowSchema).max(PAGE_ROWS), total: z.int() });
 export type RunPage = z.infer<typeof runPageSchema>;
 

@@ -1,3 +1,5 @@
+import { mkdirSync } from 'node:fs';
+
 import type { ElectronApplication, Page } from 'playwright';
 
 import { requests, type Input, type Output, type RequestName } from '../../src/contract/bridge.ts';
@@ -77,4 +79,15 @@ export async function choose(app: ElectronApplication, path: string): Promise<vo
   await app.evaluate(({ dialog }, chosen) => {
     dialog.showOpenDialog = () => Promise.resolve({ canceled: false, filePaths: [chosen] });
   }, path);
+}
+
+/** Goes from the page of a finished run to its exports, which are then written into this folder, made here. */
+export async function openExports(app: ElectronApplication, page: Page, target: string): Promise<void> {
+  mkdirSync(target);
+  await choose(app, target);
+  await page
+    .getByRole('button', { name: /^Export/ })
+    .or(page.getByRole('link', { name: /^Export/ }))
+    .first()
+    .click();
 }

@@ -4,11 +4,12 @@ import { fileURLToPath } from 'node:url';
 
 import { expect } from 'vitest';
 
+import { newestRuns } from '../../src/contract/history.ts';
 import { writeTinyBloom } from '../fixtures/tiny-bloom.ts';
 import { writeTinyLlama } from '../fixtures/tiny-llama.ts';
 import { readReportOf } from '../integration/helpers.ts';
 import { test } from './application.ts';
-import { ask, choose, tinyRecipe } from './ask.ts';
+import { ask, choose, openExports, tinyRecipe } from './ask.ts';
 import { loadRecipe, packedBits } from './new-run.ts';
 
 const screens = fileURLToPath(new URL('../../test-results/screens', import.meta.url));
@@ -53,20 +54,14 @@ test.for([
     await page.getByText('Finished', { exact: true }).first().waitFor();
     await picture('finished');
 
-    const [row] = (await ask(page, 'runs.list', all)).rows;
+    const [row] = (await ask(page, 'runs.list', newestRuns)).rows;
     const report = readReportOf(row?.path ?? '');
     expect(report).toMatchObject({ model: { family }, estimate });
     expect(report.sparsity.actual).toBeCloseTo(0.7, 1);
     for (const { bits } of report.layers) expect(bits).toBe(4);
 
     const target = join(folder, 'exported');
-    mkdirSync(target);
-    await choose(app, target);
-    await page
-      .getByRole('button', { name: /^Export/ })
-      .or(page.getByRole('link', { name: /^Export/ }))
-      .first()
-      .click();
+    await openExports(app, page, target);
     for (const [written, { name, ratio }] of formats.entries()) {
       await page.getByRole('button', { name: `Write: ${name}` }).click();
       const card = page.getByRole('region', { name });
@@ -78,13 +73,3 @@ test.for([
     await picture('exported');
   },
 );
-
-const all = {
-  search: '',
-  states: [],
-  bits: [],
-  model: null,
-  sort: { column: 'createdAt' as const, descending: true },
-  offset: 0,
-  limit: 10,
-};

@@ -1,14 +1,15 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { ElectronApplication, Page } from 'playwright';
 import { expect } from 'vitest';
 
 import { fixed, percent, perplexity, significant } from '../../src/contract/format.ts';
+import { newestRuns } from '../../src/contract/history.ts';
 import type { Report } from '../../src/contract/report.ts';
 import { readReportOf } from '../integration/helpers.ts';
 import { test } from './application.ts';
-import { ask, choose } from './ask.ts';
+import { ask, openExports } from './ask.ts';
 import { perplexitiesOf } from '../fixtures/measured.ts';
 
 /** The value at a path such as `layers.3.sparsity`. */
@@ -106,7 +107,7 @@ test('from the first start to a finished scheduled run of the demo model, in thr
   }
 
   await page.getByText('Finished', { exact: true }).first().waitFor();
-  const { rows } = await ask(page, 'runs.list', newest);
+  const { rows } = await ask(page, 'runs.list', newestRuns);
   const [row] = rows;
   if (!row) throw new Error('the history is empty');
   const report = readReportOf(row.path);
@@ -135,13 +136,7 @@ test('from the first start to a finished scheduled run of the demo model, in thr
   await expect.poll(opened).toEqual([join(row.path, 'report.html')]);
 
   const target = join(folder, 'exported');
-  mkdirSync(target);
-  await choose(app, target);
-  await page
-    .getByRole('link', { name: /^Export/ })
-    .or(page.getByRole('button', { name: /^Export/ }))
-    .first()
-    .click();
+  await openExports(app, page, target);
   await page.getByRole('button', { name: 'Write: Dense folder' }).click();
   await page.getByText('Written', { exact: true }).waitFor();
   const [written = ''] = readdirSync(target);
@@ -156,13 +151,3 @@ test('from the first start to a finished scheduled run of the demo model, in thr
   );
   expect(existsSync(join(target, written, 'state'))).toBe(false);
 });
-
-const newest = {
-  search: '',
-  states: [],
-  bits: [],
-  model: null,
-  sort: { column: 'createdAt' as const, descending: true },
-  offset: 0,
-  limit: 1,
-};

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { ElectronApplication } from 'playwright';
 import { describe, expect } from 'vitest';
 
-import type { Input } from '../../src/contract/bridge.ts';
+import { newestRuns } from '../../src/contract/history.ts';
 import { readReportOf, sha256, succeed } from '../integration/helpers.ts';
 import { limits } from '../limits.ts';
 import { test } from './application.ts';
@@ -150,16 +150,6 @@ describe('runs and their processes', () => {
     expect(await ask(page, 'runs.size', { ids: [id] })).toBeGreaterThan(16_000_000);
     await ask(page, 'runs.delete', { ids: [id] });
     expect(existsSync(path)).toBe(false);
-    expect((await ask(page, 'runs.list', query)).total).toBe(0);
+    expect((await ask(page, 'runs.list', newestRuns)).total).toBe(0);
   });
 });
-
-const query: Input<'runs.list'> = {
-  search: '',
-  states: [],
-  bits: [],
-  model: null,
-  sort: { column: 'createdAt', descending: true },
-  offset: 0,
-  limit: 10,
-};

@@ -8,7 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import SQLite from 'better-sqlite3';
 import type { Page } from 'playwright';
 
-import type { RunRow, RunState } from '../../src/contract/history.ts';
+import { newestRuns, type RunRow, type RunState } from '../../src/contract/history.ts';
 import { ask } from '../e2e/ask.ts';
 
 /** What is found in the background after a start has so long to be found. */
@@ -44,9 +44,7 @@ export class Ledger {
 
   /** Newest first. */
   async rows(page: Page, states: readonly RunState[] = []): Promise<RunRow[]> {
-    const sort = { column: 'createdAt', descending: true } as const;
-    const query = { search: '', states: [...states], model: null, bits: [], sort, offset: 0, limit: 200 };
-    return (await ask(page, 'runs.list', query)).rows;
+    return (await ask(page, 'runs.list', { ...newestRuns, states: [...states] })).rows;
   }
 
   /** Compares what the application says with what it said before, and with the folders. */

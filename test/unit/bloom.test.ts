@@ -1,27 +1,11 @@
 import { expect, test } from 'vitest';
 
 import { alibiSlopes } from '../../src/worker/families/bloom/model.ts';
-import { openFamily } from '../../src/worker/families/index.ts';
 import { openModel } from '../../src/worker/model/open.ts';
-import { native, type TensorInfo } from '../../src/worker/native.ts';
-import { fixtureConfig, fixtureFolder } from '../fixtures/models.ts';
-
-function tensorsOf(variant: string): Map<string, TensorInfo> {
-  return new Map(
-    native.Checkpoint.open(fixtureFolder(`bloom-${variant}`))
-      .tensors()
-      .map((info) => [info.name, info]),
-  );
-}
-
-/** Opens a fixture with fields of its config changed; undefined takes one out. */
-function openWith(change: Record<string, unknown>, variant = 'plain'): ReturnType<typeof openFamily> {
-  const config = { ...fixtureConfig(`bloom-${variant}`), ...change };
-  return openFamily({ folder: 'model', config, tensors: tensorsOf(variant) });
-}
+import { fixtureFolder, openFixture } from '../fixtures/models.ts';
 
 test('names layers, taps and tensors as the checkpoint does', () => {
-  const family = openWith({});
+  const family = openFixture('bloom-plain');
   expect(family).toMatchObject({
     family: 'bloom',
     blocks: 2,
@@ -38,16 +22,16 @@ test('names layers, taps and tensors as the checkpoint does', () => {
     { name: 'transformer.h.1.mlp.dense_4h_to_h', tap: 'mlp_mid', type: 'dense_4h_to_h' },
   ]);
   expect(family.blockTensors(1)).toHaveLength(12);
-  expect(openWith({}, 'three-heads').layers(0)[0]?.name).toBe('h.0.self_attention.query_key_value');
+  expect(openFixture('bloom-three-heads').layers(0)[0]?.name).toBe('h.0.self_attention.query_key_value');
 });
 
 test('takes 2048 tokens where config.json does not say', () => {
-  expect(openWith({ seq_length: undefined }).maxSeqlen).toBe(2048);
+  expect(openFixture('bloom-plain', { seq_length: undefined }).maxSeqlen).toBe(2048);
 });
 
 test('knows the older names of fields', () => {
   const older = { hidden_size: undefined, n_embed: 8, n_layer: undefined, num_hidden_layers: 2 };
-  expect(openWith({ ...older, n_head: undefined, num_attention_heads: 4 })).toMatchObject({
+  expect(openFixture('bloom-plain', { ...older, n_head: undefined, num_attention_heads: 4 })).toMatchObject({
     blocks: 2,
     hidden: 8,
     attention: { heads: 4 },
@@ -81,7 +65,7 @@ test.each([
   [{ n_layer: 3 }, 'checkpoint.tensor-missing', { name: 'transformer.h.2.self_attention.query_key_value.weight' }],
   [{ tie_word_embeddings: false }, 'checkpoint.tensor-missing', { name: 'lm_head.weight' }],
 ])('refuses %o', (change, code, params) => {
-  expect(() => openWith(change)).toThrow(
+  expect(() => openFixture('bloom-plain', change)).toThrow(
     expect.objectContaining({ code, params: expect.objectContaining(params) as unknown }),
   );
 });

@@ -6,27 +6,12 @@ import { afterAll, describe, expect, test } from 'vitest';
 
 import * as addon from '#native';
 
-import { message } from '../../src/contract/messages/index.ts';
-import { TamisError } from '../../src/contract/errors.ts';
 import { fromNative } from '../../src/worker/native.ts';
+import { refusalOf } from '../fixtures/refusal.ts';
 import { safetensors, safetensorsFile, testFolder, type HeaderEntry } from '../fixtures/safetensors.ts';
 
 const folder = testFolder('checkpoint');
 afterAll(folder.remove);
-
-/** The refusal of `act`, with its sentence complete in both languages. */
-function refusal(act: () => unknown): TamisError {
-  try {
-    act();
-  } catch (thrown) {
-    const error = fromNative(thrown);
-    if (!(error instanceof TamisError)) throw thrown;
-    for (const locale of ['en', 'zh-TW'] as const)
-      expect(message(error.code, error.params, locale)).not.toContain('{{');
-    return error;
-  }
-  throw new Error('nothing was refused');
-}
 
 const tensors = {
   a: { dtype: 'F32', shape: [2, 2], data: [1, -2.5, 0, 1e-30] },
@@ -60,12 +45,12 @@ describe('reading', () => {
   });
 
   test('refuses what it does not hold or cannot be read', () => {
-    expect(refusal(() => checkpoint.readF32('d'))).toMatchObject({
+    expect(refusalOf(() => checkpoint.readF32('d'))).toMatchObject({
       code: 'checkpoint.no-tensor',
       params: { path: file, tensor: 'd' },
     });
-    expect(refusal(() => checkpoint.readF32('wide')).code).toBe('checkpoint.not-a-weight-dtype');
-    expect(refusal(() => checkpoint.readI64('a')).code).toBe('checkpoint.not-an-id-dtype');
+    expect(refusalOf(() => checkpoint.readF32('wide')).code).toBe('checkpoint.not-a-weight-dtype');
+    expect(refusalOf(() => checkpoint.readI64('a')).code).toBe('checkpoint.not-an-id-dtype');
   });
 
   test('scans for zeros and for what is not finite', async () => {
@@ -111,15 +96,15 @@ describe('folders', () => {
   ];
   test.each(cases)('%s: %s', (code, what, files) => {
     for (const [name, text] of Object.entries(files)) folder.write(join(what, name), text);
-    const error = refusal(() => addon.Checkpoint.open(join(folder.path, what)));
+    const error = refusalOf(() => addon.Checkpoint.open(join(folder.path, what)));
     expect(error.code).toBe(code);
     expect(String(error.params['path'])).toContain(join(folder.path, what));
   });
 
   test('a file or nothing in place of the folder', () => {
-    expect(refusal(() => addon.Checkpoint.open(join(folder.path, 'nowhere'))).code).toBe('checkpoint.not-a-folder');
+    expect(refusalOf(() => addon.Checkpoint.open(join(folder.path, 'nowhere'))).code).toBe('checkpoint.not-a-folder');
     const file = folder.write('file', '');
-    expect(refusal(() => addon.Checkpoint.open(file)).params).toEqual({ path: file });
+    expect(refusalOf(() => addon.Checkpoint.open(file)).params).toEqual({ path: file });
   });
 
   test('a tensor that is not where the index puts it', () => {
@@ -129,12 +114,12 @@ describe('folders', () => {
     const indexFile = folder.write('swapped/model.safetensors.index.json', index);
     folder.write('swapped/1.safetensors', one('b'));
     folder.write('swapped/2.safetensors', one('a'));
-    expect(refusal(() => addon.Checkpoint.open(path))).toMatchObject({
+    expect(refusalOf(() => addon.Checkpoint.open(path))).toMatchObject({
       code: 'checkpoint.tensor-not-in-shard',
       params: { path: indexFile, tensor: 'a', shard: '1.safetensors' },
     });
     folder.write('swapped/2.safetensors', one('b'));
-    expect(refusal(() => addon.Checkpoint.open(path)).code).toBe('checkpoint.tensor-in-two-shards');
+    expect(refusalOf(() => addon.Checkpoint.open(path)).code).toBe('checkpoint.tensor-in-two-shards');
   });
 });
 
@@ -172,7 +157,7 @@ describe('headers that lie', () => {
   ];
   test.each(lies)('%s %o', (code, params, lie) => {
     const path = folder.write('lie.safetensors', safetensors(two, lie));
-    const error = refusal(() => addon.Checkpoint.openFile(path));
+    const error = refusalOf(() => addon.Checkpoint.openFile(path));
     expect(error).toMatchObject({ code, params: { path, ...params } });
   });
 
@@ -190,13 +175,13 @@ describe('headers that lie', () => {
   ];
   test.each(files)('%s', (code, bytes) => {
     const path = folder.write('lie.safetensors', bytes);
-    expect(refusal(() => addon.Checkpoint.openFile(path))).toMatchObject({ code, params: { path } });
+    expect(refusalOf(() => addon.Checkpoint.openFile(path))).toMatchObject({ code, params: { path } });
   });
 
   test('a header of more than 100 MB', () => {
     const path = folder.write('long.safetensors', safetensorsFile('{}', nothing, 100_000_001n));
     truncateSync(path, 100_000_009);
-    expect(refusal(() => addon.Checkpoint.openFile(path))).toMatchObject({
+    expect(refusalOf(() => addon.Checkpoint.openFile(path))).toMatchObject({
       code: 'checkpoint.header-too-large',
       params: { path, header: 100_000_001, limit: 100_000_000 },
     });
@@ -248,6 +233,6 @@ describe('writing', () => {
 
   test('a folder that is not there', () => {
     const nowhere = join(folder.path, 'nowhere', 'model.safetensors');
-    expect(refusal(() => new addon.ShardWriter(nowhere, specs)).code).toBe('file.not-writable');
+    expect(refusalOf(() => new addon.ShardWriter(nowhere, specs)).code).toBe('file.not-writable');
   });
 });

@@ -1,29 +1,10 @@
 import { expect, test } from 'vitest';
 
-import { openFamily } from '../../src/worker/families/index.ts';
 import { openModel } from '../../src/worker/model/open.ts';
-import { native, type TensorInfo } from '../../src/worker/native.ts';
-import { fixtureConfig, fixtureFolder } from '../fixtures/models.ts';
-
-function tensorsOf(variant: string): Map<string, TensorInfo> {
-  return new Map(
-    native.Checkpoint.open(fixtureFolder(`gpt_neox-${variant}`))
-      .tensors()
-      .map((info) => [info.name, info]),
-  );
-}
-
-/** Opens a fixture with fields of its config changed; undefined takes one out. */
-function openWith(
-  change: Record<string, unknown>,
-  variant = 'parallel',
-  tensors = tensorsOf(variant),
-): ReturnType<typeof openFamily> {
-  return openFamily({ folder: 'model', config: { ...fixtureConfig(`gpt_neox-${variant}`), ...change }, tensors });
-}
+import { fixtureFolder, fixtureTensors, openFixture } from '../fixtures/models.ts';
 
 test('names layers, taps and tensors as the checkpoint does', () => {
-  const family = openWith({});
+  const family = openFixture('gpt_neox-parallel');
   expect(family).toMatchObject({
     family: 'gpt_neox',
     blocks: 2,
@@ -40,13 +21,13 @@ test('names layers, taps and tensors as the checkpoint does', () => {
     { name: 'gpt_neox.layers.1.mlp.dense_4h_to_h', tap: 'mlp_mid', type: 'dense_4h_to_h' },
   ]);
   expect(family.blockTensors(1)).toHaveLength(12);
-  expect(openWith({}, 'tied').layers(0)[0]?.name).toBe('layers.0.attention.query_key_value');
+  expect(openFixture('gpt_neox-tied').layers(0)[0]?.name).toBe('layers.0.attention.query_key_value');
 });
 
 test('takes masks and tables of older checkpoints for no weights', async () => {
-  const tensors = tensorsOf('sequential');
+  const tensors = fixtureTensors('gpt_neox-sequential');
   expect(tensors.get('gpt_neox.layers.0.attention.bias')?.dtype).toBe('BOOL');
-  expect(openWith({}, 'sequential').blockTensors(0)).toHaveLength(10);
+  expect(openFixture('gpt_neox-sequential').blockTensors(0)).toHaveLength(10);
   const model = await openModel(fixtureFolder('gpt_neox-sequential'));
   const left = [...tensors.keys()].filter((name) => !model.tensors.has(name));
   expect(left.sort()).toEqual(
@@ -57,11 +38,11 @@ test('takes masks and tables of older checkpoints for no weights', async () => {
 });
 
 test('knows the head by its newer name', () => {
-  const tensors = [...tensorsOf('parallel').values()].map((info) => ({
+  const tensors = [...fixtureTensors('gpt_neox-parallel').values()].map((info) => ({
     ...info,
     name: info.name.replace('embed_out', 'lm_head'),
   }));
-  const family = openWith({}, 'parallel', new Map(tensors.map((info) => [info.name, info])));
+  const family = openFixture('gpt_neox-parallel', {}, new Map(tensors.map((info) => [info.name, info])));
   expect(family.vocab).toBe(150);
 });
 
@@ -91,7 +72,7 @@ test.each([
     { name: 'gpt_neox.layers.2.attention.query_key_value.weight' },
   ],
 ])('refuses %o', (change, code, params) => {
-  expect(() => openWith(change)).toThrow(
+  expect(() => openFixture('gpt_neox-parallel', change)).toThrow(
     expect.objectContaining({ code, params: expect.objectContaining(params) as unknown }),
   );
 });
@@ -100,7 +81,7 @@ test.each([
   [{ attention_bias: true }, 'sequential', 'gpt_neox.layers.0.attention.query_key_value.bias'],
   [{ tie_word_embeddings: false }, 'tied', 'embed_out.weight'],
 ])('misses what %o asks for', (change, variant, name) => {
-  expect(() => openWith(change, variant)).toThrow(
+  expect(() => openFixture(`gpt_neox-${variant}`, change)).toThrow(
     expect.objectContaining({ code: 'checkpoint.tensor-missing', params: { path: 'model', name } }),
   );
 });

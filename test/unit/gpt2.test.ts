@@ -1,27 +1,11 @@
 import { expect, test } from 'vitest';
 
 import { weightShape } from '../../src/worker/families/family.ts';
-import { openFamily } from '../../src/worker/families/index.ts';
 import { openModel } from '../../src/worker/model/open.ts';
-import { native, type TensorInfo } from '../../src/worker/native.ts';
-import { fixtureConfig, fixtureFolder } from '../fixtures/models.ts';
-
-function tensorsOf(variant: string): Map<string, TensorInfo> {
-  return new Map(
-    native.Checkpoint.open(fixtureFolder(`gpt2-${variant}`))
-      .tensors()
-      .map((info) => [info.name, info]),
-  );
-}
-
-/** Opens a fixture with fields of its config changed; undefined takes one out. */
-function openWith(change: Record<string, unknown>, variant = 'inverse-layers'): ReturnType<typeof openFamily> {
-  const config = { ...fixtureConfig(`gpt2-${variant}`), ...change };
-  return openFamily({ folder: 'model', config, tensors: tensorsOf(variant) });
-}
+import { fixtureFolder, fixtureTensors, openFixture } from '../fixtures/models.ts';
 
 test('names layers, taps and tensors as the checkpoint does', () => {
-  const family = openWith({});
+  const family = openFixture('gpt2-inverse-layers');
   expect(family).toMatchObject({
     family: 'gpt2',
     blocks: 2,
@@ -38,19 +22,19 @@ test('names layers, taps and tensors as the checkpoint does', () => {
     { name: 'transformer.h.1.mlp.c_proj', tap: 'mlp_mid', type: 'mlp.c_proj', transposed: true },
   ]);
   expect(family.blockTensors(1)).toHaveLength(12);
-  expect(openWith({}, 'plain').layers(0)[0]?.name).toBe('h.0.attn.c_attn');
+  expect(openFixture('gpt2-plain').layers(0)[0]?.name).toBe('h.0.attn.c_attn');
 });
 
 test('the shape of a layer is [out, in]', () => {
-  const [fused, , wide] = openWith({}).layers(0);
-  expect(fused && weightShape(fused, tensorsOf('inverse-layers'))).toEqual({ rows: 24, cols: 8 });
-  expect(wide && weightShape(wide, tensorsOf('inverse-layers'))).toEqual({ rows: 20, cols: 8 });
+  const [fused, , wide] = openFixture('gpt2-inverse-layers').layers(0);
+  expect(fused && weightShape(fused, fixtureTensors('gpt2-inverse-layers'))).toEqual({ rows: 24, cols: 8 });
+  expect(wide && weightShape(wide, fixtureTensors('gpt2-inverse-layers'))).toEqual({ rows: 20, cols: 8 });
 });
 
 test('takes masks of older checkpoints for no weights', async () => {
-  const tensors = tensorsOf('plain');
+  const tensors = fixtureTensors('gpt2-plain');
   expect(tensors.get('h.0.attn.bias')?.dtype).toBe('U8');
-  expect(openWith({}, 'plain').blockTensors(0)).toHaveLength(12);
+  expect(openFixture('gpt2-plain').blockTensors(0)).toHaveLength(12);
   const model = await openModel(fixtureFolder('gpt2-plain'));
   expect([...tensors.keys()].filter((name) => !model.tensors.has(name)).sort()).toEqual(
     [0, 1].flatMap((block) => ['bias', 'masked_bias'].map((name) => `h.${block}.attn.${name}`)),
@@ -69,13 +53,13 @@ test.each([
   [{ n_positions: 32 }, 'checkpoint.tensor-shape', { name: 'transformer.wpe.weight' }],
   [{ n_layer: 3 }, 'checkpoint.tensor-missing', { name: 'transformer.h.2.attn.c_attn.weight' }],
 ])('refuses %o', (change, code, params) => {
-  expect(() => openWith(change)).toThrow(
+  expect(() => openFixture('gpt2-inverse-layers', change)).toThrow(
     expect.objectContaining({ code, params: expect.objectContaining(params) as unknown }),
   );
 });
 
 test('misses the head of a model that does not share its embedding', () => {
-  expect(() => openWith({ tie_word_embeddings: false }, 'unscaled')).toThrow(
+  expect(() => openFixture('gpt2-unscaled', { tie_word_embeddings: false })).toThrow(
     expect.objectContaining({ code: 'checkpoint.tensor-missing', params: { path: 'model', name: 'lm_head.weight' } }),
   );
 });

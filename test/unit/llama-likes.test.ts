@@ -1,27 +1,8 @@
 import { expect, test } from 'vitest';
 
-import { openFamily } from '../../src/worker/families/index.ts';
-import { native, type TensorInfo } from '../../src/worker/native.ts';
-import { fixtureConfig, fixtureFolder } from '../fixtures/models.ts';
+import { fixtureTensors, openFixture } from '../fixtures/models.ts';
 
 // What is common to these families is tested on LLaMA's (llama.test.ts).
-
-function tensorsOf(fixture: string): Map<string, TensorInfo> {
-  return new Map(
-    native.Checkpoint.open(fixtureFolder(fixture))
-      .tensors()
-      .map((info) => [info.name, info]),
-  );
-}
-
-/** Opens a fixture with fields of its config changed; undefined takes one out. */
-function openWith(
-  fixture: string,
-  change: Record<string, unknown>,
-  tensors = tensorsOf(fixture),
-): ReturnType<typeof openFamily> {
-  return openFamily({ folder: 'model', config: { ...fixtureConfig(fixture), ...change }, tensors });
-}
 
 test.each([
   ['mistral-window', 'mistral', 9, { heads: 4, kvHeads: 2, size: 6 }],
@@ -31,7 +12,7 @@ test.each([
   ['gemma2-capped', 'gemma2', 11, { heads: 4, kvHeads: 2, size: 6 }],
   ['gemma3-older', 'gemma3', 17, { heads: 4, kvHeads: 2, size: 6 }],
 ])('%s is of the family %s, with %i tensors in a block', (fixture, family, tensors, attention) => {
-  const model = openWith(fixture, {});
+  const model = openFixture(fixture);
   expect(model).toMatchObject({ family, blocks: 2, hidden: 16, vocab: 150, maxSeqlen: 16, attention });
   expect(model.defaultScheduler).toBe('relative-by-type');
   expect(model.layers(1).map(({ name, tap }) => `${name} ${tap}`)).toEqual([
@@ -80,7 +61,7 @@ test.each([
   ['gemma3-older', { sliding_window_pattern: 0 }, 'config.field', { field: 'sliding_window_pattern' }],
   ['gemma3-older', { model_type: 'gemma3' }, 'config.unknown-family', { type: 'gemma3' }],
 ])('%s with %o is refused', (fixture, change, code, params) => {
-  expect(() => openWith(fixture, change)).toThrow(
+  expect(() => openFixture(fixture, change)).toThrow(
     expect.objectContaining({ code, params: expect.objectContaining(params) as unknown }),
   );
 });
@@ -92,10 +73,10 @@ test.each([
   ['gemma2-capped', 'post_feedforward_layernorm.weight'],
   ['gemma3-older', 'self_attn.k_norm.weight'],
 ])('%s without %s is refused', (fixture, part) => {
-  const tensors = tensorsOf(fixture);
+  const tensors = fixtureTensors(fixture);
   const name = `model.layers.1.${part}`;
   tensors.delete(name);
-  expect(() => openWith(fixture, {}, tensors)).toThrow(
+  expect(() => openFixture(fixture, {}, tensors)).toThrow(
     expect.objectContaining({
       code: 'checkpoint.tensor-missing',
       params: expect.objectContaining({ name }) as unknown,
@@ -104,7 +85,7 @@ test.each([
 });
 
 test('a Gemma ties its head to the embedding where config.json says nothing', () => {
-  const tensors = tensorsOf('gemma2-capped');
+  const tensors = fixtureTensors('gemma2-capped');
   expect(tensors.has('lm_head.weight')).toBe(false);
-  expect(openWith('gemma2-capped', { tie_word_embeddings: undefined }, tensors).vocab).toBe(150);
+  expect(openFixture('gemma2-capped', { tie_word_embeddings: undefined }, tensors).vocab).toBe(150);
 });

@@ -1,29 +1,10 @@
 import { expect, test } from 'vitest';
 
-import { openFamily } from '../../src/worker/families/index.ts';
 import { openModel } from '../../src/worker/model/open.ts';
-import { native, type TensorInfo } from '../../src/worker/native.ts';
-import { fixtureConfig, fixtureFolder } from '../fixtures/models.ts';
-
-function tensorsOf(variant: string): Map<string, TensorInfo> {
-  return new Map(
-    native.Checkpoint.open(fixtureFolder(`llama-${variant}`))
-      .tensors()
-      .map((info) => [info.name, info]),
-  );
-}
-
-/** Opens a fixture with fields of its config changed; undefined takes one out. */
-function openWith(
-  change: Record<string, unknown>,
-  variant = 'grouped',
-  tensors = tensorsOf(variant),
-): ReturnType<typeof openFamily> {
-  return openFamily({ folder: 'model', config: { ...fixtureConfig(`llama-${variant}`), ...change }, tensors });
-}
+import { fixtureFolder, fixtureTensors, openFixture } from '../fixtures/models.ts';
 
 test('names layers, taps and tensors as the checkpoint does', () => {
-  const family = openWith({});
+  const family = openFixture('llama-grouped');
   expect(family).toMatchObject({
     family: 'llama',
     blocks: 2,
@@ -43,20 +24,20 @@ test('names layers, taps and tensors as the checkpoint does', () => {
     { name: 'model.layers.1.mlp.down_proj', tap: 'mlp_mid', type: 'down_proj' },
   ]);
   expect(family.blockTensors(1)).toHaveLength(9);
-  expect(openWith({}, 'biases').blockTensors(1)).toHaveLength(16);
+  expect(openFixture('llama-biases').blockTensors(1)).toHaveLength(16);
 });
 
 test('a bare decoder has no prefix', () => {
-  const tensors = [...tensorsOf('grouped').values()].map((info) => ({
+  const tensors = [...fixtureTensors('llama-grouped').values()].map((info) => ({
     ...info,
     name: info.name.slice('model.'.length),
   }));
-  const family = openWith({}, 'grouped', new Map(tensors.map((info) => [info.name, info])));
+  const family = openFixture('llama-grouped', {}, new Map(tensors.map((info) => [info.name, info])));
   expect(family.layers(0)[0]?.name).toBe('layers.0.self_attn.q_proj');
 });
 
 test('as many heads of keys as of queries, and hidden_size / heads wide, where config.json does not say otherwise', () => {
-  const family = openWith({ num_key_value_heads: null, head_dim: undefined }, 'biases');
+  const family = openFixture('llama-biases', { num_key_value_heads: null, head_dim: undefined });
   expect(family.attention).toEqual({ heads: 4, kvHeads: 4, size: 4 });
 });
 
@@ -80,7 +61,7 @@ test.each([
   [{ num_hidden_layers: 3 }, 'checkpoint.tensor-missing', { name: 'model.layers.2.self_attn.q_proj.weight' }],
   [{ tie_word_embeddings: false }, 'checkpoint.tensor-missing', { name: 'lm_head.weight' }],
 ])('refuses %o', (change, code, params) => {
-  expect(() => openWith(change)).toThrow(
+  expect(() => openFixture('llama-grouped', change)).toThrow(
     expect.objectContaining({ code, params: expect.objectContaining(params) as unknown }),
   );
 });

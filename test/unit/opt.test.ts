@@ -1,30 +1,11 @@
 import { expect, test } from 'vitest';
 
-import { openFamily } from '../../src/worker/families/index.ts';
 import { openModel } from '../../src/worker/model/open.ts';
-import { native, type TensorInfo } from '../../src/worker/native.ts';
-import { fixtureConfig, fixtureFolder } from '../fixtures/models.ts';
+import { fixtureFolder, fixtureTensors, openFixture } from '../fixtures/models.ts';
 import { testFolder } from '../fixtures/safetensors.ts';
 
-function tensorsOf(variant: string): Map<string, TensorInfo> {
-  return new Map(
-    native.Checkpoint.open(fixtureFolder(`opt-${variant}`))
-      .tensors()
-      .map((info) => [info.name, info]),
-  );
-}
-
-/** Opens the fixture with fields of its config changed; undefined takes one out. */
-function openWith(
-  change: Record<string, unknown>,
-  tensors = tensorsOf('pre-norm'),
-  variant = 'pre-norm',
-): ReturnType<typeof openFamily> {
-  return openFamily({ folder: 'model', config: { ...fixtureConfig(`opt-${variant}`), ...change }, tensors });
-}
-
 test('names layers, taps and tensors as the checkpoint does', () => {
-  const family = openWith({});
+  const family = openFixture('opt-pre-norm');
   expect(family).toMatchObject({
     family: 'opt',
     blocks: 2,
@@ -46,15 +27,15 @@ test('names layers, taps and tensors as the checkpoint does', () => {
 });
 
 test('knows the shorter key prefix', () => {
-  const family = openWith({}, tensorsOf('bare'), 'bare');
+  const family = openFixture('opt-bare');
   expect(family.layers(0)[0]?.name).toBe('decoder.layers.0.self_attn.q_proj');
 });
 
 test('block 1 does not take the tensors of block 10', () => {
-  const tensors = tensorsOf('pre-norm');
+  const tensors = fixtureTensors('opt-pre-norm');
   const [first] = tensors.values();
   if (first) tensors.set('model.decoder.layers.10.fc1.weight', first);
-  expect(openWith({}, tensors).blockTensors(1)).toHaveLength(16);
+  expect(openFixture('opt-pre-norm', {}, tensors).blockTensors(1)).toHaveLength(16);
 });
 
 test.each([
@@ -97,21 +78,21 @@ test.each([
     { name: 'model.decoder.embed_tokens.weight', expected: '90x6' },
   ],
 ])('refuses %o', (change, code, params) => {
-  expect(() => openWith(change)).toThrow(
+  expect(() => openFixture('opt-pre-norm', change)).toThrow(
     expect.objectContaining({ code, params: expect.objectContaining(params) as unknown }),
   );
 });
 
 test('refuses the tensors of a mixture of experts', () => {
-  const tensors = tensorsOf('pre-norm');
+  const tensors = fixtureTensors('opt-pre-norm');
   const [first] = tensors.values();
   if (first) tensors.set('model.layers.0.mlp.experts.0.up_proj.weight', first);
-  expect(() => openWith({}, tensors)).toThrow(expect.objectContaining({ code: 'config.experts' }));
+  expect(() => openFixture('opt-pre-norm', {}, tensors)).toThrow(expect.objectContaining({ code: 'config.experts' }));
 });
 
 test('refuses a missing tensor and a missing bias by name', () => {
-  const tensors = tensorsOf('untied');
-  expect(() => openWith({ enable_bias: true }, tensors, 'untied')).toThrow(
+  const tensors = fixtureTensors('opt-untied');
+  expect(() => openFixture('opt-untied', { enable_bias: true }, tensors)).toThrow(
     expect.objectContaining({
       code: 'checkpoint.tensor-missing',
       params: expect.objectContaining({ name: 'model.decoder.layers.0.self_attn.q_proj.bias' }) as unknown,

@@ -6,13 +6,12 @@ import { afterAll, describe, expect, test } from 'vitest';
 
 import * as addon from '#native';
 
-import { TamisError } from '../../src/contract/errors.ts';
 import type { ErrorCode } from '../../src/contract/messages/en.ts';
 import { message } from '../../src/contract/messages/index.ts';
-import { fromNative } from '../../src/worker/native.ts';
 import { openModel } from '../../src/worker/model/open.ts';
 import { readHead } from '../../src/worker/model/head.ts';
 import { hubCache } from '../fixtures/hub-cache.ts';
+import { refusalOf } from '../fixtures/refusal.ts';
 import { testFolder } from '../fixtures/safetensors.ts';
 
 const fixtures = fileURLToPath(new URL('../fixtures/bin/', import.meta.url));
@@ -62,20 +61,6 @@ test('safetensors are preferred', () => {
 });
 
 describe('refused', () => {
-  /** The refusal of a folder whose weights are this file, with its sentence complete in both languages. */
-  function refusal(open: () => unknown): TamisError {
-    try {
-      open();
-    } catch (thrown) {
-      const error = fromNative(thrown);
-      if (!(error instanceof TamisError)) throw thrown;
-      for (const locale of ['en', 'zh-TW'] as const)
-        expect(message(error.code, error.params, locale)).not.toContain('{{');
-      return error;
-    }
-    throw new Error('nothing was refused');
-  }
-
   const files: readonly (readonly [string, ErrorCode, object])[] = [
     ['legacy', 'checkpoint.bin-legacy', {}],
     ['script', 'checkpoint.bin-script', {}],
@@ -87,13 +72,13 @@ describe('refused', () => {
   ];
   test.each(files)('%s: %s', (name, code, params) => {
     const path = folder.write(`${name}/pytorch_model.bin`, readFileSync(join(fixtures, 'refused', `${name}.bin`)));
-    const error = refusal(() => addon.Checkpoint.open(join(folder.path, name)));
+    const error = refusalOf(() => addon.Checkpoint.open(join(folder.path, name)));
     expect(error).toMatchObject({ code, params: { path, ...params } });
   });
 
   test('the sentence for the old format says how to convert it', () => {
     const path = folder.write('old/pytorch_model.bin', readFileSync(join(fixtures, 'refused/legacy.bin')));
-    const { code, params } = refusal(() => addon.Checkpoint.open(join(path, '..')));
+    const { code, params } = refusalOf(() => addon.Checkpoint.open(join(path, '..')));
     for (const locale of ['en', 'zh-TW'] as const)
       expect(message(code, params, locale)).toContain('torch.save(torch.load("FILE", weights_only=True), "FILE")');
   });
@@ -101,7 +86,7 @@ describe('refused', () => {
   test('a file that was cut short', () => {
     const whole = readFileSync(join(fixtures, 'opt/pytorch_model.bin'));
     folder.write('cut/pytorch_model.bin', whole.subarray(0, whole.length / 2));
-    expect(refusal(() => addon.Checkpoint.open(join(folder.path, 'cut'))).code).toBe('checkpoint.zip-truncated');
+    expect(refusalOf(() => addon.Checkpoint.open(join(folder.path, 'cut'))).code).toBe('checkpoint.zip-truncated');
   });
 
   test('an index of .bin shards is held to the rules of the others', () => {
@@ -109,11 +94,11 @@ describe('refused', () => {
       folder.write('index/pytorch_model.bin.index.json', JSON.stringify({ weight_map: map }));
     const path = index({ a: '../x.bin' });
     const open = (): unknown => addon.Checkpoint.open(join(path, '..'));
-    expect(refusal(open).code).toBe('checkpoint.shard-name');
+    expect(refusalOf(open).code).toBe('checkpoint.shard-name');
     index({ a: 'x.bin' });
-    expect(refusal(open).code).toBe('checkpoint.shard-missing');
+    expect(refusalOf(open).code).toBe('checkpoint.shard-missing');
     copyFileSync(join(fixtures, 'state-dict.bin'), join(path, '..', 'x.bin'));
-    expect(refusal(open)).toMatchObject({ code: 'checkpoint.tensor-not-in-shard', params: { path, tensor: 'a' } });
+    expect(refusalOf(open)).toMatchObject({ code: 'checkpoint.tensor-not-in-shard', params: { path, tensor: 'a' } });
   });
 
   test.each(['config.json', 'model.safetensors'])('a link to nowhere: %s', async (name) => {

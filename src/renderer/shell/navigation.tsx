@@ -11,6 +11,7 @@ import {
 import { useMatchRoute } from '@tanstack/react-router';
 import type { ComponentType, ReactElement } from 'react';
 
+import { newestRuns } from '../../contract/history.ts';
 import type { LabelKey } from '../../contract/messages/labels.ts';
 import { useBoot } from '../boot.tsx';
 import { LinkNav } from '../components/links.tsx';
@@ -86,12 +87,9 @@ function RunsGoingOn(): ReactElement | null {
   const t = useLabel();
   const isAt = useMatchRoute();
   const { data } = useAsk('runs.list', {
-    search: '',
+    ...newestRuns,
     states: ['running', 'queued'],
-    model: null,
-    bits: [],
     sort: { column: 'createdAt', descending: false },
-    offset: 0,
     limit: listed,
   });
   if (!data || data.total === 0) return null;

@@ -3,6 +3,7 @@ import { IconChartDots, IconCube, IconPlayerPlay, IconSearch } from '@tabler/ico
 import { useNavigate } from '@tanstack/react-router';
 import { useState, type ReactElement, type ReactNode } from 'react';
 
+import { newestRuns } from '../../contract/history.ts';
 import { useAsk } from '../ask/queries.ts';
 import { useLabel } from '../words.tsx';
 import type { Command } from './commands.tsx';
@@ -69,19 +70,7 @@ function useFound(enabled: boolean): ActionGroup[] {
   const t = useLabel();
   const navigate = useNavigate();
   const { data: models = [] } = useAsk('library.list', null, { enabled });
-  const { data: runs } = useAsk(
-    'runs.list',
-    {
-      search: '',
-      states: [],
-      bits: [],
-      model: null,
-      sort: { column: 'createdAt', descending: true },
-      offset: 0,
-      limit: 30,
-    },
-    { enabled },
-  );
+  const { data: runs } = useAsk('runs.list', { ...newestRuns, limit: 30 }, { enabled });
   return [
     {
       group: t('models.title'),

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import SQLite from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import type { RunQuery } from '../../../src/contract/history.ts';
+import { newestRuns, type RunQuery } from '../../../src/contract/history.ts';
 import { parseRecipe } from '../../../src/contract/recipe.ts';
 import { openDatabase } from '../../../src/main/history/database.ts';
 import { History } from '../../../src/main/history/history.ts';
@@ -17,15 +17,7 @@ import { Store } from '../../../src/main/history/store.ts';
 import { finishRun } from '../../fixtures/run-folders.ts';
 
 const fixtures = join(import.meta.dirname, '../../fixtures');
-const all: RunQuery = {
-  search: '',
-  states: [],
-  bits: [],
-  model: null,
-  sort: { column: 'name', descending: false },
-  offset: 0,
-  limit: 200,
-};
+const all: RunQuery = { ...newestRuns, sort: { column: 'name', descending: false } };
 const recipe = parseRecipe({ model: '/models/opt-125m', calibration: { corpus: { kind: 'tokens', path: '/c' } } });
 
 let folder: string;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import type { Notice } from '../../../src/contract/bridge.ts';
-import type { RunQuery, RunRow } from '../../../src/contract/history.ts';
+import { newestRuns, type RunRow } from '../../../src/contract/history.ts';
 import { parseRecipe } from '../../../src/contract/recipe.ts';
 import { reportSchema } from '../../../src/contract/report.ts';
 import { readEvents } from '../../../src/main/history/folder.ts';
@@ -15,15 +15,6 @@ import { isFree } from '../../../src/worker/run/directory.ts';
 import { sampleReport } from '../../fixtures/report.ts';
 import { beginRun, finishRun } from '../../fixtures/run-folders.ts';
 
-const all: RunQuery = {
-  search: '',
-  states: [],
-  bits: [],
-  model: null,
-  sort: { column: 'createdAt', descending: true },
-  offset: 0,
-  limit: 200,
-};
 const recipe = parseRecipe({
   model: '/models/opt-125m',
   sparsity: 0.7,
@@ -60,7 +51,7 @@ async function restart(): Promise<void> {
 const queue = async (name = 'first', recipes = [recipe]): Promise<RunRow[]> =>
   await history.queue({ name, recipes, runsFolder: runsFolder() });
 const one = async (name?: string): Promise<RunRow> => (await queue(name))[0] ?? expect.fail('no run');
-const rows = (): RunRow[] => history.list(all).rows;
+const rows = (): RunRow[] => history.list(newestRuns).rows;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'tamis-history-'));
@@ -337,7 +328,7 @@ describe('rebuilding', () => {
     expect(row).toMatchObject({ name: 'of an earlier version', state: 'finished' });
     expect(row?.measured[0]).toEqual({ measure: 'perplexity', ...sample, dense, compressed });
     expect(row?.measured).toEqual(report.measured.map(({ tokens: _, ...entry }) => entry));
-    expect(history.points({ ...all, measure: 'perplexity' })).toEqual([
+    expect(history.points({ ...newestRuns, measure: 'perplexity' })).toEqual([
       expect.objectContaining({ id: row?.id, ...sample, value: compressed?.value }),
     ]);
   });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import SQLite from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { runColumns, type RunColumn, type RunQuery, type RunRow } from '../../../src/contract/history.ts';
+import { newestRuns, runColumns, type RunColumn, type RunQuery, type RunRow } from '../../../src/contract/history.ts';
 import { measureIds, type MeasureId } from '../../../src/contract/measures.ts';
 import { History } from '../../../src/main/history/history.ts';
 import { openStore } from '../../../src/main/history/open.ts';
@@ -15,15 +15,6 @@ import { cpuTime } from '../../fixtures/cpu-time.ts';
 import { fillHistory } from '../../fixtures/synthetic-runs.ts';
 
 const RUNS = 10_000;
-const all: RunQuery = {
-  search: '',
-  states: [],
-  bits: [],
-  model: null,
-  sort: { column: 'createdAt', descending: true },
-  offset: 0,
-  limit: 200,
-};
 
 let folder: string;
 let database: SQLite.Database;
@@ -99,18 +90,18 @@ describe.each(runColumns)('sorted by %s', (column) => {
     const sort = { column, descending };
     const expected = sorted(runs, sort);
     for (const offset of [0, 200, 6600, 9900]) {
-      const page = history.list({ ...all, sort, offset });
+      const page = history.list({ ...newestRuns, sort, offset });
       expect(page.total).toBe(RUNS);
       expect(ids(page.rows)).toEqual(expected.slice(offset, offset + 200));
     }
-    expect(history.list({ ...all, sort, offset: RUNS }).rows).toEqual([]);
+    expect(history.list({ ...newestRuns, sort, offset: RUNS }).rows).toEqual([]);
   });
 
   test.each([false, true])('descending: %s, the database walks an index and sorts nothing itself', (descending) => {
     const sort = { column, descending };
     statements.length = 0;
     history.list({
-      ...all,
+      ...newestRuns,
       sort,
       search: 'run',
       states: ['finished', 'failed'],
@@ -128,7 +119,7 @@ describe.each(runColumns)('sorted by %s', (column) => {
 describe('filtered', () => {
   const sort = { column: 'perplexity', descending: false } as const;
   const matching = (query: Partial<RunQuery>): { rows: string[]; total: number } => {
-    const { rows, total } = history.list({ ...all, sort, ...query });
+    const { rows, total } = history.list({ ...newestRuns, sort, ...query });
     return { rows: ids(rows), total };
   };
   const expected = (match: (row: StoredRow) => boolean): { rows: string[]; total: number } => {
@@ -202,7 +193,7 @@ describe('filtered', () => {
       row?.measured.find((one) => one.measure === measure);
     const finished = runs.filter((row) => row.modelName === 'opt-350m' && perplexities(row));
     const points = history.points({ search: 'opt-350m', states: [], bits: [], model: null, measure });
-    expect(points.map(({ id }) => id)).toEqual(sorted(finished, all.sort).slice(0, 2000));
+    expect(points.map(({ id }) => id)).toEqual(sorted(finished, newestRuns.sort).slice(0, 2000));
     expect(history.points({ search: '', states: [], bits: [], model: null, measure })).toHaveLength(2000);
     expect(history.points({ search: '', states: ['failed'], bits: [], model: null, measure })).toEqual([]);
     const [first] = points;
@@ -223,9 +214,9 @@ describe('filtered', () => {
 
 test('a page of 10,000 runs is quick', () => {
   const queries: RunQuery[] = runColumns.flatMap((column) => [
-    { ...all, sort: { column, descending: false }, offset: 5000 },
-    { ...all, sort: { column, descending: true }, search: 'paper' },
-    { ...all, sort: { column, descending: true }, states: ['finished', 'lost'], offset: 6000 },
+    { ...newestRuns, sort: { column, descending: false }, offset: 5000 },
+    { ...newestRuns, sort: { column, descending: true }, search: 'paper' },
+    { ...newestRuns, sort: { column, descending: true }, states: ['finished', 'lost'], offset: 6000 },
   ]);
   const times = queries.map((query) => cpuTime(() => history.list(query)));
   const median = times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? Infinity;

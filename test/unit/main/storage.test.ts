@@ -18,7 +18,7 @@ import { basename, join } from 'node:path';
 import SQLite from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import type { RunQuery, RunRow } from '../../../src/contract/history.ts';
+import { newestRuns, type RunQuery, type RunRow } from '../../../src/contract/history.ts';
 import { parseRecipe } from '../../../src/contract/recipe.ts';
 import { History } from '../../../src/main/history/history.ts';
 import { openStore } from '../../../src/main/history/open.ts';
@@ -28,15 +28,7 @@ import { finishRemovals, removeRun } from '../../../src/main/storage/removal.ts'
 import { listStorage, sizeOf } from '../../../src/main/storage/sizes.ts';
 import { finishRun } from '../../fixtures/run-folders.ts';
 
-const all: RunQuery = {
-  search: '',
-  states: [],
-  bits: [],
-  model: null,
-  sort: { column: 'name', descending: false },
-  offset: 0,
-  limit: 200,
-};
+const all: RunQuery = { ...newestRuns, sort: { column: 'name', descending: false } };
 const recipe = parseRecipe({ model: '/models/opt-125m', calibration: { corpus: { kind: 'tokens', path: '/c' } } });
 const otherDrive = '/dev/shm';
 

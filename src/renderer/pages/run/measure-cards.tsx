@@ -5,7 +5,7 @@ import { Fragment, memo, type ReactElement } from 'react';
 import { denseSeries, MeasureChart, type MeasureMark } from '../../../charts/measure-chart.tsx';
 import type { Output } from '../../../contract/bridge.ts';
 import { percent } from '../../../contract/format.ts';
-import type { RunRow } from '../../../contract/history.ts';
+import { newestRuns, type RunQuery, type RunRow } from '../../../contract/history.ts';
 import { measuredKey, sampleWords, type MeasuredSoFar } from '../../../contract/measured.ts';
 import {
   contrastKey,
@@ -63,15 +63,7 @@ export const MeasureCards = memo(function MeasureCards(props: {
 
 /** The newest other finished runs of the run's model. */
 function useBaselines({ id, modelId }: RunRow, enabled: boolean): readonly Baseline[] {
-  const query = {
-    search: '',
-    states: ['finished' as const],
-    bits: [],
-    model: modelId,
-    sort: { column: 'createdAt' as const, descending: true },
-    offset: 0,
-    limit: BASELINES + 1,
-  };
+  const query: RunQuery = { ...newestRuns, states: ['finished'], model: modelId, limit: BASELINES + 1 };
   const { data } = useAsk('runs.list', query, { enabled: enabled && modelId !== null });
   const rows = (data?.rows ?? []).filter((row) => row.id !== id).slice(0, BASELINES);
   // One at a time: each answer is large.
