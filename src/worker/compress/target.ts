@@ -58,7 +58,7 @@ function perplexityTarget(run: Run, statistics: Statistics, rise: number): Targe
 /** Bits that leave less than this to be pruned are not chosen: with an archive smaller than foreseen they would miss the size. */
 const LEAST_CHOSEN = 0.2;
 
-/** Of all bits with which the size can be reached, those that are foreseen to cost least together with the sparsity that they need. */
+/** The bits that are foreseen to cost least together with the sparsity that they need, among all with which the size can be reached. */
 function sizeTarget(run: Run, statistics: Statistics, fit: Goal): Target {
   const { recipe, model } = run;
   const relationAt = sizeRelations(recipe, model);

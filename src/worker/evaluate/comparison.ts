@@ -4,9 +4,9 @@ export interface Comparison {
   readonly seqlen: number;
   readonly windows: number;
   readonly tokens: number;
-  /** Of A. */
+  /** The perplexity of A on these tokens. */
   readonly perplexity: number;
-  /** Of B. */
+  /** The perplexity of B on these tokens. */
   readonly againstPerplexity: number;
   /** Mean KL(A ‖ B) of a prediction, nats. */
   readonly divergence: number;
