@@ -6,20 +6,10 @@ import type { Locale } from '../contract/messages/index.ts';
 import { labels } from '../contract/messages/labels.ts';
 import { columnsOf, extent, log10, type ChartLayer } from './data.ts';
 import { significant } from '../contract/format.ts';
-import {
-  LayerAxis,
-  layerX,
-  type LayerMarkProps,
-  Legend,
-  Mark,
-  markArea,
-  Picture,
-  plot,
-  ticksAt,
-  ValueAxis,
-} from './frame.tsx';
+import { LayerAxis, layerX, type LayerMarkProps, Mark, markArea, Picture, plot, ticksAt, ValueAxis } from './frame.tsx';
 import { decades, logTicks, writeLogTick } from './log-axis.ts';
 import { seriesStyle } from './palette.ts';
+import { TypeLegend } from './type-legend.tsx';
 
 /** Relative output error of the layers in order on a log axis; layers of one type share a mark and are joined by a line. */
 export function ErrorChart({ layers, locale }: { layers: readonly ChartLayer[]; locale: Locale }): ReactElement {
@@ -59,14 +49,7 @@ export function ErrorChart({ layers, locale }: { layers: readonly ChartLayer[]; 
           locale={locale}
         />
       ))}
-      <Legend
-        entries={columns.map(({ type, heading }, i) => ({
-          key: type,
-          text: heading,
-          y: plot.top,
-          series: seriesStyle(i),
-        }))}
-      />
+      <TypeLegend layers={layers} />
     </Picture>
   );
 }

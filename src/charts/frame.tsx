@@ -67,13 +67,21 @@ export const LayerAxis = memo(function LayerAxis({ layers, title }: LayerAxisPro
           </g>
         );
       })}
+      <BottomLine title={title} />
+    </g>
+  );
+}, sameBlocks);
+
+function BottomLine({ title }: { title: string }): ReactElement {
+  return (
+    <>
       <line x1={plot.left} x2={plot.right} y1={plot.bottom} y2={plot.bottom} stroke="currentColor" />
       <text x={(plot.left + plot.right) / 2} y={plot.bottom + 34} textAnchor="middle">
         {title}
       </text>
-    </g>
+    </>
   );
-}, sameBlocks);
+}
 
 /** What a run measures of its layers does not move the axis. */
 function sameBlocks(a: LayerAxisProps, b: LayerAxisProps): boolean {
@@ -148,10 +156,7 @@ export const BottomAxis = memo(function BottomAxis({ ticks, title }: AxisProps):
           </text>
         </g>
       ))}
-      <line x1={plot.left} x2={plot.right} y1={plot.bottom} y2={plot.bottom} stroke="currentColor" />
-      <text x={(plot.left + plot.right) / 2} y={plot.bottom + 34} textAnchor="middle">
-        {title}
-      </text>
+      <BottomLine title={title} />
     </g>
   );
 }, sameTicks);

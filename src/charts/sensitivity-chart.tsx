@@ -8,8 +8,9 @@ import type { Centroid } from '../contract/report.ts';
 import { sensitivityPerWeight } from '../contract/sensitivity.ts';
 import { CentroidLines, distinguishable } from './centroids.tsx';
 import { columnsOf, extent, log10, type ChartLayer } from './data.ts';
-import { BottomAxis, type LayerMarkProps, Legend, linearTicks, Mark, Picture, plot, ValueAxis } from './frame.tsx';
+import { BottomAxis, type LayerMarkProps, linearTicks, Mark, Picture, plot, ValueAxis } from './frame.tsx';
 import { seriesStyle } from './palette.ts';
+import { TypeLegend } from './type-legend.tsx';
 
 /** Square units of a mark. */
 const area = 34;
@@ -36,8 +37,7 @@ export function SensitivityChart(props: {
   const x = axisOf(estimates, [plot.left + 6, plot.right - 6]);
   const sensitivities = [...points.map(({ sensitivity }) => sensitivity), ...centroids.map((c) => c.log10)];
   const y = axisOf(sensitivities, [plot.bottom - 6, plot.top + 6]);
-  const columns = columnsOf(layers);
-  const series = new Map(columns.map(({ type }, i) => [type, i]));
+  const series = new Map(columnsOf(layers).map(({ type }, i) => [type, i]));
   return (
     <Picture width={plot.width} height={plot.height} label={t('chart.sensitivity.label', { layers: points.length })}>
       <ValueAxis ticks={linearTicks(y, 6)} title={t('axis.log-sensitivity')} />
@@ -54,14 +54,7 @@ export function SensitivityChart(props: {
           locale={locale}
         />
       ))}
-      <Legend
-        entries={columns.map(({ type, heading }, i) => ({
-          key: type,
-          text: heading,
-          y: plot.top,
-          series: seriesStyle(i),
-        }))}
-      />
+      <TypeLegend layers={layers} />
     </Picture>
   );
 }

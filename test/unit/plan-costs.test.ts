@@ -7,6 +7,7 @@ import type { Rates } from '../../src/worker/plan/rates.ts';
 import { stageSeconds } from '../../src/worker/plan/seconds.ts';
 import { shapeOf } from '../../src/worker/model/shape.ts';
 import { stageOperations, stagesOf, type Workload } from '../../src/worker/plan/workload.ts';
+import { pruning } from '../fixtures/workload.ts';
 
 interface Size {
   readonly hidden: number;
@@ -136,19 +137,7 @@ function optShape({ hidden, blocks, vocab }: Size): ReturnType<typeof shapeOf> {
   return shapeOf({ family: openOpt({ folder: '/', config, tensors }), tensors });
 }
 
-const work: Workload = {
-  method: 'sparsegpt',
-  quantization: null,
-  estimate: 'pass',
-  sensitivity: null,
-  choice: null,
-  gpu: null,
-  blocks: 12,
-  calibration: { sequences: 128, seqlen: 2048 },
-  evaluation: { sequences: 10, seqlen: 2048 },
-  texts: [],
-  tokenizingSeconds: 0,
-};
+const work: Workload = { ...pruning, blocks: 12, evaluation: { sequences: 10, seqlen: 2048 } };
 
 const measured: Workload = { ...work, sensitivity: { sequences: 16, seqlen: 128, layers: true, bits: 0 } };
 const tried: Workload = {

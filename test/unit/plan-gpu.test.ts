@@ -10,6 +10,7 @@ import type { Rates, SolverRates } from '../../src/worker/plan/rates.ts';
 import { stageSeconds } from '../../src/worker/plan/seconds.ts';
 import type { ModelShape, NamedLayer } from '../../src/worker/model/shape.ts';
 import type { Workload } from '../../src/worker/plan/workload.ts';
+import { pruning } from '../fixtures/workload.ts';
 
 /** A GPU that computes one multiply-add after the other and counts them, and what goes to it and comes back. */
 class CountingGpu {
@@ -245,19 +246,7 @@ const opt66b = decoder({ hidden: 9216, blocks: 64, vocab: 50272, isFused: false 
 const bloom176b = decoder({ hidden: 14336, blocks: 70, vocab: 250880, isFused: true });
 
 const allTaps = new Set(['attn_in', 'attn_out', 'mlp_in', 'mlp_mid']);
-const work: Workload = {
-  method: 'sparsegpt',
-  quantization: null,
-  estimate: 'pass',
-  sensitivity: null,
-  choice: null,
-  gpu: { taps: allTaps, prunes: true },
-  blocks: 0,
-  calibration: { sequences: 128, seqlen: 2048 },
-  evaluation: null,
-  texts: [],
-  tokenizingSeconds: 0,
-};
+const work: Workload = { ...pruning, gpu: { taps: allTaps, prunes: true } };
 
 const sizes = ['2048x4096', '8192x8192'];
 /** The same number for everything of a kind. */

@@ -4,6 +4,7 @@ import { quantizationSchema } from '../../src/contract/recipe.ts';
 import { stageMemory, total } from '../../src/worker/plan/memory.ts';
 import type { ModelShape } from '../../src/worker/model/shape.ts';
 import type { Workload } from '../../src/worker/plan/workload.ts';
+import { pruning } from '../fixtures/workload.ts';
 
 const MiB = 2 ** 20;
 
@@ -34,19 +35,7 @@ function opt(hidden: number): ModelShape {
   };
 }
 
-const work: Workload = {
-  method: 'sparsegpt',
-  quantization: null,
-  estimate: 'pass',
-  sensitivity: null,
-  choice: null,
-  gpu: null,
-  blocks: 2,
-  calibration: { sequences: 16, seqlen: 512 },
-  evaluation: null,
-  texts: [],
-  tokenizingSeconds: 0,
-};
+const work: Workload = { ...pruning, blocks: 2, calibration: { sequences: 16, seqlen: 512 } };
 
 describe('the memory of a stage', () => {
   it('is, while sequences go through a block, that of its weights, arrays and Gram matrices', () => {

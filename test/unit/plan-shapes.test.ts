@@ -11,6 +11,7 @@ import { shapeOf, type ModelShape } from '../../src/worker/model/shape.ts';
 import { diskBytes } from '../../src/worker/plan/storage.ts';
 import { stageOperations, type Workload } from '../../src/worker/plan/workload.ts';
 import { testFolder } from '../fixtures/safetensors.ts';
+import { pruning } from '../fixtures/workload.ts';
 
 const folder = testFolder('plan-shapes');
 afterAll(folder.remove);
@@ -18,19 +19,7 @@ afterAll(folder.remove);
 const script = fileURLToPath(new URL('../../scripts/make-model.mjs', import.meta.url));
 
 /** 128 sequences and 141 windows (WikiText-2's of OPT) of 2048 tokens, scheduled. */
-const work: Workload = {
-  method: 'sparsegpt',
-  quantization: null,
-  estimate: 'pass',
-  sensitivity: null,
-  choice: null,
-  gpu: null,
-  blocks: 0,
-  calibration: { sequences: 128, seqlen: 2048 },
-  evaluation: { sequences: 141, seqlen: 2048 },
-  texts: [],
-  tokenizingSeconds: 0,
-};
+const work: Workload = { ...pruning, evaluation: { sequences: 141, seqlen: 2048 } };
 
 /** A model's sums, written out from the numbers of its architecture. All weights take two bytes. */
 interface ByHand {

@@ -44,6 +44,16 @@ export function useRunControl({ id, name, state }: Pick<RunRow, 'id' | 'name' | 
   };
 }
 
+/** Has a run's folder chosen, puts it into the history and goes to it. */
+export function useImportRun(): { readonly isPending: boolean; readonly importRun: () => void } {
+  const navigate = useNavigate();
+  const { isPending, mutate } = useAct('runs.import');
+  const onSuccess = (row: RunRow | null): void => {
+    if (row) void navigate({ to: '/runs/$id', params: { id: row.id } });
+  };
+  return { isPending, importRun: () => mutate(null, { onSuccess }) };
+}
+
 /** Starts a new run of a run's recipe and goes to it. */
 export function useRunAgain(): { readonly isPending: boolean; readonly runAgain: (row: RunRow) => Promise<void> } {
   const navigate = useNavigate();

@@ -12,7 +12,8 @@ import { useNavigate } from '@tanstack/react-router';
 import type { ComponentType } from 'react';
 
 import type { LabelKey } from '../../contract/messages/labels.ts';
-import { useAct, usePush } from '../ask/queries.ts';
+import { usePush } from '../ask/queries.ts';
+import { useImportRun } from '../run/run-actions.ts';
 
 /** Something that can be done from everywhere. */
 export interface Command {
@@ -27,10 +28,7 @@ export interface Command {
 /** All commands; the application's menu asks for some of them by a push. */
 export function useCommands({ help, search, add }: Record<'help' | 'search' | 'add', () => void>): readonly Command[] {
   const navigate = useNavigate();
-  const { mutate: importRun } = useAct('runs.import');
-  const openImported = (row: { id: string } | null): void => {
-    if (row) void navigate({ to: '/runs/$id', params: { id: row.id } });
-  };
+  const { importRun } = useImportRun();
   const commands: readonly Command[] = [
     { id: 'models', label: 'models.title', icon: IconCube, keys: 'mod+1', run: () => void navigate({ to: '/models' }) },
     {
@@ -53,7 +51,7 @@ export function useCommands({ help, search, add }: Record<'help' | 'search' | 'a
       label: 'app.import-run',
       icon: IconFileImport,
       keys: 'mod+I',
-      run: () => importRun(null, { onSuccess: openImported }),
+      run: importRun,
     },
     {
       id: 'settings',

@@ -1,14 +1,15 @@
-import { Button, Loader, Paper, Text, Title } from '@mantine/core';
-import { IconFileText, IconPackageExport } from '@tabler/icons-react';
+import { Button, Paper, Text, Title } from '@mantine/core';
+import { IconPackageExport } from '@tabler/icons-react';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import type { ReactElement } from 'react';
 
 import type { Output } from '../../../contract/bridge.ts';
 import { EmptyState } from '../../components/empty-state.tsx';
-import { FailureView } from '../../components/failure-view.tsx';
 import { LinkButton } from '../../components/link-button.tsx';
 import { PageHeader } from '../../components/page-header.tsx';
-import { useAct, useAsk } from '../../ask/queries.ts';
+import { useAct } from '../../ask/queries.ts';
+import { AskedRun } from '../../run/asked-run.tsx';
+import { OpenReportButton } from '../../run/open-report-button.tsx';
 import { runSummary } from '../../run/run-words.ts';
 import { StateBadge } from '../../run/state-badge.tsx';
 import { useLabel } from '../../words.tsx';
@@ -19,15 +20,11 @@ const route = getRouteApi('/runs/$id/export');
 /** What a finished run can be written as. */
 export function ExportPage(): ReactElement {
   const { id } = route.useParams();
-  const { data, error } = useAsk('runs.get', { id });
-  if (error)
-    return (
-      <div className="page-body">
-        <FailureView failure={error} />
-      </div>
-    );
-  if (!data) return <Loader className="page-loader" />;
-  return <RunExport key={id} {...data} />;
+  return (
+    <AskedRun key={id} id={id}>
+      {(run) => <RunExport {...run} />}
+    </AskedRun>
+  );
 }
 
 function RunExport({ row, report }: Output<'runs.get'>): ReactElement {
@@ -70,7 +67,6 @@ function RunExport({ row, report }: Output<'runs.get'>): ReactElement {
 /** The report lies beside the model, in the run's folder and in every export. */
 function ReportCard({ id }: { id: string }): ReactElement {
   const t = useLabel();
-  const openReport = useAct('runs.open-report');
   const reveal = useAct('runs.reveal');
   const files = ['html', 'json', 'csv', 'card', 'recipe'] as const;
   return (
@@ -88,14 +84,7 @@ function ReportCard({ id }: { id: string }): ReactElement {
         ))}
       </dl>
       <div className="export-buttons">
-        <Button
-          variant="default"
-          leftSection={<IconFileText size={16} />}
-          loading={openReport.isPending}
-          onClick={() => openReport.mutate({ id })}
-        >
-          {t('run.open-report')}
-        </Button>
+        <OpenReportButton id={id} />
         <Button variant="default" onClick={() => reveal.mutate({ id })}>
           {t('app.reveal')}
         </Button>

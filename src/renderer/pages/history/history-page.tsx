@@ -10,7 +10,7 @@ import { DataTable } from '../../components/data-table.tsx';
 import { FailureView } from '../../components/failure-view.tsx';
 import { PageHeader } from '../../components/page-header.tsx';
 import { useRunPages } from '../../components/use-pages.ts';
-import { useAct } from '../../ask/queries.ts';
+import { useImportRun } from '../../run/run-actions.ts';
 import { EditDrawer } from '../../run/edit-drawer.tsx';
 import { useLabel } from '../../words.tsx';
 import { useColumns } from './columns.tsx';
@@ -98,14 +98,7 @@ const idOf = ({ id }: RunRow): string => id;
 
 function ImportButton(): ReactElement {
   const t = useLabel();
-  const navigate = useNavigate();
-  const { isPending, mutate } = useAct('runs.import');
-  const importRun = (): void =>
-    mutate(null, {
-      onSuccess: (row) => {
-        if (row) void navigate({ to: '/runs/$id', params: { id: row.id } });
-      },
-    });
+  const { isPending, importRun } = useImportRun();
   return (
     <Tooltip label={t('history.import-hint')}>
       <Button variant="default" leftSection={<IconFolderPlus size={16} />} loading={isPending} onClick={importRun}>

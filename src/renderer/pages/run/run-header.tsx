@@ -1,7 +1,6 @@
 import { ActionIcon, Button, Menu } from '@mantine/core';
 import {
   IconDots,
-  IconFileText,
   IconFolderOpen,
   IconPackageExport,
   IconPlayerPause,
@@ -15,6 +14,7 @@ import { resumable, type RunRow } from '../../../contract/history.ts';
 import { PageHeader } from '../../components/page-header.tsx';
 import { useAct } from '../../ask/queries.ts';
 import { EditDrawer } from '../../run/edit-drawer.tsx';
+import { OpenReportButton } from '../../run/open-report-button.tsx';
 import { useDeleteRuns, useRunAgain, useRunControl } from '../../run/run-actions.ts';
 import { dateAndTime, runSummary } from '../../run/run-words.ts';
 import { StateBadge } from '../../run/state-badge.tsx';
@@ -85,17 +85,9 @@ function ControlButtons({ row }: { row: RunRow }): ReactElement {
 function ResultButtons({ row: { id } }: { row: RunRow }): ReactElement {
   const t = useLabel();
   const navigate = useNavigate();
-  const openReport = useAct('runs.open-report');
   return (
     <>
-      <Button
-        variant="default"
-        leftSection={<IconFileText size={16} />}
-        loading={openReport.isPending}
-        onClick={() => openReport.mutate({ id })}
-      >
-        {t('run.open-report')}
-      </Button>
+      <OpenReportButton id={id} />
       <Button
         leftSection={<IconPackageExport size={16} />}
         onClick={() => void navigate({ to: '/runs/$id/export', params: { id } })}

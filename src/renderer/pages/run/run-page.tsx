@@ -1,11 +1,11 @@
-import { Loader, Tabs } from '@mantine/core';
+import { Tabs } from '@mantine/core';
 import { getRouteApi } from '@tanstack/react-router';
 import { useDeferredValue, useMemo, useState, type ReactElement } from 'react';
 
 import type { Output } from '../../../contract/bridge.ts';
 import { emptyView, ended, type LayerView } from '../../run/run-view.ts';
 import { FailureView } from '../../components/failure-view.tsx';
-import { useAsk } from '../../ask/queries.ts';
+import { AskedRun } from '../../run/asked-run.tsx';
 import { useLiveRun } from '../../run/live-run.ts';
 import { useLabel } from '../../words.tsx';
 import { RunDetails } from './details.tsx';
@@ -21,19 +21,11 @@ const route = getRouteApi('/runs/$id');
 /** A run while it goes and when it has ended. */
 export function RunPage(): ReactElement {
   const { id } = route.useParams();
-  return <Run key={id} id={id} />;
-}
-
-function Run({ id }: { id: string }): ReactElement {
-  const { data, error } = useAsk('runs.get', { id });
-  if (error)
-    return (
-      <div className="page-body">
-        <FailureView failure={error} />
-      </div>
-    );
-  if (!data) return <Loader className="page-loader" />;
-  return <KnownRun {...data} />;
+  return (
+    <AskedRun key={id} id={id}>
+      {(run) => <KnownRun {...run} />}
+    </AskedRun>
+  );
 }
 
 function KnownRun({ row, recipe, report, attempts }: Output<'runs.get'>): ReactElement {
