@@ -1,7 +1,7 @@
 import { existsSync, renameSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-import { readJson } from '../disk/disk.ts';
+import { readJson } from '../disk/files.ts';
 import { TamisError } from '../contract/errors.ts';
 import { errorOf } from '../contract/failure.ts';
 import { attemptOf, fromGoal, judgeReports, MOST_ATTEMPTS, withTrial } from '../contract/goal.ts';

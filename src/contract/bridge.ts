@@ -4,7 +4,6 @@ import { cudaReportSchema } from './cuda.ts';
 import { timedEventSchema } from './events.ts';
 import { exportFormats, exportOfferSchema, exportResultSchema, exportStages } from './exports.ts';
 import { failureSchema, paramsSchema } from './failure.ts';
-import { purposes, storageKinds, storageSchema } from './files.ts';
 import {
   attemptRowSchema,
   runPageSchema,
@@ -18,9 +17,11 @@ import { downloadSchema, pullPlanSchema, tokenPlaces, tokenSchema } from './hub.
 import { modelSchema, tensorSchema, tensorZerosSchema } from './library.ts';
 import { plannedStages, planSchema } from './plan.ts';
 import { devices } from './recipe/fields.ts';
+import { purposes } from './purposes.ts';
 import { recipeInputSchema, recipeSchema } from './recipe.ts';
 import { reportSchema } from './report.ts';
 import { settingsChangeSchema, settingsSchema } from './settings.ts';
+import { storageKinds, storageSchema } from './storage.ts';
 
 const nothing = z.null();
 const id = z.string().min(1).max(100);

@@ -1,6 +1,6 @@
 import type { PushName, RequestName } from './bridge.ts';
 import type { Failure } from './failure.ts';
-import type { Purpose } from './files.ts';
+import type { Purpose } from './purposes.ts';
 
 /** The one channel between page and main process: requests one way, pushes (`Push`) the other. */
 export const CHANNEL = 'tamis';

@@ -8,7 +8,7 @@ import { bytes } from '../contract/format.ts';
 import type { RunRow } from '../contract/history.ts';
 import { errorOf } from '../contract/failure.ts';
 import type { Host } from './host.ts';
-import { readText } from '../disk/disk.ts';
+import { readText } from '../disk/files.ts';
 
 /** Events and log lines at the end of the diagnostics. */
 const LINES = 40;

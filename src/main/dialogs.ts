@@ -1,7 +1,7 @@
 import { dialog, type BrowserWindow, type OpenDialogOptions } from 'electron';
 import writeFileAtomic from 'write-file-atomic';
 
-import type { Purpose } from '../contract/files.ts';
+import type { Purpose } from '../contract/purposes.ts';
 import type { Label } from '../contract/messages/labels.ts';
 
 const kinds: Readonly<Record<Purpose, OpenDialogOptions>> = {

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 
 import { z } from 'zod';
 
-import { readJson, writeJson } from '../disk/disk.ts';
+import { readJson, writeJson } from '../disk/files.ts';
 import { fileError } from '../disk/file-errors.ts';
 import type { TokenPlace } from '../contract/hub.ts';
 

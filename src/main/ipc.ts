@@ -5,7 +5,7 @@ import { requests, type Pushes, type Output, type PushName, type RequestName } f
 import { CHANNEL, DROP_CHANNEL, type Answer, type Push } from '../contract/channel.ts';
 import { TamisError } from '../contract/errors.ts';
 import { failureOf } from '../contract/failure.ts';
-import { purposes } from '../contract/files.ts';
+import { purposes } from '../contract/purposes.ts';
 import { isOurs } from './guard.ts';
 
 /** What main does for each request of the page. */

@@ -7,7 +7,7 @@ import type { Notice } from '../contract/bridge.ts';
 import { TamisError } from '../contract/errors.ts';
 import { fileError } from '../disk/file-errors.ts';
 import { settingsSchema, type Settings } from '../contract/settings.ts';
-import { readJson, writeJson } from '../disk/disk.ts';
+import { readJson, writeJson } from '../disk/files.ts';
 import { timeInName } from './time-in-name.ts';
 
 type Stored = Readonly<Record<string, unknown>>;

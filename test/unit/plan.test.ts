@@ -19,7 +19,7 @@ const { signal } = new AbortController();
 
 /** What the disk has free, where that is not to be the disk's own. */
 const free = vi.hoisted(() => ({ bytes: null as number | null }));
-vi.mock(import('../../src/disk/disk.ts'), async (original) => {
+vi.mock(import('../../src/disk/files.ts'), async (original) => {
   const disk = await original();
   return { ...disk, freeBytes: async (path: string) => free.bytes ?? (await disk.freeBytes(path)) };
 });

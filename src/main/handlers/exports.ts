@@ -2,7 +2,7 @@ import { basename, join } from 'node:path';
 
 import { shell } from 'electron';
 
-import { freeBytes } from '../../disk/disk.ts';
+import { freeBytes } from '../../disk/files.ts';
 import { TamisError } from '../../contract/errors.ts';
 import type { RunRow } from '../../contract/history.ts';
 import { askAlone } from '../engine/service.ts';

@@ -6,7 +6,7 @@ import { parseRecipe, type Recipe, type RecipeInput } from '../../contract/recip
 import type { Host } from '../host.ts';
 import { choosePaths } from '../dialogs.ts';
 import { askAlone } from '../engine/service.ts';
-import { makeFolder } from '../../disk/disk.ts';
+import { makeFolder } from '../../disk/files.ts';
 import type { HandlersOf } from '../ipc.ts';
 
 export function planHandlers(host: Host): HandlersOf<'plans.' | 'recipes.'> {

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { shell } from 'electron';
 
 import type { Input } from '../../contract/bridge.ts';
-import type { StorageKind } from '../../contract/files.ts';
+import type { StorageKind } from '../../contract/storage.ts';
 import { parseEndpoint } from '../../contract/hub.ts';
 import type { Settings } from '../../contract/settings.ts';
 import type { Host } from '../host.ts';

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { TamisError } from '../../contract/errors.ts';
 import { keptFailureSchema } from '../../contract/failure.ts';
 import { recipeSchema } from '../../contract/recipe.ts';
-import { readJson, writeJson } from '../../disk/disk.ts';
+import { readJson, writeJson } from '../../disk/files.ts';
 
 /** States that a run was left in on purpose or by its end; a finished run has its report instead. */
 export const endStates = ['paused', 'failed', 'cancelled', 'killed', 'out-of-memory', 'lost'] as const;

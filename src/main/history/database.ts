@@ -5,7 +5,7 @@ import SQLite, { type Database } from 'better-sqlite3';
 
 import { TamisError } from '../../contract/errors.ts';
 import { fileError, isSystemError } from '../../disk/file-errors.ts';
-import { makeFolder } from '../../disk/disk.ts';
+import { makeFolder } from '../../disk/files.ts';
 import { timeInName } from '../time-in-name.ts';
 import { guarded } from './errors.ts';
 import { migrate, newestVersion } from './migrations/index.ts';

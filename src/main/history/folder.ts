@@ -10,7 +10,7 @@ import { keptFailureSchema, paramsSchema, type Failure } from '../../contract/fa
 import { checked, parseJson } from '../../disk/json.ts';
 import { recipeSchema, type Recipe } from '../../contract/recipe.ts';
 import { reportSchema, type Report } from '../../contract/report.ts';
-import { readJson, readText } from '../../disk/disk.ts';
+import { readJson, readText } from '../../disk/files.ts';
 import { readCard, type EndState, type RunCard } from './card.ts';
 
 /** A run as its folder tells it. */

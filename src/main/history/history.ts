@@ -6,7 +6,7 @@ import { TamisError } from '../../contract/errors.ts';
 import type { Failure } from '../../contract/failure.ts';
 import type { PointQuery, AttemptRow, RunPage, RunPoint, RunQuery, RunRow } from '../../contract/history.ts';
 import type { Recipe } from '../../contract/recipe.ts';
-import { makeFolder } from '../../disk/disk.ts';
+import { makeFolder } from '../../disk/files.ts';
 import type { EndState } from './card.ts';
 import { readReport, requireRunFolder } from './folder.ts';
 import { followingAttempt, listAttempts } from './attempts.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import { z } from 'zod';
 
-import { readJson, writeJson } from '../../disk/disk.ts';
+import { readJson, writeJson } from '../../disk/files.ts';
 import type { Question, Reply, Update } from '../../contract/engine.ts';
 import { TamisError } from '../../contract/errors.ts';
 import { failureOf } from '../../contract/failure.ts';

@@ -4,7 +4,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 
 import type { Progress } from '../../contract/bridge.ts';
-import { freeBytes, mebibytes } from '../../disk/disk.ts';
+import { freeBytes, mebibytes } from '../../disk/files.ts';
 import { TamisError } from '../../contract/errors.ts';
 import { fileError, isSystemError } from '../../disk/file-errors.ts';
 import type { MoveRecord } from '../history/statements.ts';

@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { freeBytes } from '../../disk/disk.ts';
-import { storageKinds, type Storage, type StorageKind } from '../../contract/files.ts';
+import { freeBytes } from '../../disk/files.ts';
+import { storageKinds, type Storage, type StorageKind } from '../../contract/storage.ts';
 import { bytesOf } from './tree.ts';
 
 /** The database, what belongs to it, and the settings: other things in the same folder have lines of their own or are the browser's. */

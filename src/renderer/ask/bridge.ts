@@ -9,7 +9,7 @@ import {
 } from '../../contract/bridge.ts';
 import type { Answer, Bridge } from '../../contract/channel.ts';
 import { errorOf, failureSchema } from '../../contract/failure.ts';
-import type { Purpose } from '../../contract/files.ts';
+import type { Purpose } from '../../contract/purposes.ts';
 
 declare global {
   interface Window {

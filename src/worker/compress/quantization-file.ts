@@ -1,4 +1,4 @@
-import { makeFolder } from '../../disk/disk.ts';
+import { makeFolder } from '../../disk/files.ts';
 import { groupsOf, hasScatteredGroups, layerBits } from '../../contract/quantization.ts';
 import type { Quantization } from '../../contract/recipe.ts';
 import { weightShape, type Layer } from '../families/family.ts';

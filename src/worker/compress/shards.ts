@@ -9,7 +9,7 @@ import { companions } from '../model/companions.ts';
 import type { Model } from '../model/open.ts';
 import { native, translated, type TensorInfo } from '../native.ts';
 import type { RunDirectory } from '../run/directory.ts';
-import { writeJson } from '../../disk/disk.ts';
+import { writeJson } from '../../disk/files.ts';
 import { need } from './names.ts';
 
 /** Shard 0 holds what is outside of the blocks, shard i + 1 block i; Hugging Face's names count from one. */

@@ -7,7 +7,7 @@ import type { Recipe } from '../../contract/recipe.ts';
 import { withDenseFolder } from '../formats/dense-folder.ts';
 import { openModel } from '../model/open.ts';
 import { cacheFolder } from '../machine/cache.ts';
-import { makeFolder } from '../../disk/disk.ts';
+import { makeFolder } from '../../disk/files.ts';
 import { timed, type Told } from '../run/told.ts';
 import { chooseDevice } from '../runtime/devices.ts';
 import { isOnnxFolder, openOnnxModel, type OnnxModel } from '../runtime/onnx-model.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import { makeFolder, writeJson, writeText } from '../../disk/disk.ts';
+import { makeFolder, writeJson, writeText } from '../../disk/files.ts';
 import type { ExportResult } from '../../contract/exports.ts';
 import { renderHtml } from '../report/html.tsx';
 import { readRecords, recordsName } from '../report/records.ts';

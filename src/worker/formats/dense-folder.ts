@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { makeFolder } from '../../disk/disk.ts';
+import { makeFolder } from '../../disk/files.ts';
 import { cacheFolder } from '../machine/cache.ts';
 import { writeFolder } from './folder.ts';
 import { denseFiles, openExport } from './unpack.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import { readJson } from '../../disk/disk.ts';
+import { readJson } from '../../disk/files.ts';
 import { TamisError } from '../../contract/errors.ts';
 import { exportManifestSchema, type ExportManifest } from '../../contract/exports.ts';
 import { readConfigFile } from '../model/open.ts';

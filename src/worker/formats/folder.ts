@@ -2,7 +2,7 @@ import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import type { Progress } from '../../contract/bridge.ts';
-import { freeBytes } from '../../disk/disk.ts';
+import { freeBytes } from '../../disk/files.ts';
 import { TamisError } from '../../contract/errors.ts';
 import { fileError } from '../../disk/file-errors.ts';
 import type { ExportFile } from './format.ts';

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-import { readText } from '../../disk/disk.ts';
+import { readText } from '../../disk/files.ts';
 import { TamisError } from '../../contract/errors.ts';
 import { hubEndpoint, parseEndpoint, tokenPattern } from '../../contract/hub.ts';
 

@@ -4,10 +4,10 @@ import { dirname, join } from 'node:path';
 
 import { z } from 'zod';
 
-import { writeText } from '../../disk/disk.ts';
+import { writeText } from '../../disk/files.ts';
 import { TamisError } from '../../contract/errors.ts';
 import { fileError, isMissing, readError } from '../../disk/file-errors.ts';
-import { readJson } from '../../disk/disk.ts';
+import { readJson } from '../../disk/files.ts';
 import type { HubFile, Sum } from './repository.ts';
 
 /** What a partial file is the beginning of. */

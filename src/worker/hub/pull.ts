@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 
 import { z } from 'zod';
 
-import { freeBytes, makeFolder, mebibytes, readJson, writeJson } from '../../disk/disk.ts';
+import { freeBytes, makeFolder, mebibytes, readJson, writeJson } from '../../disk/files.ts';
 import { TamisError } from '../../contract/errors.ts';
 import { fileError, readError } from '../../disk/file-errors.ts';
 import {

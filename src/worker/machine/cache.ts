@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import envPaths from 'env-paths';
 import type { z } from 'zod';
 
-import { makeFolder, readJson, writeJson } from '../../disk/disk.ts';
+import { makeFolder, readJson, writeJson } from '../../disk/files.ts';
 import { hashText } from './files.ts';
 
 /** Where measurements of a model that a second run can use again are kept; TAMIS_CACHE names another folder. */

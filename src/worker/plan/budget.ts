@@ -1,4 +1,4 @@
-import { mebibytes } from '../../disk/disk.ts';
+import { mebibytes } from '../../disk/files.ts';
 import { TamisError } from '../../contract/errors.ts';
 import type { Failure } from '../../contract/failure.ts';
 import type { Holder } from '../../contract/plan.ts';

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../../contract/messages/en.ts';
 import { resolve } from 'node:path';
 
-import { freeBytes, mebibytes } from '../../disk/disk.ts';
+import { freeBytes, mebibytes } from '../../disk/files.ts';
 import { TamisError } from '../../contract/errors.ts';
 import { MOST_ATTEMPTS } from '../../contract/goal.ts';
 import type { Gpu } from '../../contract/gpu.ts';

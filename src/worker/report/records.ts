@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import { readJson } from '../../disk/disk.ts';
+import { readJson } from '../../disk/files.ts';
 import { exportRecordsSchema, type ExportRecord } from '../../contract/exports.ts';
 
 export const recordsName = 'exports.json';

@@ -1,6 +1,6 @@
 import type { Report } from '../../contract/report.ts';
 import type { RunDirectory } from '../run/directory.ts';
-import { writeJson, writeText } from '../../disk/disk.ts';
+import { writeJson, writeText } from '../../disk/files.ts';
 import { layersCsv } from './csv.ts';
 import { renderHtml } from './html.tsx';
 import { modelCard } from './model-card.ts';

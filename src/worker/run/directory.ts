@@ -10,7 +10,7 @@ import { checked, parseJson } from '../../disk/json.ts';
 import { recipeSchema, type Recipe } from '../../contract/recipe.ts';
 import { reportSchema, type Report } from '../../contract/report.ts';
 import { fromNative, native } from '../native.ts';
-import { makeFolder, readJson, writeJson } from '../../disk/disk.ts';
+import { makeFolder, readJson, writeJson } from '../../disk/files.ts';
 
 /** The folder of the scales of quantized layers, a .safetensors file a block. */
 export const quantizationFolder = 'quantization';

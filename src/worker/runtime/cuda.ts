@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 // Loads it, so that it is found among what this process has mapped.
 import 'onnxruntime-node';
 
-import { readText } from '../../disk/disk.ts';
+import { readText } from '../../disk/files.ts';
 import { TamisError } from '../../contract/errors.ts';
 
 /** Where CUDA's parts are looked for. */

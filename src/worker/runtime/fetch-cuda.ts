@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 
-import { makeFolder } from '../../disk/disk.ts';
+import { makeFolder } from '../../disk/files.ts';
 import { TamisError } from '../../contract/errors.ts';
 import { fileError } from '../../disk/file-errors.ts';
 import { providerFiles } from './cuda.ts';

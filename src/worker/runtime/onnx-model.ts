@@ -3,7 +3,7 @@ import path from 'node:path';
 
 import { z } from 'zod';
 
-import { readJson } from '../../disk/disk.ts';
+import { readJson } from '../../disk/files.ts';
 import { TamisError } from '../../contract/errors.ts';
 import { readError } from '../../disk/file-errors.ts';
 import { Generation, type CachedShape } from './generation.ts';

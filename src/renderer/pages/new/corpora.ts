@@ -1,4 +1,4 @@
-import type { Purpose } from '../../../contract/files.ts';
+import type { Purpose } from '../../../contract/purposes.ts';
 import { nameOfPath } from './recipe-command.ts';
 import type { Corpus, Dataset } from '../../../contract/recipe.ts';
 

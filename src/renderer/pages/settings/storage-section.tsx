@@ -3,7 +3,7 @@ import { notifications } from '@mantine/notifications';
 import { useQueryClient } from '@tanstack/react-query';
 import type { ReactElement } from 'react';
 
-import type { Storage } from '../../../contract/files.ts';
+import type { Storage } from '../../../contract/storage.ts';
 import { bytes } from '../../../contract/format.ts';
 import { useConfirm } from '../../components/confirm.tsx';
 import { FailureView } from '../../components/failure-view.tsx';

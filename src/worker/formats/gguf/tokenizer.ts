@@ -2,7 +2,7 @@ import { join } from 'node:path';
 
 import { z } from 'zod';
 
-import { readJson, readText } from '../../../disk/disk.ts';
+import { readJson, readText } from '../../../disk/files.ts';
 import { TamisError } from '../../../contract/errors.ts';
 import { checked } from '../../../disk/json.ts';
 import type { GgufValue } from '../../families/gguf.ts';

@@ -1,20 +1,5 @@
 import { z } from 'zod';
 
-/** What a path is chosen for: decides what the native dialog offers and what a dropped file may be. */
-export const purposes = [
-  'model',
-  'texts',
-  'texts-folder',
-  'tokens',
-  'sparsities',
-  'recipe',
-  'run',
-  'runs-folder',
-  'models-folder',
-  'export',
-] as const;
-export type Purpose = (typeof purposes)[number];
-
 /** The application's own folders. */
 export const storageKinds = ['runs', 'models', 'database', 'cache', 'logs'] as const;
 export type StorageKind = (typeof storageKinds)[number];
