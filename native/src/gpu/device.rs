@@ -37,7 +37,8 @@ struct Inner {
     /// Bytes of the largest buffer that a kernel can work on, and of the largest piece of a matrix: the same but in tests.
     largest_buffer: u64,
     largest_piece: u64,
-    pipelines: Mutex<HashMap<(Kernel, Tile), ComputePipeline>>,
+    /// By kernel, and by tile where the kernel depends on it.
+    pipelines: Mutex<HashMap<(Kernel, Option<Tile>), ComputePipeline>>,
     /// What went wrong first.
     failure: Arc<Mutex<Option<Error>>>,
     /// The submission before the next one.
@@ -255,7 +256,8 @@ impl Gpu {
                 cache: None,
             })
         };
-        pipelines.entry((kernel, self.1)).or_insert_with(make).clone()
+        let key = (kernel, kernel.is_tiled().then_some(self.1));
+        pipelines.entry(key).or_insert_with(make).clone()
     }
 
     pub(crate) fn tasks(&self) -> Tasks<'_> {

@@ -126,6 +126,11 @@ impl Kernel {
         }
     }
 
+    /// Whether the kernel's source depends on the tile.
+    pub fn is_tiled(self) -> bool {
+        matches!(self, Self::Gemm(_) | Self::Gram)
+    }
+
     pub fn source(self, tile: Tile) -> String {
         let product = |rest: &str| {
             let Tile { x, y, k } = tile;

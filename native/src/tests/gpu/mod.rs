@@ -114,9 +114,16 @@ fn translate(module: &naga::Module, info: &ModuleInfo) -> std::result::Result<()
 
 #[test]
 fn gpu_kernels_are_valid_for_every_tile_and_platform() {
+    let tiles = |kernel: &Kernel| {
+        if kernel.is_tiled() {
+            &Tile::ALL[..]
+        } else {
+            &Tile::ALL[..1]
+        }
+    };
     for (kernel, tile) in Kernel::ALL
         .iter()
-        .flat_map(|kernel| Tile::ALL.map(|tile| (kernel, tile)))
+        .flat_map(|kernel| tiles(kernel).iter().map(move |tile| (kernel, *tile)))
     {
         let module = naga::front::wgsl::parse_str(&kernel.source(tile));
         let module = module
@@ -128,5 +135,14 @@ fn gpu_kernels_are_valid_for_every_tile_and_platform() {
             module.entry_points.iter().any(|entry| entry.name == kernel.entry()),
             "{kernel:?}"
         );
+    }
+}
+
+#[test]
+fn gpu_kernels_depend_on_the_tile_where_they_say_so() {
+    for kernel in Kernel::ALL {
+        let sources = Tile::ALL.map(|tile| kernel.source(tile));
+        let same = sources.iter().all(|source| *source == sources[0]);
+        assert_eq!(kernel.is_tiled(), !same, "{kernel:?}");
     }
 }
