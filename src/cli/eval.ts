@@ -2,13 +2,12 @@ import { resolve } from 'node:path';
 
 import { Command } from 'commander';
 
-import type { Comparison } from '../worker/evaluate/comparison.ts';
 import { TamisError } from '../contract/errors.ts';
 import { fixed, percent, perplexity, significant } from '../contract/format.ts';
 import { valueOf, type DatasetResult } from '../contract/measured.ts';
 import { mainMeasures, measureIds, writeValue, type MeasureId } from '../contract/measures.ts';
 import { labels } from '../contract/messages/labels.ts';
-import { compareModels } from '../worker/evaluate/compare.ts';
+import { modelDivergences, type ModelDivergence } from '../worker/evaluate/divergence.ts';
 import { evaluate } from '../worker/evaluate/evaluate.ts';
 import { act, print, printJson } from './act.ts';
 import { addDeviceOptions, addEvaluationOptions, recipeFrom, type RecipeFlags } from './recipe-options.ts';
@@ -41,9 +40,9 @@ export function evalCommand(): Command {
         return;
       }
       const other = resolve(against);
-      const comparison = await compareModels(recipe, other, told);
-      if (json) printJson({ model, against: other, comparison });
-      else print(describeComparisons(comparison));
+      const divergences = await modelDivergences(recipe, other, told);
+      if (json) printJson({ model, against: other, comparison: divergences });
+      else print(describeDivergences(divergences));
     });
   });
 }
@@ -68,7 +67,7 @@ function describeResults(results: readonly DatasetResult[]): string {
   return table(['Dataset', ...names(mainMeasures), 'seqlen', 'windows', ...names(restated), 'tokens/s'], rows);
 }
 
-function describeComparisons(results: readonly Comparison[]): string {
+function describeDivergences(results: readonly ModelDivergence[]): string {
   const rows = results.map((result) => [
     result.dataset,
     perplexity(result.perplexity),

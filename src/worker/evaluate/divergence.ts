@@ -1,7 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import type { Comparison } from './comparison.ts';
 import { TamisError } from '../../contract/errors.ts';
 import { withDenseFolder } from '../formats/dense-folder.ts';
 import type { Rows } from '../graph/builder.ts';
@@ -17,14 +16,31 @@ import { openLogitsModel, type LogitsHead, type LogitsModel } from './logits.ts'
 import { counter, nextTokens, type PassOptions } from './passes.ts';
 import { joinWindows, windowMeans } from './predictions.ts';
 
+/** How far the next-token probabilities of a model, B, are from those of another, A, over the same tokens. */
+export interface ModelDivergence {
+  readonly dataset: string;
+  readonly seqlen: number;
+  readonly windows: number;
+  readonly tokens: number;
+  /** The perplexity of A on these tokens. */
+  readonly perplexity: number;
+  /** The perplexity of B on these tokens. */
+  readonly againstPerplexity: number;
+  /** Mean KL(A ‖ B) of a prediction, nats. */
+  readonly divergence: number;
+  /** Share of the predictions in which both find the same token the most probable. */
+  readonly agreement: number;
+  readonly seconds: number;
+}
+
 /**
  * How the next-token probabilities of a checkpoint or export, B (`against`), compare with those of another, A, over the same tokens.
  * Each goes through its blocks, then both through their heads, one range of the vocabulary after the other: never all logits at once.
  */
-export async function compareModels(wanted: Evaluated, against: string, told: Told): Promise<Comparison[]> {
+export async function modelDivergences(wanted: Evaluated, against: string, told: Told): Promise<ModelDivergence[]> {
   const session = await sessionOf(wanted);
   return await withLogits(wanted.model, session, told, (a) =>
-    withLogits(against, session, told, (b) => comparePair({ wanted, session, told, a, b })),
+    withLogits(against, session, told, (b) => pairDivergences({ wanted, session, told, a, b })),
   );
 }
 
@@ -52,7 +68,7 @@ interface Task extends Pair {
   readonly told: Told;
 }
 
-async function comparePair({ wanted, session, told, a, b }: Task): Promise<Comparison[]> {
+async function pairDivergences({ wanted, session, told, a, b }: Task): Promise<ModelDivergence[]> {
   const [one, other] = [a.vocabulary.family, b.vocabulary.family];
   if (one.vocab !== other.vocab)
     throw new TamisError('evaluation.vocabularies', { one: one.vocab, other: other.vocab });
@@ -69,7 +85,7 @@ async function comparePair({ wanted, session, told, a, b }: Task): Promise<Compa
   };
   const started = performance.now();
   const sums = await withScratch((scratch) => divergenceOf({ a, b }, datasets, scratch, options));
-  return comparisons(datasets, sums, (performance.now() - started) / 1000);
+  return divergencesOf(datasets, sums, (performance.now() - started) / 1000);
 }
 
 async function divergenceOf(
@@ -145,7 +161,7 @@ async function addWindow(
   }
 }
 
-function comparisons(datasets: readonly EvaluationTokens[], sums: Divergence, seconds: number): Comparison[] {
+function divergencesOf(datasets: readonly EvaluationTokens[], sums: Divergence, seconds: number): ModelDivergence[] {
   const windows = datasets.reduce((sum, dataset) => sum + dataset.windows, 0);
   let first = 0;
   return datasets.map(({ name, seqlen, windows: count }) => {

@@ -2,8 +2,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import type { Comparison } from '../../src/worker/evaluate/comparison.ts';
-import { compareModels } from '../../src/worker/evaluate/compare.ts';
+import { modelDivergences, type ModelDivergence } from '../../src/worker/evaluate/divergence.ts';
 import { evaluate, type Evaluated } from '../../src/worker/evaluate/evaluate.ts';
 import { openModel } from '../../src/worker/model/open.ts';
 import { vocabularyRanges } from '../../src/worker/model/weights.ts';
@@ -65,7 +64,7 @@ test('a comparison is that of two whole softmaxes', async () => {
   const heads = [await openModel(one), await openModel(other)].map((model) => vocabularyRanges(model).length);
   expect(Math.min(...heads)).toBeGreaterThan(1);
   const [[compared], p, q] = [
-    await compareModels(wanted(one), other, told),
+    await modelDivergences(wanted(one), other, told),
     await probabilities(one),
     await probabilities(other),
   ];
@@ -88,7 +87,7 @@ test('a comparison is that of two whole softmaxes', async () => {
 });
 
 test('its perplexities are those that each model has alone', async () => {
-  const [compared]: Comparison[] = await compareModels(wanted(one), other, told);
+  const [compared]: ModelDivergence[] = await modelDivergences(wanted(one), other, told);
   const [alone] = await evaluate(wanted(one), told);
   const [against] = await evaluate(wanted(other), told);
   expect((compared?.perplexity ?? NaN) / perplexityOf(alone)).toBeCloseTo(1, 6);
@@ -97,7 +96,7 @@ test('its perplexities are those that each model has alone', async () => {
 
 test('models of two vocabularies are refused', async () => {
   const third = writeTinyOpt(join(root, 'third'), { vocab: 1300 });
-  await expect(compareModels(wanted(one), third, told)).rejects.toMatchObject({
+  await expect(modelDivergences(wanted(one), third, told)).rejects.toMatchObject({
     code: 'evaluation.vocabularies',
     params: { one: 1200, other: 1300 },
   });
