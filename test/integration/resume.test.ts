@@ -67,7 +67,7 @@ describe('a run that was killed ends with the bits of one that was not', () => {
     // perplexity of the dense model
     ['before', 'Session.run', 4],
     ['before', 'remove state/evaluation.f32', 1],
-    ['torn', 'append perplexity', 1],
+    ['torn', 'append measured', 1],
     ['before', 'rename state/evaluate-dense.json', 1],
     ['after', 'rename state/evaluate-dense.json', 1],
     // estimates
