@@ -32,7 +32,6 @@ export type LayerView = Pick<
   readonly sparsity: number | null;
 };
 
-
 /** What a run has told so far, put together. */
 export interface RunView {
   readonly stages: readonly StageView[];
