@@ -1,6 +1,6 @@
 import { weightShape } from '../families/family.ts';
 import { sum, type LayerShape } from './costs.ts';
-import { vocabularyRanges, type Weights } from './weights.ts';
+import { elements, vocabularyRanges, type Weights } from './weights.ts';
 
 export interface NamedLayer extends LayerShape {
   readonly name: string;
@@ -30,14 +30,14 @@ export interface ModelShape {
 export function shapeOf(model: Weights): ModelShape {
   const { family, tensors } = model;
   const ranges = vocabularyRanges(model);
-  const all = [...tensors.values()].map(({ shape, bytes }) => ({ elements: product(shape), bytes }));
+  const all = [...tensors.values()];
   const layers = family.layers(0).map((layer): NamedLayer & { bytes: number } => ({
     name: layer.name,
     ...weightShape(layer, tensors),
     tap: layer.tap,
     bytes: tensors.get(`${layer.name}.weight`)?.bytes ?? 0,
   }));
-  const block = sum(family.blockTensors(0).map((name) => product(tensors.get(name)?.shape ?? [])));
+  const block = sum(family.blockTensors(0).map((name) => elements(tensors.get(name))));
   const weights = sum(layers.map(({ rows, cols }) => rows * cols));
   return {
     blocks: family.blocks,
@@ -46,7 +46,7 @@ export function shapeOf(model: Weights): ModelShape {
     width: tensors.get(family.headWeight)?.shape[1] ?? family.hidden,
     vocabularyRows: Math.max(...ranges.map(({ start, end }) => end - start)),
     vocabularyPasses: ranges.length,
-    parameters: sum(all.map(({ elements }) => elements)),
+    parameters: sum(all.map(elements)),
     bytes: sum(all.map(({ bytes }) => bytes)),
     weightBytes: sum(layers.map(({ bytes }) => bytes)) / weights,
     layers: layers.map(({ name, rows, cols, tap }) => ({ name, rows, cols, tap })),
@@ -57,8 +57,4 @@ export function shapeOf(model: Weights): ModelShape {
 /** The first layer that reads each tap, in the order in which they are computed. */
 export function firstLayers({ layers }: Pick<ModelShape, 'layers'>): NamedLayer[] {
   return layers.filter(({ tap }, index) => layers.findIndex((other) => other.tap === tap) === index);
-}
-
-function product(shape: readonly number[]): number {
-  return shape.reduce((a, b) => a * b, 1);
 }

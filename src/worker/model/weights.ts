@@ -19,6 +19,7 @@ export function vocabularyRanges({ family, tensors }: Weights): Rows[] {
   return Array.from({ length: count }, (_, i) => ({ start: i * size, end: Math.min((i + 1) * size, family.vocab) }));
 }
 
-function elements(info: TensorInfo | undefined): number {
+/** How many numbers a tensor has; none where there is no tensor. */
+export function elements(info: Pick<TensorInfo, 'shape'> | undefined): number {
   return info?.shape.reduce((a, b) => a * b, 1) ?? 0;
 }
