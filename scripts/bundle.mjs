@@ -31,6 +31,7 @@ export const commandLine = {
     'src/charts',
     'src/cli',
     'src/contract',
+    'src/disk',
     'src/worker',
     'tsconfig.json',
     'scripts/bundle.mjs',
@@ -44,6 +45,7 @@ export const application = {
   sources: [
     'src/charts',
     'src/contract',
+    'src/disk',
     'src/main',
     'src/preload',
     'src/renderer',
@@ -62,19 +64,22 @@ export const application = {
   stamp: 'dist/.application',
 };
 
-/** The command line; its dependencies stay in node_modules. */
+/** The command line with all that it depends on but the native packages: it starts in half the time that many files take. */
 export async function bundleCommandLine() {
+  rmSync(join(root, 'dist/cli'), { recursive: true, force: true });
   await bundleInstaller();
   await bundle('The command line', {
     ...shared,
     entryPoints: ['src/cli/index.ts'],
     outdir: 'dist',
     splitting: true,
+    chunkNames: 'cli/chunks/[name]-[hash]',
     format: 'esm',
     platform: 'node',
     target: 'node24',
-    packages: 'external',
-    external: own,
+    external: ['onnxruntime-node', ...own],
+    define: { 'process.env.NODE_ENV': '"production"' },
+    banner: { js: forCommonJs },
   });
 }
 
