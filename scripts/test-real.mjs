@@ -1,6 +1,7 @@
 /**
- * `npm run test:real`: a real model, SmolLM2-135M, through 50 % and 70 %, all schedulers, and 4 bits. Not part of `npm test`: the
- * runs take an hour and three quarters on two cores, and the model is made with the Python of `npm run test:clients`.
+ * `npm run test:real`: a real model, SmolLM2-135M, through 50 % and 70 %, all schedulers, and 4 bits; and
+ * the demo model through all that a reference measured. Not part of `npm test`: the runs take two hours on two cores, and the model is
+ * made with the Python of `npm run test:clients`.
  *
  *     npm run test:real [-- VITEST FLAGS]         e.g. -- -t uniform-50 for one run
  */

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { demoModel } from '../fixtures/demo-model.ts';
 import { testFolder } from '../fixtures/safetensors.ts';
-import { readReportOf, succeed } from './helpers.ts';
+import { readReportOf, succeed } from '../integration/helpers.ts';
 import { demoTexts } from '../fixtures/demo-texts.ts';
 import { perplexitiesOf } from '../fixtures/measured.ts';
 
