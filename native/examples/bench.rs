@@ -13,7 +13,7 @@ use tamis_native::machine::pool;
 use tamis_native::method::factor::{Factor, Order, factorize};
 use tamis_native::method::grids::Grids;
 use tamis_native::method::mask::Pattern;
-use tamis_native::method::sweep::{Sweep, sweep};
+use tamis_native::method::sweep::{Selection, Sweep, sweep};
 use tamis_native::noise::noise;
 use tamis_native::quantization::{Quantization, Range};
 use tamis_native::weights::columns::Columns;
@@ -68,7 +68,8 @@ fn measure(rows: usize, cols: usize, threads: usize) -> Value {
         let mut gram = Gram::new(cols);
         // As quick as can be: the damping makes it positive definite.
         gram.add(&x[..64 * cols], &control).unwrap();
-        let (seconds, factor) = timed(|| factorize(&Cpu, gram, 2.0 / 16.0, 0.01, Order::Natural, &control).unwrap());
+        let (seconds, factor) =
+            timed(|| factorize(&Cpu, gram, 2.0 / 16.0, 0.01, Order::Natural, false, &control).unwrap());
         factored = Some(factor);
         seconds
     });
@@ -80,12 +81,12 @@ fn measure(rows: usize, cols: usize, threads: usize) -> Value {
             let mut w = Columns::from_rows(rows, cols, read, &control).unwrap();
             let rule = Sweep {
                 factor: &factor,
-                pattern: Pattern::Sparsity(sparsity),
+                selection: Selection::Pattern(Pattern::Sparsity(sparsity)),
                 storage: Storage::F16,
             };
             timed(|| {
-                let mut grids =
-                    quantization.map(|quantization| Grids::new(&w, rows, &factor, quantization, &control).unwrap());
+                let mut grids = quantization
+                    .map(|quantization| Grids::new(&w, None, rows, &factor, quantization, &control).unwrap());
                 sweep(&mut w, rows, &rule, grids.as_mut(), &control).unwrap()
             })
             .0

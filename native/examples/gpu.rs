@@ -11,7 +11,7 @@ use tamis_native::gpu::{Gpu, adapter, rates};
 use tamis_native::method::factor::{Order, factorize};
 use tamis_native::method::grids::Grids;
 use tamis_native::method::mask::Pattern;
-use tamis_native::method::sweep::{Sweep, sweep};
+use tamis_native::method::sweep::{Selection, Sweep, sweep};
 use tamis_native::noise::noise;
 use tamis_native::quantization::{Quantization, Range};
 use tamis_native::self_test::self_test;
@@ -36,18 +36,19 @@ fn measure(gpu: &Gpu, cols: usize) -> Result<Value> {
         let (seconds, ()) = timed(|| gpu.add(&mut gram, &x, &control))?;
         // One triangle.
         result["gram"] = entry((tokens * cols * cols) as f64, seconds);
-        let (seconds, factor) = timed(|| factorize(gpu, gram, 1.0, 0.01, Order::Natural, &control))?;
+        let (seconds, factor) = timed(|| factorize(gpu, gram, 1.0, 0.01, Order::Natural, false, &control))?;
         result["factor"] = entry(cubes * 2.0 / 3.0, seconds);
         let sweep_seconds = |sparsity: f64, quantization: Option<Quantization>| {
             let read = |i: usize, row: &mut [f32]| row.copy_from_slice(&w[i * cols..(i + 1) * cols]);
             let mut w = gpu.upload(Columns::from_rows(cols, cols, read, &control)?)?;
             let rule = Sweep {
                 factor: &factor,
-                pattern: Pattern::Sparsity(sparsity),
+                selection: Selection::Pattern(Pattern::Sparsity(sparsity)),
                 storage: Storage::F16,
             };
             timed(|| {
-                let grids = quantization.map(|quantization| Grids::new(&w, cols, &factor, quantization, &control));
+                let grids =
+                    quantization.map(|quantization| Grids::new(&w, None, cols, &factor, quantization, &control));
                 sweep(&mut w, cols, &rule, grids.transpose()?.as_mut(), &control)
             })
         };

@@ -38,7 +38,7 @@ fn loss_on<B: Backend>(backend: &B) -> Result<f64> {
     let control = Control::default();
     let mut gram = backend.gram(COLS)?;
     backend.add(&mut gram, &noise(2 * COLS * COLS), &control)?;
-    let factor = factorize(backend, gram, 1.0, 0.01, Order::Natural, &control)?;
+    let factor = factorize(backend, gram, 1.0, 0.01, Order::Natural, false, &control)?;
     let bytes: Vec<u8> = noise(ROWS * COLS).iter().flat_map(|w| w.to_le_bytes()).collect();
     let weight = Weight {
         rows: ROWS,

@@ -3,6 +3,7 @@
 
 pub mod histogram;
 pub mod panels;
+pub mod split;
 pub mod sweep;
 
 use crate::control::Control;
@@ -11,7 +12,8 @@ use crate::quantization::Quantization;
 use crate::weights::columns::Columns;
 
 use self::histogram::Histogram;
-use self::sweep::{Block, Span};
+use self::split::{Iteration, Step};
+use self::sweep::{Block, Pruned, Span};
 
 /// A group of columns whose grid is to be fitted, by their positions in a list of the layer's columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,8 +34,16 @@ pub trait Backend: Clone + Send + Sync {
     type Weights;
     /// Scales and zero points [rows, groups].
     type Grids;
+    /// Which of a layer's weights are zero.
+    type Mask;
     /// The errors of a span of columns, and the sum of the squares of all errors so far.
     type Errors;
+    /// A symmetric matrix [n, n], float32.
+    type Symmetric: Send + Sync;
+    /// A symmetric matrix [n, n] for products that need no float32.
+    type Operand;
+    /// A layer that ADMM is at: its weights, the iterate and the mask.
+    type Split;
 
     fn gram(&self, cols: usize) -> Result<Self::Gram>;
 
@@ -66,11 +76,16 @@ pub trait Backend: Clone + Send + Sync {
     /// Room for grids; `group_of`: the group of each column, in the order of the sweep.
     fn grids(&self, rows: usize, groups: usize, group_of: &[u32], control: &Control) -> Result<Self::Grids>;
 
-    /// Fits the grids of groups; `members` lists columns of `w`, of which each of `fits` is a range.
+    /// Which weights are zero.
+    fn mask(&self, w: &Self::Weights, control: &Control) -> Result<Self::Mask>;
+
+    /// Fits the grids of groups; `members` lists columns of `w`, of which each of `fits` is a range. What `mask` says is zero counts as
+    /// zero.
     fn fit(
         &self,
         grids: &mut Self::Grids,
         w: &Self::Weights,
+        mask: Option<&Self::Mask>,
         members: &[u32],
         fits: &[Fit],
         quantization: &Quantization,
@@ -91,6 +106,7 @@ pub trait Backend: Clone + Send + Sync {
         u: &Self::Triangle,
         errors: &mut Self::Errors,
         grids: Option<&Self::Grids>,
+        mask: Option<&Self::Mask>,
         block: &Block,
         control: &Control,
     ) -> Result<()>;
@@ -119,6 +135,44 @@ pub trait Backend: Clone + Send + Sync {
         wanted: &[bool],
         control: &Control,
     ) -> Result<Vec<u32>>;
+
+    /// `scale * gram` with `diagonal` [cols] in the place of its own, entry i, j divided by √(diagonalᵢ diagonalⱼ), rows and columns in
+    /// `order` (None: as they are).
+    fn correlation(
+        &self,
+        gram: &Self::Gram,
+        order: Option<&[u32]>,
+        scale: f64,
+        diagonal: &[f32],
+        control: &Control,
+    ) -> Result<Self::Symmetric>;
+
+    /// tr(x A xᵀ), x [rows, n].
+    fn quadratic(&self, x: &Columns, a: &Self::Symmetric, control: &Control) -> Result<f64>;
+
+    /// ρ (A + ρ)⁻¹, ρ = `penalty`; None where A + ρ is not positive definite. Counts twice `panels::work` as done.
+    fn ridge_inverse(&self, a: &Self::Symmetric, penalty: f32, control: &Control) -> Result<Option<Self::Operand>>;
+
+    /// A itself.
+    fn operand(&self, a: &Self::Symmetric, control: &Control) -> Result<Self::Operand>;
+
+    /// What ADMM begins with: D = W, all of it kept, V = 0.
+    fn split(&self, w: Columns, control: &Control) -> Result<Self::Split>;
+
+    /// One iteration: B = W + (D - V / ρ - W) R with R = ρ (A + ρ)⁻¹, C = B + V / ρ with B taken further from D, D = C where it is kept
+    /// and V / ρ = C where it is not. Counts 1 as done for every `LANES` rows.
+    fn iterate(
+        &self,
+        split: &mut Self::Split,
+        ridge: &Self::Operand,
+        step: &Step,
+        pruned: Pruned,
+        control: &Control,
+    ) -> Result<Iteration>;
+
+    /// Z [rows, n] after so many steps of conjugate gradients from D on, within its mask, towards the least tr((W - Z) A (W - Z)ᵀ).
+    /// Counts 1 as done for every `LANES` rows of each step, and before the first.
+    fn polish(&self, split: Self::Split, a: &Self::Operand, steps: usize, control: &Control) -> Result<Columns>;
 }
 
 /// A Gram matrix [cols, cols] whose entries this machine's memory holds.

@@ -18,6 +18,8 @@ pub enum Pruned {
         n: usize,
         m: usize,
     },
+    /// What a mask says.
+    Masked,
 }
 
 /// A block of columns that is swept at once.

@@ -3,6 +3,7 @@
 use faer::prelude::{MatMut, MatRef, ReborrowMut};
 use rayon::prelude::*;
 
+use super::mask::Mask;
 use crate::backend::Fit;
 use crate::control::Control;
 use crate::error::Result;
@@ -21,10 +22,11 @@ pub struct GridColumns {
 }
 
 impl GridColumns {
-    /// Fits the grids of groups, each of columns of `w` that `members` lists. Error: `Cancelled`.
+    /// Fits the grids of groups, each of columns of `w` that `members` lists; what `mask` says is zero counts as zero. Error: `Cancelled`.
     pub fn fit(
         &mut self,
         w: &Columns,
+        mask: Option<&Mask>,
         members: &[u32],
         fits: &[Fit],
         quantization: &Quantization,
@@ -34,7 +36,11 @@ impl GridColumns {
             let w = w.view().subrows(top * LANES, LANES);
             let mut columns = Vec::new();
             for &Fit { group, first, end } in fits {
-                gather(w, members[first..end].iter().map(|&j| j as usize), &mut columns);
+                gather(w, &members[first..end], &mut columns);
+                if let Some(mask) = mask {
+                    let members = members[first..end].iter().zip(&mut columns);
+                    members.for_each(|(&j, column)| mask.apply(j as usize, top * LANES, column));
+                }
                 let grid = Grid::fit(&columns, quantization, control)?;
                 column_mut(scales.rb_mut(), group).copy_from_slice(&grid.scale.0);
                 column_mut(zeros.rb_mut(), group).copy_from_slice(&grid.zero.0);
@@ -61,11 +67,11 @@ impl GridColumns {
 }
 
 /// Copies columns of `LANES` rows.
-fn gather(from: MatRef<f32>, columns: impl Iterator<Item = usize>, to: &mut Vec<Lanes>) {
+fn gather(from: MatRef<f32>, columns: &[u32], to: &mut Vec<Lanes>) {
     to.clear();
-    to.extend(columns.map(|j| {
+    to.extend(columns.iter().map(|&j| {
         let mut lanes = Lanes::ZERO;
-        lanes.0.copy_from_slice(column(from, j, 0, LANES));
+        lanes.0.copy_from_slice(column(from, j as usize, 0, LANES));
         lanes
     }));
 }

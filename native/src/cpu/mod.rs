@@ -4,18 +4,26 @@ pub mod cholesky;
 pub mod gram;
 pub mod grids;
 pub mod lanes;
+pub mod mask;
+pub mod operand;
 pub mod product;
 pub mod saliency;
+pub mod split;
 pub mod sweep;
+pub mod symmetric;
 
 use faer::{MatMut, MatRef};
 
 use self::cholesky::{cholesky, invert, reverse, reversed_hessian};
 use self::gram::Gram;
 use self::grids::GridColumns;
+use self::mask::Mask;
+use self::operand::Operand;
+use self::split::Split;
 use self::sweep::Errors;
 use crate::backend::histogram::Histogram;
-use crate::backend::sweep::{Block, Span};
+use crate::backend::split::{Iteration, Step};
+use crate::backend::sweep::{Block, Pruned, Span};
 use crate::backend::{Backend, Entries, Fit};
 use crate::control::Control;
 use crate::error::Result;
@@ -47,6 +55,11 @@ impl Backend for Cpu {
     type Weights = Columns;
     type Grids = GridColumns;
     type Errors = Errors;
+    type Mask = Mask;
+    /// [n, n] row-major.
+    type Symmetric = Vec<f32>;
+    type Operand = Operand;
+    type Split = Split;
 
     fn gram(&self, cols: usize) -> Result<Gram> {
         Ok(Gram::new(cols))
@@ -99,16 +112,21 @@ impl Backend for Cpu {
         })
     }
 
+    fn mask(&self, w: &Columns, control: &Control) -> Result<Mask> {
+        Mask::zeros_of(w, control)
+    }
+
     fn fit(
         &self,
         grids: &mut GridColumns,
         w: &Columns,
+        mask: Option<&Mask>,
         members: &[u32],
         fits: &[Fit],
         quantization: &Quantization,
         control: &Control,
     ) -> Result<()> {
-        grids.fit(w, members, fits, quantization, control)
+        grids.fit(w, mask, members, fits, quantization, control)
     }
 
     fn download_grids(&self, grids: GridColumns, _control: &Control) -> Result<(Columns, Columns)> {
@@ -128,10 +146,11 @@ impl Backend for Cpu {
         u: &Vec<f32>,
         errors: &mut Errors,
         grids: Option<&GridColumns>,
+        mask: Option<&Mask>,
         block: &Block,
         control: &Control,
     ) -> Result<()> {
-        sweep::sweep_block(w, square(u), errors, grids, block, control)
+        sweep::sweep_block(w, square(u), errors, grids, mask, block, control)
     }
 
     fn spread(&self, w: &mut Columns, u: &Vec<f32>, errors: &Errors, span: &Span, control: &Control) -> Result<()> {
@@ -148,5 +167,47 @@ impl Backend for Cpu {
 
     fn saliencies_in(&self, w: &Columns, u_diagonal: &[f32], wanted: &[bool], control: &Control) -> Result<Vec<u32>> {
         saliency::members(w, u_diagonal, wanted, control)
+    }
+
+    fn correlation(
+        &self,
+        gram: &Gram,
+        order: Option<&[u32]>,
+        scale: f64,
+        diagonal: &[f32],
+        control: &Control,
+    ) -> Result<Vec<f32>> {
+        symmetric::correlation(gram, order, scale, diagonal, control)
+    }
+
+    fn quadratic(&self, x: &Columns, a: &Vec<f32>, control: &Control) -> Result<f64> {
+        symmetric::quadratic(x, a, control)
+    }
+
+    fn ridge_inverse(&self, a: &Vec<f32>, penalty: f32, control: &Control) -> Result<Option<Operand>> {
+        Ok(symmetric::ridge_inverse(a, penalty, control)?.map(Operand::new))
+    }
+
+    fn operand(&self, a: &Vec<f32>, _control: &Control) -> Result<Operand> {
+        Ok(Operand::new(a.clone()))
+    }
+
+    fn split(&self, w: Columns, control: &Control) -> Result<Split> {
+        Split::new(w, control)
+    }
+
+    fn iterate(
+        &self,
+        split: &mut Split,
+        ridge: &Operand,
+        step: &Step,
+        pruned: Pruned,
+        control: &Control,
+    ) -> Result<Iteration> {
+        split.iterate(ridge, step, pruned, control)
+    }
+
+    fn polish(&self, split: Split, a: &Operand, steps: usize, control: &Control) -> Result<Columns> {
+        split.polish(a, steps, control)
     }
 }

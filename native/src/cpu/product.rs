@@ -13,3 +13,8 @@ pub fn product(c: MatMut<f32>, a: MatRef<f32>, b: MatRef<f32>) {
 pub fn subtract_product(c: MatMut<f32>, a: MatRef<f32>, b: MatRef<f32>) {
     matmul(c, Accum::Add, a, b, -1.0, Par::Seq);
 }
+
+/// `c += a b`; a [m, k], b [k, n], c [m, n].
+pub fn add_product(c: MatMut<f32>, a: MatRef<f32>, b: MatRef<f32>) {
+    matmul(c, Accum::Add, a, b, 1.0, Par::Seq);
+}

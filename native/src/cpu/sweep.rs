@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::grids::GridColumns;
 use super::lanes::{Keep, count_before, keep_above, prune_column, quantize_column, saliencies, subtract_errors};
+use super::mask::Mask;
 use super::product::subtract_product;
 use crate::backend::sweep::{Block, Pruned, Span};
 use crate::control::Control;
@@ -76,6 +77,7 @@ pub fn sweep_block(
     u: MatRef<f32>,
     errors: &mut Errors,
     grids: Option<&GridColumns>,
+    mask: Option<&Mask>,
     block: &Block,
     control: &Control,
 ) -> Result<()> {
@@ -85,7 +87,7 @@ pub fn sweep_block(
     let limit = match block.pruned {
         Pruned::All => f32::INFINITY,
         Pruned::UpToRank(rank) => block_threshold(w, rank, block, control)?,
-        Pruned::Nothing | Pruned::NofM { .. } => -1.0,
+        Pruned::Nothing | Pruned::NofM { .. } | Pruned::Masked => -1.0,
     };
     let corner = Corner::new(block, u);
     let u = u.submatrix(first, first + width, width, reach - first - width);
@@ -94,6 +96,10 @@ pub fn sweep_block(
         let mut squares = 0.0;
         for top in (0..w.nrows()).step_by(LANES) {
             group.load(w.rb().subrows(top, LANES));
+            if let Some(mask) = mask {
+                let columns = group.keep.iter_mut().enumerate();
+                columns.for_each(|(j, keep)| *keep = mask.get(first + j, i * PANEL + top));
+            }
             let grids = grids.map(|grids| (grids, i * PANEL + top));
             sweep_group(&mut group, grids, &corner, limit);
             store(w.rb_mut().subrows_mut(top, LANES), &group.w);
@@ -178,7 +184,7 @@ type GroupGrids<'a> = Option<(&'a GridColumns, usize)>;
 /// Sweeps one group of rows over the columns of a block, pruning what scores `limit` or less (or n of every m).
 fn sweep_group(group: &mut Group, grids: GroupGrids, corner: &Corner, limit: f32) {
     let block = corner.block;
-    if !matches!(block.pruned, Pruned::NofM { .. }) {
+    if !matches!(block.pruned, Pruned::NofM { .. } | Pruned::Masked) {
         for j in 0..block.width {
             saliencies(&group.w[j].0, block.diagonal[j], &mut group.scores[j].0);
             keep_above(&group.scores[j], limit, &mut group.keep[j]);

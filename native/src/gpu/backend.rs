@@ -6,7 +6,8 @@ use super::saliency;
 use super::sweep::{self, Errors, Grids, Weights};
 use super::triangle::Triangle;
 use crate::backend::histogram::Histogram;
-use crate::backend::sweep::{Block, Span};
+use crate::backend::split::{Iteration, Step};
+use crate::backend::sweep::{Block, Pruned, Span};
 use crate::backend::{Backend, Fit};
 use crate::control::Control;
 use crate::error::Result;
@@ -19,6 +20,10 @@ impl Backend for Gpu {
     type Weights = Weights;
     type Grids = Grids;
     type Errors = Errors;
+    type Mask = ();
+    type Symmetric = ();
+    type Operand = ();
+    type Split = ();
 
     fn gram(&self, cols: usize) -> Result<Gram> {
         Gram::new(self, cols)
@@ -63,10 +68,15 @@ impl Backend for Gpu {
         Grids::new(self, rows, groups, group_of)
     }
 
+    fn mask(&self, _w: &Weights, _control: &Control) -> Result<()> {
+        unimplemented!()
+    }
+
     fn fit(
         &self,
         grids: &mut Grids,
         w: &Weights,
+        _mask: Option<&()>,
         members: &[u32],
         fits: &[Fit],
         quantization: &Quantization,
@@ -89,6 +99,7 @@ impl Backend for Gpu {
         u: &Triangle,
         errors: &mut Errors,
         grids: Option<&Grids>,
+        _mask: Option<&()>,
         block: &Block,
         control: &Control,
     ) -> Result<()> {
@@ -111,5 +122,33 @@ impl Backend for Gpu {
 
     fn saliencies_in(&self, w: &Weights, u_diagonal: &[f32], wanted: &[bool], _control: &Control) -> Result<Vec<u32>> {
         saliency::members(self, w, u_diagonal, wanted)
+    }
+
+    fn correlation(&self, _: &Gram, _: Option<&[u32]>, _: f64, _: &[f32], _: &Control) -> Result<()> {
+        unimplemented!()
+    }
+
+    fn quadratic(&self, _: &Columns, _: &(), _: &Control) -> Result<f64> {
+        unimplemented!()
+    }
+
+    fn ridge_inverse(&self, _: &(), _: f32, _: &Control) -> Result<Option<()>> {
+        unimplemented!()
+    }
+
+    fn operand(&self, _: &(), _: &Control) -> Result<()> {
+        unimplemented!()
+    }
+
+    fn split(&self, _: Columns, _: &Control) -> Result<()> {
+        unimplemented!()
+    }
+
+    fn iterate(&self, _: &mut (), _: &(), _: &Step, _: Pruned, _: &Control) -> Result<Iteration> {
+        unimplemented!()
+    }
+
+    fn polish(&self, _: (), _: &(), _: usize, _: &Control) -> Result<Columns> {
+        unimplemented!()
     }
 }

@@ -269,6 +269,7 @@ pub fn sweep_block(
             return Err(gpu.too_large(u.0.size().max(w.columns.size())));
         }
         Pruned::NofM { n, m } => (3, n, m),
+        Pruned::Masked => unimplemented!(),
     };
     let end = block.first + block.width;
     let (columns, rows) = (w.columns.holding(block.first..end), u.0.holding(block.first..end));

@@ -23,9 +23,18 @@ pub fn level() -> Level {
     Level::Portable
 }
 
+/// Whether this processor multiplies bfloat16 values and sums in float32.
+pub fn has_bf16() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bf16");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
 /// The kernels in words, for a run's fingerprint: the results' last bits depend on them.
 pub fn kernels() -> &'static str {
     match level() {
+        Level::Avx512 if has_bf16() => "avx512f+bf16",
         Level::Avx512 => "avx512f",
         Level::Avx2 => "avx2+fma",
         Level::Portable if cfg!(target_arch = "aarch64") => "neon",

@@ -20,6 +20,17 @@ pub struct Compressed {
     pub loss: Option<f64>,
     /// None where the weights that are kept are not quantized.
     pub quantization: Option<Quantized>,
+    /// How each iteration went; None where there was none.
+    pub iterations: Option<Vec<Progress>>,
+}
+
+/// How an iteration of ADMM went.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Progress {
+    /// The share of the kept weights that were not kept before; 1 in the first.
+    pub changed: f64,
+    /// tr(Δ H Δᵀ) / tr(W H Wᵀ), H damped, of the ridge regression's weights, which are not projected.
+    pub error: f64,
 }
 
 impl Compressed {

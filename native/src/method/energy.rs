@@ -3,7 +3,7 @@
 use super::compressed::Compressed;
 use super::factor::Factor;
 use super::mask::Pattern;
-use super::sweep::{Sweep, sweep};
+use super::sweep::{Selection, Sweep, sweep};
 use crate::backend::Backend;
 use crate::control::Control;
 use crate::error::Result;
@@ -52,7 +52,7 @@ pub fn energy_of<B: Backend>(
 ) -> Result<f64> {
     let everything = Sweep {
         factor,
-        pattern: Pattern::Sparsity(1.0),
+        selection: Selection::Pattern(Pattern::Sparsity(1.0)),
         storage: Storage::F32,
     };
     let squares = sweep(&mut w, rows, &everything, None, control)?;

@@ -32,6 +32,16 @@ pub struct Factor<B: Backend> {
     pub damping: f64,
     /// How often the damping had to be multiplied by 10.
     pub retries: u32,
+    /// The Hessian itself, where it is wanted.
+    pub scaled: Option<Scaled<B>>,
+}
+
+/// A damped Hessian H, scaled to a diagonal of 1, in the order of the sweep.
+pub struct Scaled<B: Backend> {
+    /// Aᵢⱼ = Hᵢⱼ / √(Hᵢᵢ Hⱼⱼ) [cols, cols]
+    pub a: B::Symmetric,
+    /// √Hⱼⱼ [cols]
+    pub roots: Vec<f32>,
 }
 
 impl<B: Backend> Factor<B> {
@@ -40,8 +50,9 @@ impl<B: Backend> Factor<B> {
         self.hessian_diagonal[col] == 0.0
     }
 
-    /// The same factor on another backend, where U is `u`.
-    pub fn on<C: Backend>(&self, backend: C, u: C::Triangle) -> Factor<C> {
+    /// The same factor on another backend, where U is `u` and A `a`.
+    pub fn on<C: Backend>(&self, backend: C, u: C::Triangle, a: Option<C::Symmetric>) -> Factor<C> {
+        let roots = self.scaled.as_ref().map(|scaled| scaled.roots.clone());
         Factor {
             backend,
             cols: self.cols,
@@ -51,18 +62,20 @@ impl<B: Backend> Factor<B> {
             order: self.order.clone(),
             damping: self.damping,
             retries: self.retries,
+            scaled: a.zip(roots).map(|(a, roots)| Scaled { a, roots }),
         }
     }
 }
 
 /// Factors H = scale * gram (scale = 2 / sequences), damped with `percdamp` times the mean of its diagonal, and ten times that twice
-/// over if need be, but never more than the mean. Errors: `NotPositiveDefinite`, `Cancelled`, those of the backend.
+/// over if need be, but never more than the mean; with `keeps_hessian` the factor has it, too. Errors: `NotPositiveDefinite`, `Cancelled`, those of the backend.
 pub fn factorize<B: Backend>(
     backend: &B,
     gram: B::Gram,
     scale: f64,
     percdamp: f64,
     order: Order,
+    keeps_hessian: bool,
     control: &Control,
 ) -> Result<Factor<B>> {
     let sums = backend.diagonal(&gram)?;
@@ -83,6 +96,13 @@ pub fn factorize<B: Backend>(
             .collect();
         let mut hessian = backend.hessian(&gram, order.as_deref(), scale, &diagonal, control)?;
         if backend.cholesky(&mut hessian, control)? {
+            let scaled = keeps_hessian.then(|| {
+                let a = backend.correlation(&gram, order.as_deref(), scale, &diagonal, control)?;
+                let root = |j: usize| diagonal[order.as_ref().map_or(j, |order| order[j] as usize)].sqrt();
+                let roots = (0..n).map(root).collect();
+                Ok(Scaled { a, roots })
+            });
+            let scaled = scaled.transpose()?;
             drop(gram);
             let (u, u_diagonal) = backend.inverse(hessian, control)?;
             control.advance(1)?;
@@ -95,6 +115,7 @@ pub fn factorize<B: Backend>(
                 order,
                 damping,
                 retries: retries as u32,
+                scaled,
             });
         }
     }

@@ -20,9 +20,10 @@ pub struct Grids<B: Backend> {
 }
 
 impl<B: Backend> Grids<B> {
-    /// For the weights `w` [rows, factor.cols], columns in the factor's order. Errors: those of the backend.
+    /// For the weights `w` [rows, factor.cols], columns in the factor's order; with a `mask`, for those alone that it keeps. Errors: those of the backend.
     pub fn new(
         w: &B::Weights,
+        mask: Option<&B::Mask>,
         rows: usize,
         factor: &Factor<B>,
         quantization: Quantization,
@@ -42,7 +43,7 @@ impl<B: Backend> Grids<B> {
             let fits: Vec<Fit> = groups_of(0..groups, group, cols).collect();
             factor
                 .backend
-                .fit(&mut values, w, &position, &fits, &quantization, control)?;
+                .fit(&mut values, w, mask, &position, &fits, &quantization, control)?;
         }
         Ok(Self {
             quantization,
@@ -63,7 +64,14 @@ impl<B: Backend> Grids<B> {
     }
 
     /// Fits the grids of the groups that start in `block`, of which nothing has been swept, unless they are known.
-    pub fn fit_starting(&mut self, backend: &B, w: &B::Weights, block: Range<usize>, control: &Control) -> Result<()> {
+    pub fn fit_starting(
+        &mut self,
+        backend: &B,
+        w: &B::Weights,
+        mask: Option<&B::Mask>,
+        block: Range<usize>,
+        control: &Control,
+    ) -> Result<()> {
         let (size, cols) = (self.quantization.group, self.group_of.len());
         let groups = block.start.div_ceil(size)..block.end.div_ceil(size);
         if self.is_fixed || groups.is_empty() {
@@ -71,7 +79,7 @@ impl<B: Backend> Grids<B> {
         }
         let fits: Vec<Fit> = groups_of(groups, size, cols).collect();
         let columns: Vec<u32> = (0..cols as u32).collect();
-        backend.fit(&mut self.values, w, &columns, &fits, &self.quantization, control)
+        backend.fit(&mut self.values, w, mask, &columns, &fits, &self.quantization, control)
     }
 
     /// As they are stored, of a sweep with `factor`. Errors: those of the backend.

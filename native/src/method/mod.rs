@@ -1,8 +1,10 @@
 //! The method (docs/method.md), written once, in the words of the backend that it computes with.
 
+pub mod admm;
 pub mod compressed;
 pub mod energy;
 pub mod factor;
+pub mod finish;
 pub mod grids;
 pub mod magnitude;
 pub mod mask;

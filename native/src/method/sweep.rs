@@ -7,7 +7,7 @@ use super::factor::Factor;
 use super::grids::Grids;
 use super::mask::Pattern;
 use crate::backend::Backend;
-use crate::backend::sweep::{Block, SPAN, Span};
+use crate::backend::sweep::{Block, Pruned, SPAN, Span};
 use crate::control::Control;
 use crate::error::Result;
 use crate::weights::storage::Storage;
@@ -15,24 +15,49 @@ use crate::weights::storage::Storage;
 /// Columns pruned by one threshold.
 pub const BLOCK: usize = 128;
 
-/// Columns of a block: as near to 128 as groups of m allow.
-fn block_width(pattern: Pattern) -> usize {
-    match pattern {
-        Pattern::Sparsity(_) => BLOCK,
-        Pattern::NofM { m, .. } => (BLOCK / m).max(1) * m,
-    }
-}
-
 /// The work of a sweep in the units that it reports to its control.
 pub fn work(cols: usize) -> u64 {
     let cols = cols as u64;
     cols * (cols + 1) / 2
 }
 
+/// Which weights a sweep prunes.
+pub enum Selection<'a, B: Backend> {
+    /// The least salient, chosen as it goes.
+    Pattern(Pattern),
+    /// Those that were zero before.
+    Fixed(&'a B::Mask),
+}
+
+impl<'a, B: Backend> Selection<'a, B> {
+    /// Columns of a block: as near to 128 as groups of m allow.
+    fn block_width(&self) -> usize {
+        match self {
+            Self::Pattern(Pattern::NofM { m, .. }) => (BLOCK / m).max(1) * m,
+            _ => BLOCK,
+        }
+    }
+
+    /// Which weights of a block of `count` are pruned.
+    fn pruned(&self, count: usize) -> Pruned {
+        match self {
+            Self::Pattern(pattern) => pattern.pruned(count),
+            Self::Fixed(_) => Pruned::Masked,
+        }
+    }
+
+    fn mask(&self) -> Option<&'a B::Mask> {
+        match self {
+            Self::Pattern(_) => None,
+            Self::Fixed(mask) => Some(mask),
+        }
+    }
+}
+
 /// What a sweep makes of the weights.
 pub struct Sweep<'a, B: Backend> {
     pub factor: &'a Factor<B>,
-    pub pattern: Pattern,
+    pub selection: Selection<'a, B>,
     /// Kept weights are rounded to it before their error is spread.
     pub storage: Storage,
 }
@@ -54,7 +79,8 @@ pub fn sweep<B: Backend>(
         ..
     } = sweep.factor;
     let cols = *cols;
-    let block = block_width(sweep.pattern);
+    let block = sweep.selection.block_width();
+    let mask = sweep.selection.mask();
     let span = (SPAN / block).max(1) * block;
     let mut errors = backend.errors(w, span.min(cols), u_diagonal, control)?;
     for start in (0..cols).step_by(span) {
@@ -68,16 +94,16 @@ pub fn sweep<B: Backend>(
                 width,
                 reach,
                 span: start,
-                pruned: sweep.pattern.pruned(rows * width),
+                pruned: sweep.selection.pruned(rows * width),
                 storage: sweep.storage,
                 diagonal: &u_diagonal[first..first + width],
                 quantization: grids.as_ref().map(|grids| grids.quantization),
             };
             if let Some(grids) = grids.as_deref_mut() {
-                grids.fit_starting(backend, w, first..first + width, control)?;
+                grids.fit_starting(backend, w, mask, first..first + width, control)?;
             }
             let grids = grids.as_deref().map(|grids| &grids.values);
-            backend.sweep_block(w, u, &mut errors, grids, &block, control)?;
+            backend.sweep_block(w, u, &mut errors, grids, mask, &block, control)?;
             control.advance(((first..first + width).map(|j| cols - j).sum::<usize>()) as u64)?;
         }
         let span = Span {

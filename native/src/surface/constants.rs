@@ -9,6 +9,8 @@ use crate::divergence::{LOGIT_BYTES, TOKEN_BYTES};
 use crate::gpu::device::{PIECE, PIECES};
 use crate::gpu::gram::CHUNK;
 use crate::gpu::sweep::{SUMMED, WIDTH};
+use crate::machine::simd;
+use crate::method::admm;
 use crate::method::statistics::CURVE_POINTS;
 use crate::method::sweep::BLOCK;
 use crate::pack::archive::FILE_HEADER;
@@ -35,6 +37,19 @@ pub struct MethodConstants {
     /// Bytes in which a reference's logit is kept until those of the models come, and bytes of a token's sums for each model.
     pub logit_bytes: u32,
     pub divergence_bytes: u32,
+    pub admm: AdmmConstants,
+}
+
+/// ADMM's, of every layer.
+#[napi(object, object_from_js = false)]
+pub struct AdmmConstants {
+    pub iterations: u32,
+    /// Penalties, for each of which the Hessian is factored anew.
+    pub penalties: u32,
+    /// Steps of conjugate gradients after the iterations.
+    pub polish: u32,
+    /// Bytes of an entry of the matrices that are multiplied with.
+    pub operand_bytes: u32,
 }
 
 #[napi(object, object_from_js = false)]
@@ -87,6 +102,12 @@ pub fn constants() -> Constants {
             histogram_bytes: (BINS * (size_of::<u64>() + size_of::<f64>())) as u32,
             logit_bytes: LOGIT_BYTES as u32,
             divergence_bytes: TOKEN_BYTES as u32,
+            admm: AdmmConstants {
+                iterations: (admm::PENALTIES * admm::EACH) as u32,
+                penalties: admm::PENALTIES as u32,
+                polish: admm::POLISH as u32,
+                operand_bytes: if simd::has_bf16() { 2 } else { 4 },
+            },
         },
         gpu: GpuConstants {
             piece_bytes: PIECE as u32,

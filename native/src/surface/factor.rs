@@ -136,7 +136,7 @@ impl Factor {
         job(move || {
             let inner = match &*factor {
                 Either::Cpu(_) => factor.clone(),
-                Either::Gpu(on_gpu) => Arc::new(Either::Cpu(on_gpu.on(Cpu, on_gpu.u.download(&on_gpu.backend)?))),
+                Either::Gpu(on_gpu) => Arc::new(Either::Cpu(on_gpu.on(Cpu, on_gpu.u.download(&on_gpu.backend)?, None))),
             };
             Ok(Factor { inner })
         })
@@ -166,6 +166,7 @@ impl From<Order> for factor::Order {
 }
 
 /// Factors H = scale * gram (scale = 2 / sequences) where it lies and frees the Gram matrix, to which nothing can be added afterwards.
+/// With `keeps_hessian` the factor has H as well, which ADMM needs.
 /// Error factor.not-positive-definite {} after two retries.
 #[napi(ts_return_type = "Promise<Factor>")]
 pub fn factorize(
@@ -173,6 +174,7 @@ pub fn factorize(
     scale: f64,
     percdamp: f64,
     #[napi(ts_arg_type = "'natural' | 'act-order'")] order: Order,
+    keeps_hessian: bool,
     control: &Control,
 ) -> AsyncTask<Job<Factor>> {
     let (gram, control) = (gram.inner.clone(), control.inner.clone());
@@ -181,12 +183,24 @@ pub fn factorize(
         let gram = gram.ok_or_else(|| internal("the Gram matrix has been factored"))?;
         let order = order.into();
         let inner = match gram {
-            Either::Cpu(Sums { backend, gram }) => {
-                Either::Cpu(factor::factorize(&backend, gram, scale, percdamp, order, &control)?)
-            }
-            Either::Gpu(Sums { backend, gram }) => {
-                Either::Gpu(factor::factorize(&backend, gram, scale, percdamp, order, &control)?)
-            }
+            Either::Cpu(Sums { backend, gram }) => Either::Cpu(factor::factorize(
+                &backend,
+                gram,
+                scale,
+                percdamp,
+                order,
+                keeps_hessian,
+                &control,
+            )?),
+            Either::Gpu(Sums { backend, gram }) => Either::Gpu(factor::factorize(
+                &backend,
+                gram,
+                scale,
+                percdamp,
+                order,
+                keeps_hessian,
+                &control,
+            )?),
         };
         Ok(Factor { inner: Arc::new(inner) })
     })

@@ -12,10 +12,10 @@ use crate::backend::Backend;
 use crate::control;
 use crate::cpu::Cpu;
 use crate::error::{self, internal};
-use crate::method::compressed::Compressed;
+use crate::method::compressed::{Compressed, Progress};
 use crate::method::mask::Pattern;
 use crate::method::target::Target;
-use crate::method::{factor, magnitude, sparsegpt, wanda};
+use crate::method::{admm, factor, magnitude, sparsegpt, wanda};
 use crate::quantization::{Quantization, Range as CoreRange};
 use crate::weights::storage::Storage as CoreStorage;
 use crate::weights::weight::Weight;
@@ -24,6 +24,7 @@ use crate::weights::weight::Weight;
 #[napi(string_enum = "lowercase")]
 pub enum Method {
     Sparsegpt,
+    Admm,
     Wanda,
     Magnitude,
 }
@@ -69,7 +70,7 @@ pub struct QuantizationOptions {
 /// Either `sparsity` (0 to 1) or `n` pruned of every `m`; without `quantization` kept weights are only rounded to `storage`.
 #[napi(object)]
 pub struct PruneOptions {
-    #[napi(ts_type = "'sparsegpt' | 'wanda' | 'magnitude'")]
+    #[napi(ts_type = "'sparsegpt' | 'admm' | 'wanda' | 'magnitude'")]
     pub method: Method,
     pub sparsity: Option<f64>,
     pub n: Option<u32>,
@@ -134,7 +135,7 @@ impl QuantizationOptions {
     }
 }
 
-/// Compresses one layer; `factor` (that of its input) may be null for magnitude. Error numeric.not-finite {row}: of the weight.
+/// Compresses one layer; `factor` (that of its input) may be null for magnitude, and must have its Hessian for admm. Error numeric.not-finite {row}: of the weight.
 #[napi(ts_return_type = "Promise<CompressedLayer>")]
 pub fn prune(
     checkpoint: &Checkpoint,
@@ -175,9 +176,19 @@ fn compress<B: Backend>(
     let needed = || factor.ok_or_else(|| internal("this method needs a factor"));
     match method {
         Method::Sparsegpt => sparsegpt::sparsegpt(weight, needed()?, target, control),
+        Method::Admm => admm::admm(weight, needed()?, target, control),
         Method::Wanda => wanda::wanda(weight, needed()?, target, control),
         Method::Magnitude => magnitude::magnitude(weight, factor, target, control),
     }
+}
+
+/// How an iteration of ADMM went.
+#[napi(object, object_from_js = false)]
+pub struct Iteration {
+    /// The share of the kept weights that were not kept before; 1 in the first.
+    pub changed: f64,
+    /// tr(ΔHΔᵀ) / tr(WHWᵀ) of the damped H, of the ridge regression's weights, which are not projected.
+    pub error: f64,
 }
 
 /// A compressed weight [rows, cols] in the bytes that it is stored in, with the scales and zero points of its codes where it is
@@ -214,6 +225,16 @@ impl CompressedLayer {
     #[napi(getter)]
     pub fn loss(&self) -> Option<f64> {
         self.inner.loss
+    }
+
+    /// How each iteration went; null where there was none.
+    #[napi(getter)]
+    pub fn iterations(&self) -> Option<Vec<Iteration>> {
+        let iterations = self.inner.iterations.as_ref()?;
+        let told = iterations
+            .iter()
+            .map(|&Progress { changed, error }| Iteration { changed, error });
+        Some(told.collect())
     }
 
     /// The weight as float32, row-major: for tests.

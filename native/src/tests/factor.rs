@@ -17,7 +17,7 @@ pub fn gram_of(cols: usize, x: &[f32]) -> Gram {
 }
 
 fn factor_of(gram: Gram, scale: f64, percdamp: f64) -> Result<Factor<Cpu>> {
-    factorize(&Cpu, gram, scale, percdamp, Order::Natural, &Control::default())
+    factorize(&Cpu, gram, scale, percdamp, Order::Natural, false, &Control::default())
 }
 
 #[test]
@@ -113,6 +113,7 @@ fn factor_by_activity_is_that_of_the_permuted_hessian() {
         0.25,
         0.01,
         Order::Activity,
+        false,
         &Control::default(),
     )
     .unwrap();
@@ -174,7 +175,7 @@ fn progress_ends_at_one() {
     let mut gram = Gram::new(700);
     gram.add(&x, &control).unwrap();
     assert_eq!(control.progress(), 1.0);
-    factorize(&Cpu, gram, 1.0, 0.01, Order::Natural, &control).unwrap();
+    factorize(&Cpu, gram, 1.0, 0.01, Order::Natural, false, &control).unwrap();
     assert_eq!(control.progress(), 1.0);
 }
 
@@ -196,7 +197,7 @@ fn gram_and_factor_stop_within_100_ms() {
                 .unwrap_or_else(|| Gram::from_dense(cols, &identity))
         };
         assert_stops_within_100_ms(wait, |control| {
-            factorize(&Cpu, take(), 1.0, 0.01, Order::Natural, control)
+            factorize(&Cpu, take(), 1.0, 0.01, Order::Natural, false, control)
         });
     }
 }

@@ -52,6 +52,7 @@ impl Layer {
             1.0,
             0.01,
             order,
+            false,
             &Control::default(),
         )
         .unwrap();
@@ -562,6 +563,7 @@ fn all_stop_within_100_ms() {
         order: None,
         damping: 0.0,
         retries: 0,
+        scaled: None,
     };
     let bytes: Vec<u8> = Noise(2)
         .take(rows * cols)

@@ -1,5 +1,6 @@
 //! Tests of several modules together. Nothing but tests imports them.
 
+pub mod admm;
 pub mod factor;
 pub mod gpu;
 pub mod methods;

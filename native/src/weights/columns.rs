@@ -101,6 +101,15 @@ impl Columns {
         }
     }
 
+    /// Multiplies each column j with `factor(j)`.
+    pub fn scale(&mut self, factor: impl Fn(usize) -> f32 + Sync) {
+        let columns = self.values.par_chunks_mut(self.stride).enumerate();
+        columns.for_each(|(j, column)| {
+            let factor = factor(j);
+            column.iter_mut().for_each(|value| *value *= factor);
+        });
+    }
+
     /// The sum of all values' squares.
     pub fn squares(&self) -> f64 {
         let of_column = |column: &[f32]| column.iter().map(|&w| w as f64 * w as f64).sum::<f64>();

@@ -34,7 +34,7 @@ fn gpu_that_is_lost_is_an_error() {
         lost(gpu.diagonal(&sums).err());
         lost(gpu.add(&mut sums, &x, &control).err());
         lost(gpu.gram(8).err());
-        lost(factorize(gpu, sums, 1.0, 0.01, Order::Natural, &control).err());
+        lost(factorize(gpu, sums, 1.0, 0.01, Order::Natural, false, &control).err());
     });
 }
 
@@ -60,7 +60,7 @@ fn gpu_tasks_stop_when_they_are_cancelled() {
         let control = Control::default();
         control.cancel();
         assert_eq!(gpu.add(&mut sums, &x, &control), Err(Error::Cancelled {}));
-        let refused = factorize(gpu, sums, 1.0, 0.01, Order::Natural, &control);
+        let refused = factorize(gpu, sums, 1.0, 0.01, Order::Natural, false, &control);
         assert_eq!(refused.err(), Some(Error::Cancelled {}));
     });
 }

@@ -22,7 +22,7 @@ fn gpu_golden_vectors() {
     on_gpu(|gpu| {
         for golden in Golden::all() {
             let gram = gram_from(gpu, golden.cols, &golden.hessian);
-            let factor = factorize(gpu, gram, 1.0, 0.01, golden.order, &Control::default()).unwrap();
+            let factor = factorize(gpu, gram, 1.0, 0.01, golden.order, false, &Control::default()).unwrap();
             let bytes = bytes_of(&golden.weight);
             let weight = Weight {
                 rows: golden.rows,
@@ -216,7 +216,7 @@ fn gpu_sweep_is_the_naive_one() {
         for (rows, cols, pattern) in cases {
             let mut layer = Layer::random(rows, cols, &[]);
             let gram = gram_from(gpu, cols, &layer.hessian);
-            let factor = factorize(gpu, gram, 1.0, 0.01, Order::Natural, &Control::default()).unwrap();
+            let factor = factorize(gpu, gram, 1.0, 0.01, Order::Natural, false, &Control::default()).unwrap();
             layer.factor.u = u_of(&factor);
             let target = Target {
                 pattern,
@@ -250,6 +250,7 @@ fn gpu_statistics_are_the_cpus() {
             1.0,
             0.01,
             Order::Natural,
+            false,
             &Control::default(),
         );
         let found = layer_statistics(layer.weight(), &factor.unwrap(), &Control::default()).unwrap();
@@ -306,6 +307,7 @@ fn gpu_leaves_long_patterns_to_the_cpu() {
             1.0,
             0.01,
             Order::Natural,
+            false,
             &Control::default(),
         );
         let target = Target {

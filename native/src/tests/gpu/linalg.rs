@@ -182,8 +182,16 @@ fn gpu_damping_is_raised_as_on_the_cpu() {
     on_gpu(|gpu| {
         let dense = |excess: f32| gram_from(gpu, 2, &[1.0, 1.0 + excess, 1.0 + excess, 1.0]);
         let retries = |excess: f32, percdamp: f64| {
-            factorize(gpu, dense(excess), 1.0, percdamp, Order::Natural, &Control::default())
-                .map(|factor| factor.retries)
+            factorize(
+                gpu,
+                dense(excess),
+                1.0,
+                percdamp,
+                Order::Natural,
+                false,
+                &Control::default(),
+            )
+            .map(|factor| factor.retries)
         };
         assert_eq!(retries(0.005, 0.01), Ok(0));
         assert_eq!(retries(0.05, 0.01), Ok(1));

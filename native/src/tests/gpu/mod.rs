@@ -75,7 +75,7 @@ fn gram_from(gpu: &Gpu, cols: usize, dense: &[f32]) -> Gram {
 
 /// The same factor on the CPU.
 fn on_cpu(factor: &Factor<Gpu>) -> Factor<Cpu> {
-    factor.on(Cpu, u_of(factor))
+    factor.on(Cpu, u_of(factor), None)
 }
 
 fn u_of(factor: &Factor<Gpu>) -> Vec<f32> {
@@ -83,7 +83,7 @@ fn u_of(factor: &Factor<Gpu>) -> Vec<f32> {
 }
 
 fn factor<B: Backend>(backend: &B, gram: B::Gram, order: Order) -> Result<Factor<B>> {
-    factorize(backend, gram, 0.25, 0.01, order, &Control::default())
+    factorize(backend, gram, 0.25, 0.01, order, false, &Control::default())
 }
 
 /// Whether a kernel can be told to Vulkan, DirectX and Metal, accesses checked as wgpu has them.

@@ -13,7 +13,7 @@ use crate::weights::weight::Weight;
 
 /// Compresses `w` [rows, cols] with the identity as its Hessian, which spreads no errors: what is left is the rounding.
 fn round<B: Backend>(backend: &B, gram: B::Gram, cols: usize, w: &[f32], target: &Target) -> Compressed {
-    let factor = factorize(backend, gram, 1.0, 0.01, Order::Natural, &Control::default()).unwrap();
+    let factor = factorize(backend, gram, 1.0, 0.01, Order::Natural, false, &Control::default()).unwrap();
     let bytes: Vec<u8> = w.iter().flat_map(|w| w.to_le_bytes()).collect();
     let weight = Weight {
         rows: w.len() / cols,

@@ -1,0 +1,172 @@
+//! ADMM (method.md, section 11): mask and weights of a layer are chosen together, by alternating a ridge regression with a
+//! projection to the pattern.
+
+use super::compressed::{Compressed, Progress, Quantized};
+use super::energy::read_live;
+use super::factor::{Factor, Scaled};
+use super::finish::finish;
+use super::grids::Grids;
+use super::mask::Pattern;
+use super::sparsegpt::sparsegpt;
+use super::sweep::{Selection, Sweep, sweep};
+use super::target::Target;
+use crate::backend::Backend;
+use crate::backend::panels;
+use crate::backend::split::{Iteration, Step};
+use crate::backend::sweep::Pruned;
+use crate::control::Control;
+use crate::error::{Error, Result, internal};
+use crate::quantization::Quantization;
+use crate::weights::columns::Columns;
+use crate::weights::lanes::LANES;
+use crate::weights::weight::Weight;
+
+/// Penalties ρ, each for as many iterations as the others: from the first, each so much larger than the one before that the last is 1.
+/// With them and the relaxation below a layer's error comes within 1 % of that of many more iterations (docs/method.md, section 11).
+pub const PENALTIES: usize = 8;
+pub const FIRST_PENALTY: f64 = 0.12;
+/// Iterations with each penalty.
+pub const EACH: usize = 4;
+/// Over-relaxation of the iterations.
+const RELAXATION: f32 = 1.5;
+/// Steps of conjugate gradients on the mask that the iterations end with.
+pub const POLISH: usize = 3;
+
+fn penalty(level: usize) -> f32 {
+    FIRST_PENALTY.powf((PENALTIES - 1 - level) as f64 / (PENALTIES - 1) as f64) as f32
+}
+
+/// What is pruned of a layer [rows, cols]: by sparsity all but round((1 - sparsity) rows cols) weights, of which one stays below 1.
+fn pruned(pattern: Pattern, rows: usize, cols: usize) -> Pruned {
+    match pattern {
+        Pattern::NofM { n: 0, .. } => Pruned::Nothing,
+        Pattern::NofM { n, m } if n == m => Pruned::All,
+        Pattern::NofM { n, m } => Pruned::NofM { n, m },
+        Pattern::Sparsity(sparsity) if sparsity >= 1.0 => Pruned::All,
+        Pattern::Sparsity(sparsity) => {
+            let count = rows * cols;
+            let kept = ((count as f64 * (1.0 - sparsity)).round() as usize).max(1);
+            let highest = (count - kept).checked_sub(1);
+            highest.map_or(Pruned::Nothing, Pruned::UpToRank)
+        }
+    }
+}
+
+/// Prunes a layer by ADMM and quantizes what is kept by OPTQ's sweep within the mask. The factor must have been made with its Hessian.
+/// Errors: `NotFinite` with the first row where the result is not, `NotPositiveDefinite`, `Cancelled`, those of the backend.
+pub fn admm<B: Backend>(weight: Weight, factor: &Factor<B>, target: &Target, control: &Control) -> Result<Compressed> {
+    assert_eq!(weight.cols, factor.cols, "the factor is that of the layer's input");
+    let &Target {
+        pattern,
+        storage,
+        quantization,
+    } = target;
+    let (rows, cols) = (weight.rows, weight.cols);
+    let pruned = pruned(pattern, rows, cols);
+    let sparsity = match pruned {
+        Pruned::Nothing => Some(0.0),
+        Pruned::All => Some(1.0),
+        _ => None,
+    };
+    if let Some(sparsity) = sparsity {
+        let pattern = Pattern::Sparsity(sparsity);
+        return sparsegpt(weight, factor, &Target { pattern, ..*target }, control);
+    }
+    let scaled = factor.scaled.as_ref();
+    let Scaled { a, roots } = scaled.ok_or_else(|| internal("this factor was made without its Hessian"))?;
+    let groups = rows.div_ceil(LANES) as u64;
+    control.begin(2 * panels::work(cols) * PENALTIES as u64 + groups * (PENALTIES * EACH + POLISH + 1) as u64)?;
+    let backend = &factor.backend;
+    let read = |row: usize, values: &mut [f32]| read_live(weight, factor, row, values);
+    let mut w = Columns::from_rows(rows, cols, read, control)?;
+    let norm = w.squares();
+    w.scale(|j| roots[j]);
+    let damped = backend.quadratic(&w, a, control)?;
+    let energy = damped - factor.damping * norm;
+    let mut split = backend.split(w, control)?;
+    let mut iterations = Vec::with_capacity(PENALTIES * EACH);
+    for level in 0..PENALTIES {
+        let ridge = backend.ridge_inverse(a, penalty(level), control)?;
+        let ridge = ridge.ok_or(Error::NotPositiveDefinite {})?;
+        for i in 0..EACH {
+            let step = Step {
+                relaxation: RELAXATION,
+                rescaling: if i == 0 && level > 0 {
+                    penalty(level - 1) / penalty(level)
+                } else {
+                    1.0
+                },
+                penalty: penalty(level),
+            };
+            let Iteration { changed, kept, lost } = backend.iterate(&mut split, &ridge, &step, pruned, control)?;
+            iterations.push(Progress {
+                changed: if iterations.is_empty() {
+                    1.0
+                } else {
+                    changed as f64 / kept as f64
+                },
+                error: lost / damped,
+            });
+        }
+    }
+    let operand = backend.operand(a, control)?;
+    let mut z = backend.polish(split, &operand, POLISH, control)?;
+    drop(operand);
+    z.scale(|j| 1.0 / roots[j]);
+    let (z, grids) = match quantization {
+        None => (z, None),
+        Some(quantization) => {
+            let (z, grids) = quantize(z, rows, factor, target, quantization, control)?;
+            (z, Some(grids))
+        }
+    };
+    let (compressed, distance) = finish(&z, weight, factor, storage, control)?;
+    drop(z);
+    let lost = backend.quadratic(&difference(weight, &compressed, factor, roots, control)?, a, control)?;
+    Ok(Compressed {
+        error: Some((lost - factor.damping * distance) / energy),
+        quantization: grids,
+        iterations: Some(iterations),
+        ..compressed
+    })
+}
+
+/// Quantizes `z` by OPTQ's sweep; its zeros stay.
+fn quantize<B: Backend>(
+    z: Columns,
+    rows: usize,
+    factor: &Factor<B>,
+    target: &Target,
+    quantization: Quantization,
+    control: &Control,
+) -> Result<(Columns, Quantized)> {
+    let backend = &factor.backend;
+    let mut w = backend.upload(z)?;
+    let mask = backend.mask(&w, control)?;
+    let mut grids = Grids::new(&w, Some(&mask), rows, factor, quantization, control)?;
+    let rule = Sweep {
+        factor,
+        selection: Selection::Fixed(&mask),
+        storage: target.storage,
+    };
+    sweep(&mut w, rows, &rule, Some(&mut grids), control)?;
+    Ok((backend.download(w, control)?, grids.finish(factor, control)?))
+}
+
+/// W - Q, columns multiplied with `roots`.
+fn difference<B: Backend>(
+    weight: Weight,
+    compressed: &Compressed,
+    factor: &Factor<B>,
+    roots: &[f32],
+    control: &Control,
+) -> Result<Columns> {
+    let read = |row: usize, values: &mut [f32]| {
+        let mut stored = vec![0f32; values.len()];
+        read_live(weight, factor, row, values);
+        read_live(compressed.as_weight(), factor, row, &mut stored);
+        let columns = values.iter_mut().zip(&stored).zip(roots);
+        columns.for_each(|((w, q), root)| *w = (*w - q) * root);
+    };
+    Columns::from_rows(weight.rows, weight.cols, read, control)
+}
