@@ -75,9 +75,9 @@ fn gpu_gram_is_the_cpus() {
 }
 
 #[test]
-fn gpu_gram_loses_no_accuracy_over_a_million_tokens() {
+fn gpu_gram_loses_no_accuracy_over_many_tokens() {
     on_gpu(|gpu| {
-        let (tokens, cols) = (1 << 20, 3);
+        let (tokens, cols) = (if more_shapes().is_some() { 1 << 20 } else { 1 << 18 }, 3);
         // Inputs of one sign, so that the sums grow, and rounding errors with them.
         let x: Vec<f32> = Noise(3).take(tokens * cols).iter().map(|v| v.abs() + 0.1).collect();
         let found = sums(gpu, &gram(gpu, cols, &x));

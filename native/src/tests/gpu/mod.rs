@@ -37,6 +37,14 @@ fn name() -> Option<String> {
     std::env::var("TAMIS_GPU").ok().or_else(software)
 }
 
+/// How many random layers are asked for by the environment variable TAMIS_GPU_SHAPES, with which all tests try more and larger ones:
+/// for a real GPU (`npm run test:gpu`), because an adapter in software takes minutes for them.
+fn more_shapes() -> Option<u64> {
+    std::env::var("TAMIS_GPU_SHAPES")
+        .ok()
+        .map(|count| count.parse().unwrap())
+}
+
 /// Runs `test` on the tests' adapter, or says why not.
 fn on_gpu(test: impl FnOnce(&Gpu)) {
     on_gpu_with(Tile::DEFAULT, test);
