@@ -1,9 +1,9 @@
-import type { LayerResult } from '../contract/report.ts';
+import type { Iteration, LayerResult } from '../contract/report.ts';
 
 /** What a chart needs of a layer; a value that is not known yet is null, so that a run can be drawn while it goes. */
 export type ChartLayer = Pick<
   LayerResult,
-  'name' | 'block' | 'type' | 'rows' | 'cols' | 'estimate' | 'sensitivity' | 'group' | 'bits' | 'error'
+  'name' | 'block' | 'type' | 'rows' | 'cols' | 'estimate' | 'sensitivity' | 'group' | 'bits' | 'error' | 'iterations'
 > & {
   readonly sparsity: number | null;
 };
@@ -27,6 +27,27 @@ export function byBlock<L extends ChartLayer>(layers: readonly L[]): [block: num
   const blocks = new Map<number, L[]>();
   for (const layer of layers) blocks.set(layer.block, [...(blocks.get(layer.block) ?? []), layer]);
   return [...blocks].sort(([a], [b]) => a - b);
+}
+
+/** How the layers of each type were iterated over, in the order of `columnsOf`: of every iteration the medians over those that had it. */
+export function iterationsByType(layers: readonly ChartLayer[]): [type: string, iterations: Iteration[]][] {
+  return columnsOf(layers).map(({ type }) => {
+    const ofType = layers.flatMap((layer) => (layer.type === type && layer.iterations ? [layer.iterations] : []));
+    const length = Math.max(0, ...ofType.map((iterations) => iterations.length));
+    const at = (i: number): Iteration[] => ofType.flatMap((iterations) => iterations[i] ?? []);
+    const medians = Array.from({ length }, (_, i) => ({
+      changed: median(at(i).map(({ changed }) => changed)),
+      error: median(at(i).map(({ error }) => error)),
+    }));
+    return [type, medians];
+  });
+}
+
+/** Between the two in the middle where their number is even. */
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const [low = NaN, high = low] = sorted.slice(Math.floor((sorted.length - 1) / 2), Math.floor(sorted.length / 2) + 1);
+  return (low + high) / 2;
 }
 
 /** log10, and null for what has none: zero, and values not measured. */

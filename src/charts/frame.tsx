@@ -32,6 +32,9 @@ export function Picture(props: { width: number; height: number; label: string; c
 /** The frame that all charts over the layers share, so that one above the other they line up. */
 export const plot = { width: 760, height: 260, left: 58, right: 604, top: 12, bottom: 216 } as const;
 
+/** Where a plot lies in its picture. */
+export type Frame = Readonly<Record<'left' | 'right' | 'top' | 'bottom', number>>;
+
 /** Place of layer i of n, in the middle of its share of the axis. */
 export function layerX(n: number): ScaleLinear<number, number> {
   return scaleLinear([-0.5, n - 0.5], [plot.left, plot.right]);
@@ -67,16 +70,17 @@ export const LayerAxis = memo(function LayerAxis({ layers, title }: LayerAxisPro
           </g>
         );
       })}
-      <BottomLine title={title} />
+      <BottomLine title={title} frame={plot} />
     </g>
   );
 }, sameBlocks);
 
-function BottomLine({ title }: { title: string }): ReactElement {
+function BottomLine({ title, frame }: { title: string; frame: Frame }): ReactElement {
+  const { left, right, bottom } = frame;
   return (
     <>
-      <line x1={plot.left} x2={plot.right} y1={plot.bottom} y2={plot.bottom} stroke="currentColor" />
-      <text x={(plot.left + plot.right) / 2} y={plot.bottom + 34} textAnchor="middle">
+      <line x1={left} x2={right} y1={bottom} y2={bottom} stroke="currentColor" />
+      <text x={(left + right) / 2} y={bottom + 34} textAnchor="middle">
         {title}
       </text>
     </>
@@ -112,32 +116,38 @@ export function linearTicks(scale: ScaleLinear<number, number>, count: number): 
   return ticksAt(scale, values, (value) => fixed(value, decimals));
 }
 
+const sides = ['left', 'right', 'top', 'bottom'] as const;
+
 interface AxisProps {
   readonly ticks: readonly Tick[];
   readonly title: string;
+  /** The plot that it belongs to; the charts' own where it is left out. */
+  readonly frame?: Frame;
 }
 
 function sameTicks(a: AxisProps, b: AxisProps): boolean {
   return (
     a.title === b.title &&
+    sides.every((side) => a.frame?.[side] === b.frame?.[side]) &&
     a.ticks.length === b.ticks.length &&
     a.ticks.every(({ at, text }, i) => at === b.ticks[i]?.at && text === b.ticks[i].text)
   );
 }
 
 /** The upright axis with its lines across the plot. */
-export const ValueAxis = memo(function ValueAxis({ ticks, title }: AxisProps): ReactElement {
+export const ValueAxis = memo(function ValueAxis({ ticks, title, frame = plot }: AxisProps): ReactElement {
+  const { left, right, top, bottom } = frame;
   return (
     <g>
       {ticks.map(({ at, text }) => (
         <g key={text}>
-          <line x1={plot.left} x2={plot.right} y1={at} y2={at} stroke={grid} />
-          <text x={plot.left - 6} y={at} dy="0.35em" textAnchor="end">
+          <line x1={left} x2={right} y1={at} y2={at} stroke={grid} />
+          <text x={left - 6} y={at} dy="0.35em" textAnchor="end">
             {text}
           </text>
         </g>
       ))}
-      <text transform={`translate(13 ${(plot.top + plot.bottom) / 2}) rotate(-90)`} textAnchor="middle">
+      <text transform={`translate(13 ${(top + bottom) / 2}) rotate(-90)`} textAnchor="middle">
         {title}
       </text>
     </g>
@@ -145,18 +155,19 @@ export const ValueAxis = memo(function ValueAxis({ ticks, title }: AxisProps): R
 }, sameTicks);
 
 /** The level axis of a value, below the plot. */
-export const BottomAxis = memo(function BottomAxis({ ticks, title }: AxisProps): ReactElement {
+export const BottomAxis = memo(function BottomAxis({ ticks, title, frame = plot }: AxisProps): ReactElement {
+  const { top, bottom } = frame;
   return (
     <g>
       {ticks.map(({ at, text }) => (
         <g key={text}>
-          <line x1={at} x2={at} y1={plot.top} y2={plot.bottom} stroke={grid} />
-          <text x={at} y={plot.bottom + 15} textAnchor="middle">
+          <line x1={at} x2={at} y1={top} y2={bottom} stroke={grid} />
+          <text x={at} y={bottom + 15} textAnchor="middle">
             {text}
           </text>
         </g>
       ))}
-      <BottomLine title={title} />
+      <BottomLine title={title} frame={frame} />
     </g>
   );
 }, sameTicks);

@@ -4,6 +4,14 @@ import { measuredSchema, perplexityPairsSchema } from './measured.ts';
 import { bitsSchema } from './recipe/fields.ts';
 import { recipeSchema } from './recipe.ts';
 
+const iterationSchema = z.strictObject({
+  /** Share of the weights that are kept which the iteration before did not keep. */
+  changed: z.number(),
+  /** Relative output error of the weights so far, before they are cut to the mask. */
+  error: z.number(),
+});
+export type Iteration = z.infer<typeof iterationSchema>;
+
 export const layerResultSchema = z.strictObject({
   /** As in the checkpoint, without `.weight`: `model.decoder.layers.3.fc1`. */
   name: z.string(),
@@ -26,6 +34,8 @@ export const layerResultSchema = z.strictObject({
   bits: z.int().nullable().default(null),
   /** Relative output error ‖X(W'−W)ᵀ‖² / ‖XWᵀ‖² on the calibration data; null without calibration. */
   error: z.number().nullable(),
+  /** How mask and weights were found together, an entry an iteration; null where the method does not iterate, or nothing was pruned. */
+  iterations: z.array(iterationSchema).nullable().default(null),
 });
 export type LayerResult = z.infer<typeof layerResultSchema>;
 

@@ -103,6 +103,12 @@ function mappingWords({ mapping, power, range }: Extract<Scheduler, { kind: 'kme
   return t('text.mapping.default');
 }
 
+function sweepOf(method: Recipe['method']): 'joint' | 'after' | 'nearest' {
+  const { sweeps, iterates } = methods[method];
+  if (!sweeps) return 'nearest';
+  return iterates ? 'after' : 'joint';
+}
+
 /** How the weights that are kept are quantized. */
 export function quantizationWords({ quantization, method }: Recipe, t: Label): string {
   if (quantization === null) return t('text.quantization-none');
@@ -114,7 +120,7 @@ export function quantizationWords({ quantization, method }: Recipe, t: Label): s
     ...(actOrder ? [t('text.quantization.act-order')] : []),
     ...(staticGroups ? [t('text.quantization.static-groups')] : []),
     t(`text.quantization.${range}`),
-    t(methods[method].sweeps ? 'text.quantization.joint' : 'text.quantization.nearest'),
+    t(`text.quantization.${sweepOf(method)}`),
     ...exceptions.map(({ layers, bits: own }) =>
       own === null
         ? t('text.quantization.exception-none', { layers })

@@ -45,7 +45,7 @@ export async function maskAgreement(run: string, scratch: string): Promise<Recor
     for (const [tap, values] of taps) {
       const gram = new native.Gram(values.length / tokens.length);
       await gram.add(values, tokens.length, control);
-      const factor = await native.factorize(gram, 2 / sequences, recipe.percdamp, 'natural', control);
+      const factor = await native.factorize(gram, 2 / sequences, recipe.percdamp, 'natural', false, control);
       for (const layer of model.family.layers(block).filter((each) => each.tap === tap)) {
         const [own, found] = [await masks(layer, factor), zerosOf(shard, `${layer.name}.weight`)];
         agreement[layer.name] = own.filter((zero, i) => zero === found[i]).length / own.length;

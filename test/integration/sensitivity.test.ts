@@ -159,7 +159,7 @@ async function openNaive(wanted: Case, tokens: string): Promise<Naive> {
   });
   const factors = new Map<string, Factor>();
   for (const [at, gram] of grams)
-    factors.set(at, await native.factorize(gram, 2 / sequences, 0.01, 'natural', control));
+    factors.set(at, await native.factorize(gram, 2 / sequences, 0.01, 'natural', false, control));
 
   // Of the 16 that are held back as many as it takes for 1280 tokens, each up to 2048.
   const cut = Math.min(2048, seqlen);

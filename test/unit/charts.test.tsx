@@ -14,6 +14,7 @@ import {
   significant,
   whole,
 } from '../../src/contract/format.ts';
+import { IterationsChart } from '../../src/charts/iterations-chart.tsx';
 import { GroupChart } from '../../src/charts/group-chart.tsx';
 import { LayerMap, layerMapRange, type LayerMapValue } from '../../src/charts/layer-map.tsx';
 import { sequential, seriesStyle } from '../../src/charts/palette.ts';
@@ -21,12 +22,13 @@ import { ParetoChart, type ParetoPoint } from '../../src/charts/pareto-chart.tsx
 import { MeasureChart, type MeasureMark } from '../../src/charts/measure-chart.tsx';
 import { SensitivityChart } from '../../src/charts/sensitivity-chart.tsx';
 import { SparsityChart } from '../../src/charts/sparsity-chart.tsx';
-import { autoReport, llamaTypes, sampleReport } from '../fixtures/report.ts';
+import { admmReport, autoReport, llamaTypes, sampleReport } from '../fixtures/report.ts';
 
 const small = sampleReport();
 const large = sampleReport(96, llamaTypes);
 const single = sampleReport(1);
 const measured = autoReport();
+const iterated = admmReport();
 const maps: LayerMapValue[] = ['sparsity', 'bits', 'error', 'estimate', 'sensitivity', 'group'];
 const draw = (chart: ReactElement): string => renderToStaticMarkup(chart);
 const count = (svg: string, what: string | RegExp): number => svg.split(what).length - 1;
@@ -415,6 +417,54 @@ describe('charts over the layers', () => {
   });
 });
 
+describe('iterations', () => {
+  /** The labels of the two upright axes, by the plot that they are beside. */
+  const axesOf = (svg: string): { errors: AxisLabel[]; changes: AxisLabel[] } => {
+    const all = axis(svg);
+    return { errors: all.filter(({ at }) => at < 140), changes: all.filter(({ at }) => at > 140) };
+  };
+
+  test('of one layer: every error and change at its place, the iterations from left to right', () => {
+    for (const layer of iterated.layers.slice(0, 6)) {
+      const svg = draw(<IterationsChart layers={[layer]} locale="en" />);
+      const { errors, changes } = axesOf(svg);
+      const drawn = marks(svg);
+      expect(drawn).toHaveLength(2 * 28);
+      layer.iterations?.forEach(({ changed, error }, i) => {
+        const [above, below] = [drawn[i], drawn[28 + i]];
+        expect(between(errors, above?.y ?? NaN, 'log') / error).toBeCloseTo(1, 1);
+        expect(between(changes, below?.y ?? NaN, 'linear') / 100).toBeCloseTo(changed, 2);
+        expect(between(level(svg, 231), above?.x ?? NaN, 'linear')).toBeCloseTo(i + 1, 1);
+        expect(below?.x).toBe(above?.x);
+      });
+      expect(svg).toContain('width="380"');
+      expect(svg).toContain('changed 0.00 % of the weights that are kept');
+    }
+  });
+
+  test('of several layers: a curve a type, at the medians of its layers', () => {
+    const svg = draw(<IterationsChart layers={iterated.layers} locale="en" />);
+    const drawn = marks(svg);
+    expect(drawn).toHaveLength(6 * 2 * 28);
+    expect(new Set(drawn.map(({ layer }) => layer)).size).toBe(6);
+    const { errors } = axesOf(svg);
+    const type = drawn[0]?.layer;
+    const ofType = iterated.layers.filter((layer) => layer.type === type);
+    for (const i of [0, 13, 27]) {
+      const sorted = ofType.map(({ iterations }) => iterations?.[i]?.error ?? NaN).sort((a, b) => a - b);
+      const median = ((sorted[3] ?? NaN) + (sorted[4] ?? NaN)) / 2;
+      expect(between(errors, drawn[i]?.y ?? NaN, 'log') / median).toBeCloseTo(1, 1);
+    }
+  });
+
+  test('layers that were not iterated over are left out', () => {
+    const some = iterated.layers.map((layer, i) => (i % 6 === 2 ? { ...layer, iterations: null } : layer));
+    const svg = draw(<IterationsChart layers={some} locale="en" />);
+    expect(new Set(marks(svg).map(({ layer }) => layer)).size).toBe(5);
+    expect(svg).toContain('40 layers, 28 iterations');
+  });
+});
+
 describe('estimates against sensitivities', () => {
   const chart = (layers: readonly ChartLayer[], centroids = measured.centroids): string =>
     draw(<SensitivityChart layers={layers} centroids={centroids} locale="en" />);
@@ -509,6 +559,7 @@ describe('every chart', () => {
     error: 0,
     estimate: 0,
     sensitivity: 0,
+    iterations: [{ changed: 0, error: 0 }],
   }));
   const cases: [string, readonly ChartLayer[]][] = [
     ['no layer', []],
@@ -518,6 +569,8 @@ describe('every chart', () => {
     ['all zero', zero],
     ['96 blocks of 7', large.layers],
     ['sensitivities', measured.layers],
+    ['iterations', iterated.layers],
+    ['iterations of one layer', iterated.layers.slice(0, 1)],
   ];
   const charts = (layers: readonly ChartLayer[], locale: 'en' | 'zh-TW'): ReactElement[] => [
     ...maps.map((colourBy) => <LayerMap layers={layers} colourBy={colourBy} locale={locale} />),
@@ -525,6 +578,7 @@ describe('every chart', () => {
     <SparsityChart runs={[{ name: 'run', layers }]} target={null} locale={locale} />,
     <ErrorChart layers={layers} locale={locale} />,
     <SensitivityChart layers={layers} centroids={[]} locale={locale} />,
+    <IterationsChart layers={layers} locale={locale} />,
   ];
 
   test.each(cases)('draws %s: finite numbers, every mark with a title, a name for screen readers', (_, layers) => {
@@ -540,7 +594,7 @@ describe('every chart', () => {
   test('names its axes with their units', () => {
     const axes = [/log₁₀ estimate/, /sparsity, %/, /relative output error/];
     charts(small.layers, 'en')
-      .slice(maps.length, -1)
+      .slice(maps.length, -2)
       .forEach((chart, i) => {
         expect(draw(chart)).toMatch(axes[i] ?? /never/);
         expect(draw(chart)).toContain('layers in order, marked at their block');

@@ -112,7 +112,7 @@ describe('what the GPU refuses', () => {
     const gram = await newGram(solver(card, ['narrow']), 'wide', 4, 'fc2');
     const control = new native.Control();
     await gram.add(Float32Array.of(1, 2, 3, 4), 1, control);
-    expect((await native.factorize(gram, 1, 0.01, 'natural', control)).cols).toBe(4);
+    expect((await native.factorize(gram, 1, 0.01, 'natural', false, control)).cols).toBe(4);
     expect(told.splice(0)).toEqual([
       { type: 'warning', code: 'gpu.layers-on-cpu', params: { layers: 'fc2', gpu: 'card' } },
     ]);

@@ -48,7 +48,7 @@ async function factorOf(vector: Vector, checkpoint: native.Checkpoint): Promise<
   const control = new native.Control();
   const gram = new native.Gram(vector.cols);
   await gram.add(rowsWithGram(vector.cols, checkpoint.readF32('hessian')), vector.cols, control);
-  return native.factorize(gram, 1, vector.percdamp, vector.act ? 'act-order' : 'natural', control);
+  return native.factorize(gram, 1, vector.percdamp, vector.act ? 'act-order' : 'natural', false, control);
 }
 
 function options(vector: Vector): native.PruneOptions {
@@ -188,10 +188,10 @@ describe('the native core', () => {
     const control = new native.Control();
     expect(await refusal(gram.add(new Float32Array(7), 2, control))).toMatchObject({ code: 'internal' });
     await gram.add(new Float32Array(8).fill(1), 2, control);
-    const factor = await native.factorize(gram, 1, 0.01, 'natural', control);
+    const factor = await native.factorize(gram, 1, 0.01, 'natural', false, control);
     expect(factor.cols).toBe(4);
     expect(await refusal(gram.add(new Float32Array(8), 2, control))).toMatchObject({ code: 'internal' });
-    expect(await refusal(native.factorize(gram, 1, 0.01, 'natural', control))).toMatchObject({ code: 'internal' });
+    expect(await refusal(native.factorize(gram, 1, 0.01, 'natural', false, control))).toMatchObject({ code: 'internal' });
   });
 
   it('refuses a factor of another size, and a pattern that does not fit the columns', async () => {
@@ -199,7 +199,7 @@ describe('the native core', () => {
     const control = new native.Control();
     const gram = new native.Gram(4);
     await gram.add(new Float32Array(8).fill(1), 2, control);
-    const small = await native.factorize(gram, 1, 0.01, 'natural', control);
+    const small = await native.factorize(gram, 1, 0.01, 'natural', false, control);
     expect(await refusal(native.prune(checkpoint, { name: 'weight' }, small, options(first), control))).toMatchObject({
       code: 'internal',
     });
@@ -225,7 +225,7 @@ describe('the native core', () => {
     const x = Float32Array.from({ length: 512 * cols }, (_, i) => Math.sin(i * i));
     await gram.add(x, 512, control);
     expect(control.progress).toBe(1);
-    const task = refusal(native.factorize(gram, 1, 0.01, 'natural', control));
+    const task = refusal(native.factorize(gram, 1, 0.01, 'natural', false, control));
     while (control.progress === 1 || control.progress < 0.1) await new Promise((resolve) => setTimeout(resolve, 1));
     control.cancel();
     expect(await task).toEqual({ code: 'cancelled', params: {} });

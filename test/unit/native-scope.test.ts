@@ -35,7 +35,7 @@ test('a Gram matrix is freed at the end of its scope', async () => {
 test('one that was factored is there to be freed once more', async () => {
   using gram = new native.Gram(2);
   await gram.add(rows, 2, control);
-  using factor = await native.factorize(gram, 1, 0.01, 'natural', control);
+  using factor = await native.factorize(gram, 1, 0.01, 'natural', false, control);
   expect(factor.cols).toBe(2);
 });
 
@@ -43,7 +43,7 @@ test('a factor and sums of divergences are freed likewise', async () => {
   const factor = await thrownOver(async (): Promise<Factor> => {
     using gram = new native.Gram(2);
     await gram.add(rows, 2, control);
-    return await native.factorize(gram, 1, 0.01, 'natural', control);
+    return await native.factorize(gram, 1, 0.01, 'natural', false, control);
   });
   expect(factor.cols).toBe(0);
   const sums = await thrownOver((): Divergences => new native.Divergences(Int32Array.of(1, 0), 1));

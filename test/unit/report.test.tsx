@@ -6,7 +6,7 @@ import { quantizationSchema } from '../../src/contract/recipe.ts';
 import { layersCsv } from '../../src/worker/report/csv.ts';
 import { renderHtml } from '../../src/worker/report/html.tsx';
 import { modelCard } from '../../src/worker/report/model-card.ts';
-import { autoReport, llamaTypes, nmReport, sampleReport } from '../fixtures/report.ts';
+import { admmReport, autoReport, llamaTypes, nmReport, sampleReport } from '../fixtures/report.ts';
 import { perplexitiesOf } from '../fixtures/measured.ts';
 
 const report = sampleReport();
@@ -182,6 +182,27 @@ describe('html', () => {
     expect(html).not.toContain('id="bits"');
   });
 
+  test('of a run by ADMM: how every layer came to its mask, where there is one that did', () => {
+    const admm = admmReport();
+    const page = renderHtml(admm);
+    expect(page.split('<svg ')).toHaveLength(6);
+    expectLayers(
+      page,
+      admm,
+      'iterations',
+      ({ iterations }) => [iterations?.[0]?.error ?? NaN, iterations?.[27]?.error ?? NaN, '(0.00)'],
+      3,
+    );
+    expect(readable(page)).toContain('Mask and weights are chosen together');
+    expect(readable(page)).toContain('ADMM');
+    expect(html).not.toContain('id="iterations"');
+    const partly = {
+      ...admm,
+      layers: admm.layers.map((layer, i) => (i === 3 ? { ...layer, iterations: null } : layer)),
+    };
+    expect(table(renderHtml(partly), 'iterations')[0]?.[4]).toBe('–');
+  });
+
   test('of a run by auto: what it tried and took, the sensitivities, and estimates against them', () => {
     const auto = autoReport();
     const page = renderHtml(auto);
@@ -328,6 +349,8 @@ describe('layers.csv', () => {
       'sparsity',
       'bits',
       'error',
+      'iterations',
+      'lastChange',
     ]);
     expect(
       rows.map((row) =>
@@ -335,7 +358,16 @@ describe('layers.csv', () => {
           row.map((cell, i) => [head[i] ?? '', i === 0 || i === 2 ? cell : cell === '' ? null : Number(cell)]),
         ),
       ),
-    ).toEqual(report.layers);
+    ).toEqual(report.layers.map((layer) => ({ ...layer, lastChange: null })));
+  });
+
+  test('has the number of iterations, and the change in the last one', () => {
+    const admm = admmReport();
+    admm.layers.forEach((layer, i) => layer.iterations?.splice(20 + (i % 8)));
+    const rows = parseCsv(layersCsv(admm)).slice(1);
+    expect(rows.map((row) => row.slice(12).map(Number))).toEqual(
+      admm.layers.map(({ iterations }) => [iterations?.length, iterations?.at(-1)?.changed]),
+    );
   });
 
   test('leaves unknown values empty', () => {
@@ -346,7 +378,7 @@ describe('layers.csv', () => {
   test('keeps hostile names in their cell and out of a spreadsheet’s formulas', () => {
     const rows = parseCsv(layersCsv(hostile)).slice(1);
     expect(rows.map((row) => row[0])).toEqual(hostile.layers.map((layer) => `'${layer.name}`));
-    expect(new Set(rows.map((row) => row.length))).toEqual(new Set([12]));
+    expect(new Set(rows.map((row) => row.length))).toEqual(new Set([14]));
   });
 });
 

@@ -235,7 +235,10 @@ export const appEn = {
   'new.bits-off': 'off',
   'new.quantize.sparsegpt':
     'GPTQ (OPTQ), in one sweep with the pruning: later weights make up for the error of both. A target of 0 % quantizes alone.',
-  'new.quantize.wanda': 'Round to nearest: nothing makes up for the error of the codes. With SparseGPT the sweep does.',
+  'new.quantize.admm':
+    'GPTQ (OPTQ), in a sweep after the pruning that leaves the mask as it is: later weights make up for the error of the codes. A target of 0 % quantizes alone.',
+  'new.quantize.wanda':
+    'Round to nearest: nothing makes up for the error of the codes. With SparseGPT and ADMM a sweep does.',
   'new.quantize.magnitude':
     'Round to nearest: nothing makes up for the error of the codes. With a target of 0 % this is the RTN baseline.',
   'new.group-size': 'Group size',
@@ -315,7 +318,7 @@ export const appEn = {
   'invalid.no-file': 'Choose the file of sparsities.',
   'invalid.no-calibration': 'Choose calibration data: this method or scheduler needs it.',
   'invalid.act-order-nm': 'An n:m pattern needs the columns in their order: use one of the two.',
-  'invalid.act-order-method': 'Only the sweep of SparseGPT has an order of columns.',
+  'invalid.act-order-method': 'Only the sweeps of SparseGPT and ADMM have an order of columns.',
   'invalid.no-pattern': 'Write which layers each exception is for, or remove it.',
   'invalid.two-datasets': 'Two datasets are called {{name}}: remove one.',
   'invalid.too-many': 'These are {{runs}} runs; at most {{most}} are queued at once.',

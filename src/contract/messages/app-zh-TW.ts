@@ -227,7 +227,9 @@ export const appZhTW: Readonly<Record<keyof typeof appEn, string>> = {
   'new.bits-off': '關閉',
   'new.quantize.sparsegpt':
     'GPTQ（OPTQ），與剪枝在同一次掃描中完成：兩者的誤差都由後面的權重補償。目標為 0 % 時只做量化。',
-  'new.quantize.wanda': '四捨五入到最近的碼：沒有任何步驟補償其誤差。改用 SparseGPT 時由掃描補償。',
+  'new.quantize.admm':
+    'GPTQ（OPTQ），於剪枝之後另作一次掃描，遮罩維持不變：碼的誤差由後面的權重補償。目標為 0 % 時只做量化。',
+  'new.quantize.wanda': '四捨五入到最近的碼：沒有任何步驟補償其誤差。改用 SparseGPT 或 ADMM 時由掃描補償。',
   'new.quantize.magnitude': '四捨五入到最近的碼：沒有任何步驟補償其誤差。目標為 0 % 時即為 RTN 基準。',
   'new.group-size': '群組大小',
   'new.group-of': '{{columns}} 行',
@@ -304,7 +306,7 @@ export const appZhTW: Readonly<Record<keyof typeof appEn, string>> = {
   'invalid.no-file': '請選擇稀疏度檔。',
   'invalid.no-calibration': '請選擇校準資料：此方法或排程器需要它。',
   'invalid.act-order-nm': 'n:m 樣式需要行維持原來的順序：兩者只能擇一。',
-  'invalid.act-order-method': '只有 SparseGPT 的掃描才有行的順序。',
+  'invalid.act-order-method': '只有 SparseGPT 與 ADMM 的掃描才有行的順序。',
   'invalid.no-pattern': '請寫明每個例外適用的層，或將它移除。',
   'invalid.two-datasets': '有兩個資料集都叫 {{name}}，請移除其中一個。',
   'invalid.too-many': '這共有 {{runs}} 項執行，一次最多可排入 {{most}} 項。',

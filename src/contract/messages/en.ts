@@ -257,7 +257,7 @@ export const en = {
   'recipe.pattern-does-not-divide':
     'nm: a pattern of {{n}} of {{m}} does not divide the {{cols}} columns of {{layer}}. Choose an m that divides {{cols}}.',
   'recipe.act-order-without-sweep':
-    'actOrder sorts columns by calibration data, and {{method}} rounds weights without looking at it. Take --method sparsegpt, or leave --act-order out.',
+    'actOrder sorts columns by calibration data, and {{method}} rounds weights without looking at it. Take --method sparsegpt or admm, or leave --act-order out.',
   'recipe.act-order-with-nm':
     'actOrder and nm exclude each other: sorted columns are no neighbours in a row. Leave one of --act-order and --nm out.',
   'recipe.exception-without-layers':

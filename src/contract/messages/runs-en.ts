@@ -122,6 +122,11 @@ export const runsEn = {
   'layer.bits': 'Bits',
   'layer.error': 'Rel. error',
   'layer.error-long': 'Relative output error',
+  'layer.iterations': 'Iterations',
+  'layer.iterations-none': 'none',
+  'layer.iteration': 'Iteration',
+  'layer.changed': 'Changed',
+  'layer.error-so-far': 'Rel. error so far',
   'layer.previous': 'Previous layer',
   'layer.next': 'Next layer',
 

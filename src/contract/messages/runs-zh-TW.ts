@@ -117,6 +117,11 @@ export const runsZhTW: Readonly<Record<keyof typeof runsEn, string>> = {
   'layer.bits': '位元',
   'layer.error': '相對誤差',
   'layer.error-long': '相對輸出誤差',
+  'layer.iterations': '迭代次數',
+  'layer.iterations-none': '無',
+  'layer.iteration': '迭代',
+  'layer.changed': '改變',
+  'layer.error-so-far': '目前相對誤差',
   'layer.previous': '上一層',
   'layer.next': '下一層',
 

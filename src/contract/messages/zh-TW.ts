@@ -221,7 +221,7 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'evaluation.not-finite': '{{dataset}} 的困惑度不是有限數值。請檢查檢查點。',
   'run.exists': '{{path}} 已存在且不是空資料夾。請指定其他 --out，或以 tamis resume {{path}} 繼續其中的執行。',
   'recipe.act-order-without-sweep':
-    'actOrder 依校準資料排序各行，而 {{method}} 只做捨入、不看資料。請改用 --method sparsegpt，或移除 --act-order。',
+    'actOrder 依校準資料排序各行，而 {{method}} 只做捨入、不看資料。請改用 --method sparsegpt 或 admm，或移除 --act-order。',
   'recipe.act-order-with-nm':
     'actOrder 與 nm 不能同時使用：排序後的各行不再相鄰。請移除 --act-order 或 --nm 其中之一。',
   'recipe.exception-without-layers':

@@ -5,13 +5,16 @@ interface MethodTraits {
   readonly calibrates: boolean;
   /** Whether columns are swept one after the other, each making up for the error of those before it, that of codes too. */
   readonly sweeps: boolean;
+  /** Whether mask and weights are chosen together, in iterations over the whole layer, which need the Hessian itself beside its factor. */
+  readonly iterates: boolean;
 }
 
 /** How weights are pruned, and rounded or quantized. */
 export const methods = {
-  sparsegpt: { name: 'SparseGPT', calibrates: true, sweeps: true },
-  wanda: { name: 'Wanda', calibrates: true, sweeps: false },
-  magnitude: { name: 'magnitude', calibrates: false, sweeps: false },
+  sparsegpt: { name: 'SparseGPT', calibrates: true, sweeps: true, iterates: false },
+  admm: { name: 'ADMM', calibrates: true, sweeps: true, iterates: true },
+  wanda: { name: 'Wanda', calibrates: true, sweeps: false, iterates: false },
+  magnitude: { name: 'magnitude', calibrates: false, sweeps: false, iterates: false },
 } as const satisfies Readonly<Record<string, MethodTraits>>;
 
 export type Method = keyof typeof methods;

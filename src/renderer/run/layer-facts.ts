@@ -11,7 +11,8 @@ export interface LayerFact {
 
 /** All that is known of a layer but its name, in words. */
 export function layerFacts(layer: LayerView, t: Label): LayerFact[] {
-  const { block, type, rows, cols, estimate, sensitivity, group, targetSparsity, sparsity, bits, error } = layer;
+  const { block, type, rows, cols, estimate, sensitivity, group, targetSparsity, sparsity, bits, error, iterations } =
+    layer;
   const known = (value: number | null, write: (value: number) => string): string =>
     value === null ? t('chart.none') : write(value);
   const share = (value: number): string => `${percent(value, 2)} %`;
@@ -30,6 +31,11 @@ export function layerFacts(layer: LayerView, t: Label): LayerFact[] {
     { field: 'targetSparsity', label: t('field.sparsity-target'), text: known(targetSparsity, share) },
     { field: 'sparsity', label: t('field.sparsity-actual'), text: known(sparsity, share) },
     { field: 'bits', label: t('layer.bits'), text: bitsText(sparsity, bits, t) },
+    {
+      field: 'iterations',
+      label: t('layer.iterations'),
+      text: iterations === null ? t('layer.iterations-none') : String(iterations.length),
+    },
     { field: 'error', label: t('layer.error-long'), text: known(error, (value) => significant(value, 4)) },
   ];
 }

@@ -26,7 +26,7 @@ export interface StageView {
 /** A layer as far as the run has come with it; what is not known yet is null. */
 export type LayerView = Pick<
   LayerResult,
-  'name' | 'block' | 'type' | 'rows' | 'cols' | 'estimate' | 'sensitivity' | 'group' | 'bits' | 'error'
+  'name' | 'block' | 'type' | 'rows' | 'cols' | 'estimate' | 'sensitivity' | 'group' | 'bits' | 'error' | 'iterations'
 > & {
   readonly targetSparsity: number | null;
   readonly sparsity: number | null;
@@ -196,6 +196,7 @@ function announceLayers(view: RunView, announced: EventOf<'layers'>['layers']): 
     sparsity: null,
     bits: null,
     error: null,
+    iterations: null,
   };
   return placed(announced.map((layer) => layerOf(view, layer.name) ?? { ...layer, ...unknown }));
 }

@@ -5,6 +5,7 @@ import { Activations } from '../machine/activations.ts';
 import { controlled, native, type CompressedLayer, type Control, type Factor } from '../native.ts';
 import type { Run, Work } from '../run/run.ts';
 import { throughBlock, throughEmbeddings } from '../runtime/passes.ts';
+import { solvingMethod } from '../schedule/needs.ts';
 import { BlockWriter } from './block-writer.ts';
 import { activationShape, calibrationOf, countRuns, passOf } from './calibration.ts';
 import { collectGrams, takeFactor } from './grams.ts';
@@ -32,14 +33,17 @@ export async function compressBlock(
 ): Promise<LayerResult[]> {
   const { model, recipe, blocks, emit } = work;
   const taps = byTap(model.family.layers(block));
-  const order = recipe.quantization?.actOrder ? 'act-order' : 'natural';
+  const kind = {
+    order: recipe.quantization?.actOrder ? 'act-order' : 'natural',
+    keepsHessian: methods[solvingMethod(recipe)].iterates,
+  } as const;
   const results: LayerResult[] = [];
 
   await using input = methods[recipe.method].calibrates ? openInput(work, block) : null;
   using grams = input && (await collectGrams(work, block, input, null));
   using writer = await BlockWriter.open(work, block, [...taps.values()].flat());
   for (const [tap, layers] of taps) {
-    using factor = grams && (await takeFactor(work, grams, block, tap, order));
+    using factor = grams && (await takeFactor(work, grams, block, tap, kind));
     for (const layer of layers) {
       const plan = need(plans, layer.name);
       using compressed = await solve(work, layer, plan, factor);
@@ -77,7 +81,7 @@ async function solve(work: Work, layer: Layer, plan: LayerPlan, factor: Factor |
   const { model, recipe, signal, clock } = work;
   const share = recipe.nm ? { n: recipe.nm.n, m: recipe.nm.m } : { sparsity: plan.sparsity };
   const quantization = quantizationOptions(recipe.quantization, layer.name);
-  const options = { method: recipe.method, storage: model.dtype, ...share, ...(quantization && { quantization }) };
+  const options = { method: solvingMethod(recipe), storage: model.dtype, ...share, ...(quantization && { quantization }) };
   const prune = (by: Factor | null, control: Control): Promise<CompressedLayer> =>
     native.prune(model.checkpoint, weightName(layer), by, options, control);
   return await clock.time('solve', () =>
@@ -90,7 +94,7 @@ function layerResult(
   block: number,
   { name, type }: Layer,
   { estimate, sensitivity, group, sparsity }: LayerPlan,
-  { rows, cols, zeros, error }: CompressedLayer,
+  { rows, cols, zeros, error, iterations }: CompressedLayer,
 ): LayerResult {
   return {
     name,
@@ -105,6 +109,7 @@ function layerResult(
     sparsity: zeros / (rows * cols),
     bits: quantizationOptions(recipe.quantization, name)?.bits ?? null,
     error,
+    iterations,
   };
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { methods } from '../../contract/recipe/methods.ts';
 import { schedulers } from '../../contract/recipe/schedulers.ts';
 import { allLayers, weightName } from '../families/family.ts';
 import { constants, controlled, native, type Factor } from '../native.ts';
@@ -15,7 +16,9 @@ import {
   needsSpectra,
   needsStatistics,
   SENSITIVITY_SPARSITY,
+  sensitivityMethod,
   sensitivitySample,
+  solvingMethod,
 } from '../schedule/needs.ts';
 import { activationShape, calibrationOf, passOf, passOperations } from './calibration.ts';
 import { collectGrams, takeFactor, TapMap } from './grams.ts';
@@ -82,7 +85,7 @@ async function passStatistics(run: Run): Promise<Statistics> {
   let sensitivities: Statistics['sensitivities'] = {};
   let quantized: Statistics['quantized'] = {};
   if (needsSensitivities(recipe)) {
-    const of = { ...sampled, sparsity: SENSITIVITY_SPARSITY };
+    const of = { ...sampled, sparsity: SENSITIVITY_SPARSITY, method: sensitivityMethod(solvingMethod(recipe)) };
     ({ value: sensitivities } = await remembered('sensitivities', of, divergencesSchema, async () => {
       measured = await measure(run, m, { layers: true, bits });
       return measured.sensitivities;
@@ -105,9 +108,10 @@ async function passStatistics(run: Run): Promise<Statistics> {
 
 /** One pass of the calibration sequences over the dense model, block by block, and of the branches with it. */
 async function measure(run: Run, m: number, wanted: Branches): Promise<Statistics> {
-  const { model, blocks, directory, emit } = run;
+  const { model, recipe, blocks, directory, emit } = run;
   const { forward, gram, factor, energy } = passOperations(run);
   const operations = forward + gram + factor + energy;
+  const keepsHessian = wanted.layers && methods[sensitivityMethod(solvingMethod(recipe))].iterates;
   const hasBranches = wanted.layers || wanted.bits.length > 0;
   const further = hasBranches ? branchWork(run, wanted) : 0;
   const progress = new Progress('estimate', operations * blocks + further, emit);
@@ -118,7 +122,7 @@ async function measure(run: Run, m: number, wanted: Branches): Promise<Statistic
   await throughEmbeddings(model, calibrationOf(run).tokens, activations, passOf(work, 'forward'));
   for (let block = 0; block < blocks; block++) {
     progress.block = block;
-    using factors = await collectFactors(work, block, activations);
+    using factors = await collectFactors(work, block, activations, keepsHessian);
     await measureBlock(work, block, factors, m, statistics);
     await branches?.addBlock(block, factors);
     if (!branches) progress.reach(operations * (block + 1));
@@ -142,11 +146,17 @@ async function measureBranches({ blocks, model, emit }: Run, branches: Sensitivi
 }
 
 /** The factors of all taps of a dense block, through which the activations go to the next. */
-async function collectFactors(work: Work, block: number, activations: Activations): Promise<TapMap<Factor>> {
+async function collectFactors(
+  work: Work,
+  block: number,
+  activations: Activations,
+  keepsHessian: boolean,
+): Promise<TapMap<Factor>> {
   using grams = await collectGrams(work, block, activations, block + 1 < work.blocks ? activations : null);
   const factors = new TapMap<Factor>();
   try {
-    for (const tap of [...grams.keys()]) factors.set(tap, await takeFactor(work, grams, block, tap, 'natural'));
+    for (const tap of [...grams.keys()])
+      factors.set(tap, await takeFactor(work, grams, block, tap, { order: 'natural', keepsHessian }));
     return factors;
   } catch (error) {
     factors[Symbol.dispose]();

@@ -82,7 +82,7 @@ async function addRows(
 
 /**
  * U with UᵀU = H⁻¹ of one tap, H = 2/sequences * Xᵀ X (method.md, sections 1 and 2), its columns in the order in which layers are to be
- * compressed; takes the tap's Gram out of the map and uses it up.
+ * compressed, with the Hessian itself where a method will need it; takes the tap's Gram out of the map and uses it up.
  * More damping than the recipe's is a warning in the run's log.
  */
 export async function takeFactor(
@@ -90,7 +90,7 @@ export async function takeFactor(
   grams: TapMap<Gram>,
   block: number,
   tap: string,
-  order: 'natural' | 'act-order',
+  { order, keepsHessian }: { order: 'natural' | 'act-order'; keepsHessian: boolean },
 ): Promise<Factor> {
   const { model, recipe, clock, signal, emit } = work;
   using gram = need(grams, tap);
@@ -99,7 +99,7 @@ export async function takeFactor(
   const scale = 2 / calibrationOf(work).sequences;
   try {
     const factor = await clock.time('factor', () =>
-      controlled(signal, (control) => native.factorize(gram, scale, recipe.percdamp, order, control)),
+      controlled(signal, (control) => native.factorize(gram, scale, recipe.percdamp, order, keepsHessian, control)),
     );
     const { retries, damping } = factor;
     if (retries > 0) emit({ type: 'warning', code: 'factor.damped', params: { layer, damping, retries } });

@@ -9,7 +9,7 @@ import { Activations } from '../machine/activations.ts';
 import type { Run, Work } from '../run/run.ts';
 import { HEAD_TOKENS, openLogits } from '../runtime/forward.ts';
 import { throughBlock, throughEmbeddings } from '../runtime/passes.ts';
-import { SENSITIVITY_SPARSITY, sensitivitySample } from '../schedule/needs.ts';
+import { SENSITIVITY_SPARSITY, sensitivityMethod, sensitivitySample, solvingMethod } from '../schedule/needs.ts';
 import { nextTokens } from '../evaluate/passes.ts';
 import { calibrationOf, countRuns, passOf } from './calibration.ts';
 import { need } from './names.ts';
@@ -19,7 +19,7 @@ import { tensorsOfShard } from './shards.ts';
 
 /**
  * How much the model minds an error: the mean KL divergence of the dense model's next-token probabilities from those of the model
- * with one layer alone pruned at 70 % by SparseGPT's sweep, or with all layers quantized to so many bits; in nats a token.
+ * with one layer alone pruned at 70 % by the method that will prune, SparseGPT where that does not sweep, or with all layers quantized to so many bits; in nats a token.
  *
  * All branches, the dense one first and one for each layer and each width, lie side by side in one file of activations: those that
  * exist go through the next block together, so that the model is read once. The caller hands over each layer of a block with its
@@ -64,14 +64,17 @@ export class SensitivityPass implements AsyncDisposable {
     const { family } = this.#work.model;
     const layers = family.layers(block);
     const { bits: widths, layers: hasLayers, firstOfBits } = this.#branches;
+    const { recipe } = this.#work;
     if (hasLayers) {
+      const method = sensitivityMethod(solvingMethod(recipe));
       for (const layer of layers) {
-        const weights = await this.#written([layer], factors, () => ({ sparsity: SENSITIVITY_SPARSITY }));
+        const weights = await this.#written([layer], factors, () => ({ method, sparsity: SENSITIVITY_SPARSITY }));
         this.#layers.push(layer.name);
         await this.#through(block, { branches: 1, to: this.#layers.length, weights });
       }
     }
-    const { method, quantization } = this.#work.recipe;
+    const { quantization } = recipe;
+    const method = solvingMethod({ ...recipe, sparsity: 0 });
     for (const [i, bits] of widths.entries()) {
       const width = quantization && { ...quantization, bits };
       const to = firstOfBits + i;
@@ -96,14 +99,14 @@ export class SensitivityPass implements AsyncDisposable {
   async #written(
     layers: readonly Layer[],
     factors: ReadonlyMap<string, Factor>,
-    optionsOf: (layer: Layer) => Partial<PruneOptions>,
+    optionsOf: (layer: Layer) => Omit<PruneOptions, 'storage'>,
   ): Promise<Map<string, TensorInfo>> {
     const { model, directory } = this.#work;
     const path = directory.file('state', 'sensitivity.safetensors');
     const specs = layers.map(({ name }) => need(model.tensors, `${name}.weight`));
     using writer = await translated(() => new native.ShardWriter(path, specs));
     for (const layer of layers) {
-      const options = { method: 'sparsegpt', storage: model.dtype, ...optionsOf(layer) } as const;
+      const options = { storage: model.dtype, ...optionsOf(layer) };
       const factor = need(factors, layer.tap);
       using compressed = await useFactor(this.#work, factor, layer.type, (by, control) =>
         native.prune(model.checkpoint, weightName(layer), by, options, control),

@@ -61,7 +61,7 @@ async function storeRate({ dtype, scratch, signal }: Pick<Bench, 'dtype' | 'scra
   const checkpoint = randomLayer(join(scratch, 'flat.safetensors'), FLAT, dtype);
   using gram = new native.Gram(FLAT.cols);
   await controlled(signal, (control) => gram.add(noise(2 * FLAT.cols ** 2), 2 * FLAT.cols, control));
-  using factor = await controlled(signal, (control) => native.factorize(gram, 1, 0.01, 'natural', control));
+  using factor = await controlled(signal, (control) => native.factorize(gram, 1, 0.01, 'natural', false, control));
   const options = { method: 'sparsegpt', sparsity: 0.5, storage: dtype } as const;
   const seconds = await best(() =>
     controlled(signal, async (control) => {

@@ -64,7 +64,7 @@ async function factorRates(bench: Bench, cols: number, rates: SolverRates): Prom
   const added = await best(() => controlled(signal, (control) => gram.add(x, TOKENS, control)));
   rates.gram[tapKey(cols, cap)] = rateOf(gramTerm(cols, TOKENS), added);
   const { seconds: factored, value: factor } = await timed(() =>
-    controlled(signal, (control) => native.factorize(gram, 1, 0.01, 'natural', control)),
+    controlled(signal, (control) => native.factorize(gram, 1, 0.01, 'natural', false, control)),
   );
   rates.factor[tapKey(cols, cap)] = rateOf(factorTerm(cols), factored);
   return factor;

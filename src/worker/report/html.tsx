@@ -5,6 +5,7 @@ import { log10 } from '../../charts/data.ts';
 import { ErrorChart } from '../../charts/error-chart.tsx';
 import { bytes, duration, fixed, megabytes, percent, perplexity, significant, whole } from '../../contract/format.ts';
 import { GroupChart } from '../../charts/group-chart.tsx';
+import { IterationsChart } from '../../charts/iterations-chart.tsx';
 import { LayerMap } from '../../charts/layer-map.tsx';
 import { SensitivityChart } from '../../charts/sensitivity-chart.tsx';
 import { SparsityChart } from '../../charts/sparsity-chart.tsx';
@@ -25,7 +26,7 @@ import { en, type ErrorCode } from '../../contract/messages/en.ts';
 import { message, type Locale } from '../../contract/messages/index.ts';
 import { labels, type Label } from '../../contract/messages/labels.ts';
 import { methods } from '../../contract/recipe/methods.ts';
-import type { Report } from '../../contract/report.ts';
+import type { LayerResult, Report } from '../../contract/report.ts';
 import { style } from './style.ts';
 import { LayerTable, Table } from './table.tsx';
 import { sensitivityPerWeight, sensitivityWords } from '../../contract/sensitivity.ts';
@@ -87,6 +88,7 @@ function Page(props: { report: Report; locale: Locale; exports: readonly ExportR
         <Groups {...part} />
         <Sparsities {...part} />
         <Errors {...part} />
+        <Iterations {...part} />
         <div className="columns">
           <Stages {...part} />
           <Section title={t('report.environment')}>
@@ -571,6 +573,33 @@ function Errors({ report, t, locale }: PartProps): ReactElement {
       />
     </Section>
   );
+}
+
+/** Nothing where no layer was iterated over. */
+function Iterations({ report, t, locale }: PartProps): ReactElement | null {
+  const { layers } = report;
+  if (layers.every(({ iterations }) => iterations === null)) return null;
+  return (
+    <Section title={t('report.iterations')}>
+      <Figure
+        t={t}
+        chart={<IterationsChart layers={layers} locale={locale} />}
+        caption={t('text.iterations-what')}
+        table={
+          <>
+            <p className="muted">{t('text.iterations-cell')}</p>
+            <LayerTable id="iterations" layers={layers} t={t} cell={iterationsCell} />
+          </>
+        }
+      />
+    </Section>
+  );
+}
+
+function iterationsCell({ iterations }: LayerResult): string {
+  const [first, last] = [iterations?.at(0), iterations?.at(-1)];
+  if (first === undefined || last === undefined) return '–';
+  return `${significant(first.error, 3)} → ${significant(last.error, 3)} (${percent(last.changed, 2)})`;
 }
 
 function Stages({ report, t }: PartProps): ReactElement {

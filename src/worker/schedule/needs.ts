@@ -1,4 +1,5 @@
 import { bitWidths } from '../../contract/recipe/fields.ts';
+import { methods, type Method } from '../../contract/recipe/methods.ts';
 import type { Bits, Recipe } from '../../contract/recipe.ts';
 import { needsData, needsOf } from '../../contract/recipe/schedulers.ts';
 import type { Candidate } from '../../contract/report.ts';
@@ -32,6 +33,16 @@ export function needsSensitivities(recipe: Scheduling): boolean {
 /** What looks at the spectra of the dense weights before the run. */
 export function needsSpectra({ scheduler }: Pick<Recipe, 'scheduler'>): boolean {
   return needsOf(scheduler).includes('alphas');
+}
+
+/** What layers are solved by: where nothing is pruned there is nothing to iterate for, and the sweep does the same. */
+export function solvingMethod({ method, sparsity, nm }: Pick<Recipe, 'method' | 'sparsity' | 'nm'>): Method {
+  return methods[method].iterates && sparsity === 0 && nm === null ? 'sparsegpt' : method;
+}
+
+/** What single layers are pruned by to see how much the model minds: the recipe's method, where that makes up for what it prunes. */
+export function sensitivityMethod(method: Method): Method {
+  return methods[method].sweeps ? method : 'sparsegpt';
 }
 
 /** Whether the target is decided in the run, by what it is to come to: a perplexity, or a size that leaves a choice of bits. */

@@ -2,10 +2,12 @@ import { Button, Drawer, Group } from '@mantine/core';
 import { IconArrowLeft, IconArrowRight } from '@tabler/icons-react';
 import type { ReactElement } from 'react';
 
+import { IterationsChart } from '../../../charts/iterations-chart.tsx';
+import { percent, significant } from '../../../contract/format.ts';
 import type { LayerView } from '../../run/run-view.ts';
 import { Facts } from '../../run/facts.tsx';
 import { layerFacts } from '../../run/layer-facts.ts';
-import { useLabel } from '../../words.tsx';
+import { useLabel, useLocale } from '../../words.tsx';
 
 /** A layer with all that is known of it, beside the page. */
 export function LayerDrawer(props: {
@@ -39,6 +41,7 @@ export function LayerDrawer(props: {
               ...(inReport && { figure: `layers.${place}.${field}` }),
             }))}
           />
+          <LayerIterations layer={layer} />
           <Group mt="md" gap="xs">
             <Button
               variant="default"
@@ -60,5 +63,35 @@ export function LayerDrawer(props: {
         </>
       )}
     </Drawer>
+  );
+}
+
+/** How mask and weights were found together; nothing where the method does not iterate. */
+function LayerIterations({ layer }: { layer: LayerView }): ReactElement | null {
+  const t = useLabel();
+  const locale = useLocale();
+  if (layer.iterations === null) return null;
+  return (
+    <>
+      <IterationsChart layers={[layer]} locale={locale} />
+      <table className="small-table" aria-label={t('report.iterations')}>
+        <thead>
+          <tr>
+            <th scope="col">{t('layer.iteration')}</th>
+            <th scope="col">{t('layer.changed')}</th>
+            <th scope="col">{t('layer.error-so-far')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {layer.iterations.map(({ changed, error }, i) => (
+            <tr key={i}>
+              <th scope="row">{i + 1}</th>
+              <td>{percent(changed, 2)} %</td>
+              <td>{significant(error, 4)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </>
   );
 }
