@@ -17,26 +17,34 @@ import { number } from './field-options.ts';
 import { addDeviceOptions } from './recipe-options.ts';
 import { table } from './table.ts';
 
-type Setting = Pick<RecipeInput, 'sparsity' | 'scheduler' | 'quantization'>;
+type Setting = Pick<RecipeInput, 'method' | 'sparsity' | 'scheduler' | 'quantization'>;
 
 const uniform = { kind: 'uniform' } as const;
 const kmeans = { kind: 'kmeans' } as const;
 const allocate = { kind: 'allocate' } as const;
 const fourBits = { bits: 4, symmetric: true } as const;
 
-/** What the demo compares: folder, name and settings of each run. */
+/** What the demo compares: folder, name and settings of each run; by SparseGPT where it says nothing else. */
 const settings: readonly (readonly [folder: string, name: string, setting: Setting])[] = [
   ['uniform-50', '50 %, uniform', { sparsity: 0.5, scheduler: uniform }],
   ['allocate-50', '50 %, allocate', { sparsity: 0.5, scheduler: allocate }],
   ['uniform-70', '70 %, uniform', { sparsity: 0.7, scheduler: uniform }],
   ['kmeans-70', '70 %, kmeans', { sparsity: 0.7, scheduler: kmeans }],
   ['allocate-70', '70 %, allocate', { sparsity: 0.7, scheduler: allocate }],
+  ['admm-uniform-70', '70 %, ADMM, uniform', { method: 'admm', sparsity: 0.7, scheduler: uniform }],
+  ['admm-allocate-70', '70 %, ADMM, allocate', { method: 'admm', sparsity: 0.7, scheduler: allocate }],
   ['uniform-70-int4', '70 %, uniform + 4 bits', { sparsity: 0.7, scheduler: uniform, quantization: fourBits }],
   ['kmeans-70-int4', '70 %, kmeans + 4 bits', { sparsity: 0.7, scheduler: kmeans, quantization: fourBits }],
   ['allocate-70-int4', '70 %, allocate + 4 bits', { sparsity: 0.7, scheduler: allocate, quantization: fourBits }],
+  [
+    'admm-allocate-70-int4',
+    '70 %, ADMM, allocate + 4 bits',
+    { method: 'admm', sparsity: 0.7, scheduler: allocate, quantization: fourBits },
+  ],
   ['uniform-80', '80 %, uniform', { sparsity: 0.8, scheduler: uniform }],
   ['kmeans-80', '80 %, kmeans', { sparsity: 0.8, scheduler: kmeans }],
   ['allocate-80', '80 %, allocate', { sparsity: 0.8, scheduler: allocate }],
+  ['admm-allocate-80', '80 %, ADMM, allocate', { method: 'admm', sparsity: 0.8, scheduler: allocate }],
   ['int4', '4 bits', { sparsity: 0, quantization: fourBits }],
   ['int3', '3 bits', { sparsity: 0, quantization: { bits: 3, symmetric: true } }],
 ];

@@ -68,6 +68,7 @@ describe('recipes', () => {
   it('of presets: 4 bits with 70 % scheduled, symmetric in groups of 128, and alone', () => {
     expect(presetIds).toEqual(expect.arrayContaining(['scheduled-70-int4', 'int4']));
     expect(presetRecipe('scheduled-70-int4', 'm')).toMatchObject({
+      method: 'admm',
       sparsity: 0.7,
       scheduler: { kind: 'auto' },
       quantization: { bits: 4, groupSize: 128, symmetric: true },

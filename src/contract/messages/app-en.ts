@@ -156,6 +156,7 @@ export const appEn = {
   'new.preset': 'Preset',
   'new.preset.scheduled-70': 'Scheduled 70 %',
   'new.preset.scheduled-70-int4': 'Scheduled 70 % + 4 bits',
+  'new.preset.scheduled-70-sparsegpt': 'Scheduled 70 %, SparseGPT',
   'new.preset.int4': '4 bits alone',
   'new.preset.scheduled-80': 'Scheduled 80 %',
   'new.preset.sparsegpt-50': 'SparseGPT 50 %',

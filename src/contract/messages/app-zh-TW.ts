@@ -150,6 +150,7 @@ export const appZhTW: Readonly<Record<keyof typeof appEn, string>> = {
   'new.preset': '預設組合',
   'new.preset.scheduled-70': '排程 70 %',
   'new.preset.scheduled-70-int4': '排程 70 % + 4 位元',
+  'new.preset.scheduled-70-sparsegpt': '排程 70 %，SparseGPT',
   'new.preset.int4': '僅 4 位元',
   'new.preset.scheduled-80': '排程 80 %',
   'new.preset.sparsegpt-50': 'SparseGPT，50 %',
