@@ -17,7 +17,16 @@ export const plannedStages = [
 export type PlannedStage = (typeof plannedStages)[number];
 
 /** What floating-point operations are for; a multiply-add counts two. */
-export const operationKinds = ['forward', 'head', 'gram', 'factor', 'statistics', 'solve', 'spectrum'] as const;
+export const operationKinds = [
+  'forward',
+  'head',
+  'gram',
+  'factor',
+  'statistics',
+  'solve',
+  'iterate',
+  'spectrum',
+] as const;
 export type OperationKind = (typeof operationKinds)[number];
 
 /** What holds memory. */

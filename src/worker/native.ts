@@ -95,15 +95,26 @@ export async function translated<T>(call: () => T | Promise<T>): Promise<T> {
   }
 }
 
-/** Runs a long task of the addon under a `Control` that the signal cancels. */
-export async function controlled<T>(signal: AbortSignal, task: (control: addon.Control) => Promise<T>): Promise<T> {
+/** How often it is asked how far a task has come. */
+const ASK_MS = 100;
+
+/** Runs a long task of the addon under a `Control` that the signal cancels; `onShare` hears what share of it is done, 1 at its end. */
+export async function controlled<T>(
+  signal: AbortSignal,
+  task: (control: addon.Control) => Promise<T>,
+  onShare?: (share: number) => void,
+): Promise<T> {
   const control = new addon.Control();
   const cancel = (): void => control.cancel();
   if (signal.aborted) cancel();
   signal.addEventListener('abort', cancel, { once: true });
+  const asking = onShare && setInterval(() => onShare(control.progress), ASK_MS);
   try {
-    return await translated(() => task(control));
+    const done = await translated(() => task(control));
+    onShare?.(1);
+    return done;
   } finally {
+    clearInterval(asking);
     signal.removeEventListener('abort', cancel);
   }
 }

@@ -15,7 +15,7 @@ import { assertWorks } from './runtime/devices.ts';
 import { openGpu } from './runtime/gpu.ts';
 import type { SessionOptions } from './runtime/session.ts';
 import { assertSchedule, readSparsities } from './schedule/check.ts';
-import { HELD_BACK, needsSensitivities } from './schedule/needs.ts';
+import { HELD_BACK, needsSensitivities, solvingMethod } from './schedule/needs.ts';
 import type { EvaluationTokens } from './texts/dataset.ts';
 import { calibrationTokens, type CalibrationTokens, type Sources } from './texts/sample.ts';
 import { seqlenOf, sourcesOf, tokensOf } from './texts/sources.ts';
@@ -69,7 +69,7 @@ function workloadOf({ recipe, model, devices, blocks, calibration, datasets }: I
   const windows = datasets.reduce((total, dataset) => total + dataset.windows, 0);
   const seqlen = datasets[0]?.seqlen ?? 0;
   return {
-    method: recipe.method,
+    method: solvingMethod(recipe),
     quantization: recipe.quantization,
     ...schedulingOf(recipe, calibration, (calibration?.heldBack.length ?? 0) / (calibration?.seqlen ?? 1)),
     gpu: gpuShare(shapeOf(model).layers, recipe, devices.gpu),

@@ -191,7 +191,9 @@ describe('the native core', () => {
     const factor = await native.factorize(gram, 1, 0.01, 'natural', false, control);
     expect(factor.cols).toBe(4);
     expect(await refusal(gram.add(new Float32Array(8), 2, control))).toMatchObject({ code: 'internal' });
-    expect(await refusal(native.factorize(gram, 1, 0.01, 'natural', false, control))).toMatchObject({ code: 'internal' });
+    expect(await refusal(native.factorize(gram, 1, 0.01, 'natural', false, control))).toMatchObject({
+      code: 'internal',
+    });
   });
 
   it('refuses a factor of another size, and a pattern that does not fit the columns', async () => {

@@ -62,6 +62,7 @@ describe('what the fields start from', () => {
     expect(recipes(demo)).toEqual([
       parseRecipe({
         model: '/tamis/demo-model',
+        method: 'admm',
         sparsity: 0.7,
         scheduler: { kind: 'auto' },
         calibration: { corpus: texts('/tamis/calibration'), sequences: 128, seqlen: 256 },

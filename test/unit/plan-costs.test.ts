@@ -159,6 +159,8 @@ const instant: Rates = {
   statistics: none,
   solve: none,
   sweep: none,
+  invert: {},
+  iterate: {},
   spectrum: Infinity,
   divergence: Infinity,
   open: Infinity,

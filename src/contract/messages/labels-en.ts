@@ -237,7 +237,8 @@ export const labelsEn = {
   'text.error-what': '‖X(W′−W)ᵀ‖² / ‖XWᵀ‖² on the calibration data, X as it reached the layer. 0 = output unchanged.',
   'text.iterations-what':
     'Mask and weights are chosen together, in a fixed number of iterations. Above: relative output error of the weights so far, before they are cut to the mask. Below: share of the kept weights that the iteration before did not keep. Of the layers of a type the medians.',
-  'text.iterations-cell': 'Each cell: error so far, first → last iteration, and in brackets the change of the mask in the last one, in %.',
+  'text.iterations-cell':
+    'Each cell: error so far, first → last iteration, and in brackets the change of the mask in the last one, in %.',
   'text.csv': 'All numbers of every layer are in layers.csv, all of the report in report.json.',
   'text.reproduce':
     'The recipe lies beside this report as recipe.json. With the same model and data it gives the same weights to the bit on one machine:',

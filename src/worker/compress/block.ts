@@ -1,13 +1,13 @@
 import { methods } from '../../contract/recipe/methods.ts';
 import type { LayerResult } from '../../contract/report.ts';
-import { weightName, type Layer } from '../families/family.ts';
+import { weightName, weightShape, type Layer } from '../families/family.ts';
 import { Activations } from '../machine/activations.ts';
 import { controlled, native, type CompressedLayer, type Control, type Factor } from '../native.ts';
 import type { Run, Work } from '../run/run.ts';
 import { throughBlock, throughEmbeddings } from '../runtime/passes.ts';
 import { solvingMethod } from '../schedule/needs.ts';
 import { BlockWriter } from './block-writer.ts';
-import { activationShape, calibrationOf, countRuns, passOf } from './calibration.ts';
+import { activationShape, calibrationOf, countRuns, passOf, solvingOperations } from './calibration.ts';
 import { collectGrams, takeFactor } from './grams.ts';
 import { need } from './names.ts';
 import { quantizationOptions } from './quantization-file.ts';
@@ -81,11 +81,19 @@ async function solve(work: Work, layer: Layer, plan: LayerPlan, factor: Factor |
   const { model, recipe, signal, clock } = work;
   const share = recipe.nm ? { n: recipe.nm.n, m: recipe.nm.m } : { sparsity: plan.sparsity };
   const quantization = quantizationOptions(recipe.quantization, layer.name);
-  const options = { method: solvingMethod(recipe), storage: model.dtype, ...share, ...(quantization && { quantization }) };
+  const options = {
+    method: solvingMethod(recipe),
+    storage: model.dtype,
+    ...share,
+    ...(quantization && { quantization }),
+  };
   const prune = (by: Factor | null, control: Control): Promise<CompressedLayer> =>
     native.prune(model.checkpoint, weightName(layer), by, options, control);
+  const operations = solvingOperations(recipe, weightShape(layer, model.tensors));
   return await clock.time('solve', () =>
-    factor ? useFactor(work, factor, layer.type, prune) : controlled(signal, (control) => prune(null, control)),
+    factor
+      ? useFactor(work, factor, layer.type, prune, work.progress.sharesOf(operations))
+      : controlled(signal, (control) => prune(null, control)),
   );
 }
 

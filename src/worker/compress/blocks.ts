@@ -2,11 +2,13 @@ import { z } from 'zod';
 
 import { layerResultSchema, type LayerResult } from '../../contract/report.ts';
 import { methods } from '../../contract/recipe/methods.ts';
+import { sum } from '../model/costs.ts';
+import { shapeOf } from '../model/shape.ts';
 import { Progress } from '../run/progress.ts';
 import { step, type Run, type Step } from '../run/run.ts';
 import { timed } from '../run/told.ts';
 import { activationsFile, compressBlock, embedInput } from './block.ts';
-import { passOperations } from './calibration.ts';
+import { passOperations, solvingOperations } from './calibration.ts';
 import { planLayers, type Schedule } from './schedule-layers.ts';
 import { copyShard, finishModel } from './shards.ts';
 
@@ -35,8 +37,9 @@ export async function compressBlocks(run: Run, schedule: Schedule): Promise<Bloc
 
 /** The work of one block in operations; 1 where the method passes no sequences. */
 export function blockWork(run: Run): number {
-  const { forward, gram, factor, solve } = passOperations(run);
-  return methods[run.recipe.method].calibrates ? 2 * forward + gram + factor + solve : 1;
+  const { forward, gram, factor } = passOperations(run);
+  const solving = sum(shapeOf(run.model).layers.map((layer) => solvingOperations(run.recipe, layer)));
+  return methods[run.recipe.method].calibrates ? 2 * forward + gram + factor + solving : 1;
 }
 
 /** Compresses one block, unless it is finished; its record in `state/` is what makes it so. */

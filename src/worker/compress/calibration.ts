@@ -1,10 +1,20 @@
 import { TamisError } from '../../contract/errors.ts';
+import { methods } from '../../contract/recipe/methods.ts';
+import type { Recipe } from '../../contract/recipe.ts';
 import type { ActivationShape } from '../machine/activations.ts';
-import { blockOperations, type BlockOperations } from '../model/costs.ts';
+import {
+  blockOperations,
+  invertOperations,
+  iterateOperations,
+  sweepOperations,
+  type BlockOperations,
+  type LayerShape,
+} from '../model/costs.ts';
 import type { Model } from '../model/open.ts';
 import { shapeOf } from '../model/shape.ts';
 import type { Run, Work } from '../run/run.ts';
 import type { BlockPass, Pass } from '../runtime/passes.ts';
+import { solvingMethod } from '../schedule/needs.ts';
 import type { CalibrationTokens } from '../texts/sample.ts';
 
 /** The sequences that go through the model's blocks. Error recipe.no-calibration. */
@@ -42,6 +52,13 @@ export function passOperations({ model, calibration }: Pick<Run, 'calibration' |
   const one = sequenceOperations(model, calibration?.seqlen ?? 0);
   const sequences = calibration?.sequences ?? 0;
   return { ...one, forward: one.forward * sequences, gram: one.gram * sequences };
+}
+
+/** Operations of a layer that is pruned, or quantized. */
+export function solvingOperations(recipe: Recipe, layer: Pick<LayerShape, 'rows' | 'cols'>): number {
+  if (!methods[solvingMethod(recipe)].iterates) return sweepOperations(layer);
+  const quantizing = recipe.quantization === null ? 0 : sweepOperations(layer);
+  return iterateOperations(layer) + invertOperations(layer.cols) + quantizing;
 }
 
 /** Operations in one block of one sequence (forward, gram), or of the block itself (the rest). */

@@ -1,9 +1,9 @@
 import { TamisError } from '../../contract/errors.ts';
-import type { Bits } from '../../contract/recipe.ts';
-import { allLayers, weightName, type Layer } from '../families/family.ts';
+import type { Bits, Recipe } from '../../contract/recipe.ts';
+import { allLayers, weightName, weightShape, type Layer } from '../families/family.ts';
 import { vocabularyRanges } from '../model/weights.ts';
 import { controlled, native, translated, type Factor, type PruneOptions, type TensorInfo } from '../native.ts';
-import { branchOperations, headOperations } from '../model/costs.ts';
+import { branchOperations, headOperations, sum, type LayerShape } from '../model/costs.ts';
 import { shapeOf } from '../model/shape.ts';
 import { Activations } from '../machine/activations.ts';
 import type { Run, Work } from '../run/run.ts';
@@ -11,7 +11,7 @@ import { HEAD_TOKENS, openLogits } from '../runtime/forward.ts';
 import { throughBlock, throughEmbeddings } from '../runtime/passes.ts';
 import { SENSITIVITY_SPARSITY, sensitivityMethod, sensitivitySample, solvingMethod } from '../schedule/needs.ts';
 import { nextTokens } from '../evaluate/passes.ts';
-import { calibrationOf, countRuns, passOf } from './calibration.ts';
+import { calibrationOf, countRuns, passOf, solvingOperations } from './calibration.ts';
 import { need } from './names.ts';
 import { useFactor } from './solver.ts';
 import { quantizationOptions } from './quantization-file.ts';
@@ -101,15 +101,20 @@ export class SensitivityPass implements AsyncDisposable {
     factors: ReadonlyMap<string, Factor>,
     optionsOf: (layer: Layer) => Omit<PruneOptions, 'storage'>,
   ): Promise<Map<string, TensorInfo>> {
-    const { model, directory } = this.#work;
+    const { model, recipe, directory, progress } = this.#work;
     const path = directory.file('state', 'sensitivity.safetensors');
     const specs = layers.map(({ name }) => need(model.tensors, `${name}.weight`));
     using writer = await translated(() => new native.ShardWriter(path, specs));
     for (const layer of layers) {
       const options = { storage: model.dtype, ...optionsOf(layer) };
       const factor = need(factors, layer.tap);
-      using compressed = await useFactor(this.#work, factor, layer.type, (by, control) =>
-        native.prune(model.checkpoint, weightName(layer), by, options, control),
+      const operations = branchOperationsOf(recipe, options.sparsity ?? 0, weightShape(layer, model.tensors));
+      using compressed = await useFactor(
+        this.#work,
+        factor,
+        layer.type,
+        (by, control) => native.prune(model.checkpoint, weightName(layer), by, options, control),
+        progress.sharesOf(operations),
       );
       const part = layer.transposed ? 'transposed' : 'weight';
       await translated(() => writer.write(`${layer.name}.weight`, compressed, part));
@@ -222,8 +227,17 @@ export function heldBackOf({ calibration }: Pick<Run, 'calibration'>): { sequenc
 export function branchWork(run: Run, { layers, bits }: Branches): number {
   const sample = sensitivitySample(heldBackOf(run));
   const branches = { ...sample, layers, bits: bits.length };
-  const { forward, head } = branchOperations(shapeOf(run.model), run.blocks, branches);
-  return forward + head;
+  const shape = shapeOf(run.model);
+  const { forward, head } = branchOperations(shape, run.blocks, branches);
+  const solving = (sparsity: number): number =>
+    run.blocks * sum(shape.layers.map((layer) => branchOperationsOf(run.recipe, sparsity, layer)));
+  return forward + head + (layers ? solving(SENSITIVITY_SPARSITY) : 0) + bits.length * solving(0);
+}
+
+/** Operations of a layer that is pruned alone, or quantized at a sparsity of 0. */
+function branchOperationsOf(recipe: Recipe, sparsity: number, layer: Pick<LayerShape, 'rows' | 'cols'>): number {
+  const method = sensitivityMethod(solvingMethod(recipe));
+  return solvingOperations({ ...recipe, method, sparsity, nm: null, quantization: null }, layer);
 }
 
 /** The work with the sequences that sensitivities are measured on, cut from those held back. */

@@ -26,22 +26,23 @@ export async function newGram(solver: Solver, tap: string, cols: number, type: s
   return new native.Gram(cols);
 }
 
-/** Does something with the factor of a layer of this type: where it lies, or on the CPU where the GPU refuses it. */
+/** Does something with the factor of a layer of this type: where it lies, or on the CPU where the GPU refuses it. `onShare` as in `controlled`. */
 export async function useFactor<T>(
   solver: Solver,
   factor: Factor,
   type: string,
   use: (factor: Factor, control: Control) => Promise<T>,
+  onShare?: (share: number) => void,
 ): Promise<T> {
   const { signal } = solver;
   try {
-    return await controlled(signal, (control) => use(factor, control));
+    return await controlled(signal, (control) => use(factor, control), onShare);
   } catch (error) {
     if (!isRefusal(error)) throw error;
     tellOfCpu(solver, type);
   }
   using onCpu = await translated(() => factor.toCpu());
-  return await controlled(signal, (control) => use(onCpu, control));
+  return await controlled(signal, (control) => use(onCpu, control), onShare);
 }
 
 function tellOfCpu({ devices, emit }: Solver, type: string): void {

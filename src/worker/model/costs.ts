@@ -1,3 +1,5 @@
+import { constants } from '../native.ts';
+
 /** A linear layer's shape and the tap it reads. */
 export interface LayerShape {
   readonly rows: number;
@@ -19,6 +21,8 @@ export interface BlockOperations {
   readonly solve: number;
   /** A sweep that prunes all of every layer, for its output energy: rows * cols². */
   readonly energy: number;
+  /** ADMM of every layer, inverses included. */
+  readonly iterate: number;
 }
 
 /**
@@ -39,6 +43,7 @@ export function blockOperations(layers: readonly LayerShape[], seqlen: number): 
     factor: sum(widths.map(factorOperations)),
     solve: sweep,
     energy: sweep,
+    iterate: sum(layers.map((layer) => iterateOperations(layer) + invertOperations(layer.cols))),
   };
 }
 
@@ -55,6 +60,17 @@ export function factorOperations(cols: number): number {
 /** One sweep over a layer: each column's errors are subtracted from all columns after it. */
 export function sweepOperations({ rows, cols }: Pick<LayerShape, 'rows' | 'cols'>): number {
   return rows * cols * cols;
+}
+
+/** ADMM over a layer: a product [rows, cols] times [cols, cols] in each iteration and step of its polish, and two for target and error. */
+export function iterateOperations({ rows, cols }: Pick<LayerShape, 'rows' | 'cols'>): number {
+  const { iterations, polish } = constants.method.admm;
+  return (iterations + polish + 2) * 2 * rows * cols * cols;
+}
+
+/** The inverses that it takes, [cols, cols], one for each penalty: a Cholesky factor, its inverse and that one's square, each n³/3. */
+export function invertOperations(cols: number): number {
+  return constants.method.admm.penalties * cols ** 3;
 }
 
 /** Logits of a sequence: [seqlen, width] times the vocabulary [vocab, width]. */

@@ -1,7 +1,14 @@
 import { groupsOf } from '../../contract/quantization.ts';
 import { methods } from '../../contract/recipe/methods.ts';
 import type { Recipe } from '../../contract/recipe.ts';
-import { factorOperations, gramOperations, sweepOperations, type LayerShape } from '../model/costs.ts';
+import {
+  factorOperations,
+  gramOperations,
+  invertOperations,
+  iterateOperations,
+  sweepOperations,
+  type LayerShape,
+} from '../model/costs.ts';
 import { constants } from '../native.ts';
 
 /**
@@ -63,6 +70,17 @@ export function solveTerm(
   const members =
     quantization === null ? 0 : FLOAT * cols * (1 + Math.min(groups, Math.ceil(cols / constants.method.block)));
   return { ...sweeps, up: sweeps.up + members, down: squares + FLOAT * rows * (cols + 2 * groups) };
+}
+
+/** ADMM over a layer, which goes up and comes down. */
+export function iterateTerm(layer: Pick<LayerShape, 'rows' | 'cols'>): Term {
+  const bytes = FLOAT * layer.rows * layer.cols;
+  return { operations: iterateOperations(layer), up: bytes, down: bytes, stored: layer.rows * layer.cols };
+}
+
+/** The inverses that it takes, which stay where they are. */
+export function invertTerm(cols: number): Term {
+  return { operations: invertOperations(cols), up: 0, down: 0, stored: 0 };
 }
 
 /** A factor that the CPU takes over, because the GPU does not know the pattern. */

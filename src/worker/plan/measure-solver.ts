@@ -6,8 +6,8 @@ import type { Recipe } from '../../contract/recipe.ts';
 import { controlled, native, type Factor, type Gpu, type PruneOptions } from '../native.ts';
 import { SENSITIVITY_SPARSITY } from '../schedule/needs.ts';
 import type { LayerShape } from '../model/costs.ts';
-import { factorTerm, gramTerm, solveTerm, statisticsTerm, type Term } from './gpu-costs.ts';
-import { capped, layerKey, tapKey, type Cap, type SolverRates } from './rates.ts';
+import { factorTerm, gramTerm, invertTerm, iterateTerm, solveTerm, statisticsTerm, type Term } from './gpu-costs.ts';
+import { capped, iterateCap, layerKey, tapKey, type Cap, type SolverRates } from './rates.ts';
 import { best, LAYER, noise, randomLayer, timed } from './samples.ts';
 
 /** A Gram matrix is measured with so many tokens. */
@@ -19,9 +19,13 @@ export type Solving = Omit<PruneOptions, 'storage' | 'n' | 'm'> & Pick<Recipe, '
 /** Pruning without quantizing. */
 const sweeping: Solving = { method: 'sparsegpt', sparsity: SENSITIVITY_SPARSITY };
 
-/** What is measured for a recipe: of quantizing what its time depends on; without it all methods take about as long as the sweep. */
-export function solvingOf({ method, quantization }: Pick<Recipe, 'method' | 'quantization'>): Solving {
+/**
+ * What is measured for a recipe: of quantizing what its time depends on; without it all methods take about as long as the sweep. Of one
+ * that iterates it is the sweep that quantizes afterwards.
+ */
+export function solvingOf({ method: named, quantization }: Pick<Recipe, 'method' | 'quantization'>): Solving {
   if (quantization === null) return sweeping;
+  const method = methods[named].iterates ? 'sparsegpt' : named;
   const { groupSize, range } = quantization;
   const grouped = groupSize === null ? {} : { groupSize };
   const fixed = { bits: 4, symmetric: false, staticGroups: false };
@@ -47,14 +51,53 @@ export async function solverRates(
   layers: readonly LayerShape[],
   recipe: Pick<Recipe, 'method' | 'quantization'>,
 ): Promise<SolverRates> {
-  const rates: SolverRates = { gram: {}, factor: {}, statistics: {}, solve: {}, sweep: {} };
+  const rates: SolverRates = { gram: {}, factor: {}, statistics: {}, solve: {}, sweep: {}, invert: {}, iterate: {} };
   const measured = new Map(layers.map((layer) => [layerKey(layer, bench.cap), capped(layer, bench.cap)]));
   for (const cols of new Set([...measured.values()].map((layer) => layer.cols))) {
     using factor = await factorRates(bench, cols, rates);
     for (const [key, layer] of measured)
       if (layer.cols === cols) await layerRates(bench, key, layer, factor, recipe, rates);
   }
+  if (methods[recipe.method].iterates) await iterationRates(bench, layers, rates);
   return rates;
+}
+
+/** Rows of a layer that are next to nothing beside its inverses. */
+const FEW_ROWS = 8;
+
+/** ADMM of random layers with the model's shapes, within its cap: hardly any rows show what the inverses take, the others what is left. */
+async function iterationRates(bench: Bench, layers: readonly LayerShape[], rates: SolverRates): Promise<void> {
+  const { gpu, signal, rateOf } = bench;
+  const measured = new Map(layers.map((layer) => [layerKey(layer, iterateCap), capped(layer, iterateCap)]));
+  for (const cols of new Set([...measured.values()].map((layer) => layer.cols))) {
+    using gram = new native.Gram(cols, gpu);
+    await controlled(signal, (control) => gram.add(noise(TOKENS * cols), TOKENS, control));
+    using factor = await controlled(signal, (control) => native.factorize(gram, 1, 0.01, 'natural', true, control));
+    const inverting = await iterationSeconds(bench, { rows: FEW_ROWS, cols }, factor);
+    rates.invert[tapKey(cols, iterateCap)] = rateOf(invertTerm(cols), inverting);
+    for (const [key, layer] of measured) {
+      if (layer.cols !== cols) continue;
+      const seconds = await iterationSeconds(bench, layer, factor);
+      rates.iterate[key] = rateOf(iterateTerm(layer), Math.max(seconds - inverting, LEAST * seconds));
+    }
+  }
+}
+
+/** At least this share of what a layer takes is its iterations. */
+const LEAST = 0.1;
+
+async function iterationSeconds(
+  { dtype, scratch, signal }: Bench,
+  layer: Pick<LayerShape, 'rows' | 'cols'>,
+  factor: Factor,
+): Promise<number> {
+  const checkpoint = randomLayer(join(scratch, `iterated-${layer.rows}x${layer.cols}.safetensors`), layer, dtype);
+  const options = { method: 'admm', sparsity: SENSITIVITY_SPARSITY, storage: dtype } as const;
+  return await best(() =>
+    controlled(signal, async (control) => {
+      using _pruned = await native.prune(checkpoint, { name: LAYER }, factor, options, control);
+    }),
+  );
 }
 
 async function factorRates(bench: Bench, cols: number, rates: SolverRates): Promise<Factor> {

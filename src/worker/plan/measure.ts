@@ -11,6 +11,7 @@ import { weightFiles } from '../model/files.ts';
 import type { Model } from '../model/open.ts';
 import type { Gpu } from '../../contract/gpu.ts';
 import type { Recipe } from '../../contract/recipe.ts';
+import { methods } from '../../contract/recipe/methods.ts';
 import { vocabularyRanges } from '../model/weights.ts';
 import { controlled, native, setThreads } from '../native.ts';
 import { Activations } from '../machine/activations.ts';
@@ -60,13 +61,14 @@ export async function measuredRates(model: Model, measured: Measured): Promise<R
   const seqlens = [...new Set(measured.seqlens)].sort((a, b) => a - b);
   const solving = solvingOf(recipe);
   const of = { ...engineVersions(), ...session, folder: model.folder, shape };
-  const key = { ...of, seqlens, solving, busy: isBusy() };
+  const { iterates } = methods[recipe.method];
+  const key = { ...of, seqlens, solving, iterates, busy: isBusy() };
   const { value: machine } = await remembered('rates', key, machineRatesSchema, () =>
     inScratch((scratch) => machineRates(model, shape, { ...measured, seqlens }, scratch)),
   );
   if (gpu === null) return { ...machine, gpu: null };
   const { name, driver } = gpu;
-  const gpuKey = { ...of, gpuLayers, solving, busy: isBusy(), gpu: { name, driver } };
+  const gpuKey = { ...of, gpuLayers, solving, iterates, busy: isBusy(), gpu: { name, driver } };
   const { value } = await remembered('gpu-rates', gpuKey, gpuRatesSchema, () =>
     inScratch((scratch) => openedRates(name, model, measured, scratch)),
   );

@@ -3,6 +3,7 @@ import { groupsOf } from '../../contract/quantization.ts';
 import { methods } from '../../contract/recipe/methods.ts';
 import type { Quantization } from '../../contract/recipe.ts';
 import { batchSequences, HEAD_TOKENS } from '../runtime/forward.ts';
+import { sensitivityMethod } from '../schedule/needs.ts';
 import { branchCount, sum, tapWidths, type Branching, type LayerShape } from '../model/costs.ts';
 import { firstLayers, type ModelShape, type NamedLayer } from '../model/shape.ts';
 import { constants } from '../native.ts';
@@ -18,6 +19,7 @@ export interface Moment {
 }
 
 const FLOAT = 4;
+const OPERAND_BYTES = 4;
 /** Node, V8, onnxruntime and the addon, with nothing loaded: measured. */
 const PROCESS_BYTES = 100 * 2 ** 20;
 /** V8 lets so many bytes of arrays that nobody needs pile up before it looks for them. */
@@ -161,18 +163,24 @@ function headMoments(
   ];
 }
 
+/** Whether single layers are iterated over to measure their sensitivities, so that all factors of a block have their Hessians with them. */
+function iteratesAlone({ method, sensitivity }: Workload): boolean {
+  return sensitivity?.layers === true && methods[sensitivityMethod(method)].iterates;
+}
+
 /** All of a block's sequences, its factors one after another, then the statistics with all factors at hand. */
 function estimateMoments(shape: ModelShape, sequences: Sequences, work: Workload): Moment[] {
   const results = { taps: true, output: work.blocks > 1 };
   const taps = firstLayers(shape);
   const left = { garbage: GARBAGE_BYTES };
+  const heldFactors = (of: readonly LayerShape[]): number => factorBytes(of, work, iteratesAlone(work));
   const factoring = taps.map(({ name }, k) => ({
-    held: { grams: gramBytes(taps.slice(k), work), factors: factorBytes(taps.slice(0, k + 1), work), ...left },
+    held: { grams: gramBytes(taps.slice(k), work), factors: heldFactors(taps.slice(0, k + 1)), ...left },
     layer: name,
   }));
   const measuring = shape.layers.map((layer) => ({
     held: {
-      factors: factorBytes(taps, work),
+      factors: heldFactors(taps),
       layer: sweepBytes(layer, work) + (isOnGpu(layer, work) ? 0 : histogramBytes(layer)),
       ...staged(layer, work),
       ...left,
@@ -187,7 +195,9 @@ function estimateMoments(shape: ModelShape, sequences: Sequences, work: Workload
  * are compared.
  */
 function branchMoments(shape: ModelShape, sample: Branching, work: Workload): Moment[] {
-  const held = { factors: factorBytes(firstLayers(shape), work), garbage: GARBAGE_BYTES };
+  const hasHessians = iteratesAlone(work);
+  const held = { factors: factorBytes(firstLayers(shape), work, hasHessians), garbage: GARBAGE_BYTES };
+  const iterating = hasHessians ? shape.layers.map((layer) => iteratingMoment(shape, layer, held, work)) : [];
   const pruning = shape.layers.map((layer) => ({
     held: {
       ...held,
@@ -204,6 +214,7 @@ function branchMoments(shape: ModelShape, sample: Branching, work: Workload): Mo
     layer: widestLayer(shape).name,
   }));
   return [
+    ...iterating,
     ...pruning,
     ...running,
     ...comparingMoments(shape, sample, branchCount(shape, work.blocks, sample)).map(atAll),
@@ -232,11 +243,12 @@ function compressMoments(shape: ModelShape, sequences: Sequences | null, work: W
       layer: layer.name,
     }));
   }
+  const { iterates, sweeps } = methods[method];
   const results = { taps: true, output: false };
   const taps = firstLayers(shape);
   const left = { garbage: GARBAGE_BYTES };
   const factoring = taps.map((layer, k) => ({
-    held: { grams: gramBytes(taps.slice(k), work), factors: factorBytes([layer], work), ...left },
+    held: { grams: gramBytes(taps.slice(k), work), factors: factorBytes([layer], work, iterates), ...left },
     layer: layer.name,
   }));
   // Where the GPU does not know the pattern, the CPU takes the factor over.
@@ -244,18 +256,22 @@ function compressMoments(shape: ModelShape, sequences: Sequences | null, work: W
   const pruning = shape.layers.map((layer) => ({
     held: {
       grams: gramBytes(taps.slice(1 + taps.findIndex(({ tap }) => tap === layer.tap)), work),
-      factors: factorBytes([layer], pruningWork),
+      factors: factorBytes([layer], pruningWork, iterates),
       layer:
         sweepBytes(layer, pruningWork) +
-        elements(layer) * shape.weightBytes * (methods[method].sweeps ? 1 : 2) +
-        gridBytes(layer, quantization),
+        elements(layer) * shape.weightBytes * (sweeps ? 1 : 2) +
+        gridBytes(layer, quantization) +
+        (iterates ? maskBytes(layer) : 0),
       ...staged(layer, work),
       ...left,
     },
     layer: layer.name,
   }));
+  const iterating = iterates
+    ? pruning.map(({ held }, i) => iteratingMoment(shape, shape.layers[i] ?? widestLayer(shape), held, pruningWork))
+    : [];
   const passing = blocks > 1 ? blockMoments(shape, sequences, { taps: false, output: true }).map(atAll) : [];
-  return [...collecting(shape, sequences, work, results), ...factoring, ...pruning, ...passing];
+  return [...collecting(shape, sequences, work, results), ...factoring, ...iterating, ...pruning, ...passing];
 }
 
 /** The sequences go through a block, and its Gram matrices are there from the first of them on. */
@@ -299,9 +315,9 @@ function triangleBytes(cols: number): number {
   return 8 * ((cols * (cols + 1)) / 2);
 }
 
-/** Bytes of the factors of taps: U as a whole square in float32. */
-function factorBytes(taps: readonly LayerShape[], work: OnGpu): number {
-  return sum(taps.filter((tap) => !isOnGpu(tap, work)).map(({ cols }) => FLOAT * cols * cols));
+/** Bytes of the factors of taps: U as a whole square in float32, and the Hessian likewise where it is kept. */
+function factorBytes(taps: readonly LayerShape[], work: OnGpu, hasHessians: boolean): number {
+  return sum(taps.filter((tap) => !isOnGpu(tap, work)).map(({ cols }) => (hasHessians ? 2 : 1) * FLOAT * cols * cols));
 }
 
 /** The weight and the errors of a span of columns; those are on the GPU where it sweeps. */
@@ -317,6 +333,25 @@ function staged(layer: LayerShape, work: OnGpu): Held {
 
 function stagedOf(bytes: number): Held {
   return { staged: constants.gpu.pieces * Math.min(constants.gpu.pieceBytes, bytes) };
+}
+
+/** One bit a weight. */
+function maskBytes(layer: LayerShape): number {
+  return elements(layer) / 8;
+}
+
+/** ADMM of a layer: weights and iterate, the mask and the result; beside the Hessian an inverse, and it once more as a product's operand. */
+function iteratingMoment(shape: ModelShape, layer: NamedLayer, held: Held, work: OnGpu): Moment {
+  const inverses = isOnGpu(layer, work) ? 0 : (FLOAT + OPERAND_BYTES) * layer.cols * layer.cols;
+  return {
+    held: {
+      ...held,
+      factors: (held.factors ?? 0) + inverses,
+      layer: 2 * FLOAT * elements(layer) + maskBytes(layer) + elements(layer) * shape.weightBytes,
+      ...staged(layer, work),
+    },
+    layer: layer.name,
+  };
 }
 
 /** The histograms that a layer's statistics are taken from. */

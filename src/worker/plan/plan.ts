@@ -13,7 +13,7 @@ import { layerSizes } from '../model/layers.ts';
 import { openModel, type Model } from '../model/open.ts';
 import { findGpu } from '../runtime/gpu.ts';
 import { assertSchedule, readSparsities } from '../schedule/check.ts';
-import { HELD_BACK, needsSensitivities, SENSITIVITY_SPARSITY } from '../schedule/needs.ts';
+import { HELD_BACK, needsSensitivities, SENSITIVITY_SPARSITY, solvingMethod } from '../schedule/needs.ts';
 import { schedule } from '../schedule/schedule.ts';
 import { sum } from '../model/costs.ts';
 import { sourcesOf } from '../texts/sources.ts';
@@ -54,7 +54,7 @@ export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promis
   const seqlens = [calibration, windows, sensitivity].flatMap((sequences) => (sequences ? [sequences.seqlen] : []));
   const session = { device, threads };
   const gpuLayers = shape.layers.filter(({ tap }) => workload.gpu?.taps.has(tap));
-  const solving = { method: resolved.method, quantization: resolved.quantization };
+  const solving = { method: workload.method, quantization: resolved.quantization };
   const rates = await measuredRates(model, { session, gpu, gpuLayers, seqlens, recipe: solving, signal });
   const stages = stagesOf(workload).map((stage): StagePlan => {
     const memory = stageMemory(shape, workload, stage).held;
@@ -152,7 +152,7 @@ async function workloadOf(
   const calibration = usesHessians(recipe) ? await calibrationOf(recipe, sources) : null;
   const windows = sum(evaluation.map((dataset) => dataset.windows));
   const workload: Workload = {
-    method: recipe.method,
+    method: solvingMethod(recipe),
     quantization: recipe.quantization,
     ...schedulingOf(recipe, calibration?.sequences ?? null, calibration?.heldBack ?? 0),
     gpu,

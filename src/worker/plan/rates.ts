@@ -16,6 +16,9 @@ export const solverRatesSchema = z.strictObject({
   statistics: z.record(z.string(), rate),
   solve: z.record(z.string(), rate),
   sweep: z.record(z.string(), rate),
+  /** Of ADMM, within a cap of its own, where the recipe's method is that: inverses by columns, iterations by `layerKey`. */
+  invert: z.record(z.string(), rate),
+  iterate: z.record(z.string(), rate),
 });
 export type SolverRates = z.infer<typeof solverRatesSchema>;
 
@@ -69,6 +72,9 @@ export interface Cap {
  * sizes they hardly change, and a plan must not take long itself.
  */
 export const cpuCap: Cap = { rows: 2048, cols: 4096 };
+
+/** ADMM takes many times as long as a sweep, and its products reach their rate sooner. On a GPU too. */
+export const iterateCap: Cap = { rows: 512, cols: 2048 };
 
 export function capped({ rows, cols }: Pick<LayerShape, 'rows' | 'cols'>, cap: Cap): Pick<LayerShape, 'rows' | 'cols'> {
   return { rows: Math.min(rows, cap.rows), cols: Math.min(cols, cap.cols) };

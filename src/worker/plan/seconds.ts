@@ -3,7 +3,7 @@ import { methods } from '../../contract/recipe/methods.ts';
 import { branchCount, branchOperations, branchPasses, sum, type Branching } from '../model/costs.ts';
 import type { Rates } from './rates.ts';
 import type { ModelShape } from '../model/shape.ts';
-import { factorSeconds, solveSeconds, statisticsSeconds } from './solver-seconds.ts';
+import { aloneSeconds, factorSeconds, solveSeconds, statisticsSeconds, sweepSeconds } from './solver-seconds.ts';
 import { stageOperations, type Choosing, type Sequences, type Workload } from './workload.ts';
 
 /** Seconds of a stage at the rates measured here. */
@@ -52,7 +52,7 @@ function estimateSeconds(shape: ModelShape, work: Workload, rates: Rates): numbe
 }
 
 /**
- * Every layer is swept and written down to the disk, and its block opened with it; all of a block's once more for each number of bits;
+ * Every layer is pruned and written down to the disk, and its block opened with it; all of a block's once more for each number of bits;
  * and the block as it is, for the branches that are there already. Activations are read and written at each pass through a block, and
  * read for each range of the vocabulary.
  */
@@ -62,13 +62,15 @@ function branchSeconds(shape: ModelShape, work: Workload, sample: Branching, rat
   const branches = branchCount(shape, blocks, sample);
   const opened = shape.blocks + (shape.layers.length + sample.bits) * blocks;
   const transfers = 1 + 2 * branchPasses(shape, blocks, sample) + branches * shape.vocabularyPasses;
-  const compressed = solveSeconds(shape, work, rates, 'sweep') + blockBytes(shape) / rates.write;
+  const written = blockBytes(shape) / rates.write;
+  const alone = aloneSeconds(shape, work, rates) + written;
+  const quantized = sweepSeconds(shape, work, rates) + written;
   return (
     forward / forwardRate(rates, sample) +
     head / rates.head +
     (branches * sample.sequences * sample.seqlen * shape.vocab) / rates.divergence +
     (opened * blockBytes(shape) + vocabularyBytes(shape)) / rates.open +
-    blocks * (1 + sample.bits) * compressed +
+    blocks * (alone + sample.bits * quantized) +
     (transfers * activationBytes(shape, sample)) / rates.read
   );
 }
@@ -94,7 +96,7 @@ function compressSeconds(shape: ModelShape, work: Workload, rates: Rates): numbe
 /** All blocks but for their shards; a block's inputs are read twice and its outputs written down to the disk. */
 function blocksSeconds(shape: ModelShape, work: Workload, rates: Rates): number {
   const { calibration, blocks, method, quantization } = work;
-  const solving = solveSeconds(shape, work, rates, 'solve');
+  const solving = solveSeconds(shape, work, rates);
   if (!calibration || !methods[method].calibrates)
     return blocks * (quantization ? solving : blockBytes(shape) / rates.scan);
   const { forward = 0 } = stageOperations(shape, work, 'compress');

@@ -1,9 +1,19 @@
 import { sum, type LayerShape } from '../model/costs.ts';
-import { factorTerm, gramTerm, solveTerm, statisticsTerm, takenOverBytes, type Term } from './gpu-costs.ts';
-import { cpuCap, layerKey, tapKey, type Cap, type Rates, type SolverRates } from './rates.ts';
+import {
+  factorTerm,
+  gramTerm,
+  invertTerm,
+  iterateTerm,
+  solveTerm,
+  statisticsTerm,
+  takenOverBytes,
+  type Term,
+} from './gpu-costs.ts';
+import { cpuCap, iterateCap, layerKey, tapKey, type Cap, type Rates, type SolverRates } from './rates.ts';
 import { firstLayers, type ModelShape } from '../model/shape.ts';
 import type { Sequences, Workload } from './workload.ts';
 import { methods } from '../../contract/recipe/methods.ts';
+import { sensitivityMethod } from '../schedule/needs.ts';
 
 /** Gram matrices and factors of a block. */
 export function factorSeconds(
@@ -30,21 +40,51 @@ export function statisticsSeconds({ layers }: ModelShape, { gpu }: Pick<Workload
   );
 }
 
-/** All layers of a block pruned or quantized: as the recipe says, or to measure a sensitivity. */
-export function solveSeconds(
+type Solving = Pick<Workload, 'gpu' | 'method' | 'quantization'>;
+
+/** All layers of a block pruned or quantized as the recipe says: by iterations, a sweep, or one after the other. */
+export function solveSeconds(shape: ModelShape, work: Solving, rates: Rates): number {
+  const { method, quantization } = work;
+  if (!methods[method].iterates) return pruneSeconds(shape, work, rates, 'solve');
+  const sweeping = quantization === null ? 0 : pruneSeconds(shape, work, rates, 'solve');
+  return iterateSeconds(shape, work, rates) + sweeping;
+}
+
+/** All layers of a block pruned, each for itself, to measure sensitivities. */
+export function aloneSeconds(shape: ModelShape, work: Solving, rates: Rates): number {
+  return methods[sensitivityMethod(work.method)].iterates
+    ? iterateSeconds(shape, work, rates)
+    : sweepSeconds(shape, work, rates);
+}
+
+/** All layers of a block by SparseGPT's sweep. */
+export function sweepSeconds(shape: ModelShape, work: Solving, rates: Rates): number {
+  return pruneSeconds(shape, { ...work, method: 'sparsegpt', quantization: null }, rates, 'sweep');
+}
+
+function iterateSeconds({ layers }: ModelShape, { gpu }: Solving, rates: Rates): number {
+  return sum(
+    layers.map((layer) => {
+      const isOnGpu = (gpu?.taps.has(layer.tap) ?? false) && gpu?.prunes === true;
+      const inverting = seconds('invert', layer, invertTerm(layer.cols), isOnGpu, rates);
+      return inverting + seconds('iterate', layer, iterateTerm(layer), isOnGpu, rates);
+    }),
+  );
+}
+
+function pruneSeconds(
   { layers }: ModelShape,
-  { gpu, method, quantization }: Pick<Workload, 'gpu' | 'method' | 'quantization'>,
+  { gpu, method, quantization }: Solving,
   rates: Rates,
   how: 'solve' | 'sweep',
 ): number {
-  const recipe = how === 'solve' ? { method, quantization } : { method: 'sparsegpt' as const, quantization: null };
-  const hasFactor = methods[recipe.method].calibrates;
+  const hasFactor = methods[method].calibrates;
   return sum(
     layers.map((layer) => {
       const isThere = hasFactor && (gpu?.taps.has(layer.tap) ?? false);
       const isOnGpu = isThere && (how === 'sweep' || gpu?.prunes === true);
       const takenOver = isThere && !isOnGpu ? takenOverBytes(layer.cols) / transferRate(rates) : 0;
-      return takenOver + seconds(how, layer, solveTerm(layer, recipe), isOnGpu, rates);
+      return takenOver + seconds(how, layer, solveTerm(layer, { method, quantization }), isOnGpu, rates);
     }),
   );
 }
@@ -57,8 +97,13 @@ function seconds(kernel: keyof SolverRates, layer: LayerShape, term: Term, isOnG
   return computing + (term.up + term.down) / transferRate(rates) + term.stored / store;
 }
 
+/** What is done to a tap; the rest is done to a layer. */
+const ofTaps: readonly (keyof SolverRates)[] = ['gram', 'factor', 'invert'];
+const ofIterations: readonly (keyof SolverRates)[] = ['invert', 'iterate'];
+
 function rateOf(rates: SolverRates, kernel: keyof SolverRates, layer: LayerShape, cap: Cap): number {
-  const key = kernel === 'gram' || kernel === 'factor' ? tapKey(layer.cols, cap) : layerKey(layer, cap);
+  const within = ofIterations.includes(kernel) ? iterateCap : cap;
+  const key = ofTaps.includes(kernel) ? tapKey(layer.cols, within) : layerKey(layer, within);
   return rates[kernel][key] ?? NaN;
 }
 

@@ -8,6 +8,7 @@ import {
   needsSensitivities,
   needsSpectra,
   needsStatistics,
+  sensitivityMethod,
   sensitivitySample,
 } from '../schedule/needs.ts';
 import {
@@ -16,6 +17,7 @@ import {
   headOperations,
   spectrumOperations,
   sum,
+  type BlockOperations,
   type Branching,
 } from '../model/costs.ts';
 import type { GpuShare } from './gpu-memory.ts';
@@ -23,6 +25,7 @@ import type { ModelShape } from '../model/shape.ts';
 
 /** What a recipe does to a model, in numbers. */
 export interface Workload {
+  /** That layers are solved by. */
   readonly method: Recipe['method'];
   readonly quantization: Recipe['quantization'];
   /** What has to be measured first: a calibration pass over the dense model, the weights' spectra, both, or nothing. */
@@ -133,7 +136,8 @@ function evaluationOperations({ layers, blocks, vocab, width }: ModelShape, { ev
 }
 
 /** One pass: every block but the last gives its output too. */
-function estimateOperations(shape: ModelShape, { calibration, sensitivity, blocks }: Workload): Operations {
+function estimateOperations(shape: ModelShape, work: Workload): Operations {
+  const { calibration, sensitivity, blocks } = work;
   const { layers } = shape;
   if (!calibration) return {};
   const { sequences, seqlen } = calibration;
@@ -144,8 +148,18 @@ function estimateOperations(shape: ModelShape, { calibration, sensitivity, block
     gram: sequences * blocks * block.gram,
     factor: blocks * block.factor,
     statistics: blocks * block.energy,
-    ...(sensitivity && { head: branches.head, solve: blocks * (1 + sensitivity.bits) * (block.solve + block.energy) }),
+    ...(sensitivity && {
+      head: branches.head,
+      ...aloneOperations(block, work, sensitivity),
+    }),
   };
+}
+
+/** All layers pruned, each for itself, and all of them quantized to each of so many widths. */
+function aloneOperations(block: BlockOperations, { method, blocks }: Workload, { bits }: Branching): Operations {
+  const sweeps = block.solve + block.energy;
+  if (!methods[sensitivityMethod(method)].iterates) return { solve: blocks * (1 + bits) * sweeps };
+  return { iterate: blocks * block.iterate, ...(bits > 0 && { solve: blocks * bits * sweeps }) };
 }
 
 function spectraOperations({ layers }: ModelShape, { blocks }: Workload): Operations {
@@ -163,7 +177,8 @@ function choiceOperations(shape: ModelShape, work: Workload): Operations {
 }
 
 /** Every block up to its last tap; then, but for the last one, all of it again as it was stored. */
-function compressOperations({ layers }: ModelShape, { calibration, blocks, method }: Workload): Operations {
+function compressOperations({ layers }: ModelShape, work: Workload): Operations {
+  const { calibration, blocks, method } = work;
   if (!calibration || !methods[method].calibrates) return {};
   const { sequences, seqlen } = calibration;
   const block = blockOperations(layers, seqlen);
@@ -171,7 +186,14 @@ function compressOperations({ layers }: ModelShape, { calibration, blocks, metho
     forward: sequences * (blocks * block.taps + (blocks - 1) * block.forward),
     gram: sequences * blocks * block.gram,
     factor: blocks * block.factor,
-    // Both sweep for the energy of the dense output; Wanda once more for that of what is lost.
-    solve: blocks * (methods[method].sweeps ? block.solve + block.energy : 2 * block.energy),
+    ...solveOperations(block, work),
   };
+}
+
+function solveOperations(block: BlockOperations, { method, quantization, blocks }: Workload): Operations {
+  const { sweeps, iterates } = methods[method];
+  // Both sweep for the energy of the dense output; Wanda once more for that of what is lost.
+  const solve = { solve: blocks * (sweeps ? block.solve + block.energy : 2 * block.energy) };
+  if (!iterates) return solve;
+  return { iterate: blocks * block.iterate, ...(quantization !== null && solve) };
 }

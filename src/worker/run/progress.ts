@@ -40,6 +40,16 @@ export class Progress {
     this.add(Math.max(0, done - this.#done), tokens);
   }
 
+  /** Counts a piece of work as its share that is done rises, from 0 to 1. */
+  sharesOf(work: number): (share: number) => void {
+    let counted = 0;
+    return (share) => {
+      const further = Math.max(0, share - counted);
+      counted += further;
+      if (further > 0) this.add(work * further);
+    };
+  }
+
   /** Takes back what was done of a piece of work that begins anew. */
   rewind(done: number): void {
     if (this.#done <= done) return;
