@@ -2,11 +2,19 @@ import { describe, expect, it } from 'vitest';
 
 import type { TensorInfo } from '../../src/worker/native.ts';
 import { openOpt } from '../../src/worker/families/opt/model.ts';
-import { blockOperations, headOperations, spectrumOperations, type LayerShape } from '../../src/worker/model/costs.ts';
+import {
+  blockOperations,
+  headOperations,
+  invertOperations,
+  iterateOperations,
+  spectrumOperations,
+  type LayerShape,
+} from '../../src/worker/model/costs.ts';
 import type { Rates } from '../../src/worker/plan/rates.ts';
 import { stageSeconds } from '../../src/worker/plan/seconds.ts';
 import { shapeOf } from '../../src/worker/model/shape.ts';
 import { stageOperations, stagesOf, type Workload } from '../../src/worker/plan/workload.ts';
+import { quantizationSchema } from '../../src/contract/recipe.ts';
 import { pruning } from '../fixtures/workload.ts';
 
 interface Size {
@@ -47,6 +55,14 @@ const gramByLoops = (cols: number, tokens: number): number => loop(tokens, () =>
  * X[i][j] needs i - j, row i as many again.
  */
 const factorByLoops = (n: number): number => loop(n, (i) => i * (i + 1)) + loop(n, (i) => i * (i + 1));
+/**
+ * ADMM: in each iteration and each step of the polish every entry of a layer as large as this is a dot product as long as a row; so are
+ * those of the target, and of the error at the end.
+ */
+const iterationsByLoops = ({ rows, cols }: LayerShape): number =>
+  loop(28 + 10 + 2, () => loop(rows, () => loop(cols, () => 2 * cols)));
+/** For each of seven penalties: Cholesky, the inverse of the triangle, and that one's square, row by row, one triangle of it. */
+const inversesByLoops = (n: number): number => loop(7, () => factorByLoops(n) + loop(n, (i) => 2 * (i + 1) * (n - i)));
 /** For every column, in every row the error times U is subtracted from the columns after it. */
 const sweepByLoops = ({ rows, cols }: LayerShape): number => loop(cols, (j) => 2 * rows * (cols - 1 - j));
 
@@ -76,9 +92,20 @@ describe.each([
     expect(Math.abs(operations.solve / sum(layers.map(sweepByLoops)) - 1)).toBeLessThan(ofLowerOrder);
     expect(operations.energy).toBe(operations.solve);
   });
+
+  it('of ADMM are those of the loops, but for terms of lower order', () => {
+    const expected = sum(layers.map((layer) => 40 * 2 * layer.rows * layer.cols ** 2 + inversesByLoops(layer.cols)));
+    expect(Math.abs(operations.iterate / expected - 1)).toBeLessThan(3 / hidden);
+  });
 });
 
 describe('other operations', () => {
+  it('of ADMM over a layer are those of the loops', () => {
+    const layer = { rows: 30, cols: 40, tap: '' };
+    expect(iterateOperations(layer)).toBe(iterationsByLoops(layer));
+    expect(Math.abs(invertOperations(768) / inversesByLoops(768) - 1)).toBeLessThan(3 / 768);
+  });
+
   it('of attention go by the heads where those are wider than the block together', () => {
     const wide = [
       { rows: 96, cols: 32, tap: 'attn_in' },
@@ -272,6 +299,27 @@ describe('operations of the stages', () => {
     });
   });
 
+  it('count, by ADMM, its iterations in place of the sweep, and the sweep where what it keeps is quantized', () => {
+    const plain = stageOperations(shape, work, 'compress');
+    const { solve, ...others } = plain;
+    const admm: Workload = { ...work, method: 'admm' };
+    expect(stageOperations(shape, admm, 'compress')).toEqual({ ...others, iterate: 12 * block.iterate });
+    const quantization = quantizationSchema.parse({ bits: 4 });
+    expect(stageOperations(shape, { ...admm, quantization }, 'compress')).toEqual({
+      ...others,
+      iterate: 12 * block.iterate,
+      solve,
+    });
+    // Sensitivities too, but for those of bits, which prune nothing.
+    const { solve: swept, ...estimated } = stageOperations(shape, measured, 'estimate');
+    const alone = stageOperations(shape, { ...measured, method: 'admm' }, 'estimate');
+    expect(alone).toEqual({ ...estimated, iterate: 12 * block.iterate });
+    const sensitivity = { sequences: 16, seqlen: 128, layers: true, bits: 3 };
+    const withBits = stageOperations(shape, { ...measured, method: 'admm', sensitivity }, 'estimate');
+    expect([withBits.iterate, withBits.solve]).toEqual([12 * block.iterate, 3 * (swept ?? NaN)]);
+    expect(stageOperations(shape, { ...tried, method: 'admm' }, 'choose').iterate).toBe(3 * 12 * block.iterate);
+  });
+
   describe('take seconds', () => {
     const layers = 12 * (4 * 768 ** 2 + 2 * 768 * 3072);
     const vocabulary = 50272 * 768;
@@ -291,6 +339,24 @@ describe('operations of the stages', () => {
       const sweeps = 12 * 2 * (4 * 768 ** 3 + 3072 * 768 ** 2);
       expect(branches({ sweep: { ...none, '768x768': 1e9, '2048x768': 1e9 } })).toBeCloseTo(sweeps / 1e9, 6);
       expect(branches({ solve: { '768x768': 1, '2048x768': 1, '768x3072': 1 } })).toBe(0);
+    });
+
+    it('for ADMM: inverses by columns and iterations by layer, a sweep only where it quantizes', () => {
+      const admm: Workload = { ...measured, method: 'admm' };
+      const compress = (workload: Workload, slow: Partial<Rates>): number =>
+        stageSeconds(shape, workload, 'compress', { ...swift, ...slow });
+      const rates = (value: number): Record<string, number> => ({ '512x768': value, '512x2048': value });
+      const swift: Rates = { ...instant, invert: { 768: Infinity, 2048: Infinity }, iterate: rates(Infinity) };
+      const inverses = 12 * 7 * (5 * 768 ** 3 + 3072 ** 3);
+      const products = 12 * 40 * 2 * (4 * 768 ** 3 + 3072 * 768 ** 2 + 768 * 3072 ** 2);
+      const slowly = { invert: { 768: 1e9, 2048: 1e9 } };
+      expect(compress(admm, slowly)).toBeCloseTo(inverses / 1e9, 4);
+      expect(compress(admm, { iterate: rates(1e9) })).toBeCloseTo(products / 1e9, 4);
+      expect(stageSeconds(shape, admm, 'estimate', { ...swift, ...slowly })).toBeCloseTo(inverses / 1e9, 4);
+      const sweeps = { solve: { '768x768': 1e9, '2048x768': 1e9, '768x3072': 1e9 } };
+      expect(compress(admm, sweeps)).toBe(0);
+      const quantized = { ...admm, quantization: quantizationSchema.parse({ bits: 4 }) };
+      expect(compress(quantized, sweeps)).toBeCloseTo((12 * 2 * block.solve) / 1e9, 4);
     });
 
     it('for the branches: for blocks opened, one for each layer and one for the rest, for layers written and activations', () => {

@@ -248,23 +248,33 @@ const bloom176b = decoder({ hidden: 14336, blocks: 70, vocab: 250880, isFused: t
 const allTaps = new Set(['attn_in', 'attn_out', 'mlp_in', 'mlp_mid']);
 const work: Workload = { ...pruning, gpu: { taps: allTaps, prunes: true } };
 
-const sizes = ['2048x4096', '8192x8192'];
+const sizes = ['2048x4096', '8192x8192', '512x2048'];
 /** The same number for everything of a kind. */
 function solver(each: Readonly<Record<keyof SolverRates, number>>): SolverRates {
   const record = (keys: readonly string[], value: number): Record<string, number> =>
     Object.fromEntries(keys.map((key) => [key, value]));
-  const [taps, { gram, factor, statistics, solve, sweep }] = [['4096', '8192'], each];
+  const [taps, { gram, factor, statistics, solve, sweep, invert, iterate }] = [['4096', '8192', '2048'], each];
   return {
     gram: record(taps, gram),
     factor: record(taps, factor),
     statistics: record(sizes, statistics),
     solve: record(sizes, solve),
     sweep: record(sizes, sweep),
+    invert: record(taps, invert),
+    iterate: record(sizes, iterate),
   };
 }
 
 const rates: Rates = {
-  ...solver({ gram: 1e12, factor: 0.3e12, statistics: 0.3e12, solve: 0.4e12, sweep: 0.4e12 }),
+  ...solver({
+    gram: 1e12,
+    factor: 0.3e12,
+    statistics: 0.3e12,
+    solve: 0.4e12,
+    sweep: 0.4e12,
+    invert: 0.2e12,
+    iterate: 2e12,
+  }),
   forward: { 2048: 2e13 },
   head: 2e13,
   spectrum: 1e10,
@@ -279,7 +289,7 @@ const rates: Rates = {
     transfer: 1e10,
     store: 5e8,
     cap: { rows: 8192, cols: 8192 },
-    shares: solver({ gram: 0.9, factor: 0.4, statistics: 0.5, solve: 0.6, sweep: 0.6 }),
+    shares: solver({ gram: 0.9, factor: 0.4, statistics: 0.5, solve: 0.6, sweep: 0.6, invert: 0.4, iterate: 0.9 }),
   },
 };
 
@@ -312,6 +322,19 @@ describe.each([
     const block = onGpu + solving + (2 * 24 * h ** 2) / 2e9 + activations * (2 / 3e9 + 1 / 1.5e9);
     const all = (blocks * taps + (blocks - 1) * forward) / 2e13 + blocks * block + shape.bytes / 1.5e9;
     expect(stageSeconds(shape, planned, 'compress', rates) / all).toBeCloseTo(1, 9);
+  });
+
+  it('of compressing by ADMM: products and inverses there, the layer up and down', () => {
+    const admm = stageSeconds(shape, { ...planned, method: 'admm' }, 'compress', rates);
+    const attention = shape.layers.length === 6 ? 4 : 2;
+    // Inverses for each layer: all but fc2 read h columns.
+    const inverses = 7 * ((attention + 1) * h ** 3 + 64 * h ** 3);
+    const products = 40 * 2 * (4 + 4 + 16) * h ** 3;
+    const solving =
+      inverses / (0.4 * 1.5e13) + products / (0.9 * 1.5e13) + (8 * 12 * h ** 2) / 1e10 + (12 * h ** 2) / 5e8;
+    const block = onGpu + solving + (2 * 24 * h ** 2) / 2e9 + activations * (2 / 3e9 + 1 / 1.5e9);
+    const all = (blocks * taps + (blocks - 1) * forward) / 2e13 + blocks * block + shape.bytes / 1.5e9;
+    expect(admm / all).toBeCloseTo(1, 9);
   });
 
   it('of estimating', () => {

@@ -69,6 +69,24 @@ describe('the memory of a stage', () => {
     expect(total(estimating)).toBeGreaterThan(total(held));
   });
 
+  it('is, by ADMM, that of Hessians beside factors, of the weights twice, and of an inverse', () => {
+    const hidden = 9216;
+    const wide = 4 * hidden;
+    const short: Workload = { ...work, blocks: 1, calibration: { sequences: 1, seqlen: 128 } };
+    const { held, layer } = stageMemory(opt(hidden), { ...short, method: 'admm' }, 'compress');
+    // fc2: U, A, an inverse and it as an operand; its weights and the iterate, a bit and two bytes a weight.
+    expect(layer).toBe('fc2');
+    expect(held.factors).toBe((4 + 4 + 4 + 4) * wide ** 2);
+    expect(held.layer).toBe((4 + 4 + 1 / 8 + 2) * hidden * wide);
+    expect(held.grams).toBe(0);
+    // Where sensitivities are measured, A of all taps is there with their factors.
+    const measured: Workload = { ...short, sensitivity: { sequences: 1, seqlen: 128, layers: true, bits: 0 } };
+    const alone = stageMemory(opt(hidden), { ...measured, method: 'admm' }, 'estimate');
+    expect(alone.held.factors).toBe(8 * (3 * hidden ** 2 + wide ** 2) + 8 * wide ** 2);
+    const swept = stageMemory(opt(hidden), measured, 'estimate');
+    expect(swept.held.factors).toBe(4 * (3 * hidden ** 2 + wide ** 2));
+  });
+
   it('counts scales and zero points of a layer as it is swept, and as they are stored', () => {
     const quantization = quantizationSchema.parse({ bits: 4, groupSize: 32 });
     const short: Workload = { ...work, blocks: 1, calibration: { sequences: 1, seqlen: 128 } };
