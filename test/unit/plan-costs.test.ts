@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { TensorInfo } from '../../src/worker/native.ts';
+import { constants, type TensorInfo } from '../../src/worker/native.ts';
 import { openOpt } from '../../src/worker/families/opt/model.ts';
 import {
   blockOperations,
@@ -55,14 +55,17 @@ const gramByLoops = (cols: number, tokens: number): number => loop(tokens, () =>
  * X[i][j] needs i - j, row i as many again.
  */
 const factorByLoops = (n: number): number => loop(n, (i) => i * (i + 1)) + loop(n, (i) => i * (i + 1));
+const { iterations, penalties, polish } = constants.method.admm;
+
 /**
- * ADMM: in each iteration and each step of the polish every entry of a layer as large as this is a dot product as long as a row; so are
- * those of the target, and of the error at the end.
+ * ADMM: in each iteration every entry of a layer as large as this is a dot product as long as a row; so it is in each step of the polish
+ * and in the residual that it begins with, and for the energies of the output and of what it loses.
  */
 const iterationsByLoops = ({ rows, cols }: LayerShape): number =>
-  loop(28 + 10 + 2, () => loop(rows, () => loop(cols, () => 2 * cols)));
-/** For each of seven penalties: Cholesky, the inverse of the triangle, and that one's square, row by row, one triangle of it. */
-const inversesByLoops = (n: number): number => loop(7, () => factorByLoops(n) + loop(n, (i) => 2 * (i + 1) * (n - i)));
+  loop(iterations + (1 + polish) + 2, () => loop(rows, () => loop(cols, () => 2 * cols)));
+/** For each penalty: Cholesky, the inverse of the triangle, and that one's square, row by row, one triangle of it. */
+const inversesByLoops = (n: number): number =>
+  loop(penalties, () => factorByLoops(n) + loop(n, (i) => 2 * (i + 1) * (n - i)));
 /** For every column, in every row the error times U is subtracted from the columns after it. */
 const sweepByLoops = ({ rows, cols }: LayerShape): number => loop(cols, (j) => 2 * rows * (cols - 1 - j));
 
@@ -94,7 +97,10 @@ describe.each([
   });
 
   it('of ADMM are those of the loops, but for terms of lower order', () => {
-    const expected = sum(layers.map((layer) => 40 * 2 * layer.rows * layer.cols ** 2 + inversesByLoops(layer.cols)));
+    const products = iterations + polish + 3;
+    const expected = sum(
+      layers.map((layer) => products * 2 * layer.rows * layer.cols ** 2 + inversesByLoops(layer.cols)),
+    );
     expect(Math.abs(operations.iterate / expected - 1)).toBeLessThan(3 / hidden);
   });
 });
@@ -347,8 +353,8 @@ describe('operations of the stages', () => {
         stageSeconds(shape, workload, 'compress', { ...swift, ...slow });
       const rates = (value: number): Record<string, number> => ({ '512x768': value, '512x2048': value });
       const swift: Rates = { ...instant, invert: { 768: Infinity, 2048: Infinity }, iterate: rates(Infinity) };
-      const inverses = 12 * 7 * (5 * 768 ** 3 + 3072 ** 3);
-      const products = 12 * 40 * 2 * (4 * 768 ** 3 + 3072 * 768 ** 2 + 768 * 3072 ** 2);
+      const inverses = 12 * penalties * (5 * 768 ** 3 + 3072 ** 3);
+      const products = 12 * (iterations + polish + 3) * 2 * (4 * 768 ** 3 + 3072 * 768 ** 2 + 768 * 3072 ** 2);
       const slowly = { invert: { 768: 1e9, 2048: 1e9 } };
       expect(compress(admm, slowly)).toBeCloseTo(inverses / 1e9, 4);
       expect(compress(admm, { iterate: rates(1e9) })).toBeCloseTo(products / 1e9, 4);

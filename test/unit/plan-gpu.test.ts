@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { quantizationSchema } from '../../src/contract/recipe.ts';
 import type { LayerShape } from '../../src/worker/model/costs.ts';
+import { constants } from '../../src/worker/native.ts';
 import { factorTerm, gramTerm, solveTerm, statisticsTerm, type Term } from '../../src/worker/plan/gpu-costs.ts';
 import { gpuBytes, gpuShare, layersOnCpu, tapsThatFit } from '../../src/worker/plan/gpu-memory.ts';
 import { gpuCap, shareOf } from '../../src/worker/plan/measure-gpu.ts';
@@ -328,8 +329,9 @@ describe.each([
     const admm = stageSeconds(shape, { ...planned, method: 'admm' }, 'compress', rates);
     const attention = shape.layers.length === 6 ? 4 : 2;
     // Inverses for each layer: all but fc2 read h columns.
-    const inverses = 7 * ((attention + 1) * h ** 3 + 64 * h ** 3);
-    const products = 40 * 2 * (4 + 4 + 16) * h ** 3;
+    const { iterations, penalties, polish } = constants.method.admm;
+    const inverses = penalties * ((attention + 1) * h ** 3 + 64 * h ** 3);
+    const products = (iterations + polish + 3) * 2 * (4 + 4 + 16) * h ** 3;
     const solving =
       inverses / (0.4 * 1.5e13) + products / (0.9 * 1.5e13) + (8 * 12 * h ** 2) / 1e10 + (12 * h ** 2) / 5e8;
     const block = onGpu + solving + (2 * 24 * h ** 2) / 2e9 + activations * (2 / 3e9 + 1 / 1.5e9);

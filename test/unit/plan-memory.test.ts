@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { quantizationSchema } from '../../src/contract/recipe.ts';
+import { constants } from '../../src/worker/native.ts';
 import { stageMemory, total } from '../../src/worker/plan/memory.ts';
 import type { ModelShape } from '../../src/worker/model/shape.ts';
 import type { Workload } from '../../src/worker/plan/workload.ts';
@@ -74,15 +75,17 @@ describe('the memory of a stage', () => {
     const wide = 4 * hidden;
     const short: Workload = { ...work, blocks: 1, calibration: { sequences: 1, seqlen: 128 } };
     const { held, layer } = stageMemory(opt(hidden), { ...short, method: 'admm' }, 'compress');
-    // fc2: U, A, an inverse and it as an operand; its weights and the iterate, a bit and two bytes a weight.
+    // fc2: U, A, an inverse and, where that is another one, an operand; its weights and the iterate, and a bit a weight.
+    const { operandBytes } = constants.method.admm;
+    const inverse = operandBytes === 4 ? 4 : 4 + operandBytes;
     expect(layer).toBe('fc2');
-    expect(held.factors).toBe((4 + 4 + 4 + 4) * wide ** 2);
-    expect(held.layer).toBe((4 + 4 + 1 / 8 + 2) * hidden * wide);
+    expect(held.factors).toBe((4 + 4 + inverse) * wide ** 2);
+    expect(held.layer).toBe((4 + 4 + 1 / 8) * hidden * wide);
     expect(held.grams).toBe(0);
     // Where sensitivities are measured, A of all taps is there with their factors.
     const measured: Workload = { ...short, sensitivity: { sequences: 1, seqlen: 128, layers: true, bits: 0 } };
     const alone = stageMemory(opt(hidden), { ...measured, method: 'admm' }, 'estimate');
-    expect(alone.held.factors).toBe(8 * (3 * hidden ** 2 + wide ** 2) + 8 * wide ** 2);
+    expect(alone.held.factors).toBe(8 * (3 * hidden ** 2 + wide ** 2) + inverse * wide ** 2);
     const swept = stageMemory(opt(hidden), measured, 'estimate');
     expect(swept.held.factors).toBe(4 * (3 * hidden ** 2 + wide ** 2));
   });

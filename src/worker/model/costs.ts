@@ -62,10 +62,13 @@ export function sweepOperations({ rows, cols }: Pick<LayerShape, 'rows' | 'cols'
   return rows * cols * cols;
 }
 
-/** ADMM over a layer: a product [rows, cols] times [cols, cols] in each iteration and step of its polish, and two for target and error. */
+/**
+ * ADMM over a layer, products [rows, cols] times [cols, cols]: one in each iteration and in each step of the polish, one before those,
+ * and one each for the energies of the output and of what it loses.
+ */
 export function iterateOperations({ rows, cols }: Pick<LayerShape, 'rows' | 'cols'>): number {
   const { iterations, polish } = constants.method.admm;
-  return (iterations + polish + 2) * 2 * rows * cols * cols;
+  return (iterations + polish + 3) * 2 * rows * cols * cols;
 }
 
 /** The inverses that it takes, [cols, cols], one for each penalty: a Cholesky factor, its inverse and that one's square, each n³/3. */

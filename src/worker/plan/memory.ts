@@ -19,7 +19,6 @@ export interface Moment {
 }
 
 const FLOAT = 4;
-const OPERAND_BYTES = 4;
 /** Node, V8, onnxruntime and the addon, with nothing loaded: measured. */
 const PROCESS_BYTES = 100 * 2 ** 20;
 /** V8 lets so many bytes of arrays that nobody needs pile up before it looks for them. */
@@ -197,7 +196,7 @@ function estimateMoments(shape: ModelShape, sequences: Sequences, work: Workload
 function branchMoments(shape: ModelShape, sample: Branching, work: Workload): Moment[] {
   const hasHessians = iteratesAlone(work);
   const held = { factors: factorBytes(firstLayers(shape), work, hasHessians), garbage: GARBAGE_BYTES };
-  const iterating = hasHessians ? shape.layers.map((layer) => iteratingMoment(shape, layer, held, work)) : [];
+  const iterating = hasHessians ? shape.layers.flatMap((layer) => iteratingMoments(layer, held, work)) : [];
   const pruning = shape.layers.map((layer) => ({
     held: {
       ...held,
@@ -253,25 +252,22 @@ function compressMoments(shape: ModelShape, sequences: Sequences | null, work: W
   }));
   // Where the GPU does not know the pattern, the CPU takes the factor over.
   const pruningWork = gpu?.prunes === false ? { gpu: null } : work;
-  const pruning = shape.layers.map((layer) => ({
-    held: {
+  const solving = shape.layers.flatMap((layer): Moment[] => {
+    const beside = {
       grams: gramBytes(taps.slice(1 + taps.findIndex(({ tap }) => tap === layer.tap)), work),
       factors: factorBytes([layer], pruningWork, iterates),
-      layer:
-        sweepBytes(layer, pruningWork) +
-        elements(layer) * shape.weightBytes * (sweeps ? 1 : 2) +
-        gridBytes(layer, quantization) +
-        (iterates ? maskBytes(layer) : 0),
-      ...staged(layer, work),
       ...left,
-    },
-    layer: layer.name,
-  }));
-  const iterating = iterates
-    ? pruning.map(({ held }, i) => iteratingMoment(shape, shape.layers[i] ?? widestLayer(shape), held, pruningWork))
-    : [];
+    };
+    const pruned =
+      sweepBytes(layer, pruningWork) +
+      elements(layer) * shape.weightBytes * (sweeps ? 1 : 2) +
+      gridBytes(layer, quantization) +
+      (iterates ? maskBytes(layer) : 0);
+    const sweeping = { held: { ...beside, layer: pruned, ...staged(layer, work) }, layer: layer.name };
+    return iterates ? [...iteratingMoments(layer, beside, pruningWork), sweeping] : [sweeping];
+  });
   const passing = blocks > 1 ? blockMoments(shape, sequences, { taps: false, output: true }).map(atAll) : [];
-  return [...collecting(shape, sequences, work, results), ...factoring, ...iterating, ...pruning, ...passing];
+  return [...collecting(shape, sequences, work, results), ...factoring, ...solving, ...passing];
 }
 
 /** The sequences go through a block, and its Gram matrices are there from the first of them on. */
@@ -340,18 +336,23 @@ function maskBytes(layer: LayerShape): number {
   return elements(layer) / 8;
 }
 
-/** ADMM of a layer: weights and iterate, the mask and the result; beside the Hessian an inverse, and it once more as a product's operand. */
-function iteratingMoment(shape: ModelShape, layer: NamedLayer, held: Held, work: OnGpu): Moment {
-  const inverses = isOnGpu(layer, work) ? 0 : (FLOAT + OPERAND_BYTES) * layer.cols * layer.cols;
-  return {
+/**
+ * ADMM of a layer: weights, iterate and mask, beside an inverse of the Hessian that is made a product's operand; then, beside the
+ * operand, those and what the polish writes.
+ */
+function iteratingMoments(layer: NamedLayer, held: Held, work: OnGpu): Moment[] {
+  const { operandBytes } = constants.method.admm;
+  const square = isOnGpu(layer, work) ? 0 : layer.cols * layer.cols;
+  const moment = (squares: number, matrices: number): Moment => ({
     held: {
       ...held,
-      factors: (held.factors ?? 0) + inverses,
-      layer: 2 * FLOAT * elements(layer) + maskBytes(layer) + elements(layer) * shape.weightBytes,
+      factors: (held.factors ?? 0) + squares * square,
+      layer: matrices * FLOAT * elements(layer) + maskBytes(layer),
       ...staged(layer, work),
     },
     layer: layer.name,
-  };
+  });
+  return [moment(FLOAT + (operandBytes < FLOAT ? operandBytes : 0), 2), moment(operandBytes, 3)];
 }
 
 /** The histograms that a layer's statistics are taken from. */

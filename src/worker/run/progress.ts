@@ -44,7 +44,7 @@ export class Progress {
   sharesOf(work: number): (share: number) => void {
     let counted = 0;
     return (share) => {
-      const further = Math.max(0, share - counted);
+      const further = Math.max(0, Math.min(1, share) - counted);
       counted += further;
       if (further > 0) this.add(work * further);
     };
