@@ -23,6 +23,8 @@ pub struct Split {
     rows: usize,
     cols: usize,
     groups: Vec<Group>,
+    /// The magnitude up to which the last iteration pruned; 0 before the first, and where it went by a pattern.
+    limit: f32,
 }
 
 /// `LANES` rows, a slot for each column.
@@ -76,7 +78,12 @@ impl Split {
         };
         let groups = (0..rows.div_ceil(LANES)).into_par_iter().map(take);
         let groups = groups.collect::<Result<_>>()?;
-        Ok(Self { rows, cols, groups })
+        Ok(Self {
+            rows,
+            cols,
+            groups,
+            limit: 0.0,
+        })
     }
 
     /// One iteration with `ridge` = ρ (A + ρ)⁻¹: B = W + (D - V / ρ - W) ρ (A + ρ)⁻¹, C = B + V / ρ, D = what is kept of C. Error:
@@ -91,10 +98,10 @@ impl Split {
         let groups = self.groups.par_iter_mut();
         let lost = groups.map_init(|| Room::new(cols), regress);
         let lost: Vec<f64> = lost.collect::<Result<_>>()?;
-        let limit = match pruned {
-            Pruned::UpToRank(rank) => self.threshold(rank, control)?,
-            _ => -1.0,
-        };
+        if let Pruned::UpToRank(rank) = pruned {
+            self.limit = self.threshold(rank, control)?;
+        }
+        let limit = self.limit;
         let project = |group: &mut Group| {
             control.check()?;
             Ok(match pruned {
@@ -110,8 +117,22 @@ impl Split {
         })
     }
 
-    /// The magnitude of 0-based `rank`, ascending, over the whole layer.
+    /// The magnitude of 0-based `rank`, ascending, over the whole layer: looked for near that of the last iteration first.
     fn threshold(&self, rank: usize, control: &Control) -> Result<f32> {
+        let (low, high) = (self.limit * (1.0 - NEAR), self.limit * (1.0 + NEAR));
+        let look = |group: &Group| {
+            control.check()?;
+            Ok(group.between(low, high))
+        };
+        let found: Vec<Near> = self.groups.par_iter().map(look).collect::<Result<_>>()?;
+        // So many are not smaller than the one of this rank.
+        let from_top = self.rows * self.cols - rank;
+        let larger: usize = found.iter().map(|near| near.larger).sum();
+        let mut near: Vec<f32> = found.into_iter().flat_map(|near| near.magnitudes).collect();
+        if larger < from_top && from_top <= larger + near.len() {
+            let place = larger + near.len() - from_top;
+            return Ok(*near.select_nth_unstable_by(place, f32::total_cmp).1);
+        }
         nth_smallest(rank, self.groups.len(), |i, sink| {
             let group = &self.groups[i];
             group.c.iter().for_each(|c| sink(&c.0[..group.height]));
@@ -138,6 +159,15 @@ impl Split {
     }
 }
 
+/// How far from the last iteration's limit the next is looked for, as a share of it.
+const NEAR: f32 = 0.03;
+
+/// What of a group lies near a limit.
+struct Near {
+    larger: usize,
+    magnitudes: Vec<f32>,
+}
+
 /// Weights that are kept, and those of them that were not before.
 struct Counts {
     changed: usize,
@@ -152,22 +182,41 @@ impl Group {
             deviation(c, w, keep, step.rescaling, x);
         }
         room.multiply(ridge);
-        let mut sums = [0f64; LANES];
         let columns = self.c.iter_mut().zip(&self.w).zip(&self.keep);
-        for ((x, product), ((c, w), &keep)) in room.x.iter().zip(&room.product).zip(columns) {
-            // With B - W = X ρ (A + ρ)⁻¹ it is (B - W) A = ρ (X - (B - W)).
-            add_products(product, &difference(x, product), &mut sums);
+        for (product, ((c, w), &keep)) in room.product.iter().zip(columns) {
             relax(c, w, product, keep, step);
         }
-        sums.iter().sum()
+        // With B - W = X ρ (A + ρ)⁻¹ it is (B - W) A = ρ (X - (B - W)).
+        let parts = room.x.chunks(SUMMED).zip(room.product.chunks(SUMMED));
+        parts.map(|(x, product)| energy(x, product)).sum()
     }
 
     /// Keeps what is larger than `limit`.
     fn keep_above(&mut self, limit: f32) -> Counts {
-        self.keep_where(|c, j, keep| {
-            let is_kept = |lane: usize| Bits::from(c[j].0[lane].abs() > limit) << lane;
-            *keep = (0..LANES).map(is_kept).fold(0, |bits, bit| bits | bit);
-        })
+        self.keep_where(|c, j, keep| *keep = above(&c[j], limit))
+    }
+
+    /// The magnitudes above `low` and up to `high`, and how many are larger.
+    fn between(&self, low: f32, high: f32) -> Near {
+        let mut near = Near {
+            larger: 0,
+            magnitudes: Vec::new(),
+        };
+        for c in &self.c {
+            let larger = above(c, high) & self.real();
+            near.larger += larger.count_ones() as usize;
+            let mut inside = above(c, low) & self.real() & !larger;
+            while inside != 0 {
+                near.magnitudes.push(c.0[inside.trailing_zeros() as usize].abs());
+                inside &= inside - 1;
+            }
+        }
+        near
+    }
+
+    /// The bits of rows that are not padding.
+    fn real(&self) -> Bits {
+        Bits::MAX >> (LANES - self.height)
     }
 
     /// Keeps all but the `n` smallest of every `m` neighbours, the leftmost of equals going first.
@@ -191,7 +240,7 @@ impl Group {
 
     /// Sets the bits of each column by what `choose` says, those of padding never.
     fn keep_where(&mut self, mut choose: impl FnMut(&[Lanes], usize, &mut Bits)) -> Counts {
-        let real = Bits::MAX >> (LANES - self.height);
+        let real = self.real();
         let mut counts = Counts { changed: 0, kept: 0 };
         for (j, keep) in self.keep.iter_mut().enumerate() {
             let before = *keep;
@@ -232,6 +281,37 @@ impl Group {
             control.advance(1)?;
         }
         Ok(z)
+    }
+}
+
+/// Columns whose products are summed in float32 before they go into a float64 sum.
+const SUMMED: usize = 64;
+
+vectorized! {
+    /// The sum of b (x - b) over a few columns.
+    fn energy(x: &[Lanes], b: &[Lanes]) -> f64 {
+        let mut sums = [0f32; LANES];
+        for (x, b) in x.iter().zip(b) {
+            for lane in 0..LANES {
+                sums[lane] = b.0[lane].mul_add(x.0[lane] - b.0[lane], sums[lane]);
+            }
+        }
+        sums.iter().map(|&sum| sum as f64).sum()
+    }
+}
+
+vectorized! {
+    /// A bit for each lane of a magnitude larger than `limit`.
+    fn above(values: &Lanes, limit: f32) -> u64 {
+        let mut bits = 0;
+        for (i, values) in values.0.as_chunks::<16>().0.iter().enumerate() {
+            let mut part = 0u32;
+            for lane in 0..16 {
+                part |= ((values[lane].abs() > limit) as u32) << lane;
+            }
+            bits |= (part as u64) << (16 * i);
+        }
+        bits
     }
 }
 

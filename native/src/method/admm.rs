@@ -23,12 +23,12 @@ use crate::weights::weight::Weight;
 
 /// Penalties ρ, each for as many iterations as the others: from the first, each so much larger than the one before that the last is 1.
 /// With them and the relaxation below a layer's error comes within 1 % of that of many more iterations (docs/method.md, section 11).
-pub const PENALTIES: usize = 8;
-pub const FIRST_PENALTY: f64 = 0.12;
+pub const PENALTIES: usize = 6;
+const FIRST_PENALTY: f64 = 0.15;
 /// Iterations with each penalty.
-pub const EACH: usize = 4;
+pub const EACH: usize = 6;
 /// Over-relaxation of the iterations.
-const RELAXATION: f32 = 1.5;
+const RELAXATION: f32 = 1.3;
 /// Steps of conjugate gradients on the mask that the iterations end with.
 pub const POLISH: usize = 3;
 

@@ -196,39 +196,29 @@ fn largest(cols: usize, values: &[f64], pattern: Pattern) -> Vec<bool> {
 }
 
 /// The least error is that of one of very many masks, and neither form finds it: of few weights now one, now the other comes nearer.
-/// So each shape with many may lose 2 %, and all together 1 %.
 #[test]
 fn random_shapes_come_as_near_as_the_naive_form() {
     let shapes = [
-        (1, 9, 0.5),
-        (3, 2, 0.5),
-        (7, 33, 0.7),
-        (65, 40, 0.6),
-        (64, 64, 0.9),
-        (20, 130, 0.5),
-        (130, 31, 0.8),
-        (5, 60, 0.05),
-        (200, 20, 0.3),
+        (1, 9, 0.5, f64::INFINITY),
+        (3, 2, 0.5, f64::INFINITY),
+        (7, 33, 0.7, 1.1),
+        (5, 60, 0.05, 1.1),
+        (65, 40, 0.6, 1.02),
+        (64, 64, 0.9, 1.02),
+        (20, 130, 0.5, 1.02),
+        (130, 31, 0.8, 1.02),
+        (200, 20, 0.3, 1.02),
     ];
-    let of_shape = |&(rows, cols, sparsity): &(usize, usize, f64)| {
+    for (rows, cols, sparsity, bound) in shapes {
         let dead: &[usize] = if cols > 8 { &[3] } else { &[] };
-        ratio_to_naive(&Layer::random(rows, cols, dead), Pattern::Sparsity(sparsity))
-    };
-    let patterns = [(9, 32, 2, 4), (70, 48, 5, 8), (30, 60, 1, 2)];
-    let of_pattern = |&(rows, cols, n, m): &(usize, usize, usize, usize)| {
-        ratio_to_naive(&Layer::random(rows, cols, &[]), Pattern::NofM { n, m })
-    };
-    let ratios: Vec<f64> = shapes
-        .iter()
-        .map(of_shape)
-        .chain(patterns.iter().map(of_pattern))
-        .collect();
-    let mean = (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp();
-    println!("mean {mean:.4}");
-    assert!(mean <= 1.01, "{mean}: {ratios:?}");
+        check_against_naive(&Layer::random(rows, cols, dead), Pattern::Sparsity(sparsity), bound);
+    }
+    for (rows, cols, n, m, bound) in [(9, 32, 2, 4, 1.1), (70, 48, 5, 8, 1.02), (60, 60, 1, 2, 1.02)] {
+        check_against_naive(&Layer::random(rows, cols, &[]), Pattern::NofM { n, m }, bound);
+    }
 }
 
-fn ratio_to_naive(layer: &Layer, pattern: Pattern) -> f64 {
+fn check_against_naive(layer: &Layer, pattern: Pattern, bound: f64) {
     let factor = factor_of(layer.cols, &layer.hessian, 0.01, Order::Natural);
     let found = prune(layer, &factor, &target(pattern, None));
     let q = found.to_f32();
@@ -236,17 +226,13 @@ fn ratio_to_naive(layer: &Layer, pattern: Pattern) -> f64 {
     let ratio = damped_error(layer, &q, factor.damping) / naive;
     let (rows, cols) = (layer.rows, layer.cols);
     println!("{rows} x {cols} {pattern:?}: ratio {ratio:.4}");
-    assert!(
-        ratio <= 1.02 || rows * cols < 2000,
-        "{rows} x {cols} {pattern:?}: {ratio}"
-    );
+    assert!(ratio <= bound, "{rows} x {cols} {pattern:?}: {ratio}");
     assert_eq!(found.zeros, q.iter().filter(|&&q| q == 0.0).count());
     let most = largest(cols, &live_weights(layer), pattern)
         .iter()
         .filter(|&&keep| keep)
         .count();
     assert!(rows * cols - found.zeros <= most, "{rows} x {cols} {pattern:?}");
-    ratio
 }
 
 /// The errors of `reference/admm.py`, an implementation in PyTorch and float64 with two products an iteration and up to 300 of them.
