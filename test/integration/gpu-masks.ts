@@ -37,7 +37,7 @@ export async function maskAgreement(run: string, scratch: string): Promise<Recor
   const agreement: Record<string, number> = {};
   await using embed = await openEmbed(model, options);
   let x = (await embed.run(tokens)).slice();
-  for (let block = 0; block < model.family.blocks; block++) {
+  for (let block = 0; block < (recipe.blocks ?? model.family.blocks); block++) {
     const shards = String(model.family.blocks + 1).padStart(5, '0');
     const shard = join(run, `model-${String(block + 2).padStart(5, '0')}-of-${shards}.safetensors`);
     await using dense = await openBlock(model, block, { ...options, taps: true, output: false });
