@@ -71,7 +71,7 @@ test.each(['allocate', 'auto'])(
   async (scheduler) => {
     const texts = ['--calibration', demoTexts.calibration, '--evaluation', demoTexts.evaluation];
     const sizes = ['--sequences', '32', '--calibration-seqlen', '256', '--windows', '8', '--seqlen', '256'];
-    const recipe = ['--scheduler', scheduler, ...texts, ...sizes, ...cpu];
+    const recipe = ['--scheduler', scheduler, '--blocks', '2', ...texts, ...sizes, ...cpu];
     const { stdout } = await succeed(['plan', demoModel, ...recipe, '--json'], tiny);
     const { memory } = planSchema.parse(JSON.parse(stdout));
     const budget = Math.ceil(memory.peakBytes);
