@@ -1,14 +1,20 @@
-//! Measures Gram, factor and sweeps beside faer's product of matrices of the same size, in GFLOP/s, and prints JSON.
+//! Measures Gram, factor, sweeps and ADMM's inverses beside faer's product of matrices of the same size, and ADMM's iterations beside
+//! their product alone within the processor's nearest cache, in GFLOP/s, and prints JSON.
 //! Usage: bench [threads...]; 1 and 2 by default.
 
 use std::time::Instant;
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
+use rayon::prelude::*;
 use serde_json::{Value, json};
+use tamis_native::backend::Backend;
+use tamis_native::backend::split::Step;
+use tamis_native::backend::sweep::Pruned;
 use tamis_native::control::Control;
 use tamis_native::cpu::Cpu;
 use tamis_native::cpu::gram::Gram;
+use tamis_native::cpu::operand::{Operand, Scratch};
 use tamis_native::machine::pool;
 use tamis_native::method::factor::{Factor, Order, factorize};
 use tamis_native::method::grids::Grids;
@@ -17,6 +23,7 @@ use tamis_native::method::sweep::{Selection, Sweep, sweep};
 use tamis_native::noise::noise;
 use tamis_native::quantization::{Quantization, Range};
 use tamis_native::weights::columns::Columns;
+use tamis_native::weights::lanes::{LANES, Lanes};
 use tamis_native::weights::storage::Storage;
 
 const SHAPES: [(usize, usize); 6] = [
@@ -57,6 +64,21 @@ fn gemm(m: usize, k: usize, n: usize, threads: usize) -> f64 {
     2.0 * (m * k * n) as f64 / seconds / 1e9
 }
 
+/// The same of `LANES` rows times an operand of ADMM's that stay in the nearest caches, on each thread.
+fn operand_peak(threads: usize) -> f64 {
+    const COLS: usize = 96;
+    const TIMES: usize = 2000;
+    let operand = Operand::new(noise(COLS * COLS));
+    let x = vec![Lanes([0.5; LANES]); COLS];
+    let one = |_| {
+        let (mut out, mut scratch) = (x.clone(), Scratch::default());
+        (0..TIMES).for_each(|_| operand.multiply(&x, &mut out, &mut scratch));
+        std::hint::black_box(out[0].0[0])
+    };
+    let seconds = best(|| timed(|| (0..threads).into_par_iter().map(one).collect::<Vec<f32>>()).0);
+    2.0 * (threads * TIMES * LANES * COLS * COLS) as f64 / seconds / 1e9
+}
+
 fn measure(rows: usize, cols: usize, threads: usize) -> Value {
     let control = Control::default();
     let x = noise(TOKENS * cols);
@@ -69,7 +91,7 @@ fn measure(rows: usize, cols: usize, threads: usize) -> Value {
         // As quick as can be: the damping makes it positive definite.
         gram.add(&x[..64 * cols], &control).unwrap();
         let (seconds, factor) =
-            timed(|| factorize(&Cpu, gram, 2.0 / 16.0, 0.01, Order::Natural, false, &control).unwrap());
+            timed(|| factorize(&Cpu, gram, 2.0 / 16.0, 0.01, Order::Natural, true, &control).unwrap());
         factored = Some(factor);
         seconds
     });
@@ -102,6 +124,20 @@ fn measure(rows: usize, cols: usize, threads: usize) -> Value {
             scales: Storage::F16,
         })
     };
+    let a = &factor.scaled.as_ref().expect("it was made with its Hessian").a;
+    let inverse_seconds = best(|| timed(|| Cpu.ridge_inverse(a, 0.3, &control).unwrap().unwrap()).0);
+    let ridge = Cpu.ridge_inverse(a, 0.3, &control).unwrap().unwrap();
+    let read = |i: usize, row: &mut [f32]| row.copy_from_slice(&w[i * cols..(i + 1) * cols]);
+    let mut split = Cpu
+        .split(Columns::from_rows(rows, cols, read, &control).unwrap(), &control)
+        .unwrap();
+    let step = Step {
+        relaxation: 1.3,
+        rescaling: 1.0,
+        penalty: 0.3,
+    };
+    let pruned = Pruned::UpToRank(rows * cols * 7 / 10);
+    let iteration_seconds = best(|| timed(|| Cpu.iterate(&mut split, &ridge, &step, pruned, &control).unwrap()).0);
     let gram_gemm = gemm(cols, TOKENS, cols, threads);
     let factor_gemm = gemm(cols, cols, cols, threads);
     let sweep_gemm = gemm(rows, cols, cols, threads);
@@ -116,6 +152,7 @@ fn measure(rows: usize, cols: usize, threads: usize) -> Value {
             sweep_gemm,
         )
     };
+    let products = 2.0 * (rows * cols * cols) as f64;
     json!({
         "rows": rows, "cols": cols, "threads": threads,
         "gram": entry(full, gram_seconds, gram_gemm),
@@ -124,6 +161,8 @@ fn measure(rows: usize, cols: usize, threads: usize) -> Value {
         "sweepInt4Group128": sweep_entry(0.0, quantization(128, Range::MinMax)),
         "sweepInt4Channel": sweep_entry(0.0, quantization(cols, Range::MinMax)),
         "sweepSparseInt4Group128": sweep_entry(0.7, quantization(128, Range::MinMax)),
+        "admmInverse": entry(cubes, inverse_seconds, factor_gemm),
+        "admmIteration": entry(products, iteration_seconds, operand_peak(threads)),
         "sweepInt4Group128Search": sweep_entry(0.0, quantization(128, Range::Mse)),
     })
 }

@@ -61,10 +61,11 @@ function benchPacking() {
 
 /** What is timed on the demo model beside the reference: the flags, and the reference's recipe. */
 const recipes = [
-  { name: 'uniform 70 %', flags: [], reference: { sparsity: 0.7, quant: null } },
+  { name: 'uniform 70 %', flags: ['--method', 'sparsegpt'], reference: { sparsity: 0.7, quant: null } },
+  { name: 'uniform 70 % by ADMM', flags: ['--method', 'admm'], reference: { sparsity: 0.7, quant: null, admm: true } },
   {
     name: 'uniform 70 % and 4 bits, symmetric, groups of 128',
-    flags: ['--bits', '4', '--group-size', '128', '--symmetric'],
+    flags: ['--method', 'sparsegpt', '--bits', '4', '--group-size', '128', '--symmetric'],
     reference: { sparsity: 0.7, quant: { bits: 4, group: 128, sym: true } },
   },
 ];
@@ -158,6 +159,8 @@ export function benchEngine(rounds) {
         '4 bits, channel',
         '70 %, 4 bits',
         'search',
+        'ADMM, inverse',
+        'ADMM, iteration',
       ],
       core.map((entry) => [
         `${entry.rows} x ${entry.cols}`,
@@ -169,6 +172,8 @@ export function benchEngine(rounds) {
         gflops(entry.sweepInt4Channel),
         gflops(entry.sweepSparseInt4Group128),
         gflops(entry.sweepInt4Group128Search),
+        gflops(entry.admmInverse),
+        gflops(entry.admmIteration),
       ]),
     ),
   );

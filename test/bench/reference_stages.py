@@ -2,7 +2,7 @@
 
     python reference_stages.py REFERENCE_DIR MODEL_DIR CALIBRATION EVAL RECIPE WINDOWS THREADS
 
-RECIPE is JSON: {"sparsity": 0.7, "quant": null | {"bits": 4, "group": 128, "sym": true}}. Prints one JSON object: seconds by stage and the perplexities. The reference itself is not changed: its `Opt.block` is wrapped in a clock.
+RECIPE is JSON: {"sparsity": 0.7, "quant": null | {"bits": 4, "group": 128, "sym": true}, "admm": true}; with `admm` it prunes by admm.py's solver. Prints one JSON object: seconds by stage and the perplexities. The reference itself is not changed: its `Opt.block` is wrapped in a clock.
 """
 import json
 import sys
@@ -12,6 +12,7 @@ reference_dir, model_dir, calibration, evaluation, recipe, windows, threads = sy
 recipe = json.loads(recipe)
 sys.path.insert(0, reference_dir)
 import torch  # noqa: E402
+import admm  # noqa: E402
 import reference  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
 
@@ -29,6 +30,16 @@ def timed_block(self, *args, **kwargs):
 
 
 reference.Opt.block = timed_block
+
+
+def solved(weight, gram, sparsity, nm, quant):
+    return admm.solve(weight, gram, sparsity, nm, recipe.get("percdamp", 0.01))[0]
+
+
+if recipe.get("admm"):
+    # `compress` sweeps with what `factor` gives it: here that is the Gram matrix itself.
+    reference.factor = lambda gram, percdamp: (gram,)
+    reference.sweep = solved
 model = reference.Opt(model_dir)
 calib, ev = load_file(calibration)["tokens"], load_file(evaluation)["tokens"]
 names = [model.layer(b, p) for b in range(model.blocks) for p in reference.PROJ]
