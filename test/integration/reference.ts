@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
 
@@ -42,6 +43,28 @@ const flags = {
   'scheduled-70-int4-g128-sym': ['--scheduler', 'kmeans', '--sparsity', '0.7', '--bits', '4', '--symmetric'],
 } as const;
 
+/** Runs by ADMM of another one (admm-results.json): flags, and the recipe that it has of them. */
+const iterated = {
+  'admm-50': { flags: ['--sparsity', '0.5'], recipe: { sparsity: 0.5 } },
+  'admm-70': { flags: ['--sparsity', '0.7'], recipe: { sparsity: 0.7 } },
+  'admm-80': { flags: ['--sparsity', '0.8'], recipe: { sparsity: 0.8 } },
+  'admm-2-4': { flags: ['--nm', '2:4'], recipe: { sparsity: 0.5, nm: [2, 4] } },
+  'admm-70-int4': {
+    flags: ['--sparsity', '0.7', '--bits', '4', '--symmetric'],
+    recipe: { sparsity: 0.7, quant: { bits: 4, group: 128, sym: true } },
+  },
+  'admm-70-int3': {
+    flags: ['--sparsity', '0.7', '--bits', '3', '--symmetric'],
+    recipe: { sparsity: 0.7, quant: { bits: 3, group: 128, sym: true } },
+  },
+} as const;
+
+interface Iterated {
+  readonly recipe: { readonly windows: number };
+  readonly compressed: number;
+  readonly zeros: number;
+}
+
 export interface Reference {
   /** A run of the demo model on the reference's token ids. */
   run: (name: string, flags: readonly string[], windows?: number) => Promise<Report>;
@@ -49,6 +72,8 @@ export interface Reference {
   expectPruned: (name: keyof typeof flags) => Promise<number>;
   /** A quantizing run: a perplexity at most a hundredth above the reference's. */
   expectQuantized: (name: keyof typeof flags) => Promise<void>;
+  /** A uniform run by ADMM: a perplexity at most a hundredth above the reference's. */
+  expectIterated: (name: keyof typeof iterated) => Promise<void>;
   /** The perplexity that the reference measured after a run of its own. */
   perplexityOf: (name: keyof typeof flags) => number;
 }
@@ -121,5 +146,25 @@ export function useReference(name: string): Reference {
     for (const { name: layer, bits } of layers) expect(bits, layer).toBe(name.includes('int3') ? 3 : 4);
   };
 
-  return { run, expectPruned, expectQuantized, perplexityOf: (name) => expectedOf(name).compressed };
+  const expectIterated: Reference['expectIterated'] = async (name) => {
+    const path = join(reference, 'admm-results.json');
+    const { runs } = JSON.parse(readFileSync(path, 'utf8')) as { runs: Iterated[] };
+    const { flags, recipe } = iterated[name];
+    const expected = runs.find(({ recipe: { windows: _windows, ...own } }) => isDeepStrictEqual(own, recipe));
+    if (!expected) throw new Error(`${path} has no run ${name}`);
+    const { windows } = expected.recipe;
+    const { sparsity, layers, ...report } = await run(
+      name,
+      ['--method', 'admm', '--scheduler', 'uniform', ...flags],
+      windows,
+    );
+    const { compressed = NaN } = perplexitiesOf(report)[0] ?? {};
+    expect(compressed / expected.compressed - 1, `${name}: ${compressed}`).toBeLessThan(0.01);
+    // The nearest code of a weight that is kept may be zero, and so is what a pattern keeps of dead columns.
+    if ('quant' in recipe || 'nm' in recipe) expect(sparsity.actual).toBeGreaterThanOrEqual(expected.zeros - 1e-3);
+    else expect(sparsity.actual).toBeCloseTo(expected.zeros, 4);
+    for (const { iterations, name: layer } of layers) expect(iterations, layer).not.toBeNull();
+  };
+
+  return { run, expectPruned, expectQuantized, expectIterated, perplexityOf: (name) => expectedOf(name).compressed };
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { perplexitiesOf } from '../fixtures/measured.ts';
 import { useReference } from '../integration/reference.ts';
 
-const { run, expectPruned, expectQuantized } = useReference('reference');
+const { run, expectPruned, expectQuantized, expectIterated } = useReference('reference');
 
 /** What `npm test` leaves out of these: test/integration/reference.test.ts. */
 describe('the demo model with the token ids of the reference', () => {
@@ -18,6 +18,13 @@ describe('the demo model with the token ids of the reference', () => {
     "%s: a perplexity at most a hundredth above the reference's",
     async (name) => {
       await expectQuantized(name);
+    },
+  );
+
+  test.each(['admm-50', 'admm-70', 'admm-80', 'admm-2-4', 'admm-70-int3'] as const)(
+    "%s: a perplexity at most a hundredth above the reference's",
+    async (name) => {
+      await expectIterated(name);
     },
   );
 
