@@ -249,7 +249,7 @@ const bloom176b = decoder({ hidden: 14336, blocks: 70, vocab: 250880, isFused: t
 const allTaps = new Set(['attn_in', 'attn_out', 'mlp_in', 'mlp_mid']);
 const work: Workload = { ...pruning, gpu: { taps: allTaps, prunes: true } };
 
-const sizes = ['2048x4096', '8192x8192', '512x2048'];
+const sizes = ['2048x4096', '8192x8192', '2048x2048'];
 /** The same number for everything of a kind. */
 function solver(each: Readonly<Record<keyof SolverRates, number>>): SolverRates {
   const record = (keys: readonly string[], value: number): Record<string, number> =>
