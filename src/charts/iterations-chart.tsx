@@ -103,7 +103,13 @@ function Curve(props: { type: string; points: readonly Point[]; series: number }
   ).digits(1);
   return (
     <>
-      <path d={path(points) ?? ''} fill="none" stroke={style.fill} strokeDasharray={style.dash} opacity={0.7} />
+      <path
+        d={path(points.filter(({ hollow }) => !hollow)) ?? ''}
+        fill="none"
+        stroke={style.fill}
+        strokeDasharray={style.dash}
+        opacity={0.7}
+      />
       {points.map((point, i) => (
         <Mark key={i} layer={type} area={area} series={style} {...point} />
       ))}

@@ -5,9 +5,9 @@ import { bitsSchema } from './recipe/fields.ts';
 import { recipeSchema } from './recipe.ts';
 
 const iterationSchema = z.strictObject({
-  /** Share of the weights that are kept which the iteration before did not keep. */
+  /** Share of the weights that are kept which the iteration before did not keep; 1 in the first. */
   changed: z.number(),
-  /** Relative output error of the weights so far, before they are cut to the mask. */
+  /** Relative output error of the weights so far, which begin dense, so at 0, and are not cut to the mask yet. */
   error: z.number(),
 });
 export type Iteration = z.infer<typeof iterationSchema>;

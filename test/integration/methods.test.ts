@@ -58,6 +58,7 @@ function sparsegptZeros({ rows, cols, targetSparsity }: LayerResult): number {
 
 const expectedZeros: Readonly<Record<string, (layer: LayerResult) => number>> = {
   sparsegpt: sparsegptZeros,
+  admm: ({ rows, cols, targetSparsity }) => rows * cols - Math.round((1 - targetSparsity) * rows * cols),
   wanda: ({ rows, cols, targetSparsity }) => rows * Math.floor(targetSparsity * cols),
   magnitude: ({ rows, cols, targetSparsity }) => Math.floor(targetSparsity * rows * cols) + 1,
 };
@@ -100,7 +101,7 @@ function meanTarget(report: Report): number {
 }
 
 describe('methods', () => {
-  test.each(['sparsegpt', 'wanda', 'magnitude'] as const)(
+  test.each(['sparsegpt', 'admm', 'wanda', 'magnitude'] as const)(
     '%s, uniform: exactly the zeros that its rule makes',
     async (method) => {
       const run = await compressed(tiny.model, '--method', method, '--scheduler', 'uniform', '--sparsity', '0.6');
@@ -109,11 +110,11 @@ describe('methods', () => {
         expect(layer.targetSparsity).toBe(0.6);
         expect(zeros(weightsOf(run.tensors, layer.name)), layer.name).toBe(expectedZeros[method]?.(layer));
       }
-      if (method === 'sparsegpt') return;
+      if (method === 'sparsegpt' || method === 'admm') return;
       for (const name of layerNames()) {
         const dense = weightsOf(source, name);
         const changed = weightsOf(run.tensors, name).filter((value, i) => value !== 0 && value !== dense[i]);
-        expect(changed, `${name}: only SparseGPT changes the weights that stay`).toEqual([]);
+        expect(changed, `${name}: only SparseGPT and ADMM change the weights that stay`).toEqual([]);
       }
     },
   );
@@ -143,7 +144,7 @@ describe('methods', () => {
     expect(readReportOf(out).layers.map(({ error }) => error)).toEqual(layerNames().map(() => null));
   });
 
-  test.each(['sparsegpt', 'wanda', 'magnitude'])('%s, 2:4: two of every four in a row', async (method) => {
+  test.each(['sparsegpt', 'admm', 'wanda', 'magnitude'])('%s, 2:4: two of every four in a row', async (method) => {
     const run = await compressed(tiny.model, '--method', method, '--nm', '2:4');
     await expectConsistent(run);
     expect(run.report.sparsity).toEqual({ target: 0.5, actual: 0.5 });

@@ -159,7 +159,7 @@ async function openNaive(wanted: Case, tokens: string): Promise<Naive> {
   });
   const factors = new Map<string, Factor>();
   for (const [at, gram] of grams)
-    factors.set(at, await native.factorize(gram, 2 / sequences, 0.01, 'natural', false, control));
+    factors.set(at, await native.factorize(gram, 2 / sequences, 0.01, 'natural', true, control));
 
   // Of the 16 that are held back as many as it takes for 1280 tokens, each up to 2048.
   const cut = Math.min(2048, seqlen);
@@ -174,12 +174,17 @@ async function openNaive(wanted: Case, tokens: string): Promise<Naive> {
 }
 
 /** One whole forward pass for each layer, `every` so many of them. */
-async function naiveSensitivities(wanted: Case, tokens: string, every = 1): Promise<Map<string, number>> {
+async function naiveSensitivities(
+  wanted: Case,
+  tokens: string,
+  every = 1,
+  method: PruneOptions['method'] = 'sparsegpt',
+): Promise<Map<string, number>> {
   const naive = await openNaive(wanted, tokens);
   const sensitivities = new Map<string, number>();
   for (const [i, layer] of naive.layers.entries()) {
     if (i % every > 0) continue;
-    const weights = await compressedWeights(naive, [layer], { sparsity: 0.7 });
+    const weights = await compressedWeights(naive, [layer], { method, sparsity: 0.7 });
     sensitivities.set(layer.name, await naive.divergence(weights));
   }
   return sensitivities;
@@ -291,6 +296,18 @@ describe('what was measured', () => {
     expect(third.events.filter(({ type }) => type === 'estimate')).toEqual([]);
     expect(of(third, 'sensitivity')).toEqual(of(third, 'sensitivity').map(() => null));
     expect(of(third, 'estimate')).toEqual(of(first, 'estimate'));
+  });
+
+  test('by the method that prunes, where that sweeps; another method takes none of it', async () => {
+    const swept = await run(wanted);
+    const iterated = await run(wanted, undefined, { method: 'admm' });
+    expect(Object.keys(measuredIn(iterated.events))).toHaveLength(12);
+    expectAgreement(iterated.report, await naiveSensitivities(wanted, iterated.tokens, 1, 'admm'));
+    const wanda = await run(wanted, undefined, { method: 'wanda' });
+    expect(measuredIn(wanda.events)).toEqual({});
+    const of = ({ report }: Run): unknown[] => report.layers.map(({ sensitivity }) => sensitivity);
+    expect(of(wanda)).toEqual(of(swept));
+    expect(of(iterated)).not.toEqual(of(swept));
   });
 
   test('is the same, measured after the statistics', async () => {

@@ -351,7 +351,11 @@ describe('operations of the stages', () => {
       const admm: Workload = { ...measured, method: 'admm' };
       const compress = (workload: Workload, slow: Partial<Rates>): number =>
         stageSeconds(shape, workload, 'compress', { ...swift, ...slow });
-      const rates = (value: number): Record<string, number> => ({ '768x768': value, '2048x768': value, '768x2048': value });
+      const rates = (value: number): Record<string, number> => ({
+        '768x768': value,
+        '2048x768': value,
+        '768x2048': value,
+      });
       const swift: Rates = { ...instant, invert: { 768: Infinity, 2048: Infinity }, iterate: rates(Infinity) };
       const inverses = 12 * penalties * (5 * 768 ** 3 + 3072 ** 3);
       const products = 12 * (iterations + polish + 3) * 2 * (4 * 768 ** 3 + 3072 * 768 ** 2 + 768 * 3072 ** 2);

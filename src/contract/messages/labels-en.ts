@@ -236,9 +236,9 @@ export const labelsEn = {
   'text.sparsity-cell': 'Each cell: scheduled → stored, in %. Stored: share of exact zeros.',
   'text.error-what': '‖X(W′−W)ᵀ‖² / ‖XWᵀ‖² on the calibration data, X as it reached the layer. 0 = output unchanged.',
   'text.iterations-what':
-    'Mask and weights are chosen together, in a fixed number of iterations. Above: relative output error of the weights so far, before they are cut to the mask. Below: share of the kept weights that the iteration before did not keep. Of the layers of a type the medians.',
+    'Mask and weights are chosen together, in a fixed number of iterations. Above: relative output error of the weights so far, which begin dense, so at 0, and come to the mask as the penalty rises; what is fitted on the mask afterwards is not in it. Below: share of the kept weights that the iteration before did not keep. Of the layers of a type the medians.',
   'text.iterations-cell':
-    'Each cell: error so far, first → last iteration, and in brackets the change of the mask in the last one, in %.',
+    'Each cell: the error after the last iteration, and in brackets the change of the mask in it, in %.',
   'text.csv': 'All numbers of every layer are in layers.csv, all of the report in report.json.',
   'text.reproduce':
     'The recipe lies beside this report as recipe.json. With the same model and data it gives the same weights to the bit on one machine:',

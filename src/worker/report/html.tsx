@@ -597,9 +597,8 @@ function Iterations({ report, t, locale }: PartProps): ReactElement | null {
 }
 
 function iterationsCell({ iterations }: LayerResult): string {
-  const [first, last] = [iterations?.at(0), iterations?.at(-1)];
-  if (first === undefined || last === undefined) return '–';
-  return `${significant(first.error, 3)} → ${significant(last.error, 3)} (${percent(last.changed, 2)})`;
+  const last = iterations?.at(-1);
+  return last === undefined ? '–' : `${significant(last.error, 3)} (${percent(last.changed, 2)})`;
 }
 
 function Stages({ report, t }: PartProps): ReactElement {
