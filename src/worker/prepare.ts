@@ -51,16 +51,13 @@ async function readInputs(recipe: Recipe, model: Model, devices: Devices, told: 
 }
 
 /** Whatever does not work is refused here, so that a later failure is a loss. */
-async function openDevices(
-  { device, threads, gpu, cpuFallback }: Recipe,
-  model: Model,
-  givenUp: GivenUp,
-): Promise<Devices> {
+async function openDevices(recipe: Recipe, model: Model, givenUp: GivenUp): Promise<Devices> {
+  const { device, threads, gpu, cpuFallback } = recipe;
   if (device === 'auto' || gpu === 'auto') throw new Error('the recipe is not resolved');
   const session: SessionOptions = { device, threads: threads ?? 1 };
   if (!givenUp.device) await assertWorks(session);
   const opened = gpu === 'none' || givenUp.gpu ? null : await openGpu(gpu);
-  const tapsOnGpu = tapsThatFit(shapeOf(model).layers, opened?.memoryBytes ?? null);
+  const tapsOnGpu = tapsThatFit(shapeOf(model).layers, opened?.memoryBytes ?? null, solvingMethod(recipe));
   return new Devices({ session, gpu: opened, tapsOnGpu }, cpuFallback, givenUp);
 }
 
@@ -68,11 +65,12 @@ async function openDevices(
 function workloadOf({ recipe, model, devices, blocks, calibration, datasets }: Inputs): Workload {
   const windows = datasets.reduce((total, dataset) => total + dataset.windows, 0);
   const seqlen = datasets[0]?.seqlen ?? 0;
+  const method = solvingMethod(recipe);
   return {
-    method: solvingMethod(recipe),
+    method,
     quantization: recipe.quantization,
     ...schedulingOf(recipe, calibration, (calibration?.heldBack.length ?? 0) / (calibration?.seqlen ?? 1)),
-    gpu: gpuShare(shapeOf(model).layers, recipe, devices.gpu),
+    gpu: gpuShare(shapeOf(model).layers, { ...recipe, method }, devices.gpu),
     blocks,
     calibration,
     evaluation: windows > 0 ? { sequences: windows, seqlen } : null,

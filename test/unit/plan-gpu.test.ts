@@ -392,10 +392,12 @@ describe('what lies on a GPU', () => {
 
   it('is, of OPT-66B, all its Gram matrices, a factor, and a layer with its errors', () => {
     const grams = 8 * (3 * 9216 ** 2 + 36864 ** 2);
-    expect(gpuBytes(opt66b.layers, allTaps)).toBe(grams + 4 * 36864 ** 2 + 8 * 9216 * 36864);
+    expect(gpuBytes(opt66b.layers, allTaps, 'sparsegpt')).toBe(grams + 4 * 36864 ** 2 + 8 * 9216 * 36864);
     const narrow = new Set(['attn_in', 'attn_out', 'mlp_in']);
-    expect(gpuBytes(opt66b.layers, narrow)).toBe(3 * 8 * 9216 ** 2 + 4 * 9216 ** 2 + 8 * 36864 * 9216);
-    expect(gpuBytes(opt66b.layers, new Set())).toBe(0);
+    expect(gpuBytes(opt66b.layers, narrow, 'sparsegpt')).toBe(3 * 8 * 9216 ** 2 + 4 * 9216 ** 2 + 8 * 36864 * 9216);
+    expect(gpuBytes(opt66b.layers, new Set(), 'sparsegpt')).toBe(0);
+    // By ADMM the factor, the Hessian, an inverse and an operand; weights, iterate and product.
+    expect(gpuBytes(opt66b.layers, allTaps, 'admm')).toBe(grams + 16 * 36864 ** 2 + 12 * 9216 * 36864);
   });
 
   it('is what fits into 70 % of its memory, the narrowest first; the other layers are left to the CPU', () => {
@@ -405,7 +407,7 @@ describe('what lies on a GPU', () => {
     expect(left(opt66b.layers, 24 * GiB)).toEqual(['fc2']);
     expect(left(opt66b.layers, 4 * GiB)).toEqual(['fc1', 'fc2']);
     expect(left(opt66b.layers, GiB)).toEqual(opt);
-    expect([...tapsThatFit(opt66b.layers, 24 * GiB)]).toEqual(['attn_in', 'attn_out', 'mlp_in']);
+    expect([...tapsThatFit(opt66b.layers, 24 * GiB, 'sparsegpt')]).toEqual(['attn_in', 'attn_out', 'mlp_in']);
     expect(gpuShare(opt66b.layers, { method: 'sparsegpt', nm: null }, null)).toBeNull();
   });
 

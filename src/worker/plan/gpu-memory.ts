@@ -1,5 +1,5 @@
 import type { Gpu } from '../../contract/gpu.ts';
-import { methods } from '../../contract/recipe/methods.ts';
+import { methods, type Method } from '../../contract/recipe/methods.ts';
 import type { Recipe } from '../../contract/recipe.ts';
 import { sum, type LayerShape } from '../model/costs.ts';
 import { constants } from '../native.ts';
@@ -18,12 +18,12 @@ export interface GpuShare {
 /** @returns null where the CPU does all */
 export function gpuShare(
   layers: readonly LayerShape[],
-  { method, nm }: Pick<Recipe, 'method' | 'nm'>,
+  { method, nm }: { readonly method: Method } & Pick<Recipe, 'nm'>,
   gpu: Pick<Gpu, 'memoryBytes'> | null,
 ): GpuShare | null {
   if (gpu === null) return null;
   return {
-    taps: tapsThatFit(layers, gpu.memoryBytes),
+    taps: tapsThatFit(layers, gpu.memoryBytes, method),
     prunes: !methods[method].sweeps || nm === null || nm.m <= constants.gpu.widestPattern,
   };
 }
@@ -40,11 +40,11 @@ export function layersOnCpu(
  * The taps whose matrices a GPU has room for, the narrowest first.
  * @param memoryBytes null = not known: all of them, as far as the GPU takes them
  */
-export function tapsThatFit(layers: readonly LayerShape[], memoryBytes: number | null): Set<string> {
+export function tapsThatFit(layers: readonly LayerShape[], memoryBytes: number | null, method: Method): Set<string> {
   const room = memoryBytes === null ? Infinity : SHARE * memoryBytes;
   const fitting = new Set<string>();
   for (const { tap } of [...layers].sort((a, b) => a.cols - b.cols)) {
-    if (gpuBytes(layers, new Set([...fitting, tap])) > room) break;
+    if (gpuBytes(layers, new Set([...fitting, tap]), method) > room) break;
     fitting.add(tap);
   }
   return fitting;
@@ -52,11 +52,15 @@ export function tapsThatFit(layers: readonly LayerShape[], memoryBytes: number |
 
 /**
  * Bytes of a GPU's memory that these taps need. The Gram matrices of a block's taps are there together, two float32 numbers an entry;
- * then beside them one factor, float32, with the weights of a layer that is swept, and their errors.
+ * then beside them one factor, float32, with the weights of a layer that is swept, and their errors; or, by ADMM, the factor, the Hessian,
+ * an inverse and an operand, with the weights, the iterate and what a product gives.
  */
-export function gpuBytes(layers: readonly LayerShape[], taps: ReadonlySet<string>): number {
+export function gpuBytes(layers: readonly LayerShape[], taps: ReadonlySet<string>, method: Method): number {
+  const { iterates } = methods[method];
+  const solving = ({ rows, cols }: LayerShape): number =>
+    iterates ? 16 * cols * cols + 12 * rows * cols : 4 * cols * cols + 8 * rows * cols;
   const there = layers.filter(({ tap }) => taps.has(tap));
   const widths = new Map(there.map(({ tap, cols }) => [tap, cols]));
   const grams = sum([...widths.values()].map((cols) => 8 * cols * cols));
-  return grams + Math.max(0, ...there.map(({ rows, cols }) => 4 * cols * cols + 8 * rows * cols));
+  return grams + Math.max(0, ...there.map(solving));
 }

@@ -49,7 +49,11 @@ export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promis
   const foreseen = withSizeTarget(resolved, model);
   const layers = packedLayers(foreseen.quantization, model, blocks, await meanSparsity(foreseen, model, blocks));
   const gpu = resolved.gpu === 'none' || resolved.gpu === 'auto' ? null : await findGpu(resolved.gpu);
-  const { workload, evaluation } = await workloadOf(resolved, model, gpuShare(shape.layers, resolved, gpu));
+  const { workload, evaluation } = await workloadOf(
+    resolved,
+    model,
+    gpuShare(shape.layers, { ...resolved, method: solvingMethod(resolved) }, gpu),
+  );
   const { calibration, evaluation: windows, sensitivity } = workload;
   const seqlens = [calibration, windows, sensitivity].flatMap((sequences) => (sequences ? [sequences.seqlen] : []));
   const session = { device, threads };
@@ -92,7 +96,7 @@ export async function plan(recipe: Recipe, { out, signal }: PlanOptions): Promis
     method: resolved.method,
     device,
     threads,
-    gpu: gpu && rates.gpu && workload.gpu && gpuPlan(gpu, rates.gpu, model, shape, workload.gpu),
+    gpu: gpu && rates.gpu && workload.gpu && gpuPlan(gpu, rates.gpu, model, shape, workload.gpu, workload.method),
     calibration,
     evaluation,
     stages,
@@ -113,10 +117,11 @@ function gpuPlan(
   { family }: Model,
   { layers }: ModelShape,
   share: GpuShare,
+  method: Workload['method'],
 ): GpuPlan {
   return {
     ...gpu,
-    neededBytes: gpuBytes(layers, share.taps),
+    neededBytes: gpuBytes(layers, share.taps, method),
     layersOnCpu: layersOnCpu(family.layers(0), share),
     gemmRate: gemm,
     transferRate: transfer,
