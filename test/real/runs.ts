@@ -35,6 +35,7 @@ const auto = ['auto'];
 export const runs = {
   'uniform-50': { sparsity: 0.5, scheduler: uniform, within: 0.01 },
   'uniform-70': { sparsity: 0.7, scheduler: uniform, within: 0.03 },
+  'admm-uniform-70': { sparsity: 0.7, scheduler: uniform, flags: ['--method', 'admm'] },
   'relative-by-type-70': { sparsity: 0.7, scheduler: byType, within: 0.03 },
   'relative-by-type-50': { sparsity: 0.5, scheduler: byType },
   'raw-70': { sparsity: 0.7, scheduler: [...kmeans, 'raw'] },
