@@ -197,7 +197,7 @@ test('a recipe is saved, loaded and copied as a command', async ({ start, folder
   await page.getByRole('button', { name: 'Copy as command' }).click();
   await page.getByText('Copied.').waitFor();
   const command = await app.evaluate(({ clipboard }) => clipboard.readText());
-  expect(command).toMatch(/^tamis compress \S+ --method sparsegpt --sparsity 0.7 --scheduler owl --lambda 0.05 /);
+  expect(command).toMatch(/^tamis compress \S+ --method admm --sparsity 0.7 --scheduler owl --lambda 0.05 /);
 
   await loadRecipe(page, app, folder, {
     ...saved,
