@@ -1,4 +1,7 @@
+import { afterAll } from 'vitest';
+
 import { openDisplay } from '../../scripts/display.mjs';
 
-/** Vitest's set-up of the project: one display for all its tests. */
-export default openDisplay;
+/** Before each test file: a display, and with it the focus and the clipboard, of its own. */
+const close = await openDisplay();
+afterAll(close);

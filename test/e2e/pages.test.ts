@@ -99,13 +99,15 @@ test('every screen, in both themes and both languages, at two sizes; no serious 
   expect(faults).toEqual([]);
 });
 
-/** Nothing is being asked of main, and the last answer has been painted. */
+/** Nothing is being asked of main, the last answer has been painted, and nothing moves that comes to an end. */
 async function settled(page: Page): Promise<void> {
   await page
     .locator('[aria-busy=true], .mantine-Loader-root, .mantine-Skeleton-root')
     .first()
     .waitFor({ state: 'detached' });
-  await page.evaluate(
-    () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve, 150)))),
-  );
+  await page.evaluate(async () => {
+    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    const ending = document.getAnimations().filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity);
+    await Promise.allSettled(ending.map(({ finished }) => finished));
+  });
 }
