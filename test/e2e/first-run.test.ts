@@ -113,10 +113,10 @@ test('from the first start to a finished scheduled run of the demo model, in thr
   const report = readReportOf(row.path);
   expect(report.recipe.scheduler.kind).toBe('auto');
   expect(report.sparsity.actual).toBeCloseTo(0.7, 2);
-  // The numbers of docs/scheduling.md on this model and these texts; uniform has 94.15.
+  // On this model and these texts; SparseGPT comes to 87.8 (docs/scheduling.md).
   const [perplexities] = perplexitiesOf(report);
   expect(perplexities?.dense).toBeCloseTo(77.64, 1);
-  expect(Math.abs((perplexities?.compressed ?? NaN) / 87.8 - 1)).toBeLessThan(0.02);
+  expect(Math.abs((perplexities?.compressed ?? NaN) / 80.9 - 1)).toBeLessThan(0.02);
 
   const overview = await figuresOn(page);
   for (const figure of overview) expectOfReport(report, figure);
