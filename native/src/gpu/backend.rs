@@ -1,10 +1,17 @@
 //! A GPU as a backend of the method.
 
+use std::sync::Arc;
+
 use super::device::Gpu;
 use super::gram::Gram;
+use super::mask::Mask;
+use super::matrix::Matrix;
 use super::saliency;
-use super::sweep::{self, Errors, Grids, Weights};
+use super::split::Split;
+use super::sweep::{self, Errors, Grids};
+use super::symmetric;
 use super::triangle::Triangle;
+use super::weights::Weights;
 use crate::backend::histogram::Histogram;
 use crate::backend::split::{Iteration, Step};
 use crate::backend::sweep::{Block, Pruned, Span};
@@ -20,10 +27,12 @@ impl Backend for Gpu {
     type Weights = Weights;
     type Grids = Grids;
     type Errors = Errors;
-    type Mask = ();
-    type Symmetric = ();
-    type Operand = ();
-    type Split = ();
+    type Mask = Mask;
+    /// Both triangles.
+    type Symmetric = Arc<Matrix>;
+    /// In float32, too: the matrix itself.
+    type Operand = Arc<Matrix>;
+    type Split = Split;
 
     fn gram(&self, cols: usize) -> Result<Gram> {
         Gram::new(self, cols)
@@ -68,21 +77,21 @@ impl Backend for Gpu {
         Grids::new(self, rows, groups, group_of)
     }
 
-    fn mask(&self, _w: &Weights, _control: &Control) -> Result<()> {
-        unimplemented!()
+    fn mask(&self, w: &Weights, _control: &Control) -> Result<Mask> {
+        Mask::zeros_of(self, w)
     }
 
     fn fit(
         &self,
         grids: &mut Grids,
         w: &Weights,
-        _mask: Option<&()>,
+        mask: Option<&Mask>,
         members: &[u32],
         fits: &[Fit],
         quantization: &Quantization,
         _control: &Control,
     ) -> Result<()> {
-        grids.fit(self, w, members, fits, quantization)
+        grids.fit(self, w, mask, members, fits, quantization)
     }
 
     fn download_grids(&self, grids: Grids, control: &Control) -> Result<(Columns, Columns)> {
@@ -99,11 +108,11 @@ impl Backend for Gpu {
         u: &Triangle,
         errors: &mut Errors,
         grids: Option<&Grids>,
-        _mask: Option<&()>,
+        mask: Option<&Mask>,
         block: &Block,
         control: &Control,
     ) -> Result<()> {
-        sweep::sweep_block(self, w, u, errors, grids, block)?;
+        sweep::sweep_block(self, w, u, errors, grids, mask, block)?;
         control.check()
     }
 
@@ -124,31 +133,45 @@ impl Backend for Gpu {
         saliency::members(self, w, u_diagonal, wanted)
     }
 
-    fn correlation(&self, _: &Gram, _: Option<&[u32]>, _: f64, _: &[f32], _: &Control) -> Result<()> {
-        unimplemented!()
+    fn correlation(
+        &self,
+        gram: &Gram,
+        order: Option<&[u32]>,
+        scale: f64,
+        diagonal: &[f32],
+        _control: &Control,
+    ) -> Result<Arc<Matrix>> {
+        gram.correlation(self, order, scale, diagonal).map(Arc::new)
     }
 
-    fn quadratic(&self, _: &Columns, _: &(), _: &Control) -> Result<f64> {
-        unimplemented!()
+    fn quadratic(&self, x: &Columns, a: &Arc<Matrix>, control: &Control) -> Result<f64> {
+        symmetric::quadratic(self, x, a, control)
     }
 
-    fn ridge_inverse(&self, _: &(), _: f32, _: &Control) -> Result<Option<()>> {
-        unimplemented!()
+    fn ridge_inverse(&self, a: &Arc<Matrix>, penalty: f32, control: &Control) -> Result<Option<Arc<Matrix>>> {
+        Ok(symmetric::ridge_inverse(self, a, penalty, control)?.map(Arc::new))
     }
 
-    fn operand(&self, _: &(), _: &Control) -> Result<()> {
-        unimplemented!()
+    fn operand(&self, a: &Arc<Matrix>, _control: &Control) -> Result<Arc<Matrix>> {
+        Ok(Arc::clone(a))
     }
 
-    fn split(&self, _: Columns, _: &Control) -> Result<()> {
-        unimplemented!()
+    fn split(&self, w: Columns, _control: &Control) -> Result<Split> {
+        Split::new(self, &w)
     }
 
-    fn iterate(&self, _: &mut (), _: &(), _: &Step, _: Pruned, _: &Control) -> Result<Iteration> {
-        unimplemented!()
+    fn iterate(
+        &self,
+        split: &mut Split,
+        ridge: &Arc<Matrix>,
+        step: &Step,
+        pruned: Pruned,
+        control: &Control,
+    ) -> Result<Iteration> {
+        split.iterate(self, ridge, step, pruned, control)
     }
 
-    fn polish(&self, _: (), _: &(), _: usize, _: &Control) -> Result<Columns> {
-        unimplemented!()
+    fn polish(&self, split: Split, a: &Arc<Matrix>, steps: usize, control: &Control) -> Result<Columns> {
+        split.polish(self, a, steps, control)
     }
 }

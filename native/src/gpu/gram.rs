@@ -9,7 +9,8 @@ use bytemuck::{Pod, Zeroable};
 
 use super::device::Gpu;
 use super::kernels::Kernel;
-use super::matrix::{Matrix, Piece};
+use super::matrix::Matrix;
+use super::rearrange::{Change, diagonal_of, rearrange};
 use crate::backend::first_bad_row;
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -105,88 +106,36 @@ impl Gram {
     /// `scale` times it with `diagonal` [cols] in the place of its own, rows and columns in the reverse of `order` (None: as they
     /// are): [cols, cols] row-major, upper triangle, zeros below the diagonal.
     pub fn hessian(&self, gpu: &Gpu, order: Option<&[u32]>, scale: f64, diagonal: &[f32]) -> Result<Matrix> {
-        let n = self.cols;
-        let natural: Vec<u32> = (0..n as u32).collect();
+        self.ordered(gpu, Kernel::Hessian, order, scale, diagonal)
+    }
+
+    /// `scale` times it with `diagonal` [cols] in the place of its own, entry i, j divided by √(diagonalᵢ diagonalⱼ), rows and columns
+    /// in `order` (None: as they are): [cols, cols] row-major, both triangles.
+    pub fn correlation(&self, gpu: &Gpu, order: Option<&[u32]>, scale: f64, diagonal: &[f32]) -> Result<Matrix> {
+        let inverse_root = |&entry: &f32| (1.0 / (entry as f64).sqrt()) as f32;
+        let inverse_roots: Vec<f32> = diagonal.iter().map(inverse_root).collect();
+        self.ordered(gpu, Kernel::Correlation, order, scale, &inverse_roots)
+    }
+
+    /// What a kernel makes of it and of a number for each of its columns.
+    fn ordered(
+        &self,
+        gpu: &Gpu,
+        kernel: Kernel,
+        order: Option<&[u32]>,
+        scale: f64,
+        of_columns: &[f32],
+    ) -> Result<Matrix> {
+        let natural: Vec<u32> = (0..self.cols as u32).collect();
         let order = gpu.buffer_of(order.unwrap_or(&natural))?;
-        let diagonal = gpu.buffer_of(diagonal)?;
-        let hessian = Matrix::new(gpu, n, n)?;
-        let scale_hi = scale as f32;
-        let mut tasks = gpu.tasks();
-        for out in hessian.pieces() {
-            for (hi, lo) in self.hi.pieces().zip(self.lo.pieces()) {
-                let params = Rearranged {
-                    scale_hi,
-                    scale_lo: (scale - scale_hi as f64) as f32,
-                    ..Rearranged::new(n, &out, &hi)
-                };
-                let buffers = [out.buffer, hi.buffer, lo.buffer, &diagonal, &order];
-                tasks.add(Kernel::Hessian, params, &buffers, Rearranged::groups(n, &out));
-            }
-        }
-        tasks.submit()?;
-        Ok(hessian)
+        let of_columns = gpu.buffer_of(of_columns)?;
+        let out = Matrix::new(gpu, self.cols, self.cols)?;
+        let change = Change {
+            scale,
+            ..Change::default()
+        };
+        let more = [&of_columns, &order];
+        rearrange(gpu, kernel, &out, &[&self.hi, &self.lo], &more, change)?;
+        Ok(out)
     }
-}
-
-/// As in hessian.wgsl.
-#[derive(Clone, Copy, Pod, Zeroable)]
-#[repr(C)]
-struct Rearranged {
-    n: u32,
-    out_top: u32,
-    out_lines: u32,
-    source_top: u32,
-    source_lines: u32,
-    scale_hi: f32,
-    scale_lo: f32,
-}
-
-impl Rearranged {
-    fn new(n: usize, out: &Piece, source: &Piece) -> Self {
-        Self {
-            n: n as u32,
-            out_top: out.top as u32,
-            out_lines: out.lines.len() as u32,
-            source_top: source.top as u32,
-            source_lines: source.lines.len() as u32,
-            scale_hi: 1.0,
-            scale_lo: 0.0,
-        }
-    }
-
-    fn groups(n: usize, out: &Piece) -> [usize; 3] {
-        [n.div_ceil(16), out.lines.len().div_ceil(16), 1]
-    }
-}
-
-/// The mirror image at the other diagonal of a matrix [n, n], zeros below the diagonal.
-pub fn flipped(gpu: &Gpu, matrix: &Matrix) -> Result<Matrix> {
-    let n = matrix.lines;
-    let flipped = Matrix::new(gpu, n, n)?;
-    let mut tasks = gpu.tasks();
-    for out in flipped.pieces() {
-        for source in matrix.pieces() {
-            let params = Rearranged::new(n, &out, &source);
-            let groups = Rearranged::groups(n, &out);
-            tasks.add(Kernel::Flip, params, &[out.buffer, source.buffer], groups);
-        }
-    }
-    tasks.submit()?;
-    Ok(flipped)
-}
-
-/// The diagonal of a matrix [n, n].
-pub fn diagonal_of(gpu: &Gpu, matrix: &Matrix) -> Result<Vec<f32>> {
-    let n = matrix.lines;
-    let diagonal = gpu.buffer(n)?;
-    let mut tasks = gpu.tasks();
-    for source in matrix.pieces() {
-        let params = Rearranged::new(n, &source, &source);
-        let groups = [source.lines.len().div_ceil(64), 1, 1];
-        tasks.add(Kernel::Diagonal, params, &[&diagonal, source.buffer], groups);
-    }
-    tasks.submit()?;
-    let mut values = vec![0f32; n];
-    gpu.read(&diagonal, &mut values)?;
-    Ok(values)
 }

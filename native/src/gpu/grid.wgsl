@@ -10,6 +10,7 @@ struct Params {
   shares: u32, // ranges that are tried, of the whole one times `share`: one, or all
   zero: u32, // nothing, but the compiler does not know that
   height: u32, // columns of each of the buffers that w lies in
+  is_masked: u32,
   share: array<vec4f, 20>,
 }
 
@@ -22,6 +23,7 @@ struct Params {
 @group(0) @binding(5) var<storage, read> w1: array<f32>;
 @group(0) @binding(6) var<storage, read> w2: array<f32>;
 @group(0) @binding(7) var<storage, read> w3: array<f32>;
+@group(0) @binding(8) var<storage, read> kept: array<u32>; // [words of 32 columns, stride]
 
 const LEAST_SCALE: f32 = 5.9604644775390625e-8; // 2^-24
 
@@ -63,7 +65,9 @@ fn power_2_4(d: f32) -> f32 {
   return power * power * power;
 }
 
+// Zero where it is not kept.
 fn weight(column: u32, row: u32) -> f32 {
+  if (params.is_masked == 1u && ((kept[column / 32u * params.stride + row] >> (column % 32u)) & 1u) == 0u) { return 0.0; }
   let index = column % params.height * params.stride + row;
   switch (column / params.height) {
     case 0u: { return w0[index]; }

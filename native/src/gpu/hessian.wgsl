@@ -1,4 +1,5 @@
-// Triangles made of others, entry by entry: of a Gram matrix the Hessian that is factored, of an inverse U.
+// Matrices made of others, entry by entry: of a Gram matrix the Hessian that is factored, and the one scaled to a diagonal of 1; of
+// that one, with a penalty, what its ridge inverse is made of; of an inverse U.
 // A matrix may lie in several buffers of whole lines; here is one of those that are read and one of those that are written.
 
 struct Params {
@@ -9,14 +10,19 @@ struct Params {
   // The scale as the sum of two numbers.
   scale_hi: f32,
   scale_lo: f32,
+  added: f32, // to the diagonal
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
-@group(0) @binding(2) var<storage, read> hi: array<f32>; // [n, n], upper triangle
+@group(0) @binding(2) var<storage, read> hi: array<f32>; // [n, n], upper triangle where nothing else is said
 @group(0) @binding(3) var<storage, read> lo: array<f32>;
 @group(0) @binding(4) var<storage, read> diagonal: array<f32>; // [n]
 @group(0) @binding(5) var<storage, read> order: array<u32>; // [n]: the column that comes first ..
+
+fn scaled(index: u32) -> f32 {
+  return hi[index] * params.scale_hi + (hi[index] * params.scale_lo + lo[index] * params.scale_hi);
+}
 
 // Upper triangle of out [n, n] = scale (hi + lo) with another diagonal, rows and columns in the reverse of `order`.
 @compute @workgroup_size(16, 16)
@@ -30,11 +36,44 @@ fn hessian(@builtin(global_invocation_id) id: vec3u) {
   let line = min(i, j) - params.source_top;
   if (line >= params.source_lines) { return; }
   var value = diagonal[i];
-  if (i != j) {
-    let index = line * n + max(i, j);
-    value = hi[index] * params.scale_hi + (hi[index] * params.scale_lo + lo[index] * params.scale_hi);
-  }
+  if (i != j) { value = scaled(line * n + max(i, j)); }
   out[id.y * n + id.x] = value;
+}
+
+// out [n, n] = scale (hi + lo), entry i, j multiplied with diagonal[i] diagonal[j], and 1 on the diagonal; rows and columns in `order`.
+@compute @workgroup_size(16, 16)
+fn correlation(@builtin(global_invocation_id) id: vec3u) {
+  let n = params.n;
+  let y = params.out_top + id.y;
+  if (id.x >= n || id.y >= params.out_lines) { return; }
+  let i = order[y];
+  let j = order[id.x];
+  let line = min(i, j) - params.source_top;
+  if (line >= params.source_lines) { return; }
+  var value = 1.0;
+  if (i != j) { value = scaled(line * n + max(i, j)) * (diagonal[i] * diagonal[j]); }
+  out[id.y * n + id.x] = value;
+}
+
+// Upper triangle of out [n, n] = hi, of which both triangles are there, and more on the diagonal; rows and columns reversed.
+@compute @workgroup_size(16, 16)
+fn ridge(@builtin(global_invocation_id) id: vec3u) {
+  let n = params.n;
+  let y = params.out_top + id.y;
+  if (id.x >= n || id.y >= params.out_lines || id.x < y) { return; }
+  let line = n - 1u - y - params.source_top;
+  if (line >= params.source_lines) { return; }
+  out[id.y * n + id.x] = hi[line * n + n - 1u - id.x] + select(0.0, params.added, id.x == y);
+}
+
+// out [n, n] = the symmetric matrix with the upper triangle of hi.
+@compute @workgroup_size(16, 16)
+fn mirror(@builtin(global_invocation_id) id: vec3u) {
+  let n = params.n;
+  let y = params.out_top + id.y;
+  if (id.x >= n || id.y >= params.out_lines) { return; }
+  let line = min(id.x, y) - params.source_top;
+  if (line < params.source_lines) { out[id.y * n + id.x] = hi[line * n + max(id.x, y)]; }
 }
 
 // Upper triangle of out [n, n] = that of hi mirrored at the other diagonal.

@@ -54,6 +54,9 @@ pub enum Kernel {
     Gemm(Shared),
     Gram,
     Hessian,
+    Correlation,
+    Ridge,
+    Mirror,
     Flip,
     Diagonal,
     FactorCorner,
@@ -65,6 +68,14 @@ pub enum Kernel {
     CountSaliencies,
     Fit,
     Sweep { is_quantized: bool },
+    Project,
+    Deviate,
+    Relax,
+    KeepOnly,
+    DotRows,
+    BeginRows,
+    DescendRows,
+    TurnRows,
 }
 
 const PRODUCT: &str = include_str!("product.wgsl");
@@ -87,12 +98,15 @@ fn on_grid(value: f32, column: u32, row: u32) -> f32 { return value; }
 
 impl Kernel {
     #[cfg(test)]
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 28] = [
         Self::Gemm(Shared::Neither),
         Self::Gemm(Shared::A),
         Self::Gemm(Shared::Both),
         Self::Gram,
         Self::Hessian,
+        Self::Correlation,
+        Self::Ridge,
+        Self::Mirror,
         Self::Diagonal,
         Self::FactorCorner,
         Self::SolveRows,
@@ -105,6 +119,14 @@ impl Kernel {
         Self::Fit,
         Self::Sweep { is_quantized: false },
         Self::Sweep { is_quantized: true },
+        Self::Project,
+        Self::Deviate,
+        Self::Relax,
+        Self::KeepOnly,
+        Self::DotRows,
+        Self::BeginRows,
+        Self::DescendRows,
+        Self::TurnRows,
     ];
 
     pub fn entry(self) -> &'static str {
@@ -112,6 +134,9 @@ impl Kernel {
             Self::Gemm(_) => "gemm",
             Self::Gram => "gram",
             Self::Hessian => "hessian",
+            Self::Correlation => "correlation",
+            Self::Ridge => "ridge",
+            Self::Mirror => "mirror",
             Self::Diagonal => "diagonal_of",
             Self::FactorCorner => "factor_corner",
             Self::SolveRows => "solve_rows",
@@ -123,6 +148,14 @@ impl Kernel {
             Self::CountSaliencies => "count_saliencies",
             Self::Fit => "fit",
             Self::Sweep { .. } => "sweep",
+            Self::Project => "project",
+            Self::Deviate => "deviate",
+            Self::Relax => "relax",
+            Self::KeepOnly => "keep_only",
+            Self::DotRows => "dot_rows",
+            Self::BeginRows => "begin_rows",
+            Self::DescendRows => "descend_rows",
+            Self::TurnRows => "turn_rows",
         }
     }
 
@@ -139,10 +172,17 @@ impl Kernel {
         match self {
             Self::Gemm(shared) => product(&gemm(shared)),
             Self::Gram => product(include_str!("gram.wgsl")),
-            Self::Hessian | Self::Flip | Self::Diagonal => include_str!("hessian.wgsl").to_owned(),
+            Self::Hessian | Self::Correlation | Self::Ridge | Self::Mirror | Self::Flip | Self::Diagonal => {
+                include_str!("hessian.wgsl").to_owned()
+            }
             Self::FactorCorner | Self::SolveRows | Self::InvertCorners => include_str!("triangle.wgsl").to_owned(),
             Self::Score | Self::Count | Self::Choose => include_str!("select.wgsl").to_owned(),
             Self::CountSaliencies => include_str!("saliency.wgsl").to_owned(),
+            Self::Project => include_str!("project.wgsl").to_owned(),
+            Self::Deviate | Self::Relax | Self::KeepOnly => include_str!("split.wgsl").to_owned(),
+            Self::DotRows | Self::BeginRows | Self::DescendRows | Self::TurnRows => {
+                include_str!("rows.wgsl").to_owned()
+            }
             Self::Fit => format!("{STORAGE}\n{}", include_str!("grid.wgsl")),
             Self::Sweep { is_quantized } => {
                 let grids = if is_quantized { GRIDS } else { NO_GRIDS };

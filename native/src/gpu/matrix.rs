@@ -94,4 +94,11 @@ impl Matrix {
             .into_iter()
             .try_for_each(|(buffer, values)| gpu.read(buffer, values))
     }
+
+    /// All values [lines, width], when all work before is done.
+    pub fn download(&self, gpu: &Gpu) -> Result<Vec<f32>> {
+        let mut values = vec![0f32; self.lines * self.width];
+        self.read(gpu, &mut values)?;
+        Ok(values)
+    }
 }

@@ -2,8 +2,8 @@
 //!
 //! `adapter.rs` lists and opens adapters, `info.rs` is what they tell of themselves, `usage.rs` asks their drivers what of them is in use, `device.rs` holds
 //! buffers and runs kernels, `kernels.rs` names them; `matrix.rs` cuts large matrices into several buffers. The rest is the
-//! `Backend` in terms of these: `product.rs`, `gram.rs`, `triangle.rs`, `sweep.rs`,
-//! `saliency.rs`. `rates.rs` measures how fast it is.
+//! `Backend` in terms of these: `product.rs`, `gram.rs`, `rearrange.rs`, `triangle.rs`; `weights.rs`, `select.rs`, `sweep.rs`,
+//! `saliency.rs`; `symmetric.rs`, `mask.rs`, `rows.rs` and `split.rs`, which are ADMM's. `rates.rs` measures how fast it is.
 //!
 //! Sums that matter are added in a fixed order, and nothing is decided by which thread comes first, so the same adapter gives the
 //! same bits each time, whatever tile is chosen.
@@ -14,13 +14,20 @@ pub(crate) mod device;
 pub(crate) mod gram;
 pub mod info;
 pub(crate) mod kernels;
+pub(crate) mod mask;
 pub(crate) mod matrix;
 pub(crate) mod product;
 pub mod rates;
+pub(crate) mod rearrange;
+pub(crate) mod rows;
 pub(crate) mod saliency;
+pub(crate) mod select;
+pub(crate) mod split;
 pub(crate) mod sweep;
+pub(crate) mod symmetric;
 pub(crate) mod triangle;
 pub mod usage;
+pub(crate) mod weights;
 
 pub use device::Gpu;
 pub use kernels::Tile;

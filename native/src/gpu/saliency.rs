@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::device::{Buffer, Gpu};
 use super::kernels::Kernel;
-use super::sweep::Weights;
+use super::weights::Weights;
 use crate::backend::histogram::{BIN_VALUES, BINS, Histogram};
 use crate::error::Result;
 

@@ -6,9 +6,11 @@ use bytemuck::{Pod, Zeroable};
 
 use super::device::{Buffer, Gpu, Tasks};
 use super::kernels::Kernel;
-use super::matrix::Matrix;
+use super::mask::Mask;
 use super::product::{Part, Product};
+use super::select::{self, FOUND};
 use super::triangle::Triangle;
+use super::weights::{PIECES, Weights};
 use crate::backend::Fit;
 use crate::backend::sweep::{Block, Pruned, SPAN, Span};
 use crate::control::Control;
@@ -20,52 +22,6 @@ use crate::weights::storage::Storage;
 
 /// Columns that a kernel sweeps, as in sweep.wgsl; so many neighbours a group of n:m may have.
 pub const WIDTH: usize = 32;
-/// Counts of select.wgsl, behind two other numbers.
-const BINS: usize = 2048;
-/// Columns that a workgroup of select.wgsl counts.
-const COUNTED: usize = 16;
-/// The bits that each pass of the selection looks at: how many are below them, and how many there are.
-const PASSES: [(u32, u32); 3] = [(20, 11), (10, 10), (0, 10)];
-
-/// Pieces of weights that grid.wgsl reads.
-const PIECES: usize = 4;
-
-/// A matrix [rows, cols] column after column, `stride` values each, zeros behind `rows`.
-pub struct Weights {
-    pub rows: usize,
-    padded: usize,
-    pub columns: Matrix,
-}
-
-impl Weights {
-    pub fn upload(gpu: &Gpu, w: &Columns) -> Result<Self> {
-        let columns = Matrix::new(gpu, w.cols, stride_of(w.rows))?;
-        if columns.pieces().count() > PIECES {
-            return Err(gpu.too_large(columns.size()));
-        }
-        columns.write(gpu, w.values())?;
-        Ok(Self {
-            rows: w.rows,
-            padded: w.padded(),
-            columns,
-        })
-    }
-
-    pub fn cols(&self) -> usize {
-        self.columns.lines
-    }
-
-    pub fn stride(&self) -> usize {
-        self.columns.width
-    }
-
-    pub fn download(&self, gpu: &Gpu, control: &Control) -> Result<Columns> {
-        let mut columns = Columns::zeros(self.rows, self.cols(), control)?;
-        self.columns.read(gpu, columns.values_mut())?;
-        Ok(columns)
-    }
-}
-
 fn code_of(storage: Storage) -> u32 {
     match storage {
         Storage::F32 => 0,
@@ -97,7 +53,8 @@ struct FitParams {
     shares: u32,
     zero: u32,
     height: u32,
-    padding: [u32; 3],
+    is_masked: u32,
+    padding: [u32; 2],
     share: [f32; 80],
 }
 
@@ -113,11 +70,12 @@ impl Grids {
         })
     }
 
-    /// Fits the grids of groups, each of columns of `w` that `members` lists.
+    /// Fits the grids of groups, each of columns of `w` that `members` lists; what `mask` does not keep counts as zero.
     pub fn fit(
         &self,
         gpu: &Gpu,
         w: &Weights,
+        mask: Option<&Mask>,
         members: &[u32],
         fits: &[Fit],
         quantization: &Quantization,
@@ -133,7 +91,8 @@ impl Grids {
             shares: shares.len() as u32,
             zero: 0,
             height: w.columns.height as u32,
-            padding: [0; 3],
+            is_masked: mask.is_some() as u32,
+            padding: [0; 2],
             share: [0.0; 80],
         };
         params.share[..shares.len()].copy_from_slice(&shares);
@@ -149,6 +108,7 @@ impl Grids {
         pieces.resize(PIECES, pieces[0]);
         let mut buffers = vec![&self.values, pieces[0], &members, &ranges];
         buffers.extend(&pieces[1..]);
+        buffers.push(mask.map_or(&members, |mask| &mask.words));
         tasks.add(Kernel::Fit, params, &buffers, groups);
         tasks.submit()
     }
@@ -182,20 +142,6 @@ pub struct Errors {
     found: Buffer,
     /// U_jj of all columns.
     diagonal: Buffer,
-}
-
-/// As in select.wgsl.
-#[derive(Clone, Copy, Pod, Zeroable)]
-#[repr(C)]
-struct SelectParams {
-    rows: u32,
-    stride: u32,
-    w_top: u32,
-    first: u32,
-    width: u32,
-    rank: u32,
-    shift: u32,
-    bits: u32,
 }
 
 /// As in sweep.wgsl.
@@ -234,7 +180,7 @@ impl Errors {
             len,
             blocks: 0,
             scores: gpu.buffer(WIDEST.min(w.cols()) * w.stride())?,
-            found: gpu.buffer(2 + BINS)?,
+            found: gpu.buffer(FOUND)?,
             diagonal: gpu.buffer_of(u_diagonal)?,
         })
     }
@@ -254,6 +200,7 @@ pub fn sweep_block(
     u: &Triangle,
     errors: &mut Errors,
     grids: Option<&Grids>,
+    mask: Option<&Mask>,
     block: &Block,
 ) -> Result<()> {
     let mut tasks = gpu.tasks();
@@ -269,8 +216,9 @@ pub fn sweep_block(
             return Err(gpu.too_large(u.0.size().max(w.columns.size())));
         }
         Pruned::NofM { n, m } => (3, n, m),
-        Pruned::Masked => unimplemented!(),
+        Pruned::Masked => (4, 0, 1),
     };
+    let found = mask.map_or(&errors.found, |mask| &mask.words);
     let end = block.first + block.width;
     let (columns, rows) = (w.columns.holding(block.first..end), u.0.holding(block.first..end));
     // Groups of m begin where a kernel's columns do.
@@ -300,7 +248,7 @@ pub fn sweep_block(
             &errors.squares,
             rows.buffer,
             &errors.scores,
-            &errors.found,
+            found,
         ];
         buffers.extend(grids.iter().flat_map(|grids| [&grids.values, &grids.group_of]));
         let is_quantized = grids.is_some();
@@ -355,22 +303,15 @@ fn subtract_errors(
 /// Scores the block's weights and finds the score of a rank.
 fn select(tasks: &mut Tasks, w: &Weights, errors: &Errors, block: &Block, rank: usize) {
     let columns = w.columns.holding(block.first..block.first + block.width);
-    let params = |(shift, bits): (u32, u32)| SelectParams {
-        rows: w.rows as u32,
-        stride: w.stride() as u32,
+    let params = select::Params {
         w_top: columns.top as u32,
         first: block.first as u32,
         width: block.width as u32,
         rank: rank as u32,
-        shift,
-        bits,
+        ..select::Params::of(w)
     };
     let groups = [w.padded / LANES, block.width, 1];
     let buffers = [&errors.found, &errors.scores, columns.buffer, &errors.diagonal];
-    tasks.add(Kernel::Score, params(PASSES[0]), &buffers, groups);
-    for pass in PASSES {
-        let groups = [w.rows.div_ceil(256), block.width.div_ceil(COUNTED), 1];
-        tasks.add(Kernel::Count, params(pass), &[&errors.found, &errors.scores], groups);
-        tasks.add(Kernel::Choose, params(pass), &[&errors.found], [1, 1, 1]);
-    }
+    tasks.add(Kernel::Score, params, &buffers, groups);
+    select::find(tasks, &errors.found, params, &[(&errors.scores, block.width)]);
 }

@@ -10,6 +10,7 @@ const NOTHING: u32 = 0u;
 const ALL: u32 = 1u;
 const UP_TO_RANK: u32 = 2u;
 const N_OF_M: u32 = 3u;
+const MASKED: u32 = 4u;
 
 struct Params {
   cols: u32,
@@ -36,7 +37,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> squares: array<f32>; // [blocks, stride]
 @group(0) @binding(4) var<storage, read> u: array<f32>; // [rows, cols]
 @group(0) @binding(5) var<storage, read> scores: array<f32>; // [columns of the block, stride]
-@group(0) @binding(6) var<storage, read> found: array<u32>; // the bits of the threshold come first
+@group(0) @binding(6) var<storage, read> found: array<u32>; // the bits of the threshold come first; or what is kept, [words of 32 columns, stride]
 //: grids
 
 // U[k, first + 4 q + ..] of 32 rows: first those of earlier columns, then the corner, strictly upper.
@@ -108,6 +109,7 @@ fn sweep(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_ind
     }
     if (keep) { kept |= 1u << j; }
   }
+  if (params.pruned == MASKED) { kept = found[params.first / WIDTH * stride + row]; }
   if (thread < params.width) {
     let column = params.first + thread;
     u_diagonal[thread] = u[(column - params.u_top) * params.cols + column];

@@ -7,10 +7,10 @@
 use std::ops::Range;
 
 use super::device::{Buffer, Gpu, Tasks};
-use super::gram::{diagonal_of, flipped};
 use super::kernels::Kernel;
 use super::matrix::Matrix;
 use super::product::{Part, Product};
+use super::rearrange::{diagonal_of, flipped};
 use crate::backend::panels::{PANEL, panel_work};
 use crate::backend::sweep::SPAN;
 use crate::control::Control;
@@ -28,13 +28,6 @@ fn params(n: usize, first: usize, width: usize, top: usize) -> [u32; 4] {
 }
 
 impl Triangle {
-    /// All entries [n, n] row-major, zeros below the diagonal. Errors: `GpuLost`, `GpuFailed`.
-    pub fn download(&self, gpu: &Gpu) -> Result<Vec<f32>> {
-        let mut entries = vec![0f32; self.0.lines * self.0.lines];
-        self.0.read(gpu, &mut entries)?;
-        Ok(entries)
-    }
-
     /// Overwrites it with R, RᵀR = it. Returns whether it was positive definite.
     pub fn cholesky(&mut self, gpu: &Gpu, control: &Control) -> Result<bool> {
         let n = self.0.lines;

@@ -136,7 +136,11 @@ impl Factor {
         job(move || {
             let inner = match &*factor {
                 Either::Cpu(_) => factor.clone(),
-                Either::Gpu(on_gpu) => Arc::new(Either::Cpu(on_gpu.on(Cpu, on_gpu.u.download(&on_gpu.backend)?, None))),
+                Either::Gpu(factor) => {
+                    let gpu = &factor.backend;
+                    let a = factor.scaled.as_ref().map(|scaled| scaled.a.download(gpu));
+                    Arc::new(Either::Cpu(factor.on(Cpu, factor.u.0.download(gpu)?, a.transpose()?)))
+                }
             };
             Ok(Factor { inner })
         })

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::methods::{Golden, Layer};
+use crate::backend::Backend;
 use crate::control::Control;
 use crate::cpu::Cpu;
 use crate::cpu::gram::Gram;
@@ -21,7 +22,7 @@ fn factor_of(cols: usize, hessian: &[f32], percdamp: f64, order: Order) -> Facto
     factorize(&Cpu, gram, 1.0, percdamp, order, true, &Control::default()).unwrap()
 }
 
-fn target(pattern: Pattern, quantization: Option<Quantization>) -> Target {
+pub fn target(pattern: Pattern, quantization: Option<Quantization>) -> Target {
     Target {
         pattern,
         storage: Storage::F32,
@@ -29,7 +30,7 @@ fn target(pattern: Pattern, quantization: Option<Quantization>) -> Target {
     }
 }
 
-fn prune(layer: &Layer, factor: &Factor<Cpu>, target: &Target) -> Compressed {
+pub fn prune<B: Backend>(layer: &Layer, factor: &Factor<B>, target: &Target) -> Compressed {
     admm(layer.weight(), factor, target, &Control::default()).unwrap()
 }
 
@@ -236,15 +237,14 @@ fn check_against_naive(layer: &Layer, pattern: Pattern, bound: f64) {
 }
 
 /// The errors of `reference/admm.py`, an implementation in PyTorch and float64 with two products an iteration and up to 300 of them.
-#[test]
-fn golden_inputs_come_within_a_fiftieth_of_the_reference() {
+pub fn check_golden_inputs<B: Backend>(factor_of: impl Fn(usize, &[f32]) -> Factor<B>) {
     for expected in expected() {
         let golden = Golden::all()
             .into_iter()
             .find(|golden| golden.name == expected.name)
             .unwrap();
         let layer = Layer::new(golden.rows, golden.cols, golden.weight, golden.hessian, Order::Natural);
-        let factor = factor_of(layer.cols, &layer.hessian, 0.01, Order::Natural);
+        let factor = factor_of(layer.cols, &layer.hessian);
         let found = prune(&layer, &factor, &golden.target);
         let q = found.to_f32();
         let error = damped_error(&layer, &q, factor.damping);
@@ -277,6 +277,11 @@ fn golden_inputs_come_within_a_fiftieth_of_the_reference() {
 }
 
 #[test]
+fn golden_inputs_come_within_a_fiftieth_of_the_reference() {
+    check_golden_inputs(|cols, hessian| factor_of(cols, hessian, 0.01, Order::Natural));
+}
+
+#[test]
 fn threads_change_no_bit() {
     let layer = Layer::random(200, 150, &[7]);
     let factor = factor_of(layer.cols, &layer.hessian, 0.01, Order::Natural);
@@ -289,7 +294,7 @@ fn threads_change_no_bit() {
     }
 }
 
-const BITS: Quantization = Quantization {
+pub const BITS: Quantization = Quantization {
     bits: 4,
     group: 32,
     symmetric: true,

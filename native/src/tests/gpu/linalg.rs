@@ -49,11 +49,7 @@ fn gpu_products_are_those_of_float64() {
 
 /// A Gram matrix's upper triangle, hi and lo.
 fn sums(gpu: &Gpu, gram: &Gram) -> Vec<f64> {
-    let fetch = |matrix: &Matrix| {
-        let mut values = vec![0f32; gram.cols * gram.cols];
-        matrix.read(gpu, &mut values).unwrap();
-        values
-    };
+    let fetch = |matrix: &Matrix| matrix.download(gpu).unwrap();
     (fetch(&gram.hi).iter().zip(fetch(&gram.lo)))
         .map(|(&hi, lo)| hi as f64 + lo as f64)
         .collect()

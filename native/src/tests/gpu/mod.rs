@@ -1,6 +1,7 @@
 //! The GPU, on a software adapter or the one that TAMIS_GPU names.
 
 mod adapter;
+mod admm;
 mod layers;
 mod linalg;
 mod pieces;
@@ -83,11 +84,15 @@ fn gram_from(gpu: &Gpu, cols: usize, dense: &[f32]) -> Gram {
 
 /// The same factor on the CPU.
 fn on_cpu(factor: &Factor<Gpu>) -> Factor<Cpu> {
-    factor.on(Cpu, u_of(factor), None)
+    let a = factor
+        .scaled
+        .as_ref()
+        .map(|scaled| scaled.a.download(&factor.backend).unwrap());
+    factor.on(Cpu, u_of(factor), a)
 }
 
 fn u_of(factor: &Factor<Gpu>) -> Vec<f32> {
-    factor.u.download(&factor.backend).unwrap()
+    factor.u.0.download(&factor.backend).unwrap()
 }
 
 fn factor<B: Backend>(backend: &B, gram: B::Gram, order: Order) -> Result<Factor<B>> {

@@ -4,7 +4,7 @@ use super::layers::Case;
 use super::*;
 use crate::backend::sweep::SPAN;
 use crate::error::Error;
-use crate::gpu::sweep::Weights;
+use crate::gpu::weights::Weights;
 use crate::method::mask::Pattern;
 use crate::method::statistics::layer_statistics;
 use crate::method::target::Target;
@@ -18,7 +18,7 @@ const COLS: usize = 2 * SPAN + 20;
 const TOKENS: usize = 300;
 
 /// Runs `test` where pieces of matrices have a span of lines each, on one device for all such tests.
-fn on_gpu_with_pieces(test: impl FnOnce(&Gpu)) {
+pub fn on_gpu_with_pieces(test: impl FnOnce(&Gpu)) {
     static SHARED: OnceLock<Option<Gpu>> = OnceLock::new();
     let shared =
         SHARED.get_or_init(|| name().map(|name| open_with(Some(&name), Tile::DEFAULT).unwrap().with_pieces(0)));
@@ -78,7 +78,9 @@ fn everything(gpu: &Gpu) -> Everything {
     let sums = gram(gpu, COLS, &inputs(TOKENS, COLS, &[600]));
     let mut found = Everything {
         diagonal: gpu.diagonal(&sums).unwrap(),
-        sums: [&sums.hi, &sums.lo].map(|matrix| values_of(gpu, matrix)).to_vec(),
+        sums: [&sums.hi, &sums.lo]
+            .map(|matrix| matrix.download(gpu).unwrap())
+            .to_vec(),
         u: Vec::new(),
         compressed: Vec::new(),
         scales: Vec::new(),
@@ -104,12 +106,6 @@ fn everything(gpu: &Gpu) -> Everything {
     found
 }
 
-fn values_of(gpu: &Gpu, matrix: &Matrix) -> Vec<f32> {
-    let mut values = vec![0f32; matrix.lines * matrix.width];
-    matrix.read(gpu, &mut values).unwrap();
-    values
-}
-
 #[test]
 fn gpu_gives_the_same_bits_in_whatever_pieces_matrices_lie() {
     on_gpu(|gpu| {
@@ -132,7 +128,7 @@ fn gpu_cuts_matrices_at_spans() {
         assert_eq!(matrix.cut(7..7).count(), 0);
         let values: Vec<f32> = (0..3 * COLS).map(|k| k as f32).collect();
         matrix.write(gpu, &values).unwrap();
-        assert!(values_of(gpu, &matrix) == values);
+        assert!(matrix.download(gpu).unwrap() == values);
         let last = matrix.part(1030, 2);
         assert_eq!((last.start, last.first, last.second), (6 * 3 + 2, 3, 1));
     });
