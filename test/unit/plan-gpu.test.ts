@@ -325,7 +325,7 @@ describe.each([
     expect(stageSeconds(shape, planned, 'compress', rates) / all).toBeCloseTo(1, 9);
   });
 
-  it('of compressing by ADMM: products and inverses there, the layer up and down', () => {
+  it('of compressing by ADMM: products and inverses there, the layer up four times and down', () => {
     const admm = stageSeconds(shape, { ...planned, method: 'admm' }, 'compress', rates);
     const attention = shape.layers.length === 6 ? 4 : 2;
     // Inverses for each layer: all but fc2 read h columns.
@@ -333,7 +333,7 @@ describe.each([
     const inverses = penalties * ((attention + 1) * h ** 3 + 64 * h ** 3);
     const products = (iterations + polish + 3) * 2 * (4 + 4 + 16) * h ** 3;
     const solving =
-      inverses / (0.4 * 1.5e13) + products / (0.9 * 1.5e13) + (8 * 12 * h ** 2) / 1e10 + (12 * h ** 2) / 5e8;
+      inverses / (0.4 * 1.5e13) + products / (0.9 * 1.5e13) + (20 * 12 * h ** 2) / 1e10 + (12 * h ** 2) / 5e8;
     const block = onGpu + solving + (2 * 24 * h ** 2) / 2e9 + activations * (2 / 3e9 + 1 / 1.5e9);
     const all = (blocks * taps + (blocks - 1) * forward) / 2e13 + blocks * block + shape.bytes / 1.5e9;
     expect(admm / all).toBeCloseTo(1, 9);
@@ -396,8 +396,8 @@ describe('what lies on a GPU', () => {
     const narrow = new Set(['attn_in', 'attn_out', 'mlp_in']);
     expect(gpuBytes(opt66b.layers, narrow, 'sparsegpt')).toBe(3 * 8 * 9216 ** 2 + 4 * 9216 ** 2 + 8 * 36864 * 9216);
     expect(gpuBytes(opt66b.layers, new Set(), 'sparsegpt')).toBe(0);
-    // By ADMM the factor, the Hessian, an inverse and an operand; weights, iterate and product.
-    expect(gpuBytes(opt66b.layers, allTaps, 'admm')).toBe(grams + 16 * 36864 ** 2 + 12 * 9216 * 36864);
+    // By ADMM factor and Hessian in the place of a Gram matrix, two squares for an inverse; four matrices of the layer and a mask.
+    expect(gpuBytes(opt66b.layers, allTaps, 'admm')).toBe(grams + 8 * 36864 ** 2 + 16.125 * 9216 * 36864);
   });
 
   it('is what fits into 70 % of its memory, the narrowest first; the other layers are left to the CPU', () => {
@@ -411,11 +411,13 @@ describe('what lies on a GPU', () => {
     expect(gpuShare(opt66b.layers, { method: 'sparsegpt', nm: null }, null)).toBeNull();
   });
 
-  it('is swept by the CPU where the pattern is one of more than 32 neighbours, but not by Wanda, which does not sweep', () => {
+  it('is swept by the CPU where the pattern is one of more than 32 neighbours, but not by Wanda and ADMM, which sweep in none', () => {
     expect(left(opt66b.layers, null, 32)).toEqual([]);
     expect(left(opt66b.layers, null, 64)).toEqual(opt);
     const wanda = gpuShare(opt66b.layers, { method: 'wanda', nm: { n: 32, m: 64 } }, { memoryBytes: null });
     expect(wanda?.prunes).toBe(true);
+    const admm = gpuShare(opt66b.layers, { method: 'admm', nm: { n: 32, m: 64 } }, { memoryBytes: null });
+    expect(admm?.prunes).toBe(true);
   });
 
   it('is no memory of this machine, but for what is on its way', () => {

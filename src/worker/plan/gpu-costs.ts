@@ -72,10 +72,10 @@ export function solveTerm(
   return { ...sweeps, up: sweeps.up + members, down: squares + FLOAT * rows * (cols + 2 * groups) };
 }
 
-/** ADMM over a layer, which goes up and comes down. */
+/** ADMM over a layer, which goes up as weights and as iterate, and for each of two energies, and comes down. */
 export function iterateTerm(layer: Pick<LayerShape, 'rows' | 'cols'>): Term {
   const bytes = FLOAT * layer.rows * layer.cols;
-  return { operations: iterateOperations(layer), up: bytes, down: bytes, stored: layer.rows * layer.cols };
+  return { operations: iterateOperations(layer), up: 4 * bytes, down: bytes, stored: layer.rows * layer.cols };
 }
 
 /** The inverses that it takes, which stay where they are. */

@@ -22,9 +22,10 @@ export function gpuShare(
   gpu: Pick<Gpu, 'memoryBytes'> | null,
 ): GpuShare | null {
   if (gpu === null) return null;
+  const { sweeps, iterates } = methods[method];
   return {
     taps: tapsThatFit(layers, gpu.memoryBytes, method),
-    prunes: !methods[method].sweeps || nm === null || nm.m <= constants.gpu.widestPattern,
+    prunes: !sweeps || iterates || nm === null || nm.m <= constants.gpu.widestPattern,
   };
 }
 
@@ -52,13 +53,14 @@ export function tapsThatFit(layers: readonly LayerShape[], memoryBytes: number |
 
 /**
  * Bytes of a GPU's memory that these taps need. The Gram matrices of a block's taps are there together, two float32 numbers an entry;
- * then beside them one factor, float32, with the weights of a layer that is swept, and their errors; or, by ADMM, the factor, the Hessian,
- * an inverse and an operand, with the weights, the iterate and what a product gives.
+ * then beside them one factor, float32, with the weights of a layer that is swept, and their errors. By ADMM a factor and its Hessian
+ * take their Gram matrix's place; beside them are two squares that an inverse is made in, and of a layer the weights, the iterate, what
+ * is multiplied, the product, and a bit for each weight.
  */
 export function gpuBytes(layers: readonly LayerShape[], taps: ReadonlySet<string>, method: Method): number {
   const { iterates } = methods[method];
   const solving = ({ rows, cols }: LayerShape): number =>
-    iterates ? 16 * cols * cols + 12 * rows * cols : 4 * cols * cols + 8 * rows * cols;
+    iterates ? 8 * cols * cols + (16 + 1 / 8) * rows * cols : 4 * cols * cols + 8 * rows * cols;
   const there = layers.filter(({ tap }) => taps.has(tap));
   const widths = new Map(there.map(({ tap, cols }) => [tap, cols]));
   const grams = sum([...widths.values()].map((cols) => 8 * cols * cols));
