@@ -13,7 +13,7 @@ use crate::weights::columns::Columns;
 
 use self::histogram::Histogram;
 use self::split::{Iteration, Step};
-use self::sweep::{Block, Pruned, Span};
+use self::sweep::{Block, Known, Pruned, Span};
 
 /// A group of columns whose grid is to be fitted, by their positions in a list of the layer's columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,15 @@ pub struct Fit {
     pub group: usize,
     pub first: usize,
     pub end: usize,
+}
+
+/// Groups of columns whose grids are to be fitted.
+#[derive(Debug, Clone, Copy)]
+pub struct Fits<'a> {
+    /// Columns of the layer.
+    pub members: &'a [u32],
+    /// Each a range of them.
+    pub groups: &'a [Fit],
 }
 
 /// Every function returns `Cancelled` when its control says so; a GPU's also `GpuLost`, `GpuOutOfMemory`, `GpuTooLarge` and
@@ -79,15 +88,13 @@ pub trait Backend: Clone + Send + Sync {
     /// Which weights are zero.
     fn mask(&self, w: &Self::Weights, control: &Control) -> Result<Self::Mask>;
 
-    /// Fits the grids of groups; `members` lists columns of `w`, of which each of `fits` is a range. What `mask` says is zero counts as
-    /// zero.
+    /// Fits the grids of groups. What `mask` says is zero counts as zero.
     fn fit(
         &self,
         grids: &mut Self::Grids,
         w: &Self::Weights,
         mask: Option<&Self::Mask>,
-        members: &[u32],
-        fits: &[Fit],
+        fits: Fits,
         quantization: &Quantization,
         control: &Control,
     ) -> Result<()>;
@@ -105,8 +112,7 @@ pub trait Backend: Clone + Send + Sync {
         w: &mut Self::Weights,
         u: &Self::Triangle,
         errors: &mut Self::Errors,
-        grids: Option<&Self::Grids>,
-        mask: Option<&Self::Mask>,
+        known: Known<Self::Grids, Self::Mask>,
         block: &Block,
         control: &Control,
     ) -> Result<()>;

@@ -22,6 +22,15 @@ pub enum Pruned {
     Masked,
 }
 
+/// What is known of a layer's columns before a sweep comes to them.
+#[derive(Debug)]
+pub struct Known<'a, Grids, Mask> {
+    /// None where nothing is quantized.
+    pub grids: Option<&'a Grids>,
+    /// None where the sweep chooses what it prunes.
+    pub mask: Option<&'a Mask>,
+}
+
 /// A block of columns that is swept at once.
 pub struct Block<'a> {
     pub first: usize,

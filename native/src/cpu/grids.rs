@@ -4,7 +4,7 @@ use faer::prelude::{MatMut, MatRef, ReborrowMut};
 use rayon::prelude::*;
 
 use super::mask::Mask;
-use crate::backend::Fit;
+use crate::backend::{Fit, Fits};
 use crate::control::Control;
 use crate::error::Result;
 use crate::quantization::Quantization;
@@ -22,24 +22,24 @@ pub struct GridColumns {
 }
 
 impl GridColumns {
-    /// Fits the grids of groups, each of columns of `w` that `members` lists; what `mask` says is zero counts as zero. Error: `Cancelled`.
+    /// Fits the grids of groups of columns of `w`; what `mask` says is zero counts as zero. Error: `Cancelled`.
     pub fn fit(
         &mut self,
         w: &Columns,
         mask: Option<&Mask>,
-        members: &[u32],
-        fits: &[Fit],
+        fits: Fits,
         quantization: &Quantization,
         control: &Control,
     ) -> Result<()> {
         let fit_rows = |(top, (mut scales, mut zeros)): (usize, (MatMut<f32>, MatMut<f32>))| {
             let w = w.view().subrows(top * LANES, LANES);
             let mut columns = Vec::new();
-            for &Fit { group, first, end } in fits {
-                gather(w, &members[first..end], &mut columns);
+            for &Fit { group, first, end } in fits.groups {
+                let members = &fits.members[first..end];
+                gather(w, members, &mut columns);
                 if let Some(mask) = mask {
-                    let members = members[first..end].iter().zip(&mut columns);
-                    members.for_each(|(&j, column)| mask.apply(j as usize, top * LANES, column));
+                    (members.iter().zip(&mut columns))
+                        .for_each(|(&j, column)| mask.apply(j as usize, top * LANES, column));
                 }
                 let grid = Grid::fit(&columns, quantization, control)?;
                 column_mut(scales.rb_mut(), group).copy_from_slice(&grid.scale.0);

@@ -23,8 +23,8 @@ use self::split::Split;
 use self::sweep::Errors;
 use crate::backend::histogram::Histogram;
 use crate::backend::split::{Iteration, Step};
-use crate::backend::sweep::{Block, Pruned, Span};
-use crate::backend::{Backend, Entries, Fit};
+use crate::backend::sweep::{Block, Known, Pruned, Span};
+use crate::backend::{Backend, Entries, Fits};
 use crate::control::Control;
 use crate::error::Result;
 use crate::quantization::Quantization;
@@ -121,12 +121,11 @@ impl Backend for Cpu {
         grids: &mut GridColumns,
         w: &Columns,
         mask: Option<&Mask>,
-        members: &[u32],
-        fits: &[Fit],
+        fits: Fits,
         quantization: &Quantization,
         control: &Control,
     ) -> Result<()> {
-        grids.fit(w, mask, members, fits, quantization, control)
+        grids.fit(w, mask, fits, quantization, control)
     }
 
     fn download_grids(&self, grids: GridColumns, _control: &Control) -> Result<(Columns, Columns)> {
@@ -145,12 +144,11 @@ impl Backend for Cpu {
         w: &mut Columns,
         u: &Vec<f32>,
         errors: &mut Errors,
-        grids: Option<&GridColumns>,
-        mask: Option<&Mask>,
+        known: Known<GridColumns, Mask>,
         block: &Block,
         control: &Control,
     ) -> Result<()> {
-        sweep::sweep_block(w, square(u), errors, grids, mask, block, control)
+        sweep::sweep_block(w, square(u), errors, known, block, control)
     }
 
     fn spread(&self, w: &mut Columns, u: &Vec<f32>, errors: &Errors, span: &Span, control: &Control) -> Result<()> {

@@ -292,8 +292,8 @@ vectorized! {
     fn energy(x: &[Lanes], b: &[Lanes]) -> f64 {
         let mut sums = [0f32; LANES];
         for (x, b) in x.iter().zip(b) {
-            for lane in 0..LANES {
-                sums[lane] = b.0[lane].mul_add(x.0[lane] - b.0[lane], sums[lane]);
+            for ((sum, &x), &b) in sums.iter_mut().zip(&x.0).zip(&b.0) {
+                *sum = b.mul_add(x - b, *sum);
             }
         }
         sums.iter().map(|&sum| sum as f64).sum()
@@ -306,8 +306,8 @@ vectorized! {
         let mut bits = 0;
         for (i, values) in values.0.as_chunks::<16>().0.iter().enumerate() {
             let mut part = 0u32;
-            for lane in 0..16 {
-                part |= ((values[lane].abs() > limit) as u32) << lane;
+            for (lane, value) in values.iter().enumerate() {
+                part |= ((value.abs() > limit) as u32) << lane;
             }
             bits |= (part as u64) << (16 * i);
         }
@@ -359,8 +359,8 @@ vectorized! {
 
 vectorized! {
     fn add_products(a: &Lanes, b: &Lanes, sums: &mut [f64; LANES]) {
-        for lane in 0..LANES {
-            sums[lane] += a.0[lane] as f64 * b.0[lane] as f64;
+        for ((sum, &a), &b) in sums.iter_mut().zip(&a.0).zip(&b.0) {
+            *sum += a as f64 * b as f64;
         }
     }
 }
@@ -368,8 +368,8 @@ vectorized! {
 vectorized! {
     fn add_multiple(to: &mut [Lanes], of: &[Lanes], factors: &[f32; LANES]) {
         for (to, of) in to.iter_mut().zip(of) {
-            for lane in 0..LANES {
-                to.0[lane] += factors[lane] * of.0[lane];
+            for ((to, &of), &factor) in to.0.iter_mut().zip(&of.0).zip(factors) {
+                *to += factor * of;
             }
         }
     }

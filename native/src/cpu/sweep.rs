@@ -7,7 +7,7 @@ use super::grids::GridColumns;
 use super::lanes::{Keep, count_before, keep_above, prune_column, quantize_column, saliencies, subtract_errors};
 use super::mask::Mask;
 use super::product::subtract_product;
-use crate::backend::sweep::{Block, Pruned, Span};
+use crate::backend::sweep::{Block, Known, Pruned, Span};
 use crate::control::Control;
 use crate::error::Result;
 use crate::weights::columns::{Columns, column, column_mut};
@@ -76,8 +76,7 @@ pub fn sweep_block(
     w: &mut Columns,
     u: MatRef<f32>,
     errors: &mut Errors,
-    grids: Option<&GridColumns>,
-    mask: Option<&Mask>,
+    known: Known<GridColumns, Mask>,
     block: &Block,
     control: &Control,
 ) -> Result<()> {
@@ -96,11 +95,11 @@ pub fn sweep_block(
         let mut squares = 0.0;
         for top in (0..w.nrows()).step_by(LANES) {
             group.load(w.rb().subrows(top, LANES));
-            if let Some(mask) = mask {
+            if let Some(mask) = known.mask {
                 let columns = group.keep.iter_mut().enumerate();
                 columns.for_each(|(j, keep)| *keep = mask.get(first + j, i * PANEL + top));
             }
-            let grids = grids.map(|grids| (grids, i * PANEL + top));
+            let grids = known.grids.map(|grids| (grids, i * PANEL + top));
             sweep_group(&mut group, grids, &corner, limit);
             store(w.rb_mut().subrows_mut(top, LANES), &group.w);
             store(errors.rb_mut().subrows_mut(top, LANES), &group.errors);

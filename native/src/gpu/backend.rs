@@ -14,8 +14,8 @@ use super::triangle::Triangle;
 use super::weights::Weights;
 use crate::backend::histogram::Histogram;
 use crate::backend::split::{Iteration, Step};
-use crate::backend::sweep::{Block, Pruned, Span};
-use crate::backend::{Backend, Fit};
+use crate::backend::sweep::{Block, Known, Pruned, Span};
+use crate::backend::{Backend, Fits};
 use crate::control::Control;
 use crate::error::Result;
 use crate::quantization::Quantization;
@@ -86,12 +86,11 @@ impl Backend for Gpu {
         grids: &mut Grids,
         w: &Weights,
         mask: Option<&Mask>,
-        members: &[u32],
-        fits: &[Fit],
+        fits: Fits,
         quantization: &Quantization,
         _control: &Control,
     ) -> Result<()> {
-        grids.fit(self, w, mask, members, fits, quantization)
+        grids.fit(self, w, mask, fits, quantization)
     }
 
     fn download_grids(&self, grids: Grids, control: &Control) -> Result<(Columns, Columns)> {
@@ -107,12 +106,11 @@ impl Backend for Gpu {
         w: &mut Weights,
         u: &Triangle,
         errors: &mut Errors,
-        grids: Option<&Grids>,
-        mask: Option<&Mask>,
+        known: Known<Grids, Mask>,
         block: &Block,
         control: &Control,
     ) -> Result<()> {
-        sweep::sweep_block(self, w, u, errors, grids, mask, block)?;
+        sweep::sweep_block(self, w, u, errors, known, block)?;
         control.check()
     }
 

@@ -11,8 +11,8 @@ use super::product::{Part, Product};
 use super::select::{self, FOUND};
 use super::triangle::Triangle;
 use super::weights::{PIECES, Weights};
-use crate::backend::Fit;
-use crate::backend::sweep::{Block, Pruned, SPAN, Span};
+use crate::backend::Fits;
+use crate::backend::sweep::{Block, Known, Pruned, SPAN, Span};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::quantization::{Quantization, range_shares};
@@ -70,14 +70,13 @@ impl Grids {
         })
     }
 
-    /// Fits the grids of groups, each of columns of `w` that `members` lists; what `mask` does not keep counts as zero.
+    /// Fits the grids of groups of columns of `w`; what `mask` does not keep counts as zero.
     pub fn fit(
         &self,
         gpu: &Gpu,
         w: &Weights,
         mask: Option<&Mask>,
-        members: &[u32],
-        fits: &[Fit],
+        fits: Fits,
         quantization: &Quantization,
     ) -> Result<()> {
         let shares = range_shares(quantization.range);
@@ -96,13 +95,13 @@ impl Grids {
             share: [0.0; 80],
         };
         params.share[..shares.len()].copy_from_slice(&shares);
-        let ranges: Vec<[u32; 4]> = fits
+        let ranges: Vec<[u32; 4]> = (fits.groups)
             .iter()
             .map(|fit| [fit.group as u32, fit.first as u32, fit.end as u32, 0])
             .collect();
-        let (members, ranges) = (gpu.buffer_of(members)?, gpu.buffer_of(&ranges)?);
+        let (members, ranges) = (gpu.buffer_of(fits.members)?, gpu.buffer_of(&ranges)?);
         let mut tasks = gpu.tasks();
-        let groups = [w.padded / LANES, fits.len(), 1];
+        let groups = [w.padded / LANES, fits.groups.len(), 1];
         let mut pieces: Vec<&Buffer> = w.columns.pieces().map(|piece| piece.buffer).collect();
         // Those that it lacks are never read.
         pieces.resize(PIECES, pieces[0]);
@@ -199,10 +198,10 @@ pub fn sweep_block(
     w: &Weights,
     u: &Triangle,
     errors: &mut Errors,
-    grids: Option<&Grids>,
-    mask: Option<&Mask>,
+    known: Known<Grids, Mask>,
     block: &Block,
 ) -> Result<()> {
+    let Known { grids, mask } = known;
     let mut tasks = gpu.tasks();
     let (pruned, n, m) = match block.pruned {
         Pruned::Nothing => (0, 0, 1),

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::compressed::Quantized;
 use super::factor::Factor;
-use crate::backend::{Backend, Fit};
+use crate::backend::{Backend, Fit, Fits};
 use crate::control::Control;
 use crate::error::Result;
 use crate::quantization::Quantization;
@@ -40,10 +40,12 @@ impl<B: Backend> Grids<B> {
         if is_fixed {
             let mut position = vec![0; cols];
             (0..cols).for_each(|j| position[column_of(j)] = j as u32);
-            let fits: Vec<Fit> = groups_of(0..groups, group, cols).collect();
-            factor
-                .backend
-                .fit(&mut values, w, mask, &position, &fits, &quantization, control)?;
+            let groups: Vec<Fit> = groups_of(0..groups, group, cols).collect();
+            let fits = Fits {
+                members: &position,
+                groups: &groups,
+            };
+            factor.backend.fit(&mut values, w, mask, fits, &quantization, control)?;
         }
         Ok(Self {
             quantization,
@@ -77,9 +79,13 @@ impl<B: Backend> Grids<B> {
         if self.is_fixed || groups.is_empty() {
             return Ok(());
         }
-        let fits: Vec<Fit> = groups_of(groups, size, cols).collect();
+        let groups: Vec<Fit> = groups_of(groups, size, cols).collect();
         let columns: Vec<u32> = (0..cols as u32).collect();
-        backend.fit(&mut self.values, w, mask, &columns, &fits, &self.quantization, control)
+        let fits = Fits {
+            members: &columns,
+            groups: &groups,
+        };
+        backend.fit(&mut self.values, w, mask, fits, &self.quantization, control)
     }
 
     /// As they are stored, of a sweep with `factor`. Errors: those of the backend.

@@ -7,7 +7,7 @@ use super::factor::Factor;
 use super::grids::Grids;
 use super::mask::Pattern;
 use crate::backend::Backend;
-use crate::backend::sweep::{Block, Pruned, SPAN, Span};
+use crate::backend::sweep::{Block, Known, Pruned, SPAN, Span};
 use crate::control::Control;
 use crate::error::Result;
 use crate::weights::storage::Storage;
@@ -102,8 +102,11 @@ pub fn sweep<B: Backend>(
             if let Some(grids) = grids.as_deref_mut() {
                 grids.fit_starting(backend, w, mask, first..first + width, control)?;
             }
-            let grids = grids.as_deref().map(|grids| &grids.values);
-            backend.sweep_block(w, u, &mut errors, grids, mask, &block, control)?;
+            let known = Known {
+                grids: grids.as_deref().map(|grids| &grids.values),
+                mask,
+            };
+            backend.sweep_block(w, u, &mut errors, known, &block, control)?;
             control.advance(((first..first + width).map(|j| cols - j).sum::<usize>()) as u64)?;
         }
         let span = Span {
