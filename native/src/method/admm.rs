@@ -53,7 +53,7 @@ fn pruned(pattern: Pattern, rows: usize, cols: usize) -> Pruned {
 }
 
 /// Prunes a layer by ADMM and quantizes what is kept by OPTQ's sweep within the mask. The factor must have been made with its Hessian.
-/// Errors: `NotFinite` with the first row where the result is not, `NotPositiveDefinite`, `Cancelled`, those of the backend.
+/// Errors: `NotFinite` with the first row where the weight or the result is not, `NotPositiveDefinite`, `Cancelled`, those of the backend.
 pub fn admm<B: Backend>(weight: Weight, factor: &Factor<B>, target: &Target, control: &Control) -> Result<Compressed> {
     assert_eq!(weight.cols, factor.cols, "the factor is that of the layer's input");
     let &Target {
@@ -82,6 +82,10 @@ pub fn admm<B: Backend>(weight: Weight, factor: &Factor<B>, target: &Target, con
     let norm = w.squares();
     w.scale(|j| roots[j]);
     let damped = backend.quadratic(&w, a, control)?;
+    if !damped.is_finite() {
+        let row = first_row_not_finite(weight);
+        return Err(Error::NotFinite { row });
+    }
     let energy = damped - factor.damping * norm;
     let mut split = backend.split(w, control)?;
     let mut iterations = Vec::with_capacity(PENALTIES * EACH);
@@ -129,6 +133,15 @@ pub fn admm<B: Backend>(weight: Weight, factor: &Factor<B>, target: &Target, con
         iterations: Some(iterations),
         ..compressed
     })
+}
+
+fn first_row_not_finite(weight: Weight) -> usize {
+    let mut values = vec![0f32; weight.cols];
+    let mut is_bad = |row: &usize| {
+        weight.read_row(*row, &mut values);
+        values.iter().any(|value| !value.is_finite())
+    };
+    (0..weight.rows).find(|row| is_bad(row)).unwrap_or(0)
 }
 
 /// Quantizes `z` by OPTQ's sweep; its zeros stay.

@@ -7,7 +7,7 @@ use crate::backend::Backend;
 use crate::control::Control;
 use crate::cpu::Cpu;
 use crate::cpu::gram::Gram;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::method::admm::admm;
 use crate::method::compressed::Compressed;
 use crate::method::factor::{Factor, Order, factorize};
@@ -348,6 +348,20 @@ fn nothing_pruned_is_optq_alone() {
     ] {
         let target = target(pattern, Some(BITS));
         assert!(prune(&layer, &factor, &target).bytes == layer.compress(&target).bytes);
+    }
+}
+
+#[test]
+fn a_weight_that_is_not_finite_is_refused_by_its_row() {
+    let layer = Layer::random(70, 40, &[]);
+    for bad in [f32::NAN, f32::INFINITY] {
+        let mut w = layer.w.clone();
+        w[66 * layer.cols + 7] = bad;
+        let layer = Layer::new(layer.rows, layer.cols, w, layer.hessian.clone(), Order::Natural);
+        let factor = factor_of(layer.cols, &layer.hessian, 0.01, Order::Natural);
+        let target = target(Pattern::Sparsity(0.5), None);
+        let found = admm(layer.weight(), &factor, &target, &Control::default());
+        assert_eq!(found.err(), Some(Error::NotFinite { row: 66 }));
     }
 }
 
