@@ -9,7 +9,7 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::quantization::Quantization;
 use crate::quantization::grid::Grid;
-use crate::weights::columns::{Columns, column, column_mut};
+use crate::weights::columns::{Columns, column_mut, lanes_of};
 use crate::weights::lanes::{LANES, Lanes};
 
 /// The grids of all groups of a layer.
@@ -54,11 +54,7 @@ impl GridColumns {
 
     /// The grid of a group in the `LANES` rows from `top` on.
     pub fn get(&self, group: usize, top: usize) -> Grid {
-        let lanes = |matrix: &Columns| {
-            let mut lanes = Lanes::ZERO;
-            lanes.0.copy_from_slice(column(matrix.view(), group, top, LANES));
-            lanes
-        };
+        let lanes = |matrix: &Columns| lanes_of(matrix.view(), group, top);
         Grid {
             scale: lanes(&self.scales),
             zero: lanes(&self.zeros),
@@ -69,9 +65,5 @@ impl GridColumns {
 /// Copies columns of `LANES` rows.
 fn gather(from: MatRef<f32>, columns: &[u32], to: &mut Vec<Lanes>) {
     to.clear();
-    to.extend(columns.iter().map(|&j| {
-        let mut lanes = Lanes::ZERO;
-        lanes.0.copy_from_slice(column(from, j as usize, 0, LANES));
-        lanes
-    }));
+    to.extend(columns.iter().map(|&j| lanes_of(from, j as usize, 0)));
 }

@@ -11,7 +11,7 @@ use crate::backend::sweep::Pruned;
 use crate::control::Control;
 use crate::error::Result;
 use crate::machine::simd::vectorized;
-use crate::weights::columns::{Columns, column, column_mut};
+use crate::weights::columns::{Columns, column_mut, lanes_of};
 use crate::weights::lanes::{LANES, Lanes};
 use crate::weights::selection::nth_smallest;
 
@@ -66,12 +66,7 @@ impl Split {
         let take = |i: usize| {
             control.check()?;
             let height = LANES.min(rows - i * LANES);
-            let lanes = |j: usize| {
-                let mut lanes = Lanes::ZERO;
-                lanes.0.copy_from_slice(column(w.view(), j, i * LANES, LANES));
-                lanes
-            };
-            let w: Vec<Lanes> = (0..cols).map(lanes).collect();
+            let w: Vec<Lanes> = (0..cols).map(|j| lanes_of(w.view(), j, i * LANES)).collect();
             let c = w.clone();
             let keep = vec![Bits::MAX >> (LANES - height); cols];
             Ok(Group { height, w, c, keep })
@@ -193,7 +188,7 @@ impl Group {
 
     /// Keeps what is larger than `limit`.
     fn keep_above(&mut self, limit: f32) -> Counts {
-        self.keep_where(|c, j, keep| *keep = above(&c[j], limit))
+        self.keep_where(|c, j| above(&c[j], limit))
     }
 
     /// The magnitudes above `low` and up to `high`, and how many are larger.
@@ -222,7 +217,7 @@ impl Group {
     /// Keeps all but the `n` smallest of every `m` neighbours, the leftmost of equals going first.
     fn keep_largest(&mut self, n: usize, m: usize) -> Counts {
         let mut magnitudes = Vec::with_capacity(m);
-        self.keep_where(|c, j, keep| {
+        self.keep_where(|c, j| {
             let first = j / m * m;
             if j == first {
                 magnitudes.clear();
@@ -234,20 +229,19 @@ impl Group {
                 count_before(magnitude, &magnitudes[j - first], first + other < j, &mut before);
             }
             let is_kept = |lane: usize| Bits::from(before[lane] >= n as u32) << lane;
-            *keep = (0..LANES).map(is_kept).fold(0, |bits, bit| bits | bit);
+            (0..LANES).map(is_kept).fold(0, |bits, bit| bits | bit)
         })
     }
 
     /// Sets the bits of each column by what `choose` says, those of padding never.
-    fn keep_where(&mut self, mut choose: impl FnMut(&[Lanes], usize, &mut Bits)) -> Counts {
+    fn keep_where(&mut self, mut choose: impl FnMut(&[Lanes], usize) -> Bits) -> Counts {
         let real = self.real();
         let mut counts = Counts { changed: 0, kept: 0 };
         for (j, keep) in self.keep.iter_mut().enumerate() {
-            let before = *keep;
-            choose(&self.c, j, keep);
-            *keep &= real;
-            counts.changed += (*keep & !before).count_ones() as usize;
-            counts.kept += keep.count_ones() as usize;
+            let chosen = choose(&self.c, j) & real;
+            counts.changed += (chosen & !*keep).count_ones() as usize;
+            counts.kept += chosen.count_ones() as usize;
+            *keep = chosen;
         }
         counts
     }

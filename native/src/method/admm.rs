@@ -2,7 +2,7 @@
 //! projection to the pattern.
 
 use super::compressed::{Compressed, Progress, Quantized};
-use super::energy::read_live;
+use super::energy::{read_difference, read_live};
 use super::factor::{Factor, Scaled};
 use super::finish::finish;
 use super::grids::Grids;
@@ -126,7 +126,10 @@ pub fn admm<B: Backend>(weight: Weight, factor: &Factor<B>, target: &Target, con
     };
     let (compressed, distance) = finish(&z, weight, factor, storage, control)?;
     drop(z);
-    let lost = backend.quadratic(&difference(weight, &compressed, factor, roots, control)?, a, control)?;
+    let read = |row: usize, values: &mut [f32]| read_difference(weight, &compressed, factor, row, values);
+    let mut difference = Columns::from_rows(rows, cols, read, control)?;
+    difference.scale(|j| roots[j]);
+    let lost = backend.quadratic(&difference, a, control)?;
     Ok(Compressed {
         error: Some((lost - factor.damping * distance) / energy),
         quantization: grids,
@@ -164,22 +167,4 @@ fn quantize<B: Backend>(
     };
     sweep(&mut w, rows, &rule, Some(&mut grids), control)?;
     Ok((backend.download(w, control)?, grids.finish(factor, control)?))
-}
-
-/// W - Q, columns multiplied with `roots`.
-fn difference<B: Backend>(
-    weight: Weight,
-    compressed: &Compressed,
-    factor: &Factor<B>,
-    roots: &[f32],
-    control: &Control,
-) -> Result<Columns> {
-    let read = |row: usize, values: &mut [f32]| {
-        let mut stored = vec![0f32; values.len()];
-        read_live(weight, factor, row, values);
-        read_live(compressed.as_weight(), factor, row, &mut stored);
-        let columns = values.iter_mut().zip(&stored).zip(roots);
-        columns.for_each(|((w, q), root)| *w = (*w - q) * root);
-    };
-    Columns::from_rows(weight.rows, weight.cols, read, control)
 }

@@ -29,6 +29,20 @@ pub fn read_live<B: Backend>(weight: Weight, factor: &Factor<B>, row: usize, val
     }
 }
 
+/// Row `row` of W - Q, as `read_live` reads either.
+pub fn read_difference<B: Backend>(
+    weight: Weight,
+    compressed: &Compressed,
+    factor: &Factor<B>,
+    row: usize,
+    values: &mut [f32],
+) {
+    let mut stored = vec![0f32; values.len()];
+    read_live(weight, factor, row, values);
+    read_live(compressed.as_weight(), factor, row, &mut stored);
+    values.iter_mut().zip(&stored).for_each(|(w, q)| *w -= q);
+}
+
 /// tr(W H Wᵀ), H undamped, of a matrix W [rows, factor.cols] that is read row by row as by `read_live`: the energy that it
 /// gives the layer's output over the calibration tokens. It is the squared error of a sweep that prunes everything.
 pub fn output_energy<B: Backend>(
@@ -72,13 +86,8 @@ pub fn with_error<B: Backend>(
         |row, values| read_live(weight, factor, row, values),
         control,
     )?;
-    let read_difference = |row: usize, values: &mut [f32]| {
-        let mut stored = vec![0f32; values.len()];
-        read_live(weight, factor, row, values);
-        read_live(compressed.as_weight(), factor, row, &mut stored);
-        values.iter_mut().zip(&stored).for_each(|(w, q)| *w -= q);
-    };
-    let lost = output_energy(weight.rows, factor, read_difference, control)?;
+    let read = |row: usize, values: &mut [f32]| read_difference(weight, &compressed, factor, row, values);
+    let lost = output_energy(weight.rows, factor, read, control)?;
     Ok(Compressed {
         error: Some(lost / dense),
         ..compressed

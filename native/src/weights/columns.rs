@@ -3,7 +3,7 @@
 use faer::prelude::{MatMut, MatRef, ReborrowMut};
 use rayon::prelude::*;
 
-use super::lanes::LANES;
+use super::lanes::{LANES, Lanes};
 use super::zeros::zeros;
 use crate::control::Control;
 use crate::error::Result;
@@ -181,6 +181,13 @@ fn columns_to_rows(from: MatRef<f32>, rows: &mut [f32]) {
 /// Rows `top..top + height` of column `j` of a column-major matrix.
 pub fn column(w: MatRef<'_, f32>, j: usize, top: usize, height: usize) -> &[f32] {
     &w.col(j).try_as_col_major().expect("columns are contiguous").as_slice()[top..top + height]
+}
+
+/// The `LANES` rows from `top` on of column `j` of a column-major matrix.
+pub fn lanes_of(w: MatRef<'_, f32>, j: usize, top: usize) -> Lanes {
+    let mut lanes = Lanes::ZERO;
+    lanes.0.copy_from_slice(column(w, j, top, LANES));
+    lanes
 }
 
 /// Column `j` of a column-major matrix.

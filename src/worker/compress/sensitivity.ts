@@ -19,7 +19,8 @@ import { tensorsOfShard } from './shards.ts';
 
 /**
  * How much the model minds an error: the mean KL divergence of the dense model's next-token probabilities from those of the model
- * with one layer alone pruned at 70 % by the method that will prune, SparseGPT where that does not sweep, or with all layers quantized to so many bits; in nats a token.
+ * with one layer alone pruned at 70 % by the method that will prune, SparseGPT where that does not sweep, or with all layers quantized
+ * to so many bits; in nats a token.
  *
  * All branches, the dense one first and one for each layer and each width, lie side by side in one file of activations: those that
  * exist go through the next block together, so that the model is read once. The caller hands over each layer of a block with its
