@@ -15,7 +15,7 @@ export default defineConfig({
   test: {
     reporters: ['default', './scripts/test-reporter.mjs'],
     projects: [
-      { test: { ...shared, name: 'unit', include: ['test/unit/**/*.test.{ts,tsx}'], sequence: { groupOrder: 0 } } },
+      { test: { ...shared, name: 'unit', include: ['test/unit/**/*.test.{ts,tsx}'], sequence: { groupOrder: 2 } } },
       // Whole runs, most of them on one thread.
       {
         test: {
@@ -29,11 +29,12 @@ export default defineConfig({
       {
         test: {
           ...shared,
+          // One window at a time: first, beside the checks and the Rust tests, which take what it leaves of the processors.
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           globalSetup: ['test/e2e/display.ts'],
           fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 0 },
         },
       },
     ],

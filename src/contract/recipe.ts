@@ -9,6 +9,7 @@ import {
   pruningFields,
   quantizationFields,
 } from './recipe/fields.ts';
+import { methods } from './recipe/methods.ts';
 import { fixesTarget, schedulerSchema } from './recipe/schedulers.ts';
 
 export const nmSchema = z
@@ -92,6 +93,8 @@ export function parseRecipe(value: unknown): Recipe {
   if (nm && scheduler.kind !== 'uniform')
     throw new TamisError('recipe.scheduler-with-nm', { scheduler: scheduler.kind });
   if (fixesTarget(scheduler) && hasTarget) throw new TamisError('recipe.target-with-file');
+  if (rest.layerTargets === 'dense' && !methods[rest.method].calibrates)
+    throw new TamisError('recipe.dense-without-data', { method: methods[rest.method].name });
   const fixed = nm !== null || fixesTarget(scheduler);
   const { fit, evaluation } = rest;
   if (fit && fixed) throw new TamisError(nm ? 'recipe.fit-with-nm' : 'recipe.fit-with-file');

@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { measuredSchema, perplexityPairsSchema } from './measured.ts';
 import { bitsSchema } from './recipe/fields.ts';
+import { targets } from './recipe/targets.ts';
 import { recipeSchema } from './recipe.ts';
 
 const iterationSchema = z.strictObject({
@@ -52,11 +53,12 @@ export const candidateSchema = z.strictObject({
   scheduler: z.enum(['uniform', 'allocate']),
   /** The range of `allocate`; null for `uniform`. */
   range: z.number().nullable(),
+  targets: z.enum(targets).default('layer'),
   /** null where the trial came to values that are not finite. */
   perplexity: z.number().nullable(),
   /**
-   * Negative log-likelihood less that of uniform, sequence by sequence, nats a token: the mean, and its standard error. null of
-   * uniform itself, and where one sequence or none can be compared.
+   * Negative log-likelihood less that of uniform, of dense targets less that of the same schedule without, sequence by sequence, nats a
+   * token: the mean, and its standard error. null of uniform itself, and where one sequence or none can be compared.
    */
   difference: z.strictObject({ mean: z.number(), standardError: z.number() }).nullable().default(null),
 });

@@ -7,6 +7,7 @@ import { methods } from './recipe/methods.ts';
 import { schedulers } from './recipe/schedulers.ts';
 import type { Corpus, Goal, Recipe, Scheduler } from './recipe.ts';
 import type { Candidate, Centroid, Choice, Report } from './report.ts';
+import { targetsOf } from './targets.ts';
 
 export function patternWords({ nm }: Recipe, t: Label): string {
   return nm === null ? t('text.unstructured') : t('text.nm', nm);
@@ -58,11 +59,16 @@ function settingWords({ kind, ...settings }: Scheduler): MessageParams {
 }
 
 /** A schedule that `auto` tried: `allocate ±10`. */
-export function candidateName({ scheduler, range }: Pick<Candidate, 'scheduler' | 'range'>): string {
-  return range === null ? scheduler : `${scheduler} ±${percent(range, 0)}`;
+export function candidateName({
+  scheduler,
+  range,
+  targets,
+}: Pick<Candidate, 'scheduler' | 'range' | 'targets'>): string {
+  const schedule = range === null ? scheduler : `${scheduler} ±${percent(range, 0)}`;
+  return targets === 'dense' ? `${schedule}, dense targets` : schedule;
 }
 
-/** Whether a schedule did better than uniform by more than noise. */
+/** Whether a candidate did better than what it is compared with by more than noise. */
 export function isClearlyBetter({ difference }: Candidate, margin: number | null): boolean {
   return difference !== null && margin !== null && difference.mean < -margin * difference.standardError;
 }
@@ -177,10 +183,16 @@ export function recipeWords(
     [t('field.sparsity-target'), targetWords(recipe, t)],
     [t('field.scheduler'), schedulerWords(scheduler, { groups: centroids?.length ?? null, choice }, t)],
     ...(estimate === null ? [] : [[t('field.estimate'), estimateWords(estimate, t)] as [string, string]]),
+    [t('field.targets'), targetsWords(recipe, choice, t)],
     [t('field.quantization'), quantizationWords(recipe, t)],
     [t('field.calibration'), data],
     ...reported.map(([name, { label }]): [string, string] => [t(label), String(recipe[name])]),
   ];
+}
+
+/** What the layers are to give. */
+function targetsWords(recipe: Recipe, choice: Choice | null, t: Label): string {
+  return t(`text.targets.${targetsOf(recipe, choice)}`, { share: recipe.denseShare });
 }
 
 /** What a recipe is to come to. */

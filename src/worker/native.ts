@@ -12,6 +12,7 @@ export type {
   DataFile,
   Divergence,
   Divergences,
+  Drift,
   Factor,
   FileWriter,
   Gpu,
@@ -41,6 +42,9 @@ declare module '#native' {
   interface Divergences {
     [Symbol.dispose](): void;
   }
+  interface Drift {
+    [Symbol.dispose](): void;
+  }
   interface Factor {
     [Symbol.dispose](): void;
   }
@@ -61,7 +65,7 @@ declare module '#native' {
   }
 }
 
-for (const { prototype } of [addon.CompressedLayer, addon.Divergences, addon.Factor, addon.Gram])
+for (const { prototype } of [addon.CompressedLayer, addon.Divergences, addon.Drift, addon.Factor, addon.Gram])
   onDispose(prototype, (owner) => owner.release());
 for (const { prototype } of [addon.ArchiveWriter, addon.FileWriter, addon.ShardWriter])
   onDispose(prototype, (writer) => writer.abandon());

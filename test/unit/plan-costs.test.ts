@@ -177,6 +177,8 @@ const tried: Workload = {
   ...measured,
   choice: {
     candidates: 3,
+    targets: 'layer' as const,
+    denseCandidates: 0,
     calibration: { sequences: 16, seqlen: 2048 },
     heldBack: { sequences: 14, seqlen: 2048 },
   },

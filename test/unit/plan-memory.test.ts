@@ -131,7 +131,11 @@ describe('the memory of a stage', () => {
       { sequences: 16, seqlen: 512 },
     ];
     const trial = (calibration: typeof few, heldBack: typeof few): ReturnType<typeof stageMemory> =>
-      stageMemory(opt(1024), { ...work, choice: { candidates: 3, calibration, heldBack } }, 'choose');
+      stageMemory(
+        opt(1024),
+        { ...work, choice: { candidates: 3, targets: 'layer', denseCandidates: 0, calibration, heldBack } },
+        'choose',
+      );
     expect(trial(many, few)).toEqual(stageMemory(opt(1024), work, 'compress'));
     const held = stageMemory(opt(1024), { ...work, evaluation: many }, 'evaluate-dense').held;
     expect({ ...trial(few, many).held, tokens: 0 }).toEqual({ ...held, tokens: 0 });

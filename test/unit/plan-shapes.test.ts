@@ -107,6 +107,8 @@ describe.each([opt66b, bloom176b])('the plan of the shape $name', (model) => {
     const width = 2048 * hidden * 4;
     const choice = {
       candidates: 3,
+      targets: 'layer' as const,
+      denseCandidates: 0,
       calibration: { sequences: 16, seqlen: 2048 },
       heldBack: { sequences: 16, seqlen: 2048 },
     };

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import type { Choice } from '../../src/contract/report.ts';
-import { judge } from '../../src/worker/schedule/judge.ts';
+import { judgeSchedules, judgeTargets, type Losses } from '../../src/worker/schedule/judge.ts';
 
 /** ∫ cosⁿ from `from` to `to`, Simpson's rule. */
 function integral(n: number, from: number, to: number): number {
@@ -44,6 +44,9 @@ const alternating = (size: number, count = 16): number[] =>
 const constant = (value: number, count = 16): number[] => new Array<number>(count).fill(value);
 const plus = (values: readonly number[], more: readonly number[]): number[] =>
   values.map((each, i) => each + (more[i] ?? NaN));
+
+const judge = (trials: readonly (Losses | null)[]): ReturnType<typeof judgeSchedules> =>
+  judgeSchedules(trials, 'layer');
 
 function chosen(trials: Parameters<typeof judge>[0]): number {
   return judge(trials).chosen;
@@ -130,18 +133,50 @@ describe('a schedule takes the place of uniform', () => {
   });
 });
 
+describe('dense targets take the place of the layers’ own', () => {
+  const uniform = Array.from({ length: 16 }, (_, i) => 3 + Math.sin(7 * i));
+  const taken = plus(uniform, constant(-0.1));
+  const schedules = judge([uniform, taken, null]);
+
+  it.each([
+    ['clearly better', plus(taken, constant(-0.1)), 3],
+    ['clearly better than uniform alone', plus(taken, constant(0.01)), 1],
+    ['alike', taken, 1],
+    [
+      'better in the mean by what the sequences differ',
+      plus(
+        taken,
+        alternating(0.1).map((d) => d - 0.05),
+      ),
+      1,
+    ],
+    ['overflowed', null, 1],
+  ])('%s', (_, dense, expected) => {
+    expect(judgeTargets(schedules, taken, dense).chosen).toBe(expected);
+  });
+
+  it('and are compared with the schedule that they were tried with', () => {
+    const { candidates } = judgeTargets(schedules, taken, plus(taken, constant(-0.25)));
+    expect(candidates).toHaveLength(4);
+    expect(candidates[3]).toMatchObject({ scheduler: 'allocate', range: 0.1, targets: 'dense' });
+    expect(candidates[3]?.difference?.mean).toBeCloseTo(-0.25, 12);
+    expect(Math.log(candidates[3]?.perplexity ?? NaN)).toBeCloseTo(total(uniform) / 16 - 0.35, 12);
+  });
+});
+
 it('the report says what was measured', () => {
   const { candidates, margin }: Pick<Choice, 'candidates' | 'margin'> = judge([[1, 2, 3, 6], [1, 1, 3, 3], null]);
   expect(margin).toBe(5.841);
   // Differences 0, -1, 0, -3: mean -1, squares from it 1, 0, 1, 4, so the variance is 2 and that of the mean 1/2.
   expect(candidates).toEqual([
-    { scheduler: 'uniform', range: null, perplexity: Math.exp(3), difference: null },
+    { scheduler: 'uniform', range: null, targets: 'layer', perplexity: Math.exp(3), difference: null },
     {
       scheduler: 'allocate',
       range: 0.1,
+      targets: 'layer',
       perplexity: Math.exp(2),
       difference: { mean: -1, standardError: expect.closeTo(Math.SQRT1_2, 12) as number },
     },
-    { scheduler: 'allocate', range: 0.2, perplexity: null, difference: null },
+    { scheduler: 'allocate', range: 0.2, targets: 'layer', perplexity: null, difference: null },
   ]);
 });

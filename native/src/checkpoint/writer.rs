@@ -20,8 +20,8 @@ pub struct TensorSpec {
 /// partial file.
 pub struct ShardWriter {
     out: PartialFile,
-    /// Name and size of every declared tensor, and how many of them are written.
-    tensors: Vec<(String, u64)>,
+    /// Every declared tensor and its size, and how many of them are written.
+    tensors: Vec<(TensorSpec, u64)>,
     written: usize,
     /// Where the next tensor begins.
     begin: u64,
@@ -45,7 +45,7 @@ impl ShardWriter {
         Ok(Self {
             begin: out.position(),
             out,
-            tensors: tensors.iter().map(|tensor| tensor.name.clone()).zip(sizes).collect(),
+            tensors: tensors.iter().cloned().zip(sizes).collect(),
             written: 0,
         })
     }
@@ -65,7 +65,7 @@ impl ShardWriter {
     /// Has `write` put the `size` bytes of the next tensor. Errors: as `write_bytes`, and those of `write`.
     pub fn stream(&mut self, name: &str, size: u64, write: impl FnOnce(&mut PartialFile) -> Result<()>) -> Result<()> {
         match self.tensors.get(self.written) {
-            Some((next, declared)) if next == name && *declared == size && self.out.position() == self.begin => {}
+            Some((next, declared)) if next.name == name && *declared == size && self.out.position() == self.begin => {}
             next => {
                 let detail = format!("{size} bytes of {name} written where {next:?} was declared");
                 return Err(Error::Internal { detail });
@@ -81,13 +81,31 @@ impl ShardWriter {
         Ok(())
     }
 
+    /// The tensors written so far, each with its size and its place in the partial file, where they can be read until the file is finished.
+    /// Errors: as `write_bytes`.
+    pub fn written(&mut self) -> Result<Vec<(&TensorSpec, u64, u64)>> {
+        self.out.flush()?;
+        let written = &self.tensors[..self.written];
+        let mut end = self.begin - written.iter().map(|(_, size)| size).sum::<u64>();
+        let placed = written.iter().map(|(spec, size)| {
+            end += size;
+            (spec, *size, end - size)
+        });
+        Ok(placed.collect())
+    }
+
+    /// Where the file lies until it is finished.
+    pub fn partial(&self) -> &Path {
+        self.out.partial()
+    }
+
     /// Makes the file durable and gives it its name.
     ///
     /// Errors: as `write_bytes`; `internal` if a declared tensor was not written.
     pub fn finish(self) -> Result<()> {
         if let Some((missing, _)) = self.tensors.get(self.written) {
             return Err(Error::Internal {
-                detail: format!("{} finished without {missing}", display(self.out.path())),
+                detail: format!("{} finished without {}", display(self.out.path()), missing.name),
             });
         }
         self.out.finish()

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::weights::zeros::zeros;
 
 /// Tokens whose products are summed in float32 before they go into the float64 sums.
-const CHUNK: usize = 1024;
+pub const CHUNK: usize = 1024;
 
 /// Rows and columns of a tile, for matrices of `cols` columns: small enough to occupy some threads and to waste little on the diagonal.
 fn tile_size(cols: usize) -> usize {
@@ -125,7 +125,7 @@ impl Entries for Gram {
 
 /// Copies x [tokens, cols] into panels of `width` columns, each [tokens, width] row-major and one after the other: a product of two
 /// panels then reads memory in order, where rows a power of two apart would fall on the same lines of the cache.
-fn gather_panels(x: &[f32], cols: usize, width: usize, panels: &mut [f32], control: &Control) -> Result<()> {
+pub fn gather_panels(x: &[f32], cols: usize, width: usize, panels: &mut [f32], control: &Control) -> Result<()> {
     let tokens = x.len() / cols;
     panels
         .par_chunks_mut(tokens * width)

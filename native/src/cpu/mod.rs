@@ -11,6 +11,7 @@ pub mod saliency;
 pub mod split;
 pub mod sweep;
 pub mod symmetric;
+pub mod targets;
 
 use faer::{MatMut, MatRef};
 

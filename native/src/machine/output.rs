@@ -37,6 +37,16 @@ impl PartialFile {
         &self.path
     }
 
+    /// Where it lies until it is finished.
+    pub fn partial(&self) -> &Path {
+        &self.partial
+    }
+
+    /// What was put so far can be read by others when this returns. Errors: as `put`.
+    pub fn flush(&mut self) -> Result<()> {
+        self.out.flush().map_err(|error| write_error(&self.partial, error))
+    }
+
     /// Bytes written so far.
     pub fn position(&self) -> u64 {
         self.position

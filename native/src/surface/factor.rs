@@ -9,6 +9,7 @@ use super::gpu::Gpu;
 use super::task::{Control, Job, job, thrown};
 use crate::backend::Backend;
 use crate::cpu::Cpu;
+use crate::cpu::targets;
 use crate::error::{self, internal};
 use crate::gpu;
 use crate::method::factor;
@@ -108,6 +109,8 @@ impl Default for AnyFactor {
 #[napi]
 pub struct Factor {
     pub(crate) inner: Arc<AnyFactor>,
+    /// What layers' weights are moved by before they are compressed.
+    pub(super) shift: Option<Arc<Vec<f32>>>,
 }
 
 #[napi]
@@ -132,7 +135,7 @@ impl Factor {
     /// The same factor on the CPU, for layers that the GPU refuses with gpu.too-large or gpu.pattern; itself, if it is there.
     #[napi(ts_return_type = "Promise<Factor>")]
     pub fn to_cpu(&self) -> AsyncTask<Job<Factor>> {
-        let factor = self.inner.clone();
+        let (factor, shift) = (self.inner.clone(), self.shift.clone());
         job(move || {
             let inner = match &*factor {
                 Either::Cpu(_) => factor.clone(),
@@ -142,11 +145,76 @@ impl Factor {
                     Arc::new(Either::Cpu(factor.on(Cpu, factor.u.0.download(gpu)?, a.transpose()?)))
                 }
             };
-            Ok(Factor { inner })
+            Ok(Factor { inner, shift })
+        })
+    }
+
+    /// The same factor for layers that are to give on the compressed model's inputs what they gave on the dense one's: what is compressed
+    /// is W + `share` W (C - H) H⁻¹, C - H = scale * drift (scale = 2 / sequences). It is computed on the CPU.
+    #[napi(ts_return_type = "Promise<Factor>")]
+    pub fn aimed(&self, drift: &Drift, scale: f64, share: f64, control: &Control) -> AsyncTask<Job<Factor>> {
+        let (factor, drift, control) = (self.inner.clone(), drift.inner.clone(), control.inner.clone());
+        job(move || {
+            let guard = drift.lock().expect("no holder panics");
+            let drift = guard.as_ref().ok_or_else(|| internal("the sums have been released"))?;
+            let shift = match &*factor {
+                Either::Cpu(cpu) => drift.shift(&cpu.u, cpu.order.as_deref(), scale, share, &control)?,
+                Either::Gpu(gpu) => {
+                    let u = gpu.u.0.download(&gpu.backend)?;
+                    drift.shift(&u, gpu.order.as_deref(), scale, share, &control)?
+                }
+            };
+            Ok(Factor {
+                inner: factor,
+                shift: Some(Arc::new(shift)),
+            })
         })
     }
 
     /// Frees U now, not when JavaScript's garbage is collected; nothing can be done with the factor afterwards.
+    #[napi]
+    pub fn release(&mut self) {
+        self.inner = Arc::default();
+        self.shift = None;
+    }
+}
+
+/// The sum of (x - x̂)ᵀ x̂ over the tokens added so far, x what a layer reads in the dense model and x̂ in the compressed one; on the CPU.
+#[napi]
+pub struct Drift {
+    cols: u32,
+    inner: Arc<Mutex<Option<targets::Drift>>>,
+}
+
+#[napi]
+impl Drift {
+    #[napi(constructor)]
+    pub fn new(cols: u32) -> Self {
+        let inner = Arc::new(Mutex::new(Some(targets::Drift::new(cols as usize))));
+        Self { cols, inner }
+    }
+
+    /// Adds (x - x̂)ᵀ x̂; both [rows, cols] row-major, not to be changed meanwhile. Error numeric.not-finite {row}: of x.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn add(
+        &self,
+        dense: Float32Array,
+        compressed: Float32Array,
+        rows: u32,
+        control: &Control,
+    ) -> AsyncTask<Job<()>> {
+        let (inner, control, cols) = (self.inner.clone(), control.inner.clone(), self.cols as usize);
+        job(move || {
+            if dense.len() != rows as usize * cols || compressed.len() != dense.len() {
+                return Err(internal("the arrays do not hold that many rows"));
+            }
+            let mut guard = inner.lock().expect("no holder panics");
+            let drift = guard.as_mut().ok_or_else(|| internal("the sums have been released"))?;
+            drift.add(&dense, &compressed, &control)
+        })
+    }
+
+    /// Frees the sums now, not when JavaScript's garbage is collected; nothing can be done with them afterwards.
     #[napi]
     pub fn release(&mut self) {
         self.inner = Arc::default();
@@ -206,6 +274,9 @@ pub fn factorize(
                 &control,
             )?),
         };
-        Ok(Factor { inner: Arc::new(inner) })
+        Ok(Factor {
+            inner: Arc::new(inner),
+            shift: None,
+        })
     })
 }

@@ -10,7 +10,7 @@ use super::factor::{Factor, on_either};
 use super::task::{Control, Job, job};
 use crate::backend::Backend;
 use crate::control;
-use crate::cpu::Cpu;
+use crate::cpu::{Cpu, targets};
 use crate::error::{self, internal};
 use crate::method::compressed::{Compressed, Progress};
 use crate::method::mask::Pattern;
@@ -144,11 +144,21 @@ pub fn prune(
     options: PruneOptions,
     control: &Control,
 ) -> AsyncTask<Job<CompressedLayer>> {
+    let shift = factor.and_then(|factor| factor.shift.clone());
     let factor = factor.map(|factor| factor.inner.clone());
     let (checkpoint, control) = (checkpoint.inner.clone(), control.inner.clone());
     job(move || {
         let loaded = weight.load(&checkpoint)?;
-        let weight = loaded.as_weight();
+        let aimed = shift.map(|shift| targets::shifted(loaded.as_weight(), &shift, &control));
+        let aimed = aimed.transpose()?;
+        let weight = match &aimed {
+            None => loaded.as_weight(),
+            Some(values) => Weight {
+                storage: CoreStorage::F32,
+                bytes: bytemuck::cast_slice(values),
+                ..loaded.as_weight()
+            },
+        };
         let target = options.target(weight.cols)?;
         let is_ordered = factor
             .as_deref()

@@ -8,12 +8,12 @@ use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
 use super::archive::Archive;
-use super::checkpoint::{Checkpoint, WeightName};
+use super::checkpoint::{Checkpoint, TensorInfo, WeightName};
 use super::pack::{PackedLayer, PackedPart, QuantizedLayer};
 use super::prune::CompressedLayer;
 use super::task::{Control, Job, closed, job, on_open, thrown};
 use crate::checkpoint::{self, transposed};
-use crate::error::{self, Error as CoreError, internal};
+use crate::error::{self, Error as CoreError, display, internal};
 use crate::method::compressed::Compressed;
 use crate::pack::dense::storage;
 use crate::pack::write::{write_oriented, write_part};
@@ -132,6 +132,26 @@ impl ShardWriter {
         })
     }
 
+    /// The tensors written so far, where they can be read until the file is finished.
+    #[napi(ts_return_type = "Promise<TensorInfo[]>")]
+    pub fn written(&self) -> AsyncTask<Job<Vec<TensorInfo>>> {
+        let writer = self.inner.clone();
+        job(move || {
+            on_open(&writer, |writer| {
+                let file = resolved(writer.partial())?;
+                let info = |(spec, bytes, offset): (&checkpoint::TensorSpec, u64, u64)| TensorInfo {
+                    name: spec.name.clone(),
+                    dtype: spec.dtype.name().to_owned(),
+                    shape: spec.shape.iter().map(|&dimension| dimension as f64).collect(),
+                    file: file.clone(),
+                    offset: offset as f64,
+                    bytes: bytes as f64,
+                };
+                Ok(writer.written()?.into_iter().map(info).collect())
+            })
+        })
+    }
+
     /// Makes the file durable and gives it its name.
     #[napi(ts_return_type = "Promise<void>")]
     pub fn finish(&self) -> AsyncTask<Job<()>> {
@@ -188,6 +208,17 @@ fn part_bytes(layer: &Compressed, part: Part) -> error::Result<Cow<'_, [u8]>> {
             Cow::Owned(groups.flat_map(|group| group.to_le_bytes()).collect())
         }
     })
+}
+
+/// The absolute path of a file, symbolic links resolved.
+fn resolved(path: &Path) -> error::Result<String> {
+    let found = path.canonicalize();
+    found
+        .map(|path| display(&path))
+        .map_err(|error| CoreError::NotReadable {
+            path: display(path),
+            reason: error.to_string(),
+        })
 }
 
 fn declared(path: &str, spec: &TensorSpec) -> error::Result<checkpoint::TensorSpec> {

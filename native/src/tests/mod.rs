@@ -5,3 +5,4 @@ pub mod factor;
 pub mod gpu;
 pub mod methods;
 pub mod quantization;
+pub mod targets;

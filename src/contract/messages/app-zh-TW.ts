@@ -175,6 +175,12 @@ export const appZhTW: Readonly<Record<keyof typeof appEn, string>> = {
   'new.targets': '目標稀疏度（%）',
   'new.targets-text': '可填多個（70, 75, 80），會排成一組依序執行。',
   'new.damping-text': '佔 Hessian 對角線平均的比例。',
+  'new.layer-targets.auto': 'auto：若試壓縮中明顯較佳則採用稠密模型',
+  'new.layer-targets.layer': '各層自己的輸出',
+  'new.layer-targets.dense': '稠密模型的輸出',
+  'new.layer-targets-text':
+    '各層要給出的輸出：以現有輸入得到的原輸出，或它在稠密模型中的輸出；後者能彌補前面各層的損失，但約需兩倍時間。試壓縮由排程器 auto 進行。',
+  'new.dense-share-text': '稠密目標從各層自己的輸出走向稠密模型輸出的程度。損失很大時，走到底（1）會過度擬合校準文字。',
   'new.schedulers': '目標如何分配',
   'new.scheduler-text': '選擇多個會排成一組依序執行，之後可互相比較。',
   'new.scheduler-nm': 'n:m 樣式已決定每一層的稀疏度，無需分配。',

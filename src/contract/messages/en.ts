@@ -226,6 +226,8 @@ export const en = {
     'This method or scheduler looks at calibration data, and the recipe names none. Give --calibration PATH or --calibration-tokens FILE.',
   'recipe.target-with-nm':
     'sparsity and nm exclude each other: an n:m pattern fixes the sparsity. Leave one of --sparsity and --nm out.',
+  'recipe.dense-without-data':
+    'A layer pruned by {{method}} looks at no data, so it has no dense targets. Leave out --targets, or choose another method.',
   'recipe.scheduler-with-nm':
     "The scheduler {{scheduler}} and nm exclude each other: an n:m pattern fixes every layer's sparsity. Leave one of --scheduler and --nm out.",
   'recipe.target-with-file':

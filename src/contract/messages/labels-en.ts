@@ -90,6 +90,10 @@ export const labelsEn = {
   'field.estimate': 'Estimate',
   'field.calibration': 'Calibration',
   'field.damping': 'Damping',
+  'field.targets': 'Targets of the layers',
+  'field.dense-share': 'Share of dense targets (α)',
+  'text.targets.layer': 'each layer’s own outputs on the inputs that it has',
+  'text.targets.dense': 'towards the dense model’s outputs, α = {{share}}',
   'field.quantization': 'Quantization',
   'field.seed': 'Seed',
   'field.sparsity': 'Sparsity',
@@ -229,9 +233,11 @@ export const labelsEn = {
   'text.choice':
     'auto compressed the model by each schedule with some of the calibration sequences ({{sequences}}) and measured its perplexity on others, held back ({{heldBack}}), all of {{seqlen}} tokens.',
   'text.choice-margin':
-    'Difference: mean of the negative log-likelihood of a sequence less that by uniform, ± its standard error. A schedule takes the place of uniform where it is below 0 by more than {{margin}} standard errors; of those that are, the one with the lowest perplexity.',
+    'Difference: mean of the negative log-likelihood of a sequence less that by uniform, ± its standard error. A schedule takes the place of uniform where it is below 0 by more than {{margin}} standard errors; of those that are, the one with the lowest perplexity. Dense targets are tried with that one, and compared with it likewise.',
   'text.choice-unclear': 'not clearly better',
   'text.choice-not-finite': 'not finite',
+  'text.choice-targets.layer': 'own',
+  'text.choice-targets.dense': 'dense',
   'text.choice-taken': 'taken',
   'text.sparsity-cell': 'Each cell: scheduled → stored, in %. Stored: share of exact zeros.',
   'text.error-what': '‖X(W′−W)ᵀ‖² / ‖XWᵀ‖² on the calibration data, X as it reached the layer. 0 = output unchanged.',

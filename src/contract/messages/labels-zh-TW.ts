@@ -85,6 +85,10 @@ export const labelsZhTW: Readonly<Record<keyof typeof labelsEn, string>> = {
   'field.estimate': '估計方式',
   'field.calibration': '校準',
   'field.damping': '阻尼',
+  'field.targets': '各層的目標',
+  'field.dense-share': '稠密目標的比例（α）',
+  'text.targets.layer': '各層以現有輸入得到的原輸出',
+  'text.targets.dense': '朝稠密模型的輸出走 α = {{share}}',
   'field.quantization': '量化',
   'field.seed': '亂數種子',
   'field.sparsity': '稀疏度',
@@ -217,9 +221,11 @@ export const labelsZhTW: Readonly<Record<keyof typeof labelsEn, string>> = {
   'text.choice':
     'auto 以部分校準序列（{{sequences}} 段）依每種排程各壓縮一次模型，並以另外保留的 {{heldBack}} 段序列測量困惑度，每段皆為 {{seqlen}} 個 token。',
   'text.choice-margin':
-    '差異：各序列負對數概似減去 uniform 者的平均值，± 其標準誤。差異低於 0 超過 {{margin}} 個標準誤的排程才會取代 uniform；若有多個，採用困惑度最低者。',
+    '差異：各序列負對數概似減去 uniform 者的平均值，± 其標準誤。差異低於 0 超過 {{margin}} 個標準誤的排程才會取代 uniform；若有多個，採用困惑度最低者。稠密目標以該排程試用，並同樣與其比較。',
   'text.choice-unclear': '未明顯較佳',
   'text.choice-not-finite': '非有限數值',
+  'text.choice-targets.layer': '自身',
+  'text.choice-targets.dense': '稠密',
   'text.choice-taken': '採用',
   'text.sparsity-cell': '每格：排程值 → 儲存值（%）。儲存值為恰好是零的權重比例。',
   'text.error-what': '校準資料上的 ‖X(W′−W)ᵀ‖² / ‖XWᵀ‖²，X 為實際到達該層的輸入。0 表示輸出不變。',

@@ -185,6 +185,7 @@ export const zhTW: Readonly<Record<ErrorCode, string>> = {
   'recipe.no-calibration':
     '此方法或排程器需要校準資料，但配方沒有指定。請提供 --calibration PATH 或 --calibration-tokens FILE。',
   'recipe.target-with-nm': 'sparsity 與 nm 不能同時使用：n:m 樣式已決定稀疏度。請移除 --sparsity 或 --nm 其中之一。',
+  'recipe.dense-without-data': '{{method}} 不看資料，因此各層沒有稠密目標。請省略 --targets，或改用其他方法。',
   'recipe.scheduler-with-nm':
     '排程器 {{scheduler}} 與 nm 不能同時使用：n:m 樣式已決定每一層的稀疏度。請移除 --scheduler 或 --nm 其中之一。',
   'recipe.target-with-file':

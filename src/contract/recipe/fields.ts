@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { choice, type Fields } from './field.ts';
 import { methodKinds, methods } from './methods.ts';
+import { targets } from './targets.ts';
 
 export const devices = ['auto', 'cpu', 'cuda', 'webgpu', 'dml'] as const;
 
@@ -15,6 +16,7 @@ export const datasetSchema = z.strictObject({ name: z.string().min(1), corpus: c
 
 export const bitWidths = [2, 3, 4, 8] as const;
 export const groupSizes = [32, 64, 128] as const;
+const targetKinds = ['auto', ...targets] as const;
 const ranges = ['minmax', 'mse'] as const;
 export const bitsSchema = z.literal(bitWidths);
 
@@ -36,6 +38,25 @@ export const pruningFields = {
     hint: 'new.damping-text',
     flag: '--percdamp <share>',
     help: "damping: share of the mean of the Hessian's diagonal",
+  },
+  /** What layers are to give (docs/method.md, section 11); `auto`: the dense model's outputs where that clearly does better in its trial. */
+  layerTargets: choice(targetKinds, {
+    schema: z.enum(targetKinds).default('auto'),
+    name: (value, t) => t(`new.layer-targets.${value}`),
+    label: 'field.targets',
+    hint: 'new.layer-targets-text',
+    flag: '--targets <kind>',
+    help: "what layers are to give: their own outputs (layer), or the dense model's (dense), which takes longer; auto: dense where the auto scheduler's trial is clearly for it",
+  }),
+  /** How far dense targets go: α of docs/method.md, section 11. */
+  denseShare: {
+    control: 'amount',
+    schema: z.number().positive().max(1).default(0.5),
+    step: 0.1,
+    label: 'field.dense-share',
+    hint: 'new.dense-share-text',
+    flag: '--dense-share <share>',
+    help: "how far dense targets go from the layers' own outputs to the dense model's: 1 is all the way",
   },
 } as const satisfies Fields;
 

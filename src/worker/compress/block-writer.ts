@@ -1,5 +1,5 @@
 import type { Layer } from '../families/family.ts';
-import { native, translated, type CompressedLayer, type ShardWriter } from '../native.ts';
+import { native, translated, type CompressedLayer, type ShardWriter, type TensorInfo } from '../native.ts';
 import type { Work } from '../run/run.ts';
 import { need } from './names.ts';
 import { ScalesWriter } from './quantization-file.ts';
@@ -40,6 +40,12 @@ export class BlockWriter implements Disposable {
       await translated(() => this.#shard.write(`${name}.weight`, compressed, part));
       await this.#scales?.add(name, compressed);
     });
+  }
+
+  /** The block's tensors that are written so far: until it is finished they can take the place of the checkpoint's. */
+  async written(): Promise<Map<string, TensorInfo>> {
+    const tensors = await this.#work.clock.time('write', () => translated(() => this.#shard.written()));
+    return new Map(tensors.map((tensor) => [tensor.name, tensor]));
   }
 
   /** Makes the files durable and gives them their names, the shard last. */

@@ -8,10 +8,11 @@ import { throughBlock, throughEmbeddings } from '../runtime/passes.ts';
 import { solvingMethod } from '../schedule/needs.ts';
 import { BlockWriter } from './block-writer.ts';
 import { activationShape, calibrationOf, countRuns, passOf, solvingOperations } from './calibration.ts';
+import { aimedFactor } from './dense-targets.ts';
 import { collectGrams, takeFactor } from './grams.ts';
 import { need } from './names.ts';
 import { quantizationOptions } from './quantization-file.ts';
-import type { LayerPlan } from './schedule-layers.ts';
+import { planLayers, type LayerPlan, type Schedule } from './schedule-layers.ts';
 import { shardName, tensorsOfShard } from './shards.ts';
 import { useFactor } from './solver.ts';
 
@@ -20,30 +21,44 @@ export function activationsFile(block: number): string {
   return `activations-${String(block).padStart(4, '0')}.f32`;
 }
 
+/** The same in the dense model, which are those of the compressed one where no block is compressed yet. */
+function denseFile(block: number): string {
+  return block === 0 ? activationsFile(block) : `dense-${String(block).padStart(4, '0')}.f32`;
+}
+
+/** Removes the inputs of a block that is finished. */
+export function removeInputs({ directory }: Pick<Run, 'directory'>, block: number): void {
+  directory.remove('state', activationsFile(block));
+  directory.remove('state', denseFile(block));
+}
+
 /**
  * Compresses one block (method.md, section 8): Hessians from its dense layers, each layer pruned and quantized, the
  * block's shard and scales written, then the sequences run through the block as stored, to be the next block's inputs.
  * Nothing of it counts before the caller has recorded the block as finished: a kill at any moment repeats the block.
+ * With dense targets the layers are taken in their order, each with the inputs that those before it leave, and the dense model's
+ * activations go through the block beside the compressed one's.
  * A method that looks at no data has no Hessians, and nothing runs through the block.
  */
-export async function compressBlock(
-  work: Work,
-  block: number,
-  plans: ReadonlyMap<string, LayerPlan>,
-): Promise<LayerResult[]> {
+export async function compressBlock(work: Work, block: number, schedule: Schedule): Promise<LayerResult[]> {
   const { model, recipe, blocks, emit } = work;
   const taps = byTap(model.family.layers(block));
   const kind = {
     order: recipe.quantization?.actOrder ? 'act-order' : 'natural',
     keepsHessian: methods[solvingMethod(recipe)].iterates,
   } as const;
+  const plans = planLayers(work, schedule, block);
   const results: LayerResult[] = [];
 
-  await using input = methods[recipe.method].calibrates ? openInput(work, block) : null;
-  using grams = input && (await collectGrams(work, block, input, null));
+  await using input = methods[recipe.method].calibrates ? openInput(work, activationsFile(block)) : null;
+  await using dense = input && schedule.targets === 'dense' ? openInput(work, denseFile(block)) : null;
+  using grams = input && !dense ? await collectGrams(work, block, input, null) : null;
   using writer = await BlockWriter.open(work, block, [...taps.values()].flat());
   for (const [tap, layers] of taps) {
-    using factor = grams && (await takeFactor(work, grams, block, tap, kind));
+    using factor =
+      input && dense
+        ? await aimedFactor(work, block, tap, { compressed: input, dense }, await writer.written(), kind)
+        : grams && (await takeFactor(work, grams, block, tap, kind));
     for (const layer of layers) {
       const plan = need(plans, layer.name);
       using compressed = await solve(work, layer, plan, factor);
@@ -54,7 +69,8 @@ export async function compressBlock(
     }
   }
   await writer.finish();
-  if (input && block + 1 < blocks) await propagate(work, block, input);
+  if (input && block + 1 < blocks) await propagate(work, block, input, activationsFile(block + 1), true);
+  if (dense && block + 1 < blocks) await propagate(work, block, dense, denseFile(block + 1), false);
   return results;
 }
 
@@ -72,8 +88,8 @@ export async function embedInput(work: Work): Promise<void> {
   await throughEmbeddings(work.model, calibrationOf(work).tokens, output, passOf(work, 'forward'));
 }
 
-function openInput(work: Work, block: number): Activations {
-  return Activations.open(work.directory.file('state', activationsFile(block)), activationShape(work));
+function openInput(work: Work, name: string): Activations {
+  return Activations.open(work.directory.file('state', name), activationShape(work));
 }
 
 /** Prunes and quantizes a layer; `factor`: that of its input, null where the method looks at no data. */
@@ -121,11 +137,20 @@ function layerResult(
   };
 }
 
-/** Runs the sequences through the block as its shard holds it, to be the next block's inputs; they are on the disk when it returns. */
-async function propagate(work: Work, block: number, input: Activations): Promise<void> {
+/**
+ * Runs the sequences through the block, as its shard holds it or as it was dense, to be the next block's inputs; they are on the disk when
+ * it returns.
+ */
+async function propagate(
+  work: Work,
+  block: number,
+  input: Activations,
+  name: string,
+  isCompressed: boolean,
+): Promise<void> {
   const { model, directory, clock } = work;
-  const weights = await tensorsOfShard(directory.file(shardName(model, block + 1)));
-  await using output = Activations.create(directory.file('state', activationsFile(block + 1)), activationShape(work));
+  const weights = isCompressed ? await tensorsOfShard(directory.file(shardName(model, block + 1))) : undefined;
+  await using output = Activations.create(directory.file('state', name), activationShape(work));
   await throughBlock(model, block, {
     ...passOf(work, 'propagate'),
     weights,

@@ -2,14 +2,15 @@ import { z } from 'zod';
 
 import { layerResultSchema, type LayerResult } from '../../contract/report.ts';
 import { methods } from '../../contract/recipe/methods.ts';
+import type { Targets } from '../../contract/recipe/targets.ts';
 import { sum } from '../model/costs.ts';
 import { shapeOf } from '../model/shape.ts';
 import { Progress } from '../run/progress.ts';
 import { step, type Run, type Step } from '../run/run.ts';
 import { timed } from '../run/told.ts';
-import { activationsFile, compressBlock, embedInput } from './block.ts';
+import { compressBlock, embedInput, removeInputs } from './block.ts';
 import { passOperations, solvingOperations } from './calibration.ts';
-import { planLayers, type Schedule } from './schedule-layers.ts';
+import type { Schedule } from './schedule-layers.ts';
 import { copyShard, finishModel } from './shards.ts';
 
 export type BlockStep = Step<LayerResult[]>;
@@ -18,13 +19,13 @@ export type BlockStep = Step<LayerResult[]>;
 export async function compressBlocks(run: Run, schedule: Schedule): Promise<BlockStep[]> {
   const steps: BlockStep[] = [];
   await timed(run.emit, 'compress', async () => {
-    const work = blockWork(run);
+    const work = blockWork(run, schedule.targets);
     const progress = new Progress('compress', work * run.blocks, run.emit);
     for (let block = 0; block < run.blocks; block++) {
       progress.block = block;
       const start = performance.now();
       steps.push(await finishBlock(run, schedule, block, progress));
-      run.directory.remove('state', activationsFile(block));
+      removeInputs(run, block);
       progress.reach(work * (block + 1));
       run.emit({ type: 'block', block, blocks: run.blocks, seconds: (performance.now() - start) / 1000 });
     }
@@ -36,20 +37,22 @@ export async function compressBlocks(run: Run, schedule: Schedule): Promise<Bloc
 }
 
 /** The work of one block in operations; 1 where the method passes no sequences. */
-export function blockWork(run: Run): number {
-  const { forward, gram, factor } = passOperations(run);
-  const solving = sum(shapeOf(run.model).layers.map((layer) => solvingOperations(run.recipe, layer)));
-  return methods[run.recipe.method].calibrates ? 2 * forward + gram + factor + solving : 1;
+export function blockWork(run: Run, targets: Targets): number {
+  if (!methods[run.recipe.method].calibrates) return 1;
+  const { forward, upToTaps, gram, factor } = passOperations(run);
+  const solving = factor + sum(shapeOf(run.model).layers.map((layer) => solvingOperations(run.recipe, layer)));
+  // Dense ones: two streams up to each tap and then through the block, and a whole product beside each triangle.
+  return targets === 'dense' ? 2 * (upToTaps + forward) + 3 * gram + solving : 2 * forward + gram + solving;
 }
 
 /** Compresses one block, unless it is finished; its record in `state/` is what makes it so. */
 async function finishBlock(run: Run, schedule: Schedule, block: number, progress: Progress): Promise<BlockStep> {
   const name = `block-${String(block).padStart(4, '0')}`;
   return await step(run, name, z.array(layerResultSchema), async (clock) => {
-    progress.rewind(block * blockWork(run));
+    progress.rewind(block * blockWork(run, schedule.targets));
     const work = { ...run, clock, progress };
     if (block === 0) await embedInput(work);
-    return await compressBlock(work, block, planLayers(run, schedule, block));
+    return await compressBlock(work, block, schedule);
   });
 }
 

@@ -51,7 +51,12 @@ export function activationShape(run: Pick<Run, 'calibration' | 'model'>): Activa
 export function passOperations({ model, calibration }: Pick<Run, 'calibration' | 'model'>): BlockOperations {
   const one = sequenceOperations(model, calibration?.seqlen ?? 0);
   const sequences = calibration?.sequences ?? 0;
-  return { ...one, forward: one.forward * sequences, gram: one.gram * sequences };
+  return {
+    ...one,
+    forward: one.forward * sequences,
+    upToTaps: one.upToTaps * sequences,
+    gram: one.gram * sequences,
+  };
 }
 
 /** Operations of a layer that is pruned, or quantized. */

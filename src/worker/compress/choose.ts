@@ -1,7 +1,9 @@
 import { z } from 'zod';
 
 import { TamisError } from '../../contract/errors.ts';
+import type { Targets } from '../../contract/recipe/targets.ts';
 import { choiceSchema, type Choice } from '../../contract/report.ts';
+import { targetsOf, triesTargets } from '../../contract/targets.ts';
 import { candidateName } from '../../contract/words.ts';
 import { headAll, windowMeans } from '../evaluate/predictions.ts';
 import { Activations } from '../machine/activations.ts';
@@ -10,17 +12,20 @@ import { Clock } from '../machine/clock.ts';
 import { Progress } from '../run/progress.ts';
 import { stage, type Run, type Step } from '../run/run.ts';
 import { throughBlock, throughEmbeddings } from '../runtime/passes.ts';
-import { judge, type Losses } from '../schedule/judge.ts';
-import { candidates, CHOICE_SEQUENCES } from '../schedule/needs.ts';
-import { activationsFile, compressBlock, embedInput } from './block.ts';
+import { judgeSchedules, judgeTargets } from '../schedule/judge.ts';
+import { CHOICE_SEQUENCES, schedulesToTry } from '../schedule/needs.ts';
+import { compressBlock, embedInput, removeInputs } from './block.ts';
 import { blockWork } from './blocks.ts';
 import { calibrationOf } from './calibration.ts';
 import type { Statistics } from './estimate.ts';
-import { candidateScheduler, planLayers, scheduleOf, type Schedule } from './schedule-layers.ts';
+import { candidateScheduler, scheduleOf, type Schedule } from './schedule-layers.ts';
 import { shardName, tensorsOfShard } from './shards.ts';
 
-/** The losses of each candidate; null where its trial came to values that are not finite. */
-const trialsSchema = z.array(z.array(z.number()).nullable());
+/** null where the trial came to values that are not finite. */
+const lossesSchema = z.array(z.number()).nullable();
+/** The losses of each schedule, and of the one taken with dense targets, where they were tried. */
+const trialsSchema = z.strictObject({ schedules: z.array(lossesSchema), dense: lossesSchema.optional() });
+type Trials = z.infer<typeof trialsSchema>;
 
 /**
  * The guard of `auto`: a subsample is compressed by every candidate, and another one than uniform is taken where it clearly does
@@ -29,7 +34,7 @@ const trialsSchema = z.array(z.array(z.number()).nullable());
 export async function chooseSchedule(run: Run, statistics: Statistics | null): Promise<Step<Choice> | null> {
   const { recipe, fingerprint, blocks } = run;
   if (recipe.scheduler.kind !== 'auto') return null;
-  const { method, sparsity, quantization, percdamp } = recipe;
+  const { method, sparsity, quantization, percdamp, layerTargets, denseShare } = recipe;
   const { model, calibration, heldBack, engine, gpu } = fingerprint;
   const key = {
     model,
@@ -42,48 +47,63 @@ export async function chooseSchedule(run: Run, statistics: Statistics | null): P
     sparsity,
     quantization,
     percdamp,
-    candidates,
+    layerTargets,
+    denseShare,
+    candidates: schedulesToTry,
   };
   const done = await stage(run, 'choose', choiceSchema, async () => {
     const { value: trials } = await remembered('trials', { ...key, givenUp: run.devices.givenUp }, trialsSchema, () =>
       tryCandidates(run, statistics),
     );
-    for (const [index, candidate] of candidates.entries()) {
-      if (trials[index]) continue;
+    const choice = choiceOf(run, trials);
+    for (const candidate of choice.candidates) {
+      if (candidate.perplexity !== null) continue;
       run.emit({ type: 'warning', code: 'schedule.trial-not-finite', params: { schedule: candidateName(candidate) } });
     }
-    return choiceOf(run, trials);
+    return choice;
   });
   run.emit({ type: 'choice', choice: done.value });
   return done;
 }
 
-function choiceOf(run: Run, trials: readonly (Losses | null)[]): Choice {
+function choiceOf(run: Run, { schedules, dense }: Trials): Choice {
   const { sequences = 0, seqlen = 0 } = subsampled(run).calibration ?? {};
-  return { sequences, heldBack: trials[0]?.length ?? 0, seqlen, ...judge(trials) };
+  const judged = judgeSchedules(schedules, targetsOf(run.recipe, null));
+  const without = schedules[judged.chosen];
+  const choice = without && dense !== undefined ? judgeTargets(judged, without, dense) : judged;
+  return { sequences, heldBack: schedules[0]?.length ?? 0, seqlen, ...choice };
 }
 
-async function tryCandidates(run: Run, statistics: Statistics | null): Promise<(number[] | null)[]> {
+/** The schedules with the recipe's targets, or with the layers' own; then, where the recipe leaves the targets open, the one taken with dense ones. */
+async function tryCandidates(run: Run, statistics: Statistics | null): Promise<Trials> {
+  const { recipe } = run;
   const subsample = subsampled(run);
-  const work = blockWork(subsample);
-  const progress = new Progress('choose', work * run.blocks * candidates.length, run.emit);
-  const trials: (number[] | null)[] = [];
-  for (const [index, candidate] of candidates.entries()) {
-    const schedule = scheduleOf(run, statistics, candidateScheduler(candidate));
+  const first = targetsOf(recipe, null);
+  const work = blockWork(subsample, first) * run.blocks;
+  const denseWork = triesTargets(recipe) ? blockWork(subsample, 'dense') * run.blocks : 0;
+  const progress = new Progress('choose', work * schedulesToTry.length + denseWork, run.emit);
+  let done = 0;
+  const tryNext = async (candidate: (typeof schedulesToTry)[number], targets: Targets): Promise<number[] | null> => {
+    const schedule = { ...scheduleOf(run, statistics, candidateScheduler(candidate)), targets };
     const directory = run.directory.within('choose');
+    const own = blockWork(subsample, targets);
     try {
       const losses = await tryOne({ ...subsample, directory }, schedule, progress, (block) =>
-        progress.reach(work * (index * run.blocks + block + 1)),
+        progress.reach(done + own * (block + 1)),
       );
-      trials.push([...losses]);
+      return [...losses];
     } catch (error) {
-      if (candidate.scheduler === 'uniform' || !isOverflow(error)) throw error;
-      trials.push(null);
+      if ((candidate.scheduler === 'uniform' && targets === first) || !isOverflow(error)) throw error;
+      return null;
     } finally {
+      done += own * run.blocks;
       run.directory.remove('state', 'choose');
     }
-  }
-  return trials;
+  };
+  const schedules: (number[] | null)[] = [];
+  for (const candidate of schedulesToTry) schedules.push(await tryNext(candidate, first));
+  const taken = schedulesToTry[judgeSchedules(schedules, first).chosen];
+  return triesTargets(recipe) && taken ? { schedules, dense: await tryNext(taken, 'dense') } : { schedules };
 }
 
 /** What a run ends with whose numbers became too large: a schedule that would come to it is not taken. */
@@ -128,11 +148,11 @@ async function tryOne(
       await throughBlock(model, block, pass);
       continue;
     }
-    await compressBlock(work, block, planLayers(run, schedule, block));
+    await compressBlock(work, block, schedule);
     const shard = directory.file(shardName(model, block + 1));
     await throughBlock(model, block, { ...pass, weights: await tensorsOfShard(shard) });
     directory.remove(shardName(model, block + 1));
-    directory.remove('state', activationsFile(block));
+    removeInputs(run, block);
     onBlock(block);
   }
   const predictions = await headAll(model, ids, held, { ...devices.session, seqlen, signal }, beforeRun);

@@ -1,5 +1,5 @@
 import { TamisError } from '../../contract/errors.ts';
-import { controlled, native, type Factor, type Gram } from '../native.ts';
+import { controlled, native, type Control, type Factor, type Gram } from '../native.ts';
 import type { Activations } from '../machine/activations.ts';
 import type { Work } from '../run/run.ts';
 import { throughBlock } from '../runtime/passes.ts';
@@ -43,7 +43,7 @@ export async function collectGrams(
           const gram = grams.get(tap) ?? (await newGram(work, tap, x.length / rows, need(types, tap)));
           grams.set(tap, gram);
           const origin = { layer: layerOf(model, block, tap), first, seqlen };
-          await clock.time('gram', () => addRows(gram, x, rows, origin, signal));
+          await clock.time('gram', () => addRows(origin, signal, (control) => gram.add(x, rows, control)));
         }
         progress.add(operations.gram * count);
       },
@@ -64,20 +64,25 @@ interface RowsOrigin {
   readonly seqlen: number;
 }
 
-async function addRows(
-  gram: Gram,
-  x: Float32Array,
-  rows: number,
+/** Adds up what rows of a tap come to. Error calibration.not-finite, by the layer and the sequence. */
+export async function addRows(
   origin: RowsOrigin,
   signal: AbortSignal,
+  add: (control: Control) => Promise<void>,
 ): Promise<void> {
   try {
-    await controlled(signal, (control) => gram.add(x, rows, control));
+    await controlled(signal, add);
   } catch (error) {
     if (!(error instanceof TamisError) || error.code !== 'numeric.not-finite') throw error;
     const sample = origin.first + Math.floor(Number(error.params['row']) / origin.seqlen);
     throw new TamisError('calibration.not-finite', { layer: origin.layer, sample });
   }
+}
+
+/** What a factor is made for. */
+export interface FactorKind {
+  readonly order: 'natural' | 'act-order';
+  readonly keepsHessian: boolean;
 }
 
 /**
@@ -90,7 +95,7 @@ export async function takeFactor(
   grams: TapMap<Gram>,
   block: number,
   tap: string,
-  { order, keepsHessian }: { order: 'natural' | 'act-order'; keepsHessian: boolean },
+  { order, keepsHessian }: FactorKind,
 ): Promise<Factor> {
   const { model, recipe, clock, signal, emit } = work;
   using gram = need(grams, tap);

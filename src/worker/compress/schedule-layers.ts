@@ -1,7 +1,9 @@
 import { z } from 'zod';
 
 import { estimateKinds } from '../../contract/recipe/schedulers.ts';
+import { targets } from '../../contract/recipe/targets.ts';
 import { centroidSchema, type Candidate, type Choice } from '../../contract/report.ts';
+import { targetsOf } from '../../contract/targets.ts';
 import { layerSizes } from '../model/layers.ts';
 import { stage, type Run, type Step } from '../run/run.ts';
 import { targetOf } from '../schedule/check.ts';
@@ -17,6 +19,8 @@ export const scheduleSchema = z.strictObject({
   /** Estimates and sensitivities of the layers, where there were any, for the report. */
   estimates: z.record(z.string(), z.number()),
   sensitivities: z.record(z.string(), z.number()).default({}),
+  /** What the layers are to give. */
+  targets: z.enum(targets).default('layer'),
 });
 export type Schedule = z.infer<typeof scheduleSchema>;
 
@@ -29,7 +33,8 @@ export async function scheduleLayers(
   const done = await stage(run, 'schedule', scheduleSchema, () => {
     const { scheduler } = run.recipe;
     const chosen = choice?.candidates[choice.chosen] ?? null;
-    return scheduleOf(run, statistics, scheduler.kind === 'auto' ? candidateScheduler(chosen) : scheduler);
+    const explicit = scheduler.kind === 'auto' ? candidateScheduler(chosen) : scheduler;
+    return { ...scheduleOf(run, statistics, explicit), targets: targetsOf(run.recipe, choice) };
   });
   const { sparsities, groups, centroids, estimates, sensitivities } = done.value;
   run.emit({ type: 'schedule', sparsities, groups, centroids, estimates, sensitivities });
@@ -44,7 +49,11 @@ export function candidateScheduler(candidate: Pick<Candidate, 'scheduler' | 'ran
 }
 
 /** What a scheduler makes of the run's target. */
-export function scheduleOf(run: Run, statistics: Statistics | null, scheduler: ExplicitScheduler): Schedule {
+export function scheduleOf(
+  run: Run,
+  statistics: Statistics | null,
+  scheduler: ExplicitScheduler,
+): Omit<Schedule, 'targets'> {
   const { recipe, model, blocks } = run;
   const measured: Measured = statistics
     ? {

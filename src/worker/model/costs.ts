@@ -13,6 +13,8 @@ export interface BlockOperations {
   readonly forward: number;
   /** The same up to the last tap: the layers that read it are left out. */
   readonly taps: number;
+  /** As many forward passes of one sequence as there are taps, each up to one of them. */
+  readonly upToTaps: number;
   /** One triangle of Xᵀ X of every tap, for one sequence. */
   readonly gram: number;
   /** Reversed Cholesky and triangular inverse, each n³/3, of every tap. */
@@ -23,6 +25,8 @@ export interface BlockOperations {
   readonly energy: number;
   /** ADMM of every layer, inverses included. */
   readonly iterate: number;
+  /** What moves every layer's weights to dense targets: two products of triangles of every tap, and one of every layer with what they make. */
+  readonly shift: number;
 }
 
 /**
@@ -31,20 +35,28 @@ export interface BlockOperations {
  * what the layer behind it reads.
  */
 export function blockOperations(layers: readonly LayerShape[], seqlen: number): BlockOperations {
-  const lastTap = layers.at(-1)?.tap;
-  const attention = 4 * seqlen * seqlen * (layers.find(({ tap }) => tap === 'attn_out')?.cols ?? 0);
-  const products = (of: readonly LayerShape[]): number => sum(of.map(({ rows, cols }) => 2 * rows * cols * seqlen));
+  const taps = [...new Set(layers.map(({ tap }) => tap))];
   const widths = tapWidths(layers);
   const sweep = sum(layers.map(sweepOperations));
   return {
-    forward: products(layers) + attention,
-    taps: products(layers.filter(({ tap }) => tap !== lastTap)) + attention,
+    forward: forwardOperations(layers, seqlen),
+    taps: forwardOperations(layers, seqlen, taps.at(-1)),
+    upToTaps: sum(taps.map((tap) => forwardOperations(layers, seqlen, tap))),
     gram: sum(widths.map((cols) => gramOperations(cols, seqlen))),
     factor: sum(widths.map(factorOperations)),
     solve: sweep,
     energy: sweep,
     iterate: sum(layers.map((layer) => iterateOperations(layer) + invertOperations(layer.cols))),
+    shift: sum(widths.map((cols) => 2 * cols ** 3)) + sum(layers.map(({ rows, cols }) => 2 * rows * cols * cols)),
   };
+}
+
+/** A forward pass of one sequence through a block, or up to one of its taps: the layers that read it or later ones are left out. */
+export function forwardOperations(layers: readonly LayerShape[], seqlen: number, tap?: string): number {
+  const end = tap === undefined ? layers.length : layers.findIndex((layer) => layer.tap === tap);
+  const behindAttention = layers.findIndex((layer) => layer.tap === 'attn_out');
+  const attention = behindAttention <= end ? 4 * seqlen * seqlen * (layers[behindAttention]?.cols ?? 0) : 0;
+  return sum(layers.slice(0, end).map(({ rows, cols }) => 2 * rows * cols * seqlen)) + attention;
 }
 
 /** One triangle of Xᵀ X, X [tokens, cols]. */

@@ -21,6 +21,8 @@ export interface Moment {
 const FLOAT = 4;
 /** Node, V8, onnxruntime and the addon, with nothing loaded: measured. */
 const PROCESS_BYTES = 100 * 2 ** 20;
+/** Tokens whose products are summed at once. */
+const GRAM_TOKENS = 1024;
 /** V8 lets so many bytes of arrays that nobody needs pile up before it looks for them. */
 const GARBAGE_BYTES = 64 * 2 ** 20;
 /** V8's new space keeps the size to which tokenizing fills it: so much beyond the garbage of other work. */
@@ -235,7 +237,7 @@ function comparingMoments(shape: ModelShape, sample: Sequences, branches: number
 
 /** All of a block's sequences, then one factor at a time with its layers, then the sequences through the block as stored. */
 function compressMoments(shape: ModelShape, sequences: Sequences | null, work: Workload): Moment[] {
-  const { blocks, method, quantization, gpu } = work;
+  const { blocks, method, quantization, gpu, targets } = work;
   if (sequences === null || !methods[method].calibrates) {
     return shape.layers.map((layer) => ({
       held: { layer: elements(layer) * shape.weightBytes + gridBytes(layer, quantization) },
@@ -246,28 +248,38 @@ function compressMoments(shape: ModelShape, sequences: Sequences | null, work: W
   const results = { taps: true, output: false };
   const taps = firstLayers(shape);
   const left = { garbage: GARBAGE_BYTES };
+  const isDense = targets === 'dense';
+  /** Of those behind the k-th tap: with dense targets each has its own only while it is needed. */
+  const otherGrams = (k: number): number => (isDense ? 0 : gramBytes(taps.slice(k), work));
   const factoring = taps.map((layer, k) => ({
-    held: { grams: gramBytes(taps.slice(k), work), factors: factorBytes([layer], work, iterates), ...left },
+    held: {
+      grams: isDense ? gramBytes([layer], work) + driftBytes(layer) : otherGrams(k),
+      factors: factorBytes([layer], work, iterates) + (isDense ? shiftBytes(layer) : 0),
+      ...left,
+    },
     layer: layer.name,
   }));
   // Where the GPU does not know the pattern, the CPU takes the factor over.
   const pruningWork = gpu?.prunes === false ? { gpu: null } : work;
   const solving = shape.layers.flatMap((layer): Moment[] => {
     const beside = {
-      grams: gramBytes(taps.slice(1 + taps.findIndex(({ tap }) => tap === layer.tap)), work),
-      factors: factorBytes([layer], pruningWork, iterates),
+      grams: otherGrams(1 + taps.findIndex(({ tap }) => tap === layer.tap)),
+      factors: factorBytes([layer], pruningWork, iterates) + (isDense ? shiftBytes(layer) : 0),
       ...left,
     };
+    const aimed = isDense ? FLOAT * elements(layer) : 0;
     const pruned =
+      aimed +
       sweepBytes(layer, pruningWork) +
       elements(layer) * shape.weightBytes * (sweeps ? 1 : 2) +
       gridBytes(layer, quantization) +
       (iterates ? maskBytes(layer) : 0);
     const sweeping = { held: { ...beside, layer: pruned, ...staged(layer, work) }, layer: layer.name };
-    return iterates ? [...iteratingMoments(layer, beside, pruningWork), sweeping] : [sweeping];
+    return iterates ? [...iteratingMoments(layer, beside, pruningWork, aimed), sweeping] : [sweeping];
   });
   const passing = blocks > 1 ? blockMoments(shape, sequences, { taps: false, output: true }).map(atAll) : [];
-  return [...collecting(shape, sequences, work, results), ...factoring, ...solving, ...passing];
+  const collected = isDense ? aiming(shape, sequences, work) : collecting(shape, sequences, work, results);
+  return [...collected, ...factoring, ...solving, ...passing];
 }
 
 /** The sequences go through a block, and its Gram matrices are there from the first of them on. */
@@ -283,6 +295,32 @@ function collecting(shape: ModelShape, sequences: Sequences, work: OnGpu, result
       layer: widestLayer(shape).name,
     },
   ];
+}
+
+/** Two streams go through a block up to one tap, and what its layers read is summed up with the drift between them. */
+function aiming(shape: ModelShape, sequences: Sequences, work: OnGpu): Moment[] {
+  const [opening, running] = blockMoments(shape, sequences, { taps: true, output: false });
+  const tokens = runTokens(sequences);
+  return firstLayers(shape).map((layer) => ({
+    held: {
+      ...running,
+      'block-weights': (running['block-weights'] ?? 0) + (opening['block-weights'] ?? 0),
+      'block-run': (running['block-run'] ?? 0) + FLOAT * tokens * (shape.hidden + layer.cols),
+      grams: gramBytes([layer], work) + driftBytes(layer) + 3 * FLOAT * Math.min(GRAM_TOKENS, tokens) * layer.cols,
+      ...(isOnGpu(layer, work) && stagedOf(FLOAT * constants.gpu.sentTokens * layer.cols)),
+    },
+    layer: layer.name,
+  }));
+}
+
+/** Bytes of the sums of products between what two streams give a tap: a whole square in float64. */
+function driftBytes({ cols }: LayerShape): number {
+  return 8 * cols * cols;
+}
+
+/** Bytes of what layers' weights are multiplied with: a whole square in float32, on the CPU. */
+function shiftBytes({ cols }: LayerShape): number {
+  return FLOAT * cols * cols;
 }
 
 /** The one with the largest Hessian. */
@@ -340,14 +378,14 @@ function maskBytes(layer: LayerShape): number {
  * ADMM of a layer: weights, iterate and mask, beside an inverse of the Hessian that is made a product's operand; then, beside the
  * operand, those and what the polish writes.
  */
-function iteratingMoments(layer: NamedLayer, held: Held, work: OnGpu): Moment[] {
+function iteratingMoments(layer: NamedLayer, held: Held, work: OnGpu, aimed = 0): Moment[] {
   const { operandBytes } = constants.method.admm;
   const square = isOnGpu(layer, work) ? 0 : layer.cols * layer.cols;
   const moment = (squares: number, matrices: number): Moment => ({
     held: {
       ...held,
       factors: (held.factors ?? 0) + squares * square,
-      layer: matrices * FLOAT * elements(layer) + maskBytes(layer),
+      layer: aimed + matrices * FLOAT * elements(layer) + maskBytes(layer),
       ...staged(layer, work),
     },
     layer: layer.name,

@@ -1,9 +1,16 @@
 import type { PlannedStage } from '../../contract/plan.ts';
 import { methods } from '../../contract/recipe/methods.ts';
-import { branchCount, branchOperations, branchPasses, sum, type Branching } from '../model/costs.ts';
+import { branchCount, branchOperations, branchPasses, sum, tapWidths, type Branching } from '../model/costs.ts';
 import type { Rates } from './rates.ts';
 import type { ModelShape } from '../model/shape.ts';
-import { aloneSeconds, factorSeconds, solveSeconds, statisticsSeconds, sweepSeconds } from './solver-seconds.ts';
+import {
+  aimingSeconds,
+  aloneSeconds,
+  factorSeconds,
+  solveSeconds,
+  statisticsSeconds,
+  sweepSeconds,
+} from './solver-seconds.ts';
 import { stageOperations, type Choosing, type Sequences, type Workload } from './workload.ts';
 
 /** Seconds of a stage at the rates measured here. */
@@ -79,13 +86,14 @@ function branchSeconds(shape: ModelShape, work: Workload, sample: Branching, rat
 function choiceSeconds(
   shape: ModelShape,
   work: Workload,
-  { candidates, calibration, heldBack }: Choosing,
+  { candidates, targets, denseCandidates, calibration, heldBack }: Choosing,
   rates: Rates,
 ): number {
-  const compressed = blocksSeconds(shape, { ...work, calibration }, rates);
+  const compressed = blocksSeconds(shape, { ...work, calibration, targets }, rates);
+  const dense = blocksSeconds(shape, { ...work, calibration, targets: 'dense' }, rates);
   const written = (work.blocks * blockBytes(shape)) / rates.write;
   const evaluated = evaluationSeconds(shape, { ...work, evaluation: heldBack }, heldBack, rates);
-  return candidates * (compressed + written + evaluated);
+  return candidates * compressed + denseCandidates * dense + (candidates + denseCandidates) * (written + evaluated);
 }
 
 /** The shards are written in any case. */
@@ -93,18 +101,25 @@ function compressSeconds(shape: ModelShape, work: Workload, rates: Rates): numbe
   return shape.bytes / rates.write + blocksSeconds(shape, work, rates);
 }
 
-/** All blocks but for their shards; a block's inputs are read twice and its outputs written down to the disk. */
+/**
+ * All blocks but for their shards; a block's inputs are read twice and its outputs written down to the disk. With dense targets it is
+ * opened for each tap and once more, with each of two streams.
+ */
 function blocksSeconds(shape: ModelShape, work: Workload, rates: Rates): number {
-  const { calibration, blocks, method, quantization } = work;
+  const { calibration, blocks, method, quantization, targets } = work;
   const solving = solveSeconds(shape, work, rates);
   if (!calibration || !methods[method].calibrates)
     return blocks * (quantization ? solving : blockBytes(shape) / rates.scan);
   const { forward = 0 } = stageOperations(shape, work, 'compress');
   const activations = activationBytes(shape, calibration);
+  const isDense = targets === 'dense';
+  const reads = isDense ? 2 * (1 + tapWidths(shape.layers).length) : 2;
+  const factoring =
+    factorSeconds(shape, work, calibration, rates) + (isDense ? aimingSeconds(shape, calibration, rates) : 0);
   return (
     forward / forwardRate(rates, calibration) +
-    blocks * (factorSeconds(shape, work, calibration, rates) + solving + (2 * blockBytes(shape)) / rates.open) +
-    blocks * activations * (2 / rates.read + 1 / rates.write)
+    blocks * (factoring + solving + (reads * blockBytes(shape)) / rates.open) +
+    blocks * activations * (reads / rates.read + (isDense ? 2 : 1) / rates.write)
   );
 }
 

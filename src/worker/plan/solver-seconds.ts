@@ -1,4 +1,4 @@
-import { sum, type LayerShape } from '../model/costs.ts';
+import { gramOperations, sum, type LayerShape } from '../model/costs.ts';
 import {
   factorTerm,
   gramTerm,
@@ -28,6 +28,17 @@ export function factorSeconds(
       const gram = seconds('gram', layer, gramTerm(layer.cols, sequences * seqlen), isOnGpu, rates);
       return gram + seconds('factor', layer, factorTerm(layer.cols), isOnGpu, rates);
     }),
+  );
+}
+
+/** What dense targets take beside: products at the rate of Gram matrices, on the CPU. */
+export function aimingSeconds(shape: ModelShape, { sequences, seqlen }: Sequences, rates: Rates): number {
+  const ofTap = ({ cols }: LayerShape): number => 2 * gramOperations(cols, sequences * seqlen) + 2 * cols ** 3;
+  const ofLayer = ({ rows, cols }: LayerShape): number => 2 * rows * cols * cols;
+  const rate = ({ cols }: LayerShape): number => rates.gram[tapKey(cols, cpuCap)] ?? NaN;
+  return (
+    sum(firstLayers(shape).map((layer) => ofTap(layer) / rate(layer))) +
+    sum(shape.layers.map((layer) => ofLayer(layer) / rate(layer)))
   );
 }
 

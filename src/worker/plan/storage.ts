@@ -52,11 +52,15 @@ function choiceBytes(shape: ModelShape, work: Workload, scales: number): number 
   return compressBytes(shape, work, calibration) + activationBytes(shape, heldBack) + shard + scales;
 }
 
-/** Blocks are compressed from one file of activations into another. */
-function compressBytes(shape: ModelShape, { method, blocks }: Workload, calibration: Sequences | null): number {
-  return calibration === null || !methods[method].calibrates
-    ? 0
-    : Math.min(2, blocks) * activationBytes(shape, calibration);
+/** Blocks are compressed from one file of activations into another; with dense targets the dense model's lie beside them, from the second block on. */
+function compressBytes(
+  shape: ModelShape,
+  { method, blocks, targets }: Workload,
+  calibration: Sequences | null,
+): number {
+  if (calibration === null || !methods[method].calibrates) return 0;
+  const files = targets === 'dense' ? [1, 3, 4][Math.min(3, blocks) - 1] : Math.min(2, blocks);
+  return (files ?? 0) * activationBytes(shape, calibration);
 }
 
 /** The files of scales of all blocks (docs/formats.md), without their headers. */

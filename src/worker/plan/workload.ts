@@ -1,13 +1,15 @@
 import { methods } from '../../contract/recipe/methods.ts';
 import type { Recipe } from '../../contract/recipe.ts';
+import type { Targets } from '../../contract/recipe/targets.ts';
 import type { OperationKind, PlannedStage } from '../../contract/plan.ts';
+import { targetsOf, triesTargets } from '../../contract/targets.ts';
 import {
   bitsToChoose,
-  candidates,
   CHOICE_SEQUENCES,
   needsSensitivities,
   needsSpectra,
   needsStatistics,
+  schedulesToTry,
   sensitivityMethod,
   sensitivitySample,
 } from '../schedule/needs.ts';
@@ -28,6 +30,8 @@ export interface Workload {
   /** That layers are solved by. */
   readonly method: Recipe['method'];
   readonly quantization: Recipe['quantization'];
+  /** What the layers are to give; where the trial of `auto` decides, the dense model's outputs, which take longer. */
+  readonly targets: Targets;
   /** What has to be measured first: a calibration pass over the dense model, the weights' spectra, both, or nothing. */
   readonly estimate: 'pass' | 'spectra' | 'both' | null;
   /** How sensitivities are measured, in the estimate pass; null where the run does not go by them. */
@@ -49,6 +53,10 @@ export interface Workload {
 
 export interface Choosing {
   readonly candidates: number;
+  /** What the layers are to give in them. */
+  readonly targets: Targets;
+  /** Further ones with dense targets. */
+  readonly denseCandidates: number;
   readonly calibration: Sequences;
   readonly heldBack: Sequences;
 }
@@ -71,23 +79,29 @@ export function schedulingOf(
   recipe: Recipe,
   calibration: Sequences | null,
   heldBack: number,
-): Pick<Workload, 'estimate' | 'sensitivity' | 'choice'> {
+): Pick<Workload, 'targets' | 'estimate' | 'sensitivity' | 'choice'> {
   const estimate = estimateOf(recipe);
-  if (calibration === null || !needsSensitivities(recipe)) return { estimate, sensitivity: null, choice: null };
+  const targets = targetsOf(recipe, null);
+  if (calibration === null || !needsSensitivities(recipe))
+    return { targets, estimate, sensitivity: null, choice: null };
   const { sequences, seqlen } = calibration;
   const choice = {
-    candidates: candidates.length,
+    candidates: schedulesToTry.length,
+    targets,
+    denseCandidates: triesTargets(recipe) ? 1 : 0,
     calibration: { sequences: Math.min(CHOICE_SEQUENCES, sequences), seqlen },
     heldBack: { sequences: heldBack, seqlen },
   };
+  const chooses = recipe.scheduler.kind === 'auto';
   return {
+    targets: chooses && choice.denseCandidates > 0 ? 'dense' : targets,
     estimate,
     sensitivity: {
       ...sensitivitySample({ sequences: heldBack, seqlen }),
       layers: true,
       bits: bitsToChoose(recipe).length,
     },
-    choice: recipe.scheduler.kind === 'auto' ? choice : null,
+    choice: chooses ? choice : null,
   };
 }
 
@@ -169,23 +183,36 @@ function spectraOperations({ layers }: ModelShape, { blocks }: Workload): Operat
 /** Each candidate: a compression with the subsample, and the sequences held back through all blocks and the head. */
 function choiceOperations(shape: ModelShape, work: Workload): Operations {
   if (!work.choice) return {};
-  const { candidates, calibration, heldBack } = work.choice;
-  const compress = compressOperations(shape, { ...work, calibration });
+  const { candidates, targets, denseCandidates, calibration, heldBack } = work.choice;
   const evaluate = evaluationOperations(shape, { ...work, evaluation: heldBack });
-  const kinds = [...new Set([...Object.keys(compress), ...Object.keys(evaluate)])] as OperationKind[];
-  return Object.fromEntries(kinds.map((kind) => [kind, candidates * ((compress[kind] ?? 0) + (evaluate[kind] ?? 0))]));
+  const compress = compressOperations(shape, { ...work, calibration, targets });
+  const dense = compressOperations(shape, { ...work, calibration, targets: 'dense' });
+  const all: [number, Operations][] = [
+    [candidates + denseCandidates, evaluate],
+    [candidates, compress],
+    [denseCandidates, dense],
+  ];
+  const kinds = [...new Set(all.flatMap(([, each]) => Object.keys(each)))] as OperationKind[];
+  return Object.fromEntries(kinds.map((kind) => [kind, sum(all.map(([times, each]) => times * (each[kind] ?? 0)))]));
 }
 
-/** Every block up to its last tap; then, but for the last one, all of it again as it was stored. */
+/**
+ * Every block up to its last tap; then, but for the last one, all of it again as it was stored. With dense targets two streams up to each
+ * tap, then through the block.
+ */
 function compressOperations({ layers }: ModelShape, work: Workload): Operations {
-  const { calibration, blocks, method } = work;
+  const { calibration, blocks, method, targets } = work;
   if (!calibration || !methods[method].calibrates) return {};
   const { sequences, seqlen } = calibration;
   const block = blockOperations(layers, seqlen);
+  const isDense = targets === 'dense';
+  const forward = isDense
+    ? 2 * (blocks * block.upToTaps + (blocks - 1) * block.forward)
+    : blocks * block.taps + (blocks - 1) * block.forward;
   return {
-    forward: sequences * (blocks * block.taps + (blocks - 1) * block.forward),
-    gram: sequences * blocks * block.gram,
-    factor: blocks * block.factor,
+    forward: sequences * forward,
+    gram: sequences * blocks * (isDense ? 3 : 1) * block.gram,
+    factor: blocks * (block.factor + (isDense ? block.shift : 0)),
     ...solveOperations(block, work),
   };
 }

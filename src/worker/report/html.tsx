@@ -268,15 +268,17 @@ function Choice({ report: { choice }, t }: PartProps): ReactElement | null {
         head={[
           t('field.schedule'),
           t('field.allocate-range'),
+          t('field.targets'),
           t('field.perplexity-held-back'),
           t('field.difference-uniform'),
           t('field.choice'),
         ]}
         rows={candidates.map((candidate, i) => {
-          const { scheduler, range, perplexity: measured } = candidate;
+          const { scheduler, range, targets, perplexity: measured } = candidate;
           const row = [
             scheduler,
             range === null ? '–' : percent(range, 0),
+            t(`text.choice-targets.${targets}`),
             measured === null ? '–' : perplexity(measured),
             differenceWords(candidate),
             verdictWords(choice, i, t),

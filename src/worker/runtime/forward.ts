@@ -47,8 +47,8 @@ export interface BlockOptions extends SessionOptions {
   readonly seqlen: number;
   /** Tensors that take the place of the checkpoint's own, by name: a finished block's. */
   readonly weights?: ReadonlyMap<string, TensorInfo>;
-  /** Give the inputs of the layers out. Without `output` nothing is computed after the last of them. */
-  readonly taps: boolean;
+  /** Give the inputs of the layers out, all or those of some taps. Without `output` nothing is computed after the last of them. */
+  readonly taps: boolean | ReadonlySet<string>;
   readonly output: boolean;
 }
 
@@ -73,7 +73,7 @@ export async function openBlock(model: Weights, index: number, options: BlockOpt
   const widths = new Map<string, number>();
   const cols = new Map(family.layers(index).map((layer) => [layer.tap, weightShape(layer, tensors).cols]));
   const tap = (name: string, value: Value): void => {
-    if (!options.taps) return;
+    if (options.taps === false || (options.taps !== true && !options.taps.has(name))) return;
     g.output(name, value);
     widths.set(name, cols.get(name) ?? 0);
   };
@@ -83,7 +83,7 @@ export async function openBlock(model: Weights, index: number, options: BlockOpt
     g.output('output', output);
     widths.set('output', family.hidden);
   }
-  const session = await Session.open(g.build(), options, options.taps ? 'stop' : 'spin');
+  const session = await Session.open(g.build(), options, options.taps === false ? 'spin' : 'stop');
   const buffers = new Buffers(widths);
   return {
     async run(x) {

@@ -32,6 +32,8 @@ export interface BlockPass extends Pass {
   readonly to?: number;
   /** It is called after each run, once what came out of it is taken to be stored. */
   readonly afterRun?: (sequences: Sequences) => void;
+  /** The taps that `onTaps` gets; all of the block's without it. */
+  readonly taps?: ReadonlySet<string>;
   /** It gets the inputs of the block's layers after each run, by tap: [count * seqlen, cols]; they hold until it returns. */
   readonly onTaps?: (taps: ReadonlyMap<string, Float32Array>, sequences: Sequences) => Promise<void>;
 }
@@ -59,7 +61,7 @@ export async function throughEmbeddings(
 
 /** Takes sequences through one decoder block, with no more than its weights in memory; all is written when it returns. */
 export async function throughBlock(model: Weights, block: number, pass: BlockPass): Promise<void> {
-  const { device, threads, seqlen, weights, input, output, beforeRun, afterRun, onTaps, time = untimed } = pass;
+  const { device, threads, seqlen, weights, input, output, beforeRun, afterRun, taps, onTaps, time = untimed } = pass;
   const { first: start, count: all } = pass.sequences ?? { first: 0, count: input.shape.sequences };
   const to = pass.to ?? start;
   await using graph = await time(() =>
@@ -68,7 +70,7 @@ export async function throughBlock(model: Weights, block: number, pass: BlockPas
       threads,
       seqlen,
       ...(weights && { weights }),
-      taps: onTaps !== undefined,
+      taps: onTaps !== undefined && (taps ?? true),
       output: output !== null,
     }),
   );

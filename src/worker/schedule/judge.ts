@@ -1,7 +1,8 @@
 import type { Candidate, Choice } from '../../contract/report.ts';
 import { isClearlyBetter } from '../../contract/words.ts';
+import type { Targets } from '../../contract/recipe/targets.ts';
 import { mean, standardError } from './mean.ts';
-import { candidates } from './needs.ts';
+import { schedulesToTry } from './needs.ts';
 
 /** Mean negative log-likelihood of each sequence held back, nats a token. */
 export type Losses = readonly number[];
@@ -15,27 +16,58 @@ const student = [
 ];
 
 /**
- * Which of the candidates is taken: uniform, unless others are better on the sequences held back by more than these differ among each
+ * Which of the schedules is taken: uniform, unless others are better on the sequences held back by more than these differ among each
  * other (a paired t-test); of those the one with the lowest perplexity.
- * @param trials in the order of `candidates`; null where one came to values that are not finite
+ * @param trials in the order of `schedulesToTry`, all with these targets; null where one came to values that are not finite
  */
-export function judge(trials: readonly (Losses | null)[]): Pick<Choice, 'candidates' | 'margin' | 'chosen'> {
+export function judgeSchedules(
+  trials: readonly (Losses | null)[],
+  targets: Targets,
+): Pick<Choice, 'candidates' | 'margin' | 'chosen'> {
   const [uniform] = trials;
   if (!uniform) throw new RangeError('uniform was not tried');
-  const margin = student[Math.min(uniform.length - 2, student.length - 1)] ?? null;
-  const judged = candidates.map((candidate, i): Candidate => {
+  const margin = marginOf(uniform);
+  const judged = schedulesToTry.map((schedule, i): Candidate => {
     const losses = trials[i] ?? null;
-    const perplexity = losses && Math.exp(mean(losses));
-    return { ...candidate, perplexity, difference: i > 0 && losses ? difference(losses, uniform) : null };
+    return { ...schedule, targets, ...trialOf(losses, i > 0 ? uniform : null) };
   });
   const takeable = judged.filter((candidate, i) => i === 0 || isClearlyBetter(candidate, margin));
   const best = takeable.reduce((a, b) => ((b.perplexity ?? Infinity) < (a.perplexity ?? Infinity) ? b : a));
   return { candidates: judged, margin, chosen: judged.indexOf(best) };
 }
 
+/** Adds the schedule that was taken with dense targets: it is taken where it is better than without them by the same test. */
+export function judgeTargets(
+  choice: Pick<Choice, 'candidates' | 'margin' | 'chosen'>,
+  without: Losses,
+  dense: Losses | null,
+): Pick<Choice, 'candidates' | 'margin' | 'chosen'> {
+  const { candidates, margin, chosen } = choice;
+  const taken = candidates[chosen];
+  if (taken === undefined) throw new RangeError('no schedule was taken');
+  const candidate: Candidate = { ...taken, targets: 'dense', ...trialOf(dense, without) };
+  return {
+    candidates: [...candidates, candidate],
+    margin,
+    chosen: isClearlyBetter(candidate, margin) ? candidates.length : chosen,
+  };
+}
+
+function marginOf({ length }: Losses): number | null {
+  return student[Math.min(length - 2, student.length - 1)] ?? null;
+}
+
+/** What a trial came to, and how far from another. */
+function trialOf(losses: Losses | null, other: Losses | null): Pick<Candidate, 'perplexity' | 'difference'> {
+  return {
+    perplexity: losses && Math.exp(mean(losses)),
+    difference: losses && other && difference(losses, other),
+  };
+}
+
 /** The mean over the sequences and its standard error. */
-function difference(losses: Losses, uniform: Losses): Candidate['difference'] {
-  const differences = losses.map((loss, i) => loss - (uniform[i] ?? NaN));
+function difference(losses: Losses, others: Losses): Candidate['difference'] {
+  const differences = losses.map((loss, i) => loss - (others[i] ?? NaN));
   const error = standardError(differences);
   return error === null ? null : { mean: mean(differences), standardError: error };
 }

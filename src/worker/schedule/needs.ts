@@ -11,8 +11,8 @@ export const HELD_BACK = 16;
 /** Calibration sequences that the candidates of `auto` are compressed with. */
 export const CHOICE_SEQUENCES = 16;
 
-/** What `auto` tries, in the order of preference among equals. */
-export const candidates = [
+/** The schedules that `auto` tries, in the order of preference among equals. */
+export const schedulesToTry = [
   { scheduler: 'uniform', range: null },
   { scheduler: 'allocate', range: 0.1 },
   { scheduler: 'allocate', range: 0.2 },

@@ -25,18 +25,20 @@ export function ChoiceCard({ choice, inReport }: { choice: Choice | null; inRepo
           <tr>
             <th scope="col">{t('field.schedule')}</th>
             <th scope="col">{t('field.allocate-range')}</th>
+            <th scope="col">{t('field.targets')}</th>
             <th scope="col">{t('field.perplexity-held-back')}</th>
             <th scope="col">{t('field.difference-uniform')}</th>
             <th scope="col">{t('field.choice')}</th>
           </tr>
         </thead>
         <tbody>
-          {candidates.map(({ scheduler, range, perplexity: measured, difference }, i) => {
+          {candidates.map(({ scheduler, range, targets, perplexity: measured, difference }, i) => {
             const figure = (field: string): string | null => (inReport ? `choice.candidates.${i}.${field}` : null);
             return (
               <tr key={i} data-chosen={i === chosen || undefined}>
                 <td>{scheduler}</td>
                 <td>{range === null ? '–' : <Figure path={figure('range')}>{percent(range, 0)}</Figure>}</td>
+                <td>{t(`text.choice-targets.${targets}`)}</td>
                 <td>{measured === null ? '–' : <Figure path={figure('perplexity')}>{perplexity(measured)}</Figure>}</td>
                 <td>
                   {difference === null ? (

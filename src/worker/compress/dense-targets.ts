@@ -1,0 +1,65 @@
+import { weightShape } from '../families/family.ts';
+import type { Activations } from '../machine/activations.ts';
+import { forwardOperations, gramOperations } from '../model/costs.ts';
+import { shapeOf } from '../model/shape.ts';
+import { controlled, native, type Factor, type TensorInfo } from '../native.ts';
+import type { Work } from '../run/run.ts';
+import { openBlock } from '../runtime/forward.ts';
+import { throughBlock } from '../runtime/passes.ts';
+import { calibrationOf, passOf } from './calibration.ts';
+import { addRows, takeFactor, TapMap, type FactorKind } from './grams.ts';
+import { layerOf, need } from './names.ts';
+import { newGram } from './solver.ts';
+
+/** The inputs of a block in the model as compressed so far, and in the dense one. */
+export interface Streams {
+  readonly compressed: Activations;
+  readonly dense: Activations;
+}
+
+/**
+ * The factor of one tap of a block whose layers before it are compressed (`weights`), for layers that are to give on these inputs what the
+ * dense ones give on the dense model's (method.md, section 11): both streams go through the block up to the tap, side by side.
+ */
+export async function aimedFactor(
+  work: Work,
+  block: number,
+  tap: string,
+  { compressed, dense }: Streams,
+  weights: ReadonlyMap<string, TensorInfo>,
+  kind: FactorKind,
+): Promise<Factor> {
+  const { model, recipe, signal, clock, progress } = work;
+  const { seqlen, sequences } = calibrationOf(work);
+  const layer = need(new Map(model.family.layers(block).map((each) => [each.tap, each])), tap);
+  const { cols } = weightShape(layer, model.tensors);
+  const operations = forwardOperations(shapeOf(model).layers, seqlen, tap);
+  const pass = passOf(work, 'forward');
+  const taps = new Set([tap]);
+  using grams = new TapMap([[tap, await newGram(work, tap, cols, layer.type)]]);
+  using drift = new native.Drift(cols);
+  const gram = need(grams, tap);
+  await using denseBlock = await clock.time('forward', () => openBlock(model, block, { ...pass, taps, output: false }));
+  await throughBlock(model, block, {
+    ...pass,
+    weights,
+    input: compressed,
+    output: null,
+    taps,
+    afterRun: ({ count }) => progress.add(2 * operations * count, count * seqlen),
+    onTaps: async (found, { first, count }) => {
+      const x = need(found, tap);
+      const rows = count * seqlen;
+      const origin = { layer: layerOf(model, block, tap), first, seqlen };
+      await clock.time('gram', () => addRows(origin, signal, (control) => gram.add(x, rows, control)));
+      const input = await dense.read(first, count);
+      const own = need((await clock.time('forward', () => denseBlock.run(input))).taps, tap);
+      await clock.time('gram', () => addRows(origin, signal, (control) => drift.add(own, x, rows, control)));
+      progress.add(3 * gramOperations(cols, rows));
+    },
+  });
+  using factor = await takeFactor(work, grams, block, tap, kind);
+  return await clock.time('factor', () =>
+    controlled(signal, (control) => factor.aimed(drift, 2 / sequences, recipe.denseShare, control)),
+  );
+}
