@@ -26,8 +26,8 @@ const overflow = vi.hoisted((): Overflow => ({ trials: [], where: 'calibration',
 
 vi.mock('../../src/worker/compress/block.ts', async (importOriginal) => {
   const original = await importOriginal<typeof block>();
-  const compressBlock: typeof block.compressBlock = async (work, index, plans) => {
-    const layers = await original.compressBlock(work, index, plans);
+  const compressBlock: typeof block.compressBlock = async (work, index, schedule) => {
+    const layers = await original.compressBlock(work, index, schedule);
     const { directory, model } = work;
     if (!directory.path.endsWith('choose')) return layers;
     if (index === 0) overflow.begun++;
@@ -72,7 +72,7 @@ describe.each(['bloom-plain', 'gpt2-inverse-layers'])(
     test.each(targets)('at %d', async (target) => {
       const recipe = { model: fixtureFolder(name), ...data };
       const { auto, perplexity } = await againstUniform(recipe, target, join(folder.path, String(++count)));
-      expect(auto.choice?.candidates).toHaveLength(3);
+      expect(auto.choice?.candidates).toHaveLength(4);
       expect(perplexity.auto).toBeLessThanOrEqual(perplexity.uniform);
       if (auto.choice?.chosen === 0) expect(perplexity.auto).toBe(perplexity.uniform);
     });
@@ -99,9 +99,10 @@ describe('a trial that overflows', () => {
     ['in the calibration sequences', 'calibration', [1], ['allocate ±10']],
     ['in those held back', 'head', [2], ['allocate ±20']],
     ['both schedules', 'calibration', [1, 2], ['allocate ±10', 'allocate ±20']],
+    ['that of dense targets', 'head', [1, 2, 3], ['allocate ±10', 'allocate ±20', 'uniform, dense targets']],
   ] as const)('%s: loses, with a warning', async (_, where, trials, schedules) => {
     const { report, events } = await run(trials, where);
-    expect(overflow.begun).toBe(3);
+    expect(overflow.begun).toBe(4);
     const warnings = schedules.map((schedule) => ({ code: 'schedule.trial-not-finite', params: { schedule } }));
     expect(report.warnings).toEqual(warnings);
     expect(events.filter(({ type }) => type === 'warning')).toHaveLength(warnings.length);
@@ -117,7 +118,7 @@ describe('a trial that overflows', () => {
     const seed = ++count;
     const first = await run([2], 'head', seed);
     const second = await run([2], 'head', seed);
-    expect(overflow.begun).toBe(3);
+    expect(overflow.begun).toBe(4);
     expect(second.report.choice).toEqual(first.report.choice);
     expect(second.report.warnings).toEqual(first.report.warnings);
     expect(second.report.warnings).toHaveLength(1);

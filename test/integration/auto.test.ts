@@ -51,31 +51,46 @@ function eventsOf(out: string): RunEvent[] {
 }
 
 /** Flags that name a candidate. */
-function named({ scheduler, range }: Choice['candidates'][number]): string[] {
-  return ['--scheduler', scheduler, ...(range === null ? [] : ['--range', String(range)])];
+function named({ scheduler, range, targets }: Choice['candidates'][number]): string[] {
+  return ['--scheduler', scheduler, ...(range === null ? [] : ['--range', String(range)]), '--targets', targets];
 }
 
-/** The place of the candidate that is to be taken. */
+/** The place of the schedule that is to be taken. */
 function lowestOfClear({ candidates }: Choice): number {
   let place = 0;
-  candidates.forEach(({ perplexity, difference }, i) => {
-    const errors = difference === null ? 0 : -difference.mean / difference.standardError;
-    if (errors > 2.947 && (perplexity ?? NaN) < (candidates[place]?.perplexity ?? NaN)) place = i;
+  candidates.slice(0, 3).forEach((candidate, i) => {
+    if (isClear(candidate) && (candidate.perplexity ?? NaN) < (candidates[place]?.perplexity ?? NaN)) place = i;
   });
   return place;
+}
+
+/** Whether it differs from what it is compared with by more than chance. */
+function isClear({ difference }: Choice['candidates'][number]): boolean {
+  return difference !== null && -difference.mean / difference.standardError > 2.947;
+}
+
+/** The place of the candidate that is to be taken: of that schedule, with dense targets where these are clearly better. */
+function toBeTaken(choice: Choice): number {
+  const dense = choice.candidates[3];
+  return dense && isClear(dense) ? 3 : lowestOfClear(choice);
 }
 
 describe('auto', () => {
   test('takes the candidate with the lowest perplexity of those clearly better than uniform, and tells of it', () => {
     const choice = choiceOf(whole);
     expect(choice).toMatchObject({ sequences: 16, heldBack: 16, seqlen, margin: 2.947 });
-    expect(choice.candidates.map(({ scheduler, range }) => [scheduler, range])).toEqual([
-      ['uniform', null],
-      ['allocate', 0.1],
-      ['allocate', 0.2],
+    const first = [
+      ['uniform', null, 'layer'],
+      ['allocate', 0.1, 'layer'],
+      ['allocate', 0.2, 'layer'],
+    ];
+    const [scheduler, range] = first[lowestOfClear(choice)] ?? [];
+    expect(choice.candidates.map((each) => [each.scheduler, each.range, each.targets])).toEqual([
+      ...first,
+      [scheduler, range, 'dense'],
     ]);
-    expect(new Set(choice.candidates.map(({ perplexity }) => perplexity)).size).toBe(3);
-    expect(choice.chosen).toBe(lowestOfClear(choice));
+    expect(new Set(choice.candidates.map(({ perplexity }) => perplexity)).size).toBe(4);
+    expect(choice.chosen).toBe(toBeTaken(choice));
     expect(choice.chosen).not.toBe(0);
     expect(eventsOf(whole).filter(({ type }) => type === 'choice')).toEqual([{ type: 'choice', choice }]);
     expect(eventsOf(whole).filter(({ type }) => type === 'layer')).toHaveLength(18);
@@ -101,18 +116,21 @@ describe('auto', () => {
       const sparsities = full.layers.map(({ name, targetSparsity }) => [name, targetSparsity] as const);
       writeFileSync(path, JSON.stringify(Object.fromEntries(sparsities)));
       const out = tiny.file(`trial-${++count}`);
-      const only = ['--recipe', recipe, '--sequences', '16', '--scheduler', 'file', '--sparsities', path];
+      const targets = ['--targets', candidate.targets];
+      const only = ['--recipe', recipe, '--sequences', '16', '--scheduler', 'file', '--sparsities', path, ...targets];
       await succeed(['compress', tiny.model, '--out', out, ...flags, ...only], tiny);
       losses.push(perplexitiesOf(readReportOf(out)).map((measured) => Math.log(measured.compressed)));
     }
     const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b) / values.length;
+    const compared = [null, 0, 0, lowestOfClear(choiceOf(whole))];
     choiceOf(whole).candidates.forEach(({ perplexity, difference }, i) => {
       expect((perplexity ?? NaN) / Math.exp(mean(losses[i] ?? [])), String(i)).toBeCloseTo(1, 9);
       if (i === 0) {
         expect(difference).toBeNull();
         return;
       }
-      const paired = (losses[i] ?? []).map((loss, sequence) => loss - (losses[0]?.[sequence] ?? NaN));
+      const other = losses[compared[i] ?? NaN];
+      const paired = (losses[i] ?? []).map((loss, sequence) => loss - (other?.[sequence] ?? NaN));
       expect(paired).toHaveLength(16);
       const variance = mean(paired.map((each) => each ** 2)) - mean(paired) ** 2;
       expect(difference?.mean).toBeCloseTo(mean(paired), 9);
@@ -154,7 +172,8 @@ describe('auto', () => {
   ])('%s', async (_, flags) => {
     const out = await compressed('--scheduler', 'auto', ...flags);
     const choice = choiceOf(out);
-    expect(choice.chosen).toBe(lowestOfClear(choice));
+    expect(choice.candidates).toHaveLength(flags.includes('magnitude') ? 3 : 4);
+    expect(choice.chosen).toBe(toBeTaken(choice));
     expect(readReportOf(out).sparsity.target).toBeCloseTo(0.8, 9);
     expect(readdirSync(join(out, 'state'))).not.toContain('choose');
   });

@@ -96,6 +96,19 @@ describe.skipIf(software === null)('a run on the GPU', { concurrent: true }, () 
     });
   });
 
+  test('with dense targets its errors are those of the CPU', async () => {
+    const flags = [...at60, '--targets', 'dense'];
+    await succeed(compress(tiny, 'dense-cpu', ...flags, '--gpu', 'none'), options);
+    await succeed(compress(tiny, 'dense-gpu', ...flags, ...onGpu), options);
+    const [expected, found] = ['dense-cpu', 'dense-gpu'].map((out) => readReportOf(tiny.file(out)));
+    found?.layers.forEach((layer, i) => {
+      expect(layer.error, layer.name).toBeCloseToShare(expected?.layers[i]?.error ?? NaN, 0.01);
+      // Of block 0 the queries have what the dense ones have.
+      if (i > 2) expect(layer.error).not.toBe(expected?.layers[i]?.error);
+    });
+    expect(found?.layers).toHaveLength(18);
+  });
+
   describe('that loses it', () => {
     beforeAll(async () => {
       // In the second block: each adds to four Gram matrices, twice.

@@ -84,6 +84,22 @@ describe.each([
     expect(operations.taps).toBe(sum(layers.slice(0, -1).map((layer) => productByLoops(layer, seqlen))) + attention);
   });
 
+  it('of passes up to each tap are those of the loops', () => {
+    // Up to the queries' input nothing is multiplied; up to the attention's output three layers, then the output's, then the first of the MLP.
+    const before = [0, 3, 4, 5].map((count) =>
+      sum(layers.slice(0, count).map((layer) => productByLoops(layer, seqlen))),
+    );
+    expect(operations.upToTaps).toBe(sum(before) + 3 * attentionByLoops(seqlen, hidden));
+  });
+
+  it('of the shift to dense targets are those of the loops, but for terms of lower order', () => {
+    // A row of the drift times a triangle, then times the other one; a weight times what comes of it.
+    const ofTriangle = (n: number): number => n * loop(n, (j) => 2 * (n - j));
+    const expected =
+      sum(widths.map((cols) => 2 * ofTriangle(cols))) + sum(layers.map(({ rows, cols }) => 2 * rows * cols ** 2));
+    expect(Math.abs(operations.shift / expected - 1)).toBeLessThan(3 / hidden);
+  });
+
   it('of the Gram matrices are those of the loops', () => {
     expect(operations.gram).toBe(sum(widths.map((cols) => gramByLoops(cols, seqlen))));
   });
@@ -173,16 +189,14 @@ function optShape({ hidden, blocks, vocab }: Size): ReturnType<typeof shapeOf> {
 const work: Workload = { ...pruning, blocks: 12, evaluation: { sequences: 10, seqlen: 2048 } };
 
 const measured: Workload = { ...work, sensitivity: { sequences: 16, seqlen: 128, layers: true, bits: 0 } };
-const tried: Workload = {
-  ...measured,
-  choice: {
-    candidates: 3,
-    targets: 'layer' as const,
-    denseCandidates: 0,
-    calibration: { sequences: 16, seqlen: 2048 },
-    heldBack: { sequences: 14, seqlen: 2048 },
-  },
+const choosing: NonNullable<Workload['choice']> = {
+  candidates: 3,
+  targets: 'layer',
+  denseCandidates: 0,
+  calibration: { sequences: 16, seqlen: 2048 },
+  heldBack: { sequences: 14, seqlen: 2048 },
 };
+const tried: Workload = { ...measured, choice: choosing };
 
 const none = { '768x768': Infinity, '2048x768': Infinity, '768x3072': Infinity };
 /** Of a machine that takes no time. */
@@ -253,6 +267,21 @@ describe('operations of the stages', () => {
       factor: 12 * block.factor,
       solve: 12 * 2 * block.solve,
     });
+  });
+
+  it('with dense targets are those of two streams', () => {
+    const dense = { ...work, targets: 'dense' } as const;
+    expect(stageOperations(shape, dense, 'compress')).toEqual({
+      forward: 128 * 2 * (12 * block.upToTaps + 11 * block.forward),
+      gram: 128 * 12 * 3 * block.gram,
+      factor: 12 * (block.factor + block.shift),
+      solve: 12 * 2 * block.solve,
+    });
+    // One of the candidates of `auto`, on 16 sequences.
+    const forward = (denseCandidates: number): number =>
+      stageOperations(shape, { ...tried, choice: { ...choosing, denseCandidates } }, 'choose').forward ?? NaN;
+    const evaluated = 14 * 12 * block.forward;
+    expect(forward(1) - forward(0)).toBe(16 * 2 * (12 * block.upToTaps + 11 * block.forward) + evaluated);
   });
 
   /** Blocks that each branch goes through, one after another: the dense one all twelve, those of a block's six layers from it on. */
