@@ -30,7 +30,7 @@ export interface RealRun {
 const uniform = ['uniform'];
 const kmeans = ['kmeans', '--estimate'];
 const byType = [...kmeans, 'relative-by-type'];
-const auto = ['auto'];
+const auto = ['auto', '--targets', 'layer'];
 
 export const runs = {
   'uniform-50': { sparsity: 0.5, scheduler: uniform, within: 0.01 },
@@ -57,6 +57,10 @@ export const runs = {
   'auto-60': { sparsity: 0.6, scheduler: auto },
   'auto-70': { sparsity: 0.7, scheduler: auto },
   'auto-80': { sparsity: 0.8, scheduler: auto },
+  'admm-dense-uniform-70': { sparsity: 0.7, scheduler: uniform, flags: ['--method', 'admm', '--targets', 'dense'] },
+  'admm-auto-layer-70': { sparsity: 0.7, scheduler: auto, flags: ['--method', 'admm'] },
+  'admm-auto-50': { sparsity: 0.5, scheduler: ['auto'], flags: ['--method', 'admm'] },
+  'admm-auto-70': { sparsity: 0.7, scheduler: ['auto'], flags: ['--method', 'admm'] },
 } as const satisfies Record<string, RealRun>;
 export type RunName = keyof typeof runs;
 

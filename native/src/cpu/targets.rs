@@ -1,4 +1,4 @@
-//! Dense targets (method.md, section 11): the weights whose outputs on the inputs that a layer will have come nearest to what the dense
+//! Dense targets (method.md, section 12): the weights whose outputs on the inputs that a layer will have come nearest to what the dense
 //! layer gives on those that it had.
 
 use faer::{MatMut, MatRef};

@@ -39,7 +39,7 @@ export const pruningFields = {
     flag: '--percdamp <share>',
     help: "damping: share of the mean of the Hessian's diagonal",
   },
-  /** What layers are to give (docs/method.md, section 11); `auto`: the dense model's outputs where that clearly does better in its trial. */
+  /** What layers are to give (docs/method.md, section 12); `auto`: the dense model's outputs where that clearly does better in its trial. */
   layerTargets: choice(targetKinds, {
     schema: z.enum(targetKinds).default('auto'),
     name: (value, t) => t(`new.layer-targets.${value}`),
@@ -48,7 +48,7 @@ export const pruningFields = {
     flag: '--targets <kind>',
     help: "what layers are to give: their own outputs (layer), or the dense model's (dense), which takes longer; auto: dense where the auto scheduler's trial is clearly for it",
   }),
-  /** How far dense targets go: α of docs/method.md, section 11. */
+  /** How far dense targets go: α of docs/method.md, section 12. */
   denseShare: {
     control: 'amount',
     schema: z.number().positive().max(1).default(0.5),

@@ -19,7 +19,7 @@ export interface Streams {
 
 /**
  * The factor of one tap of a block whose layers before it are compressed (`weights`), for layers that are to give on these inputs what the
- * dense ones give on the dense model's (method.md, section 11): both streams go through the block up to the tap, side by side.
+ * dense ones give on the dense model's (method.md, section 12): both streams go through the block up to the tap, side by side.
  */
 export async function aimedFactor(
   work: Work,
