@@ -84,6 +84,22 @@ test.each(['allocate', 'auto'])(
   },
 );
 
+test('what dense targets hold is what their plan says', async () => {
+  const peakOf = async (targets: string): Promise<{ planned: number; held: number }> => {
+    const out = tiny.file(targets);
+    const args = compressInto(out, '--targets', targets);
+    const { stdout } = await succeed([...args.toSpliced(2, 2).with(0, 'plan'), '--json'], tiny);
+    await succeed(args, tiny);
+    const planned = planSchema.parse(JSON.parse(stdout)).memory.peakBytes;
+    return { planned, held: readReportOf(out).peakMemoryBytes };
+  };
+  const [own, dense] = [await peakOf('layer'), await peakOf('dense')];
+  // fc2: a square in float64 in the place of nothing, and one in float32.
+  expect(dense.planned - own.planned).toBeGreaterThan(72 * 2 ** 20);
+  expect(dense.held).toBeGreaterThan(own.held);
+  expect(dense.held).toBeLessThan(1.15 * dense.planned);
+});
+
 test('what is no size is refused', async () => {
   const { code, stderr } = await tamis(compressInto(tiny.file('none'), '--memory', '16 elephants'), tiny);
   expect(code).toBe(2);
