@@ -17,7 +17,7 @@ import { number } from './field-options.ts';
 import { addDeviceOptions } from './recipe-options.ts';
 import { table } from './table.ts';
 
-type Setting = Pick<RecipeInput, 'method' | 'sparsity' | 'scheduler' | 'quantization'>;
+type Setting = Pick<RecipeInput, 'method' | 'sparsity' | 'scheduler' | 'quantization' | 'layerTargets'>;
 
 const uniform = { kind: 'uniform' } as const;
 const kmeans = { kind: 'kmeans' } as const;
@@ -33,6 +33,11 @@ const settings: readonly (readonly [folder: string, name: string, setting: Setti
   ['allocate-70', '70 %, allocate', { sparsity: 0.7, scheduler: allocate }],
   ['admm-uniform-70', '70 %, ADMM, uniform', { method: 'admm', sparsity: 0.7, scheduler: uniform }],
   ['admm-allocate-70', '70 %, ADMM, allocate', { method: 'admm', sparsity: 0.7, scheduler: allocate }],
+  [
+    'admm-dense-70',
+    '70 %, ADMM, allocate, dense targets',
+    { method: 'admm', sparsity: 0.7, scheduler: allocate, layerTargets: 'dense' },
+  ],
   ['uniform-70-int4', '70 %, uniform + 4 bits', { sparsity: 0.7, scheduler: uniform, quantization: fourBits }],
   ['kmeans-70-int4', '70 %, kmeans + 4 bits', { sparsity: 0.7, scheduler: kmeans, quantization: fourBits }],
   ['allocate-70-int4', '70 %, allocate + 4 bits', { sparsity: 0.7, scheduler: allocate, quantization: fourBits }],

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { tensorsOfShard } from '../../src/worker/compress/shards.ts';
 import { openTensorFile } from '../../src/worker/native.ts';
 import { openModel } from '../../src/worker/model/open.ts';
-import { openBlock, openEmbed } from '../../src/worker/runtime/forward.ts';
+import { batchSequences, openBlock, openEmbed } from '../../src/worker/runtime/forward.ts';
 import { numbersOf, readTensors } from '../fixtures/read-safetensors.ts';
 import { bitsOf, killed, readReportOf, refusal, succeed, tamis, tinyFolder, type Tiny } from './helpers.ts';
 
@@ -46,6 +46,36 @@ function crossProduct(x: Float32Array, y: Float32Array, cols: number, scale: num
       for (let j = 0; j < cols; j++) row[j] = (row[j] ?? NaN) + value * (y[start + j] ?? NaN);
     });
   return sums;
+}
+
+function plus(a: Matrix, b: Matrix): Matrix {
+  return a.map((row, i) => row.map((value, j) => value + (b[i]?.[j] ?? NaN)));
+}
+
+/** Sequences from one up to another. */
+type Range = readonly [from: number, to: number];
+
+/** Of each run of a graph the first sequences are of one half, the others of the other. */
+function halvesOf(sequences: number, batch: number): [Range[], Range[]] {
+  const halves: [Range[], Range[]] = [[], []];
+  for (let first = 0; first < sequences; first += batch) {
+    const count = Math.min(batch, sequences - first);
+    const middle = first + Math.ceil(count / 2);
+    halves[0].push([first, middle]);
+    halves[1].push([middle, first + count]);
+  }
+  return halves;
+}
+
+/** What weights are multiplied with: of each column's drift as much as both halves agree on. */
+function shiftOf([a, b]: [Matrix, Matrix], inverted: Matrix, share: number): Matrix {
+  const [byA, byB] = [product(a, inverted), product(b, inverted)];
+  const dot = (x?: Float64Array, y?: Float64Array): number =>
+    x?.reduce((sum, value, j) => sum + value * (y?.[j] ?? NaN), 0) ?? NaN;
+  return byA.map((row, i) => {
+    const r = Math.max(0, (2 * dot(row, b[i])) / (dot(row, a[i]) + dot(byB[i], b[i])));
+    return row.map((value, j) => ((share * 2 * r) / (1 + r)) * (value + (byB[i]?.[j] ?? NaN)) || 0);
+  });
 }
 
 function minus(a: Matrix, b: Matrix): Matrix {
@@ -112,17 +142,26 @@ async function errorsOf(run: string, share: number): Promise<Record<string, numb
       const h = crossProduct(output, output, cols, 2 / sequences);
       const mean = h.reduce((sum, row, i) => sum + (row[i] ?? NaN), 0) / cols;
       const damped = h.map((row, i) => row.map((value, j) => value + (i === j ? recipe.percdamp * mean : 0)));
-      const drift = minus(
-        crossProduct(input, output, cols, (2 / sequences) * share),
-        h.map((row) => row.map((v) => v * share)),
-      );
+      const inverted = inverse(damped);
+      const rows = (of: Float32Array, [from, to]: Range): Float32Array =>
+        of.subarray(from * seqlen * cols, to * seqlen * cols);
+      const halves = halvesOf(sequences, batchSequences(seqlen)).map((ranges) =>
+        ranges
+          .map((range) => {
+            const [mine, theirs] = [rows(input, range), rows(output, range)];
+            const scale = 2 / sequences;
+            return minus(crossProduct(mine, theirs, cols, scale), crossProduct(theirs, theirs, cols, scale));
+          })
+          .reduce(plus),
+      ) as [Matrix, Matrix];
+      const shift = shiftOf(halves, inverted, share);
       const read = (tensors: typeof stored): Matrix => {
         const tensor = tensors.get(`${name}.weight`);
         if (tensor === undefined) throw new Error(`no ${name}`);
         return matrix(numbersOf(tensor), cols);
       };
       const w = read(original);
-      const moved = product(product(w, drift), inverse(damped));
+      const moved = product(w, shift);
       const target = w.map((row, i) => row.map((value, j) => value + (moved[i]?.[j] ?? NaN)));
       errors[name] = energy(minus(target, read(stored)), h) / energy(target, h);
     }

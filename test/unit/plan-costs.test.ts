@@ -93,10 +93,10 @@ describe.each([
   });
 
   it('of the shift to dense targets are those of the loops, but for terms of lower order', () => {
-    // A row of the drift times a triangle, then times the other one; a weight times what comes of it.
+    // A row of either half's drift times a triangle, then of both times the other one; a weight times what comes of it.
     const ofTriangle = (n: number): number => n * loop(n, (j) => 2 * (n - j));
     const expected =
-      sum(widths.map((cols) => 2 * ofTriangle(cols))) + sum(layers.map(({ rows, cols }) => 2 * rows * cols ** 2));
+      sum(widths.map((cols) => 3 * ofTriangle(cols))) + sum(layers.map(({ rows, cols }) => 2 * rows * cols ** 2));
     expect(Math.abs(operations.shift / expected - 1)).toBeLessThan(3 / hidden);
   });
 

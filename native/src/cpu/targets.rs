@@ -16,23 +16,24 @@ use crate::weights::zeros::zeros;
 /// Rows of a task.
 const ROWS: usize = 128;
 
-/// The sum of (x - x̂)ᵀ x̂ over all tokens added so far, x what a layer reads in the dense model and x̂ in the compressed one: float64.
+/// The sums of (x - x̂)ᵀ x̂ over the tokens of two halves, x what a layer reads in the dense model and x̂ in the compressed one: float64.
 pub struct Drift {
     cols: usize,
-    /// [cols, cols] row-major
-    sums: Vec<f64>,
+    /// [cols, cols] row-major, of either half.
+    halves: [Vec<f64>; 2],
 }
 
 impl Drift {
     pub fn new(cols: usize) -> Self {
         Self {
             cols,
-            sums: vec![0.0; cols * cols],
+            halves: [vec![0.0; cols * cols], vec![0.0; cols * cols]],
         }
     }
 
-    /// Adds (x - x̂)ᵀ x̂; both [tokens, cols] row-major. Error: `NotFinite` with the first row of x that is not; the sums are then spoiled.
-    pub fn add(&mut self, dense: &[f32], compressed: &[f32], control: &Control) -> Result<()> {
+    /// Adds (x - x̂)ᵀ x̂ to the sums of half 0 or 1; both [tokens, cols] row-major. Error: `NotFinite` with the first row of x that is not;
+    /// the sums are then spoiled.
+    pub fn add(&mut self, half: usize, dense: &[f32], compressed: &[f32], control: &Control) -> Result<()> {
         let cols = self.cols;
         assert!(
             dense.len() == compressed.len() && dense.len().is_multiple_of(cols),
@@ -75,7 +76,7 @@ impl Drift {
                 control.advance(length as u64)?;
                 Ok(is_finite)
             };
-            let panels = self.sums.par_chunks_mut(ROWS * cols).enumerate();
+            let panels = self.halves[half].par_chunks_mut(ROWS * cols).enumerate();
             if !panels.map(add_rows).try_reduce(|| true, |a, b| Ok(a && b))? {
                 let row = i * CHUNK + first_bad_row(dense, cols);
                 return Err(Error::NotFinite { row });
@@ -84,8 +85,9 @@ impl Drift {
         Ok(())
     }
 
-    /// `share` (C - H) H⁻¹ [cols, cols] row-major, C - H = `scale` times the sums and H⁻¹ = Uᵀ U with U's columns in `order` (None: as
-    /// they are): what the product of a layer's weights with it moves them by.
+    /// `share` K (C - H) H⁻¹ [cols, cols] row-major, C - H = `scale` times the sums and H⁻¹ = Uᵀ U with U's columns in `order` (None: as
+    /// they are): what the product of a layer's weights with it moves them by. K is the diagonal of `consistency`: a column of the layer's
+    /// input is made up for as far as both halves agree on its drift.
     pub fn shift(
         &self,
         u: &[f32],
@@ -102,28 +104,36 @@ impl Drift {
         let mut shift = zeros(n * n, control)?;
         (shift.par_chunks_mut(ROWS * n).enumerate()).try_for_each(|(i, out)| {
             let height = out.len() / n;
-            let sums = &self.sums[i * ROWS * n..][..out.len()];
-            let mut rows: Vec<f32> = Vec::with_capacity(out.len());
-            for sums in sums.chunks(n) {
-                rows.extend((0..n).map(|j| (share * scale * sums[column_of(j)]) as f32));
+            // D Uᵀ of either half: with D H⁻¹ Dᵀ = (D Uᵀ)(D Uᵀ)ᵀ its rows are what a half explains of each column's drift.
+            let mut turned = [vec![0f32; out.len()], vec![0f32; out.len()]];
+            for (turned, sums) in turned.iter_mut().zip(&self.halves) {
+                let mut rows: Vec<f32> = Vec::with_capacity(out.len());
+                for sums in sums[i * ROWS * n..][..out.len()].chunks(n) {
+                    rows.extend((0..n).map(|j| (scale * sums[column_of(j)]) as f32));
+                }
+                for first in (0..n).step_by(ROWS) {
+                    let width = ROWS.min(n - first);
+                    let rest = n - first;
+                    product(
+                        MatMut::from_row_major_slice_mut(turned, height, n).subcols_mut(first, width),
+                        MatRef::from_row_major_slice(&rows, height, n).subcols(first, rest),
+                        u.submatrix(first, first, width, rest).transpose(),
+                    );
+                    control.check()?;
+                }
             }
-            let mut turned = vec![0f32; out.len()];
-            for first in (0..n).step_by(ROWS) {
-                let width = ROWS.min(n - first);
-                let rest = n - first;
-                product(
-                    MatMut::from_row_major_slice_mut(&mut turned, height, n).subcols_mut(first, width),
-                    MatRef::from_row_major_slice(&rows, height, n).subcols(first, rest),
-                    u.submatrix(first, first, width, rest).transpose(),
-                );
-                control.check()?;
+            let [mut both, second] = turned;
+            for (both, second) in both.chunks_mut(n).zip(second.chunks(n)) {
+                let factor = (share * consistency(both, second)) as f32;
+                (both.iter_mut().zip(second)).for_each(|(both, second)| *both = factor * (*both + second));
             }
+            let mut rows = vec![0f32; out.len()];
             for first in (0..n).step_by(ROWS) {
                 let width = ROWS.min(n - first);
                 let end = first + width;
                 product(
                     MatMut::from_row_major_slice_mut(&mut rows, height, n).subcols_mut(first, width),
-                    MatRef::from_row_major_slice(&turned, height, n).subcols(0, end),
+                    MatRef::from_row_major_slice(&both, height, n).subcols(0, end),
                     u.submatrix(0, first, end, width),
                 );
                 control.check()?;
@@ -135,6 +145,18 @@ impl Drift {
         })?;
         Ok(shift)
     }
+}
+
+/// How far the sum of two halves is to be trusted, 0 to 1: with r = 2 a·b / (|a|² + |b|²), what one half tells of the other, it is
+/// 2 r / (1 + r) of both (Spearman and Brown); 0 where they disagree.
+fn consistency(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| a as f64 * b as f64).sum::<f64>();
+    let squares = dot(a, a) + dot(b, b);
+    if squares == 0.0 {
+        return 0.0;
+    }
+    let r = (2.0 * dot(a, b) / squares).max(0.0);
+    2.0 * r / (1.0 + r)
 }
 
 /// W + W shift [rows, cols] row-major. Error: `Cancelled`.

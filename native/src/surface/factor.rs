@@ -194,10 +194,11 @@ impl Drift {
         Self { cols, inner }
     }
 
-    /// Adds (x - x̂)ᵀ x̂; both [rows, cols] row-major, not to be changed meanwhile. Error numeric.not-finite {row}: of x.
+    /// Adds (x - x̂)ᵀ x̂ to half 0 or 1; both [rows, cols] row-major, not to be changed meanwhile. Error numeric.not-finite {row}: of x.
     #[napi(ts_return_type = "Promise<void>")]
     pub fn add(
         &self,
+        half: u32,
         dense: Float32Array,
         compressed: Float32Array,
         rows: u32,
@@ -210,7 +211,7 @@ impl Drift {
             }
             let mut guard = inner.lock().expect("no holder panics");
             let drift = guard.as_mut().ok_or_else(|| internal("the sums have been released"))?;
-            drift.add(&dense, &compressed, &control)
+            drift.add(half as usize % 2, &dense, &compressed, &control)
         })
     }
 

@@ -19,12 +19,21 @@ fn dense_inputs(x: &[f32]) -> Vec<f32> {
     x.iter().map(|x| 0.9 * x + 0.3 * noise.next()).collect()
 }
 
+/// The rows of the first half, those of the second in two parts.
 fn drift_of(cols: usize, dense: &[f32], x: &[f32]) -> Drift {
     let mut drift = Drift::new(cols);
-    let half = x.len() / cols / 2 * cols;
-    drift.add(&dense[..half], &x[..half], &Control::default()).unwrap();
-    drift.add(&dense[half..], &x[half..], &Control::default()).unwrap();
+    let control = Control::default();
+    let middle = middle_of(cols, x);
+    let end = middle + (x.len() - middle) / cols / 3 * cols;
+    drift.add(1, &dense[middle..end], &x[middle..end], &control).unwrap();
+    drift.add(0, &dense[..middle], &x[..middle], &control).unwrap();
+    drift.add(1, &dense[end..], &x[end..], &control).unwrap();
     drift
+}
+
+/// Where the second half begins.
+fn middle_of(cols: usize, x: &[f32]) -> usize {
+    x.len() / cols / 2 * cols
 }
 
 fn factor_of(cols: usize, x: &[f32], order: Order) -> Factor<Cpu> {
@@ -47,18 +56,38 @@ fn shift_of(drift: &Drift, factor: &Factor<Cpu>, share: f64) -> Vec<f32> {
         .unwrap()
 }
 
-/// share (C - H) H⁻¹, H damped in the inverse alone, in float64.
-fn naive_shift(cols: usize, dense: &[f32], x: &[f32], share: f64) -> Vec<f64> {
+/// scale (X - X̂)ᵀ X̂ in float64.
+fn naive_drift(cols: usize, dense: &[f32], x: &[f32]) -> Vec<f64> {
     let mut drift = vec![0f64; cols * cols];
     for (dense, x) in dense.chunks(cols).zip(x.chunks(cols)) {
         for (i, &dense) in dense.iter().enumerate() {
             for (j, &other) in x.iter().enumerate() {
-                drift[i * cols + j] += SCALE * share * (dense as f64 - x[i] as f64) * other as f64;
+                drift[i * cols + j] += SCALE * (dense as f64 - x[i] as f64) * other as f64;
             }
         }
     }
+    drift
+}
+
+/// share K (C - H) H⁻¹, H damped in the inverse alone, in float64; each column's share K by what two halves, d and e, say of its drift:
+/// r = 2 d H⁻¹ eᵀ / (d H⁻¹ dᵀ + e H⁻¹ eᵀ).
+fn naive_shift(cols: usize, dense: &[f32], x: &[f32], share: f64) -> Vec<f64> {
     let inverse = naive_inverse(cols, &naive_hessian(cols, x, SCALE, PERCDAMP));
-    product(cols, &drift, &inverse)
+    let middle = middle_of(cols, x);
+    let first = naive_drift(cols, &dense[..middle], &x[..middle]);
+    let second = naive_drift(cols, &dense[middle..], &x[middle..]);
+    let (by_first, by_second) = (product(cols, &first, &inverse), product(cols, &second, &inverse));
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let mut shift = vec![0f64; cols * cols];
+    for (i, out) in shift.chunks_mut(cols).enumerate() {
+        let row = i * cols..(i + 1) * cols;
+        let squares =
+            dot(&by_first[row.clone()], &first[row.clone()]) + dot(&by_second[row.clone()], &second[row.clone()]);
+        let r = (2.0 * dot(&by_first[row.clone()], &second[row.clone()]) / squares).max(0.0);
+        let sums = by_first[row.clone()].iter().zip(&by_second[row]);
+        (out.iter_mut().zip(sums)).for_each(|(out, (a, b))| *out = share * 2.0 * r / (1.0 + r) * (a + b));
+    }
+    shift
 }
 
 /// a b, b [cols, cols].
@@ -108,9 +137,8 @@ fn many_tokens_are_summed_chunk_by_chunk() {
     assert!(off < 2e-5, "off by {off:e}");
 }
 
-/// What is asked for is the least ‖X Wᵀ - X̂ W'ᵀ‖² + λ ‖W' - W‖²; its gradient is W' (H + λ) - W (C + λ).
 #[test]
-fn targets_give_nearly_what_the_dense_layer_gives() {
+fn weights_are_moved_by_their_product_with_the_shift_and_give_more_of_what_the_dense_ones_gave() {
     let (rows, cols) = (140, 96);
     let x = inputs(4 * cols, cols, &[]);
     let dense = dense_inputs(&x);
@@ -127,37 +155,47 @@ fn targets_give_nearly_what_the_dense_layer_gives() {
     let targets = shifted(weight, &shift, &Control::default()).unwrap();
     let mut w = vec![0f32; rows * cols];
     Storage::BF16.decode(&bytes, &mut w);
-    let original = w.clone();
     let in_f64 = |values: &[f32]| values.iter().map(|&value| value as f64).collect::<Vec<_>>();
-    let damped = naive_hessian(cols, &x, SCALE, PERCDAMP);
-    let undamped = naive_hessian(cols, &x, SCALE, 0.0);
-    let mut cross = vec![0f64; cols * cols];
-    for (dense, x) in dense.chunks(cols).zip(x.chunks(cols)) {
-        for (i, &dense) in dense.iter().enumerate() {
-            (x.iter().enumerate()).for_each(|(j, &x)| cross[i * cols + j] += SCALE * dense as f64 * x as f64);
-        }
-    }
-    (0..cols * cols).for_each(|k| cross[k] += damped[k] - undamped[k]);
-    let left = product(cols, &in_f64(&targets), &damped);
-    let right = product(cols, &in_f64(&w), &cross);
-    let off = distance(&to_f32(&left), &to_f32(&right));
-    assert!(off < 1e-5, "the gradient is off by {off:e}");
+    let moved = product(cols, &in_f64(&w), &in_f64(&shift));
+    let expected: Vec<f64> = w.iter().zip(&moved).map(|(&w, moved)| w as f64 + moved).collect();
+    let off = distance(&targets, &to_f32(&expected));
+    assert!(off < 1e-6, "off by {off:e}");
 
-    // And so the outputs are nearer than those of the dense weights.
-    let lost = |w: &[f32]| {
+    let lost = |own: &[f32]| {
         let of_token = |(dense, x): (&[f32], &[f32])| {
-            let of_row = |row: usize| {
-                let own = |values: &[f32], x: &[f32]| {
-                    let weights = &values[row * cols..(row + 1) * cols];
-                    (weights.iter().zip(x)).map(|(&w, &x)| w as f64 * x as f64).sum::<f64>()
-                };
-                (own(&original, dense) - own(w, x)).powi(2)
+            let of_row = |(w, own): (&[f32], &[f32])| {
+                let output = |w: &[f32], x: &[f32]| w.iter().zip(x).map(|(&w, &x)| w as f64 * x as f64).sum::<f64>();
+                (output(w, dense) - output(own, x)).powi(2)
             };
-            (0..rows).map(of_row).sum::<f64>()
+            w.chunks(cols).zip(own.chunks(cols)).map(of_row).sum::<f64>()
         };
         dense.chunks(cols).zip(x.chunks(cols)).map(of_token).sum::<f64>()
     };
     assert!(lost(&targets) < 0.9 * lost(&w));
+}
+
+#[test]
+fn halves_that_have_nothing_in_common_move_next_to_nothing() {
+    let cols = 40;
+    let x = inputs(2000, cols, &[]);
+    let mut noise = Noise(3);
+    let by_chance: Vec<f32> = x.iter().map(|x| x + noise.next()).collect();
+    let factor = factor_of(cols, &x, Order::Natural);
+    let size = |dense: &[f32]| {
+        let shift = shift_of(&drift_of(cols, dense, &x), &factor, 1.0);
+        shift.iter().map(|&value| (value as f64).powi(2)).sum::<f64>().sqrt()
+    };
+    let chance = size(&by_chance);
+    let nothing = Drift::new(cols);
+    let mut one_half = Drift::new(cols);
+    one_half.add(0, &by_chance, &x, &Control::default()).unwrap();
+    for drift in [nothing, one_half] {
+        assert!(shift_of(&drift, &factor, 1.0).iter().all(|&value| value == 0.0));
+    }
+    let inverse = naive_inverse(cols, &naive_hessian(cols, &x, SCALE, PERCDAMP));
+    let trusted = product(cols, &naive_drift(cols, &by_chance, &x), &inverse);
+    let trusted = trusted.iter().map(|value| value * value).sum::<f64>().sqrt();
+    assert!(chance < 0.5 * trusted, "{chance} of {trusted}");
 }
 
 #[test]
@@ -175,7 +213,7 @@ fn the_first_row_that_is_not_finite_is_named() {
     let mut spoiled = x.clone();
     spoiled[1400 * cols] = f32::NAN;
     spoiled[1200 * cols + 140] = f32::INFINITY;
-    let refused = Drift::new(cols).add(&spoiled, &x, &Control::default());
+    let refused = Drift::new(cols).add(0, &spoiled, &x, &Control::default());
     assert_eq!(refused, Err(Error::NotFinite { row: 1200 }));
 }
 
@@ -194,7 +232,7 @@ fn a_shift_stops_within_100_ms() {
     let cols = 2000;
     let x = Noise(1).take(2048 * cols);
     let dense = dense_inputs(&x);
-    assert_stops_within_100_ms(30, |control| Drift::new(cols).add(&dense, &x, control));
+    assert_stops_within_100_ms(30, |control| Drift::new(cols).add(1, &dense, &x, control));
     let mut u = vec![0f32; cols * cols];
     (0..cols).for_each(|j| u[j * cols + j] = 1.0);
     let drift = Drift::new(cols);

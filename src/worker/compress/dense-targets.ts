@@ -54,7 +54,15 @@ export async function aimedFactor(
       await clock.time('gram', () => addRows(origin, signal, (control) => gram.add(x, rows, control)));
       const input = await dense.read(first, count);
       const own = need((await clock.time('forward', () => denseBlock.run(input))).taps, tap);
-      await clock.time('gram', () => addRows(origin, signal, (control) => drift.add(own, x, rows, control)));
+      for (const { half, from, to } of halvesOf(first, count)) {
+        const part = (of: Float32Array): Float32Array => of.subarray(from * seqlen * cols, to * seqlen * cols);
+        const tokens = (to - from) * seqlen;
+        await clock.time('gram', () =>
+          addRows({ ...origin, first: first + from }, signal, (control) =>
+            drift.add(half, part(own), part(x), tokens, control),
+          ),
+        );
+      }
       progress.add(3 * gramOperations(cols, rows));
     },
   });
@@ -62,4 +70,14 @@ export async function aimedFactor(
   return await clock.time('factor', () =>
     controlled(signal, (control) => factor.aimed(drift, 2 / sequences, recipe.denseShare, control)),
   );
+}
+
+/** A run's sequences, `from` up to `to`, by the half of the drift that they belong to; those of one sequence take turns. */
+function halvesOf(first: number, count: number): { half: number; from: number; to: number }[] {
+  if (count === 1) return [{ half: first % 2, from: 0, to: 1 }];
+  const middle = Math.ceil(count / 2);
+  return [
+    { half: 0, from: 0, to: middle },
+    { half: 1, from: middle, to: count },
+  ];
 }

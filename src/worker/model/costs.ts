@@ -25,7 +25,7 @@ export interface BlockOperations {
   readonly energy: number;
   /** ADMM of every layer, inverses included. */
   readonly iterate: number;
-  /** What moves every layer's weights to dense targets: two products of triangles of every tap, and one of every layer with what they make. */
+  /** What moves every layer's weights to dense targets: three products with triangles of every tap, and one of every layer with what they make. */
   readonly shift: number;
 }
 
@@ -47,7 +47,7 @@ export function blockOperations(layers: readonly LayerShape[], seqlen: number): 
     solve: sweep,
     energy: sweep,
     iterate: sum(layers.map((layer) => iterateOperations(layer) + invertOperations(layer.cols))),
-    shift: sum(widths.map((cols) => 2 * cols ** 3)) + sum(layers.map(({ rows, cols }) => 2 * rows * cols * cols)),
+    shift: sum(widths.map((cols) => 3 * cols ** 3)) + sum(layers.map(({ rows, cols }) => 2 * rows * cols * cols)),
   };
 }
 

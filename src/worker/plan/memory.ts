@@ -313,9 +313,9 @@ function aiming(shape: ModelShape, sequences: Sequences, work: OnGpu): Moment[] 
   }));
 }
 
-/** Bytes of the sums of products between what two streams give a tap: a whole square in float64. */
+/** Bytes of the sums of products between what two streams give a tap: a whole square in float64 of either half. */
 function driftBytes({ cols }: LayerShape): number {
-  return 8 * cols * cols;
+  return 2 * 8 * cols * cols;
 }
 
 /** Bytes of what layers' weights are multiplied with: a whole square in float32, on the CPU. */

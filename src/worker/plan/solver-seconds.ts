@@ -33,7 +33,7 @@ export function factorSeconds(
 
 /** What dense targets take beside: products at the rate of Gram matrices, on the CPU. */
 export function aimingSeconds(shape: ModelShape, { sequences, seqlen }: Sequences, rates: Rates): number {
-  const ofTap = ({ cols }: LayerShape): number => 2 * gramOperations(cols, sequences * seqlen) + 2 * cols ** 3;
+  const ofTap = ({ cols }: LayerShape): number => 2 * gramOperations(cols, sequences * seqlen) + 3 * cols ** 3;
   const ofLayer = ({ rows, cols }: LayerShape): number => 2 * rows * cols * cols;
   const rate = ({ cols }: LayerShape): number => rates.gram[tapKey(cols, cpuCap)] ?? NaN;
   return (
