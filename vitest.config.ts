@@ -29,7 +29,7 @@ export default defineConfig({
       {
         test: {
           ...shared,
-          // One window at a time: first, beside the checks and the Rust tests, which take what it leaves of the processors.
+          // One window at a time, after all others: Vitest leaves order 0 for the end.
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           globalSetup: ['test/e2e/display.ts'],
