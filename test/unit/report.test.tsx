@@ -201,9 +201,9 @@ describe('html', () => {
     const auto = autoReport();
     const page = renderHtml(auto);
     expect(table(page, 'choice')).toEqual([
-      ['uniform', '–', '95.42', '–', ''],
-      ['allocate', '10', '88.21', '−0.0786 ± 0.0031', 'taken'],
-      ['allocate', '20', '89.66', '−0.0622 ± 0.025', 'not clearly better'],
+      ['uniform', '–', 'own', '95.42', '–', ''],
+      ['allocate', '10', 'own', '88.21', '−0.0786 ± 0.0031', 'taken'],
+      ['allocate', '20', 'own', '89.66', '−0.0622 ± 0.025', 'not clearly better'],
     ]);
     const text = readable(page);
     expect(text).toContain('some of the calibration sequences (16)');
@@ -232,12 +232,12 @@ describe('html', () => {
     const { candidates } = auto.choice;
     const overflowed = candidates.map((each, i) => (i === 2 ? { ...each, perplexity: null, difference: null } : each));
     const page = renderHtml({ ...auto, choice: { ...auto.choice, candidates: overflowed } });
-    expect(table(page, 'choice').at(-1)).toEqual(['allocate', '20', '–', '–', 'not finite']);
+    expect(table(page, 'choice').at(-1)).toEqual(['allocate', '20', 'own', '–', '–', 'not finite']);
     const { margin: _margin, ...before } = auto.choice;
     const older = candidates.map(({ difference: _difference, ...each }) => each);
     const read = reportSchema.parse({ ...auto, choice: { ...before, candidates: older } });
     const olderPage = renderHtml(read);
-    expect(table(olderPage, 'choice').map((row) => row.slice(3))).toEqual([
+    expect(table(olderPage, 'choice').map((row) => row.slice(4))).toEqual([
       ['–', ''],
       ['–', 'taken'],
       ['–', ''],

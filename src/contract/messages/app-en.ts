@@ -182,13 +182,11 @@ export const appEn = {
   'new.targets': 'Target sparsity, %',
   'new.targets-text': 'Several (70, 75, 80) are queued as one sweep.',
   'new.damping-text': "Share of the mean of the Hessian's diagonal.",
-  'new.layer-targets.auto': 'auto: dense where a trial is clearly for it',
-  'new.layer-targets.layer': 'each layer’s own outputs',
-  'new.layer-targets.dense': 'the dense model’s outputs',
-  'new.layer-targets-text':
-    'What a layer is to give: what it gave on the inputs that it has, or what it gave in the dense model, which makes up for what the layers before it lost, and takes about twice as long. The trial is that of the scheduler auto.',
-  'new.dense-share-text':
-    'How far dense targets go from the layer’s own outputs to the dense model’s. All the way (1) fits the calibration text too closely where much is lost.',
+  'new.layer-targets.auto': 'auto, by a trial',
+  'new.layer-targets.layer': 'own outputs',
+  'new.layer-targets.dense': 'dense outputs',
+  'new.layer-targets-text': 'Dense ones make up for what earlier layers lost, and take about twice as long.',
+  'new.dense-share-text': 'Of the way to the dense model’s outputs.',
   'new.schedulers': 'How the target is spread',
   'new.scheduler-text': 'Several are queued as one sweep, to be compared afterwards.',
   'new.scheduler-nm': "An n:m pattern fixes every layer's sparsity: there is nothing to spread.",

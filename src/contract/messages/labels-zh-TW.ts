@@ -86,7 +86,7 @@ export const labelsZhTW: Readonly<Record<keyof typeof labelsEn, string>> = {
   'field.calibration': '校準',
   'field.damping': '阻尼',
   'field.targets': '各層的目標',
-  'field.dense-share': '稠密目標的比例（α）',
+  'field.dense-share': '稠密比例（α）',
   'text.targets.layer': '各層以現有輸入得到的原輸出',
   'text.targets.dense': '朝稠密模型的輸出走 α = {{share}}',
   'field.quantization': '量化',
