@@ -4,7 +4,7 @@ use napi_derive::napi;
 
 use crate::backend::histogram::{BIN_VALUES, BINS};
 use crate::backend::sweep::SPAN;
-use crate::cpu::saliency;
+use crate::cpu::{self, saliency};
 use crate::divergence::{LOGIT_BYTES, TOKEN_BYTES};
 use crate::gpu::device::{PIECE, PIECES};
 use crate::gpu::gram::CHUNK;
@@ -26,6 +26,8 @@ pub struct MethodConstants {
     pub block: u32,
     /// Columns whose errors a sweep holds.
     pub span: u32,
+    /// Tokens of a layer's input whose products the CPU sums at once.
+    pub gram_tokens: u32,
     /// Points of the saliency curve, 0 and 1 among them.
     pub curve_points: u32,
     /// Bins that saliencies are counted in, and different values in a bin.
@@ -95,6 +97,7 @@ pub fn constants() -> Constants {
         method: MethodConstants {
             block: BLOCK as u32,
             span: SPAN as u32,
+            gram_tokens: cpu::gram::CHUNK as u32,
             curve_points: CURVE_POINTS as u32,
             bins: BINS as u32,
             bin_values: BIN_VALUES as u32,

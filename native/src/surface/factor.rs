@@ -150,7 +150,7 @@ impl Factor {
     }
 
     /// The same factor for layers that are to give on the compressed model's inputs what they gave on the dense one's: what is compressed
-    /// is W + `share` W (C - H) H⁻¹, C - H = scale * drift (scale = 2 / sequences). It is computed on the CPU.
+    /// is W + `share` W K (C - H) H⁻¹, C - H = scale * drift (scale = 2 / sequences), K what its halves agree on. It is computed on the CPU.
     #[napi(ts_return_type = "Promise<Factor>")]
     pub fn aimed(&self, drift: &Drift, scale: f64, share: f64, control: &Control) -> AsyncTask<Job<Factor>> {
         let (factor, drift, control) = (self.inner.clone(), drift.inner.clone(), control.inner.clone());
@@ -179,7 +179,7 @@ impl Factor {
     }
 }
 
-/// The sum of (x - x̂)ᵀ x̂ over the tokens added so far, x what a layer reads in the dense model and x̂ in the compressed one; on the CPU.
+/// The sums of (x - x̂)ᵀ x̂ over the tokens of two halves added so far, x what a layer reads in the dense model and x̂ in the compressed one; on the CPU.
 #[napi]
 pub struct Drift {
     cols: u32,
@@ -211,7 +211,7 @@ impl Drift {
             }
             let mut guard = inner.lock().expect("no holder panics");
             let drift = guard.as_mut().ok_or_else(|| internal("the sums have been released"))?;
-            drift.add(half as usize % 2, &dense, &compressed, &control)
+            drift.add(half as usize, &dense, &compressed, &control)
         })
     }
 

@@ -2,7 +2,7 @@ import { methods } from '../../contract/recipe/methods.ts';
 import type { LayerResult } from '../../contract/report.ts';
 import { weightName, weightShape, type Layer } from '../families/family.ts';
 import { Activations } from '../machine/activations.ts';
-import { controlled, native, type CompressedLayer, type Control, type Factor } from '../native.ts';
+import { controlled, native, type CompressedLayer, type Control, type Factor, type TensorInfo } from '../native.ts';
 import type { Run, Work } from '../run/run.ts';
 import { throughBlock, throughEmbeddings } from '../runtime/passes.ts';
 import { solvingMethod } from '../schedule/needs.ts';
@@ -69,8 +69,12 @@ export async function compressBlock(work: Work, block: number, schedule: Schedul
     }
   }
   await writer.finish();
-  if (input && block + 1 < blocks) await propagate(work, block, input, activationsFile(block + 1), true);
-  if (dense && block + 1 < blocks) await propagate(work, block, dense, denseFile(block + 1), false);
+  const next = block + 1;
+  if (input && next < blocks) {
+    const stored = await tensorsOfShard(work.directory.file(shardName(model, next)));
+    await propagate(work, block, input, activationsFile(next), stored);
+    if (dense) await propagate(work, block, dense, denseFile(next));
+  }
   return results;
 }
 
@@ -137,19 +141,15 @@ function layerResult(
   };
 }
 
-/**
- * Runs the sequences through the block, as its shard holds it or as it was dense, to be the next block's inputs; they are on the disk when
- * it returns.
- */
+/** Runs the sequences through the block, dense but for `weights`, to be the next block's inputs; they are on the disk when it returns. */
 async function propagate(
   work: Work,
   block: number,
   input: Activations,
   name: string,
-  isCompressed: boolean,
+  weights?: ReadonlyMap<string, TensorInfo>,
 ): Promise<void> {
   const { model, directory, clock } = work;
-  const weights = isCompressed ? await tensorsOfShard(directory.file(shardName(model, block + 1))) : undefined;
   await using output = Activations.create(directory.file('state', name), activationShape(work));
   await throughBlock(model, block, {
     ...passOf(work, 'propagate'),

@@ -47,7 +47,7 @@ export function blockOperations(layers: readonly LayerShape[], seqlen: number): 
     solve: sweep,
     energy: sweep,
     iterate: sum(layers.map((layer) => iterateOperations(layer) + invertOperations(layer.cols))),
-    shift: sum(widths.map((cols) => 3 * cols ** 3)) + sum(layers.map(({ rows, cols }) => 2 * rows * cols * cols)),
+    shift: sum(widths.map(shiftOperations)) + sum(layers.map(shiftedOperations)),
   };
 }
 
@@ -67,6 +67,16 @@ export function gramOperations(cols: number, tokens: number): number {
 /** Reversed Cholesky and triangular inverse of [cols, cols]. */
 export function factorOperations(cols: number): number {
   return (2 / 3) * cols ** 3;
+}
+
+/** What the drift of a tap moves weights by, [cols, cols]: three products with triangles. */
+export function shiftOperations(cols: number): number {
+  return 3 * cols ** 3;
+}
+
+/** A layer's weights moved by it: one product. */
+export function shiftedOperations({ rows, cols }: Pick<LayerShape, 'rows' | 'cols'>): number {
+  return 2 * rows * cols * cols;
 }
 
 /** One sweep over a layer: each column's errors are subtracted from all columns after it. */

@@ -21,8 +21,6 @@ export interface Moment {
 const FLOAT = 4;
 /** Node, V8, onnxruntime and the addon, with nothing loaded: measured. */
 const PROCESS_BYTES = 100 * 2 ** 20;
-/** Tokens whose products are summed at once. */
-const GRAM_TOKENS = 1024;
 /** V8 lets so many bytes of arrays that nobody needs pile up before it looks for them. */
 const GARBAGE_BYTES = 64 * 2 ** 20;
 /** V8's new space keeps the size to which tokenizing fills it: so much beyond the garbage of other work. */
@@ -306,7 +304,10 @@ function aiming(shape: ModelShape, sequences: Sequences, work: OnGpu): Moment[] 
       ...running,
       'block-weights': (running['block-weights'] ?? 0) + (opening['block-weights'] ?? 0),
       'block-run': (running['block-run'] ?? 0) + FLOAT * tokens * (shape.hidden + layer.cols),
-      grams: gramBytes([layer], work) + driftBytes(layer) + 3 * FLOAT * Math.min(GRAM_TOKENS, tokens) * layer.cols,
+      grams:
+        gramBytes([layer], work) +
+        driftBytes(layer) +
+        3 * FLOAT * Math.min(constants.method.gramTokens, tokens) * layer.cols,
       ...(isOnGpu(layer, work) && stagedOf(FLOAT * constants.gpu.sentTokens * layer.cols)),
     },
     layer: layer.name,

@@ -1,4 +1,4 @@
-import { gramOperations, sum, type LayerShape } from '../model/costs.ts';
+import { gramOperations, shiftedOperations, shiftOperations, sum, type LayerShape } from '../model/costs.ts';
 import {
   factorTerm,
   gramTerm,
@@ -33,12 +33,11 @@ export function factorSeconds(
 
 /** What dense targets take beside: products at the rate of Gram matrices, on the CPU. */
 export function aimingSeconds(shape: ModelShape, { sequences, seqlen }: Sequences, rates: Rates): number {
-  const ofTap = ({ cols }: LayerShape): number => 2 * gramOperations(cols, sequences * seqlen) + 3 * cols ** 3;
-  const ofLayer = ({ rows, cols }: LayerShape): number => 2 * rows * cols * cols;
+  const ofTap = ({ cols }: LayerShape): number => 2 * gramOperations(cols, sequences * seqlen) + shiftOperations(cols);
   const rate = ({ cols }: LayerShape): number => rates.gram[tapKey(cols, cpuCap)] ?? NaN;
   return (
     sum(firstLayers(shape).map((layer) => ofTap(layer) / rate(layer))) +
-    sum(shape.layers.map((layer) => ofLayer(layer) / rate(layer)))
+    sum(shape.layers.map((layer) => shiftedOperations(layer) / rate(layer)))
   );
 }
 

@@ -6,6 +6,7 @@ import { schedulesToTry } from './needs.ts';
 
 /** Mean negative log-likelihood of each sequence held back, nats a token. */
 export type Losses = readonly number[];
+type Judged = Pick<Choice, 'candidates' | 'margin' | 'chosen'>;
 
 /**
  * Student's t at 99.5 %, one side, by degrees of freedom from 1 on. So a schedule that does no better than uniform passes for better
@@ -20,10 +21,7 @@ const student = [
  * other (a paired t-test); of those the one with the lowest perplexity.
  * @param trials in the order of `schedulesToTry`, all with these targets; null where one came to values that are not finite
  */
-export function judgeSchedules(
-  trials: readonly (Losses | null)[],
-  targets: Targets,
-): Pick<Choice, 'candidates' | 'margin' | 'chosen'> {
+export function judgeSchedules(trials: readonly (Losses | null)[], targets: Targets): Judged {
   const [uniform] = trials;
   if (!uniform) throw new RangeError('uniform was not tried');
   const margin = marginOf(uniform);
@@ -37,11 +35,7 @@ export function judgeSchedules(
 }
 
 /** Adds the schedule that was taken with dense targets: it is taken where it is better than without them by the same test. */
-export function judgeTargets(
-  choice: Pick<Choice, 'candidates' | 'margin' | 'chosen'>,
-  without: Losses,
-  dense: Losses | null,
-): Pick<Choice, 'candidates' | 'margin' | 'chosen'> {
+export function judgeTargets(choice: Judged, without: Losses, dense: Losses | null): Judged {
   const { candidates, margin, chosen } = choice;
   const taken = candidates[chosen];
   if (taken === undefined) throw new RangeError('no schedule was taken');
