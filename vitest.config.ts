@@ -15,26 +15,34 @@ export default defineConfig({
   test: {
     reporters: ['default', './scripts/test-reporter.mjs'],
     projects: [
-      { test: { ...shared, name: 'unit', include: ['test/unit/**/*.test.{ts,tsx}'], sequence: { groupOrder: 2 } } },
-      // Whole runs, most of them on one thread.
+      // Whole runs, most of them on one thread and often waiting for the disk: three keep two processors busy.
       {
         test: {
           ...shared,
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
-          maxWorkers: 2,
-          sequence: { groupOrder: 1 },
+          maxWorkers: 3,
+          sequence: { groupOrder: 2 },
         },
       },
       {
         test: {
           ...shared,
-          // One window at a time, after all others: Vitest leaves order 0 for the end.
+          name: 'unit',
+          include: ['test/unit/**/*.test.{ts,tsx}'],
+          maxWorkers: 3,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          ...shared,
+          // One window at a time, which leaves a processor to the checks and the Rust tests: first. (Vitest leaves order 0 for the end.)
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           globalSetup: ['test/e2e/display.ts'],
           fileParallelism: false,
-          sequence: { groupOrder: 0 },
+          sequence: { groupOrder: 1 },
         },
       },
     ],

@@ -37,13 +37,14 @@ function product(a: Matrix, b: Matrix): Matrix {
   });
 }
 
-/** scale xᵀ y; both [tokens, cols] row-major. */
-function crossProduct(x: Float32Array, y: Float32Array, cols: number, scale: number): Matrix {
-  const sums = Array.from({ length: cols }, () => new Float64Array(cols));
-  for (let start = 0; start < x.length; start += cols)
+/** scale xᵀ y; x and y row-major with as many tokens. */
+function crossProduct(x: Float32Array, y: Float32Array, tokens: number, scale: number): Matrix {
+  const [rows, cols] = [x.length / tokens, y.length / tokens];
+  const sums = Array.from({ length: rows }, () => new Float64Array(cols));
+  for (let token = 0; token < tokens; token++)
     sums.forEach((row, i) => {
-      const value = scale * (x[start + i] ?? NaN);
-      for (let j = 0; j < cols; j++) row[j] = (row[j] ?? NaN) + value * (y[start + j] ?? NaN);
+      const value = scale * (x[token * rows + i] ?? NaN);
+      for (let j = 0; j < cols; j++) row[j] = (row[j] ?? NaN) + value * (y[token * cols + j] ?? NaN);
     });
   return sums;
 }
@@ -67,7 +68,7 @@ function halvesOf(sequences: number, batch: number): [Range[], Range[]] {
   return halves;
 }
 
-/** What weights are multiplied with: of each column's drift as much as both halves agree on. */
+/** What weights are moved by: of each column's drift as much as both halves agree on. */
 function shiftOf([a, b]: [Matrix, Matrix], inverted: Matrix, share: number): Matrix {
   const [byA, byB] = [product(a, inverted), product(b, inverted)];
   const dot = (x?: Float64Array, y?: Float64Array): number =>
@@ -127,30 +128,43 @@ async function errorsOf(run: string, share: number): Promise<Record<string, numb
   const original = readTensors(tiny.model);
   const errors: Record<string, number> = {};
   await using embed = await openEmbed(model, options);
-  let own = (await embed.run(ids)).slice();
-  let compressed = own;
+  let ownInput = (await embed.run(ids)).slice();
+  let compressed = ownInput;
   for (let block = 0; block < model.family.blocks; block++) {
     const total = String(model.family.blocks + 1).padStart(5, '0');
     const shard = join(run, `model-${String(block + 2).padStart(5, '0')}-of-${total}.safetensors`);
     const weights = await tensorsOfShard(shard);
-    await using denseBlock = await openBlock(model, block, { ...options, taps: true, output: true });
+    await using denseBlock = await openBlock(model, block, { ...options, taps: false, output: true });
     await using storedBlock = await openBlock(model, block, { ...options, weights, taps: true, output: true });
-    const [x, y] = [await denseBlock.run(own), await storedBlock.run(compressed)];
-    for (const { name, tap } of model.family.layers(block)) {
-      const [input, output] = [x.taps.get(tap) ?? new Float32Array(), y.taps.get(tap) ?? new Float32Array()];
-      const cols = output.length / ids.length;
-      const h = crossProduct(output, output, cols, 2 / sequences);
-      const mean = h.reduce((sum, row, i) => sum + (row[i] ?? NaN), 0) / cols;
+    const [x, y] = [await denseBlock.run(ownInput), await storedBlock.run(compressed)];
+    for (const { name, tap, sum } of model.family.layers(block)) {
+      const theirs = y.taps.get(tap) ?? new Float32Array();
+      const cols = theirs.length / ids.length;
+      // What has drifted: the layer's inputs, or what its dense weights still add to in both models.
+      const drifted = async (input: Float32Array, stored: typeof weights): Promise<Float32Array> => {
+        const dense = new Map([...stored].filter(([other]) => other !== `${name}.weight`));
+        const named = sum ?? tap;
+        await using partial = await openBlock(model, block, {
+          ...options,
+          weights: dense,
+          taps: new Set([named]),
+          output: false,
+        });
+        return (await partial.run(input)).taps.get(named)?.slice() ?? new Float32Array();
+      };
+      const [own, other] = [await drifted(ownInput, new Map()), await drifted(compressed, weights)];
+      const difference = own.map((value, i) => value - (other[i] ?? NaN));
+      const h = crossProduct(theirs, theirs, ids.length, 2 / sequences);
+      const mean = h.reduce((total, row, i) => total + (row[i] ?? NaN), 0) / cols;
       const damped = h.map((row, i) => row.map((value, j) => value + (i === j ? recipe.percdamp * mean : 0)));
       const inverted = inverse(damped);
       const rows = (of: Float32Array, [from, to]: Range): Float32Array =>
-        of.subarray(from * seqlen * cols, to * seqlen * cols);
+        of.subarray((from * of.length) / sequences, (to * of.length) / sequences);
       const halves = halvesOf(sequences, batchSequences(seqlen)).map((ranges) =>
         ranges
           .map((range) => {
-            const [mine, theirs] = [rows(input, range), rows(output, range)];
-            const scale = 2 / sequences;
-            return minus(crossProduct(mine, theirs, cols, scale), crossProduct(theirs, theirs, cols, scale));
+            const tokens = (range[1] - range[0]) * seqlen;
+            return crossProduct(rows(difference, range), rows(theirs, range), tokens, 2 / sequences);
           })
           .reduce(plus),
       ) as [Matrix, Matrix];
@@ -161,14 +175,24 @@ async function errorsOf(run: string, share: number): Promise<Record<string, numb
         return matrix(numbersOf(tensor), cols);
       };
       const w = read(original);
-      const moved = product(w, shift);
+      const moved = sum === undefined ? product(w, shift) : shift;
       const target = w.map((row, i) => row.map((value, j) => value + (moved[i]?.[j] ?? NaN)));
       errors[name] = energy(minus(target, read(stored)), h) / energy(target, h);
     }
-    own = x.output?.slice() ?? own;
+    ownInput = x.output?.slice() ?? ownInput;
     compressed = y.output?.slice() ?? compressed;
   }
   return errors;
+}
+
+/**
+ * How far apart the distances to a layer's targets are, in shares of the targets. The sums of a drift are products in float32, whose
+ * rounding the inverse Hessian enlarges; where one direction rules the inputs, what weights are moved by is then off by a few thousandths.
+ */
+const OFF = 3e-4;
+
+function apartOf(error: number | null, expected = NaN): number {
+  return Math.abs(Math.sqrt(error ?? NaN) - Math.sqrt(expected));
 }
 
 describe('dense targets', () => {
@@ -179,8 +203,7 @@ describe('dense targets', () => {
     const [expected, without] = [await errorsOf(out, 0.5), await errorsOf(out, 0)];
     let apart = 0;
     for (const { name, error } of layers) {
-      const share = (error ?? NaN) / (expected[name] ?? NaN);
-      expect(Math.abs(share - 1), name).toBeLessThan(2e-3);
+      expect(apartOf(error, expected[name]), name).toBeLessThan(OFF);
       apart = Math.max(apart, Math.abs((error ?? NaN) / (without[name] ?? NaN) - 1));
     }
     // The weights alone would have given others.
@@ -192,7 +215,7 @@ describe('dense targets', () => {
     await succeed(compressInto(out, ...dense, '--dense-share', '1', '--sparsity', '0', '--bits', '3'), tiny);
     const expected = await errorsOf(out, 1);
     for (const { name, error } of readReportOf(out).layers)
-      expect(Math.abs((error ?? NaN) / (expected[name] ?? NaN) - 1), name).toBeLessThan(2e-3);
+      expect(apartOf(error, expected[name]), name).toBeLessThan(OFF);
   });
 
   test.each([

@@ -4,8 +4,10 @@ import { join } from 'node:path';
 
 import { afterAll, describe, expect, test } from 'vitest';
 
+import { tensorsOfShard } from '../../src/worker/compress/shards.ts';
 import { perplexity } from '../../src/worker/evaluate/perplexity.ts';
 import { predict } from '../../src/worker/evaluate/predictions.ts';
+import { weightShape } from '../../src/worker/families/family.ts';
 import { openModel, type Model } from '../../src/worker/model/open.ts';
 import { vocabularyRanges } from '../../src/worker/model/weights.ts';
 import { native } from '../../src/worker/native.ts';
@@ -18,6 +20,7 @@ import {
   modelFixtures,
   relativeDifference,
 } from '../fixtures/models.ts';
+import { numbersOf, readTensors } from '../fixtures/read-safetensors.ts';
 import { safetensors, testFolder } from '../fixtures/safetensors.ts';
 import { withPerplexity } from '../fixtures/measured.ts';
 
@@ -53,6 +56,53 @@ describe.each(checkpoints)('$name computes what transformers computes', ({ folde
         expect(relativeDifference(value, expected.readF32(`${index}.${tap}`))).toBeLessThan(1e-6);
       expect(relativeDifference(output, expected.readF32(`${index}.output`))).toBeLessThan(1e-6);
       x = output?.slice() ?? x;
+    }
+  });
+
+  test('with every sum: what a layer with no weights adds to, and its output', async () => {
+    const model = await openModel(folder);
+    const stored = readTensors(folder);
+    const other = testFolder('sums');
+    try {
+      const x = expected.readF32('0.output');
+      for (const layer of model.family.layers(1)) {
+        const { tap, sum } = layer;
+        if (sum === undefined) continue;
+        const name = `${layer.name}.weight`;
+        const weight = stored.get(name);
+        const info = model.tensors.get(name);
+        if (weight === undefined || info === undefined) throw new Error(`no ${name}`);
+        const { rows, cols } = weightShape(layer, model.tensors);
+        const w = numbersOf(weight);
+        const data = new Array<number>(rows * cols).fill(0);
+        const empty = other.write(
+          `${sum}.safetensors`,
+          safetensors({ [name]: { dtype: info.dtype, shape: info.shape, data } }),
+        );
+        const taps = new Set([tap, sum]);
+        await using own = await openBlock(model, 1, { ...options, taps, output: false });
+        await using without = await openBlock(model, 1, {
+          ...options,
+          weights: await tensorsOfShard(empty),
+          taps,
+          output: false,
+        });
+        const full = (await own.run(x)).taps;
+        const added = (await without.run(x)).taps.get(sum);
+        const input = full.get(tap) ?? new Float32Array();
+        const at = (row: number, col: number): number =>
+          w[layer.transposed ? col * rows + row : row * cols + col] ?? NaN;
+        const expectedSum = Float32Array.from(added ?? [], (value, i) => {
+          const [token, row] = [Math.floor(i / rows), i % rows];
+          let output = 0;
+          for (let col = 0; col < cols; col++) output += at(row, col) * (input[token * cols + col] ?? NaN);
+          return value + output;
+        });
+        expect(expectedSum.length).toBe((input.length / cols) * rows);
+        expect(relativeDifference(full.get(sum), expectedSum)).toBeLessThan(1e-6);
+      }
+    } finally {
+      other.remove();
     }
   });
 

@@ -14,7 +14,7 @@ describe('the demo model with the token ids of the reference', () => {
     },
   );
 
-  test.each(['int3-g128', 'uniform-50-int4-g128'] as const)(
+  test.each(['int3-g128', 'uniform-50-int4-g128', 'scheduled-70-int4-g128-sym'] as const)(
     "%s: a perplexity at most a hundredth above the reference's",
     async (name) => {
       await expectQuantized(name);

@@ -16,9 +16,9 @@ test('names layers, taps and tensors as the checkpoint does', () => {
   });
   expect(family.layers(1)).toEqual([
     { name: 'gpt_neox.layers.1.attention.query_key_value', tap: 'attn_in', type: 'query_key_value' },
-    { name: 'gpt_neox.layers.1.attention.dense', tap: 'attn_out', type: 'dense' },
+    { name: 'gpt_neox.layers.1.attention.dense', tap: 'attn_out', sum: 'attn_sum', type: 'dense' },
     { name: 'gpt_neox.layers.1.mlp.dense_h_to_4h', tap: 'mlp_in', type: 'dense_h_to_4h' },
-    { name: 'gpt_neox.layers.1.mlp.dense_4h_to_h', tap: 'mlp_mid', type: 'dense_4h_to_h' },
+    { name: 'gpt_neox.layers.1.mlp.dense_4h_to_h', tap: 'mlp_mid', sum: 'mlp_sum', type: 'dense_4h_to_h' },
   ]);
   expect(family.blockTensors(1)).toHaveLength(12);
   expect(openFixture('gpt_neox-tied').layers(0)[0]?.name).toBe('layers.0.attention.query_key_value');

@@ -17,9 +17,9 @@ test('names layers, taps and tensors as the checkpoint does', () => {
   });
   expect(family.layers(1)).toEqual([
     { name: 'transformer.h.1.attn.c_attn', tap: 'attn_in', type: 'c_attn', transposed: true },
-    { name: 'transformer.h.1.attn.c_proj', tap: 'attn_out', type: 'attn.c_proj', transposed: true },
+    { name: 'transformer.h.1.attn.c_proj', tap: 'attn_out', sum: 'attn_sum', type: 'attn.c_proj', transposed: true },
     { name: 'transformer.h.1.mlp.c_fc', tap: 'mlp_in', type: 'c_fc', transposed: true },
-    { name: 'transformer.h.1.mlp.c_proj', tap: 'mlp_mid', type: 'mlp.c_proj', transposed: true },
+    { name: 'transformer.h.1.mlp.c_proj', tap: 'mlp_mid', sum: 'mlp_sum', type: 'mlp.c_proj', transposed: true },
   ]);
   expect(family.blockTensors(1)).toHaveLength(12);
   expect(openFixture('gpt2-plain').layers(0)[0]?.name).toBe('h.0.attn.c_attn');

@@ -18,10 +18,10 @@ test('names layers, taps and tensors as the checkpoint does', () => {
     { name: 'model.layers.1.self_attn.q_proj', tap: 'attn_in', type: 'q_proj' },
     { name: 'model.layers.1.self_attn.k_proj', tap: 'attn_in', type: 'k_proj' },
     { name: 'model.layers.1.self_attn.v_proj', tap: 'attn_in', type: 'v_proj' },
-    { name: 'model.layers.1.self_attn.o_proj', tap: 'attn_out', type: 'o_proj' },
+    { name: 'model.layers.1.self_attn.o_proj', tap: 'attn_out', sum: 'attn_sum', type: 'o_proj' },
     { name: 'model.layers.1.mlp.gate_proj', tap: 'mlp_in', type: 'gate_proj' },
     { name: 'model.layers.1.mlp.up_proj', tap: 'mlp_in', type: 'up_proj' },
-    { name: 'model.layers.1.mlp.down_proj', tap: 'mlp_mid', type: 'down_proj' },
+    { name: 'model.layers.1.mlp.down_proj', tap: 'mlp_mid', sum: 'mlp_sum', type: 'down_proj' },
   ]);
   expect(family.blockTensors(1)).toHaveLength(9);
   expect(openFixture('llama-biases').blockTensors(1)).toHaveLength(16);

@@ -18,9 +18,9 @@ test('names layers, taps and tensors as the checkpoint does', () => {
     { name: 'model.decoder.layers.1.self_attn.q_proj', tap: 'attn_in', type: 'q_proj' },
     { name: 'model.decoder.layers.1.self_attn.k_proj', tap: 'attn_in', type: 'k_proj' },
     { name: 'model.decoder.layers.1.self_attn.v_proj', tap: 'attn_in', type: 'v_proj' },
-    { name: 'model.decoder.layers.1.self_attn.out_proj', tap: 'attn_out', type: 'out_proj' },
+    { name: 'model.decoder.layers.1.self_attn.out_proj', tap: 'attn_out', sum: 'attn_sum', type: 'out_proj' },
     { name: 'model.decoder.layers.1.fc1', tap: 'mlp_in', type: 'fc1' },
-    { name: 'model.decoder.layers.1.fc2', tap: 'mlp_mid', type: 'fc2' },
+    { name: 'model.decoder.layers.1.fc2', tap: 'mlp_mid', sum: 'mlp_sum', type: 'fc2' },
   ]);
   expect(family.blockTensors(1)).toHaveLength(16);
   expect(family.blockTensors(1).every((name) => name.startsWith('model.decoder.layers.1.'))).toBe(true);

@@ -27,11 +27,12 @@ const opt66b: Size = { hidden: 9216, blocks: 64, vocab: 50272 };
 
 /** OPT's layers as the paper's table of sizes gives them: ffn is four times the hidden size. */
 function optLayers(hidden: number): LayerShape[] {
-  const attention = ['attn_in', 'attn_in', 'attn_in', 'attn_out'].map((tap) => ({ rows: hidden, cols: hidden, tap }));
+  const attention = ['attn_in', 'attn_in', 'attn_in'].map((tap) => ({ rows: hidden, cols: hidden, tap }));
   return [
     ...attention,
+    { rows: hidden, cols: hidden, tap: 'attn_out', sum: 'attn_sum' },
     { rows: 4 * hidden, cols: hidden, tap: 'mlp_in' },
-    { rows: hidden, cols: 4 * hidden, tap: 'mlp_mid' },
+    { rows: hidden, cols: 4 * hidden, tap: 'mlp_mid', sum: 'mlp_sum' },
   ];
 }
 
@@ -84,20 +85,27 @@ describe.each([
     expect(operations.taps).toBe(sum(layers.slice(0, -1).map((layer) => productByLoops(layer, seqlen))) + attention);
   });
 
-  it('of passes up to each tap are those of the loops', () => {
-    // Up to the queries' input nothing is multiplied; up to the attention's output three layers, then the output's, then the first of the MLP.
-    const before = [0, 3, 4, 5].map((count) =>
+  it('of passes up to each tap or sum are those of the loops', () => {
+    // Up to the queries' input nothing is multiplied; four layers up to what the attention's output is added to and as many up to the MLP; then all.
+    const before = [0, 4, 4, 6].map((count) =>
       sum(layers.slice(0, count).map((layer) => productByLoops(layer, seqlen))),
     );
     expect(operations.upToTaps).toBe(sum(before) + 3 * attentionByLoops(seqlen, hidden));
   });
 
   it('of the shift to dense targets are those of the loops, but for terms of lower order', () => {
-    // A row of either half's drift times a triangle, then of both times the other one; a weight times what comes of it.
-    const ofTriangle = (n: number): number => n * loop(n, (j) => 2 * (n - j));
+    // A row of either half's drift times a triangle, then of both times the other one; a weight times what comes of it, where it is that of inputs.
+    const ofTriangle = (rows: number, n: number): number => rows * loop(n, (j) => 2 * (n - j));
+    const ofInputs = layers.filter(({ tap }) => tap === 'attn_in' || tap === 'mlp_in');
     const expected =
-      sum(widths.map((cols) => 3 * ofTriangle(cols))) + sum(layers.map(({ rows, cols }) => 2 * rows * cols ** 2));
+      sum(widths.map((cols) => 3 * ofTriangle(hidden, cols))) +
+      sum(ofInputs.map(({ rows, cols }) => 2 * rows * cols ** 2));
     expect(Math.abs(operations.shift / expected - 1)).toBeLessThan(3 / hidden);
+  });
+
+  it('of drifts are those of the loops', () => {
+    const ofTap = (cols: number): number => loop(seqlen, () => 2 * hidden * cols);
+    expect(operations.drift).toBe(sum(widths.map(ofTap)));
   });
 
   it('of the Gram matrices are those of the loops', () => {
@@ -273,7 +281,7 @@ describe('operations of the stages', () => {
     const dense = { ...work, targets: 'dense' } as const;
     expect(stageOperations(shape, dense, 'compress')).toEqual({
       forward: 128 * 2 * (12 * block.upToTaps + 11 * block.forward),
-      gram: 128 * 12 * 3 * block.gram,
+      gram: 128 * 12 * (block.gram + block.drift),
       factor: 12 * (block.factor + block.shift),
       solve: 12 * 2 * block.solve,
     });

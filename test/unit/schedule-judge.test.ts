@@ -75,7 +75,8 @@ describe('a schedule takes the place of uniform', () => {
         const able = [0, 1, 2].filter((i) => (chances[i] ?? NaN) < 0.005);
         const lowest = Math.min(...able.map((i) => total(all[i] ?? [])));
         const made = judge(all);
-        expect(total(all[made.chosen] ?? [])).toBe(lowest);
+        // But for the rounding of sums that are as good as equal.
+        expect(total(all[made.chosen] ?? []) - lowest).toBeLessThan(1e-12);
         taken[made.chosen] = (taken[made.chosen] ?? 0) + 1;
       }),
       { numRuns: 1000 },

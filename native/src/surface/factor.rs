@@ -110,7 +110,7 @@ impl Default for AnyFactor {
 pub struct Factor {
     pub(crate) inner: Arc<AnyFactor>,
     /// What layers' weights are moved by before they are compressed.
-    pub(super) shift: Option<Arc<Vec<f32>>>,
+    pub(super) shift: Option<Arc<targets::Shift>>,
 }
 
 #[napi]
@@ -149,8 +149,9 @@ impl Factor {
         })
     }
 
-    /// The same factor for layers that are to give on the compressed model's inputs what they gave on the dense one's: what is compressed
-    /// is W + `share` W K (C - H) H⁻¹, C - H = scale * drift (scale = 2 / sequences), K what its halves agree on. It is computed on the CPU.
+    /// The same factor for layers that are to make up for a drift D = scale * its sums (scale = 2 / sequences), K what its halves agree on:
+    /// what is compressed is W + `share` W K D H⁻¹ where it is that of their inputs, W + `share` K D H⁻¹ where it is that of what their
+    /// output has been added to. It is computed on the CPU.
     #[napi(ts_return_type = "Promise<Factor>")]
     pub fn aimed(&self, drift: &Drift, scale: f64, share: f64, control: &Control) -> AsyncTask<Job<Factor>> {
         let (factor, drift, control) = (self.inner.clone(), drift.inner.clone(), control.inner.clone());
@@ -179,39 +180,53 @@ impl Factor {
     }
 }
 
-/// The sums of (x - x̂)ᵀ x̂ over the tokens of two halves added so far, x what a layer reads in the dense model and x̂ in the compressed one; on the CPU.
+/// The sums of (y - ŷ)ᵀ x̂ over the tokens of two halves added so far, x̂ what a layer reads in the compressed model; y and ŷ what it reads
+/// itself in the dense model and in the compressed one, or what its output has been added to. On the CPU.
 #[napi]
 pub struct Drift {
     cols: u32,
+    /// Of y.
+    rows: u32,
     inner: Arc<Mutex<Option<targets::Drift>>>,
 }
 
 #[napi]
 impl Drift {
+    /// With `rows` it is the drift of what a layer's output, so many rows, has been added to; without, that of the layer's inputs.
     #[napi(constructor)]
-    pub fn new(cols: u32) -> Self {
-        let inner = Arc::new(Mutex::new(Some(targets::Drift::new(cols as usize))));
-        Self { cols, inner }
+    pub fn new(cols: u32, #[napi(ts_arg_type = "number | null | undefined")] rows: Option<u32>) -> Self {
+        let drift = match rows {
+            None => targets::Drift::of_inputs(cols as usize),
+            Some(rows) => targets::Drift::of_sums(rows as usize, cols as usize),
+        };
+        Self {
+            cols,
+            rows: rows.unwrap_or(cols),
+            inner: Arc::new(Mutex::new(Some(drift))),
+        }
     }
 
-    /// Adds (x - x̂)ᵀ x̂ to half 0 or 1; both [rows, cols] row-major, not to be changed meanwhile. Error numeric.not-finite {row}: of x.
+    /// Adds (y - ŷ)ᵀ x̂ to half 0 or 1: y and ŷ [tokens, rows], x̂ [tokens, cols], row-major, not to be changed meanwhile; of inputs x̂ is ŷ.
+    /// Error numeric.not-finite {row}: of y.
     #[napi(ts_return_type = "Promise<void>")]
     pub fn add(
         &self,
         half: u32,
         dense: Float32Array,
         compressed: Float32Array,
-        rows: u32,
+        x: Float32Array,
+        tokens: u32,
         control: &Control,
     ) -> AsyncTask<Job<()>> {
-        let (inner, control, cols) = (self.inner.clone(), control.inner.clone(), self.cols as usize);
+        let (inner, control) = (self.inner.clone(), control.inner.clone());
+        let (rows, cols, tokens) = (self.rows as usize, self.cols as usize, tokens as usize);
         job(move || {
-            if dense.len() != rows as usize * cols || compressed.len() != dense.len() {
+            if dense.len() != tokens * rows || compressed.len() != dense.len() || x.len() != tokens * cols {
                 return Err(internal("the arrays do not hold that many rows"));
             }
             let mut guard = inner.lock().expect("no holder panics");
             let drift = guard.as_mut().ok_or_else(|| internal("the sums have been released"))?;
-            drift.add(half as usize, &dense, &compressed, &control)
+            drift.add(half as usize, &dense, &compressed, &x, &control)
         })
     }
 

@@ -1,6 +1,6 @@
 import { weightShape } from '../families/family.ts';
 import type { Activations } from '../machine/activations.ts';
-import { forwardOperations, gramOperations } from '../model/costs.ts';
+import { driftOperations, forwardOperations, gramOperations } from '../model/costs.ts';
 import { shapeOf } from '../model/shape.ts';
 import { controlled, native, type Factor, type TensorInfo } from '../native.ts';
 import type { Work } from '../run/run.ts';
@@ -18,8 +18,9 @@ export interface Streams {
 }
 
 /**
- * The factor of one tap of a block whose layers before it are compressed (`weights`), for layers that are to give on these inputs what the
- * dense ones give on the dense model's (method.md, section 12): both streams go through the block up to the tap, side by side.
+ * The factor of one tap of a block whose layers before it are compressed (`weights`), for layers that are to make up for the drift between
+ * the streams (method.md, section 12): of what they read, or of what their output is added to. Both go through the block so far, side by
+ * side.
  */
 export async function aimedFactor(
   work: Work,
@@ -32,38 +33,45 @@ export async function aimedFactor(
   const { model, recipe, signal, clock, progress } = work;
   const { seqlen, sequences } = calibrationOf(work);
   const layer = need(new Map(model.family.layers(block).map((each) => [each.tap, each])), tap);
-  const { cols } = weightShape(layer, model.tensors);
-  const operations = forwardOperations(shapeOf(model).layers, seqlen, tap);
+  const { rows, cols } = weightShape(layer, model.tensors);
+  const { sum } = layer;
+  const drifting = sum ?? tap;
+  const operations = forwardOperations(shapeOf(model).layers, seqlen, drifting);
   const pass = passOf(work, 'forward');
-  const taps = new Set([tap]);
   using grams = new TapMap([[tap, await newGram(work, tap, cols, layer.type)]]);
-  using drift = new native.Drift(cols);
+  using drift = new native.Drift(cols, sum === undefined ? null : rows);
   const gram = need(grams, tap);
-  await using denseBlock = await clock.time('forward', () => openBlock(model, block, { ...pass, taps, output: false }));
+  await using denseBlock = await clock.time('forward', () =>
+    openBlock(model, block, { ...pass, taps: new Set([drifting]), output: false }),
+  );
   await throughBlock(model, block, {
     ...pass,
     weights,
     input: compressed,
     output: null,
-    taps,
+    taps: new Set([tap, drifting]),
     afterRun: ({ count }) => progress.add(2 * operations * count, count * seqlen),
     onTaps: async (found, { first, count }) => {
       const x = need(found, tap);
-      const rows = count * seqlen;
+      const theirs = need(found, drifting);
       const origin = { layer: layerOf(model, block, tap), first, seqlen };
-      await clock.time('gram', () => addRows(origin, signal, (control) => gram.add(x, rows, control)));
+      await clock.time('gram', () => addRows(origin, signal, (control) => gram.add(x, count * seqlen, control)));
       const input = await dense.read(first, count);
-      const own = need((await clock.time('forward', () => denseBlock.run(input))).taps, tap);
+      const own = need((await clock.time('forward', () => denseBlock.run(input))).taps, drifting);
       for (const { half, from, to } of halvesOf(first, count)) {
-        const part = (of: Float32Array): Float32Array => of.subarray(from * seqlen * cols, to * seqlen * cols);
         const tokens = (to - from) * seqlen;
+        const part = (of: Float32Array): Float32Array => {
+          const width = of.length / (count * seqlen);
+          return of.subarray(from * seqlen * width, to * seqlen * width);
+        };
         await clock.time('gram', () =>
           addRows({ ...origin, first: first + from }, signal, (control) =>
-            drift.add(half, part(own), part(x), tokens, control),
+            drift.add(half, part(own), part(theirs), part(x), tokens, control),
           ),
         );
       }
-      progress.add(3 * gramOperations(cols, rows));
+      const tokens = count * seqlen;
+      progress.add(gramOperations(cols, tokens) + driftOperations({ rows, cols, sum }, tokens));
     },
   });
   using factor = await takeFactor(work, grams, block, tap, kind);

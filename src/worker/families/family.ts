@@ -15,6 +15,8 @@ export interface Layer {
   readonly type: string;
   /** The checkpoint holds the weight as [in, out]; everywhere else it is [out, in]. */
   readonly transposed?: true;
+  /** The tap of the residual stream [tokens, rows] that this layer's output has just been added to, as it is; no other layer reads this one's tap. */
+  readonly sum?: string | undefined;
 }
 
 /** What a family says about one checkpoint: its sizes, its layers' names, how it is computed in the graph builder's words, and how llama.cpp has it. */
@@ -39,7 +41,7 @@ export interface FamilyModel {
   blockTensors(block: number): readonly string[];
   /** Whole-number ids [tokens] -> [tokens, hidden]. */
   embed(g: GraphBuilder, ids: Value, tokens: Tokens): Value;
-  /** [tokens, hidden] -> [tokens, hidden]; calls `tap` with every layer's input [tokens, cols]. */
+  /** [tokens, hidden] -> [tokens, hidden]; calls `tap` with every layer's input [tokens, cols] and every sum [tokens, rows]. */
   block(g: GraphBuilder, index: number, x: Value, tokens: Tokens, tap: (name: string, value: Value) => void): Value;
   /** What comes after the last block and before the vocabulary: [tokens, hidden] -> [tokens, width of the embedding]. */
   norm(g: GraphBuilder, x: Value): Value;
@@ -78,16 +80,17 @@ export function headTensor(
 export interface LayerPath {
   readonly path: string;
   readonly tap: string;
+  readonly sum?: string | undefined;
 }
 
 /** The layers of the block whose tensors' names begin with `at`. A layer's type is the last part of its path, or all of it where two end alike. */
 export function layersAt(at: string, layers: readonly LayerPath[]): Layer[] {
   const lastOf = (path: string): string => path.slice(path.lastIndexOf('.') + 1);
   const ends = layers.map(({ path }) => lastOf(path));
-  return layers.map(({ path, tap }) => {
+  return layers.map(({ path, tap, sum }) => {
     const last = lastOf(path);
     const type = ends.indexOf(last) === ends.lastIndexOf(last) ? last : path;
-    return { name: `${at}${path}`, tap, type };
+    return { name: `${at}${path}`, tap, type, ...(sum !== undefined && { sum }) };
   });
 }
 

@@ -5,7 +5,12 @@ export interface LayerShape {
   readonly rows: number;
   readonly cols: number;
   readonly tap: string;
+  /** The tap of what the layer's output is added to. */
+  readonly sum?: string | undefined;
 }
+
+/** What is known of a drift's size: of the layer's inputs, or with `sum` of what its output is added to. */
+type Drifting = Pick<LayerShape, 'rows' | 'cols' | 'sum'>;
 
 /** Floating-point operations (a multiply-add counts two) of one block, by kind of work. */
 export interface BlockOperations {
@@ -13,10 +18,12 @@ export interface BlockOperations {
   readonly forward: number;
   /** The same up to the last tap: the layers that read it are left out. */
   readonly taps: number;
-  /** As many forward passes of one sequence as there are taps, each up to one of them. */
+  /** As many forward passes of one sequence as there are taps, each up to one of them or to what its layer's output is added to. */
   readonly upToTaps: number;
   /** One triangle of Xᵀ X of every tap, for one sequence. */
   readonly gram: number;
+  /** The drift of every tap, for one sequence. */
+  readonly drift: number;
   /** Reversed Cholesky and triangular inverse, each n³/3, of every tap. */
   readonly factor: number;
   /** SparseGPT's sweep of every layer: rows * cols². */
@@ -25,7 +32,7 @@ export interface BlockOperations {
   readonly energy: number;
   /** ADMM of every layer, inverses included. */
   readonly iterate: number;
-  /** What moves every layer's weights to dense targets: three products with triangles of every tap, and one of every layer with what they make. */
+  /** What moves every layer's weights to dense targets. */
   readonly shift: number;
 }
 
@@ -35,25 +42,28 @@ export interface BlockOperations {
  * what the layer behind it reads.
  */
 export function blockOperations(layers: readonly LayerShape[], seqlen: number): BlockOperations {
-  const taps = [...new Set(layers.map(({ tap }) => tap))];
+  const first = firstOfTaps(layers);
   const widths = tapWidths(layers);
   const sweep = sum(layers.map(sweepOperations));
   return {
     forward: forwardOperations(layers, seqlen),
-    taps: forwardOperations(layers, seqlen, taps.at(-1)),
-    upToTaps: sum(taps.map((tap) => forwardOperations(layers, seqlen, tap))),
+    taps: forwardOperations(layers, seqlen, first.at(-1)?.tap),
+    upToTaps: sum(first.map((layer) => forwardOperations(layers, seqlen, layer.sum ?? layer.tap))),
     gram: sum(widths.map((cols) => gramOperations(cols, seqlen))),
+    drift: sum(first.map((layer) => driftOperations(layer, seqlen))),
     factor: sum(widths.map(factorOperations)),
     solve: sweep,
     energy: sweep,
     iterate: sum(layers.map((layer) => iterateOperations(layer) + invertOperations(layer.cols))),
-    shift: sum(widths.map(shiftOperations)) + sum(layers.map(shiftedOperations)),
+    shift: sum(first.map(shiftOperations)) + sum(layers.map(shiftedOperations)),
   };
 }
 
-/** A forward pass of one sequence through a block, or up to one of its taps: the layers that read it or later ones are left out. */
-export function forwardOperations(layers: readonly LayerShape[], seqlen: number, tap?: string): number {
-  const end = tap === undefined ? layers.length : layers.findIndex((layer) => layer.tap === tap);
+/** A forward pass of one sequence through a block, or up to one of its taps or sums: the layers that come after it are left out. */
+export function forwardOperations(layers: readonly LayerShape[], seqlen: number, name?: string): number {
+  const reading = layers.findIndex((layer) => layer.tap === name);
+  const adding = layers.findIndex((layer) => layer.sum === name);
+  const end = name === undefined ? layers.length : reading < 0 ? adding + 1 : reading;
   const behindAttention = layers.findIndex((layer) => layer.tap === 'attn_out');
   const attention = behindAttention <= end ? 4 * seqlen * seqlen * (layers[behindAttention]?.cols ?? 0) : 0;
   return sum(layers.slice(0, end).map(({ rows, cols }) => 2 * rows * cols * seqlen)) + attention;
@@ -69,14 +79,24 @@ export function factorOperations(cols: number): number {
   return (2 / 3) * cols ** 3;
 }
 
-/** What the drift of a tap moves weights by, [cols, cols]: three products with triangles. */
-export function shiftOperations(cols: number): number {
-  return 3 * cols ** 3;
+/** Rows of a drift [rows, cols]. */
+export function driftRows({ rows, cols, sum }: Drifting): number {
+  return sum === undefined ? cols : rows;
 }
 
-/** A layer's weights moved by it: one product. */
-export function shiftedOperations({ rows, cols }: Pick<LayerShape, 'rows' | 'cols'>): number {
-  return 2 * rows * cols * cols;
+/** The sums of a drift over so many tokens: a product. */
+export function driftOperations(layer: Drifting, tokens: number): number {
+  return 2 * tokens * driftRows(layer) * layer.cols;
+}
+
+/** What a drift moves weights by, of its shape: three products with triangles. */
+export function shiftOperations(layer: Drifting): number {
+  return 3 * driftRows(layer) * layer.cols ** 2;
+}
+
+/** A layer's weights moved by it: one product where it is that of the layer's inputs; else it is only added. */
+export function shiftedOperations({ rows, cols, sum }: Drifting): number {
+  return sum === undefined ? 2 * rows * cols * cols : 0;
 }
 
 /** One sweep over a layer: each column's errors are subtracted from all columns after it. */
@@ -163,7 +183,12 @@ export function spectrumOperations({ rows, cols }: Pick<LayerShape, 'rows' | 'co
 
 /** Columns of each tap, in the order in which they are computed. */
 export function tapWidths(layers: readonly LayerShape[]): number[] {
-  return [...new Map(layers.map((layer) => [layer.tap, layer.cols])).values()];
+  return firstOfTaps(layers).map(({ cols }) => cols);
+}
+
+/** The first layer that reads each tap, in the order in which they are computed. */
+export function firstOfTaps<T extends Pick<LayerShape, 'tap'>>(layers: readonly T[]): T[] {
+  return layers.filter(({ tap }, index) => layers.findIndex((other) => other.tap === tap) === index);
 }
 
 export function sum(values: readonly number[]): number {

@@ -1,5 +1,5 @@
 import { weightShape } from '../families/family.ts';
-import { sum, type LayerShape } from './costs.ts';
+import { firstOfTaps, sum, type LayerShape } from './costs.ts';
 import { elements, vocabularyRanges, type Weights } from './weights.ts';
 
 export interface NamedLayer extends LayerShape {
@@ -35,6 +35,7 @@ export function shapeOf(model: Weights): ModelShape {
     name: layer.name,
     ...weightShape(layer, tensors),
     tap: layer.tap,
+    sum: layer.sum,
     bytes: tensors.get(`${layer.name}.weight`)?.bytes ?? 0,
   }));
   const block = sum(family.blockTensors(0).map((name) => elements(tensors.get(name))));
@@ -49,12 +50,12 @@ export function shapeOf(model: Weights): ModelShape {
     parameters: sum(all.map(elements)),
     bytes: sum(all.map(({ bytes }) => bytes)),
     weightBytes: sum(layers.map(({ bytes }) => bytes)) / weights,
-    layers: layers.map(({ name, rows, cols, tap }) => ({ name, rows, cols, tap })),
+    layers: layers.map(({ name, rows, cols, tap, sum }) => ({ name, rows, cols, tap, sum })),
     otherElements: block - weights,
   };
 }
 
 /** The first layer that reads each tap, in the order in which they are computed. */
 export function firstLayers({ layers }: Pick<ModelShape, 'layers'>): NamedLayer[] {
-  return layers.filter(({ tap }, index) => layers.findIndex((other) => other.tap === tap) === index);
+  return firstOfTaps(layers);
 }

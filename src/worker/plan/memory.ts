@@ -4,7 +4,7 @@ import { methods } from '../../contract/recipe/methods.ts';
 import type { Quantization } from '../../contract/recipe.ts';
 import { batchSequences, HEAD_TOKENS } from '../runtime/forward.ts';
 import { sensitivityMethod } from '../schedule/needs.ts';
-import { branchCount, sum, tapWidths, type Branching, type LayerShape } from '../model/costs.ts';
+import { branchCount, driftRows, sum, tapWidths, type Branching, type LayerShape } from '../model/costs.ts';
 import { firstLayers, type ModelShape, type NamedLayer } from '../model/shape.ts';
 import { constants } from '../native.ts';
 import type { Sequences, Workload } from './workload.ts';
@@ -295,33 +295,36 @@ function collecting(shape: ModelShape, sequences: Sequences, work: OnGpu, result
   ];
 }
 
-/** Two streams go through a block up to one tap, and what its layers read is summed up with the drift between them. */
+/** Two streams go through a block up to one tap or sum, and what its layers read is summed up with the drift between them. */
 function aiming(shape: ModelShape, sequences: Sequences, work: OnGpu): Moment[] {
-  const [opening, running] = blockMoments(shape, sequences, { taps: true, output: false });
   const tokens = runTokens(sequences);
-  return firstLayers(shape).map((layer) => ({
-    held: {
-      ...running,
-      'block-weights': (running['block-weights'] ?? 0) + (opening['block-weights'] ?? 0),
-      'block-run': (running['block-run'] ?? 0) + FLOAT * tokens * (shape.hidden + layer.cols),
-      grams:
-        gramBytes([layer], work) +
-        driftBytes(layer) +
-        3 * FLOAT * Math.min(constants.method.gramTokens, tokens) * layer.cols,
-      ...(isOnGpu(layer, work) && stagedOf(FLOAT * constants.gpu.sentTokens * layer.cols)),
-    },
-    layer: layer.name,
-  }));
+  return firstLayers(shape).map((layer) => {
+    const drifting = driftRows(layer);
+    const [opening, running] = blockMoments(shape, sequences, { taps: true, output: layer.sum !== undefined });
+    return {
+      held: {
+        ...running,
+        'block-weights': (running['block-weights'] ?? 0) + (opening['block-weights'] ?? 0),
+        'block-run': (running['block-run'] ?? 0) + FLOAT * tokens * (shape.hidden + drifting),
+        grams:
+          gramBytes([layer], work) +
+          driftBytes(layer) +
+          FLOAT * Math.min(constants.method.gramTokens, tokens) * (layer.cols + 2 * drifting),
+        ...(isOnGpu(layer, work) && stagedOf(FLOAT * constants.gpu.sentTokens * layer.cols)),
+      },
+      layer: layer.name,
+    };
+  });
 }
 
-/** Bytes of the sums of products between what two streams give a tap: a whole square in float64 of either half. */
-function driftBytes({ cols }: LayerShape): number {
-  return 2 * 8 * cols * cols;
+/** Bytes of the sums of a drift, in float64 of either half. */
+function driftBytes(layer: LayerShape): number {
+  return 2 * 8 * driftRows(layer) * layer.cols;
 }
 
-/** Bytes of what layers' weights are multiplied with: a whole square in float32, on the CPU. */
-function shiftBytes({ cols }: LayerShape): number {
-  return FLOAT * cols * cols;
+/** Bytes of what a drift moves layers' weights by, in float32, on the CPU. */
+function shiftBytes(layer: LayerShape): number {
+  return FLOAT * driftRows(layer) * layer.cols;
 }
 
 /** The one with the largest Hessian. */

@@ -1,4 +1,4 @@
-import { gramOperations, shiftedOperations, shiftOperations, sum, type LayerShape } from '../model/costs.ts';
+import { driftOperations, shiftedOperations, shiftOperations, sum, type LayerShape } from '../model/costs.ts';
 import {
   factorTerm,
   gramTerm,
@@ -33,7 +33,7 @@ export function factorSeconds(
 
 /** What dense targets take beside: products at the rate of Gram matrices, on the CPU. */
 export function aimingSeconds(shape: ModelShape, { sequences, seqlen }: Sequences, rates: Rates): number {
-  const ofTap = ({ cols }: LayerShape): number => 2 * gramOperations(cols, sequences * seqlen) + shiftOperations(cols);
+  const ofTap = (layer: LayerShape): number => driftOperations(layer, sequences * seqlen) + shiftOperations(layer);
   const rate = ({ cols }: LayerShape): number => rates.gram[tapKey(cols, cpuCap)] ?? NaN;
   return (
     sum(firstLayers(shape).map((layer) => ofTap(layer) / rate(layer))) +

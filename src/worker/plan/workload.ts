@@ -198,7 +198,7 @@ function choiceOperations(shape: ModelShape, work: Workload): Operations {
 
 /**
  * Every block up to its last tap; then, but for the last one, all of it again as it was stored. With dense targets two streams up to each
- * tap, then through the block.
+ * tap or what its layer's output is added to, then through the block.
  */
 function compressOperations({ layers }: ModelShape, work: Workload): Operations {
   const { calibration, blocks, method, targets } = work;
@@ -211,7 +211,7 @@ function compressOperations({ layers }: ModelShape, work: Workload): Operations 
     : blocks * block.taps + (blocks - 1) * block.forward;
   return {
     forward: sequences * forward,
-    gram: sequences * blocks * (isDense ? 3 : 1) * block.gram,
+    gram: sequences * blocks * (block.gram + (isDense ? block.drift : 0)),
     factor: blocks * (block.factor + (isDense ? block.shift : 0)),
     ...solveOperations(block, work),
   };

@@ -47,7 +47,7 @@ export interface BlockOptions extends SessionOptions {
   readonly seqlen: number;
   /** Tensors that take the place of the checkpoint's own, by name: a finished block's. */
   readonly weights?: ReadonlyMap<string, TensorInfo>;
-  /** Give the inputs of the layers out, all or those of some taps. Without `output` nothing is computed after the last of them. */
+  /** Give the inputs of the layers out, all; or of taps and sums those named. Without `output` nothing is computed after the last of them. */
   readonly taps: boolean | ReadonlySet<string>;
   readonly output: boolean;
 }
@@ -56,7 +56,7 @@ export interface BlockOptions extends SessionOptions {
 export interface BlockResult {
   /** [tokens, hidden]. */
   readonly output?: Float32Array;
-  /** By tap name: [tokens, cols]. */
+  /** By name: [tokens, cols] of a tap, [tokens, rows] of a sum. */
   readonly taps: ReadonlyMap<string, Float32Array>;
 }
 
@@ -71,11 +71,15 @@ export async function openBlock(model: Weights, index: number, options: BlockOpt
   const tensors = options.weights ? new Map([...model.tensors, ...options.weights]) : model.tensors;
   const g = new GraphBuilder(tensors);
   const widths = new Map<string, number>();
-  const cols = new Map(family.layers(index).map((layer) => [layer.tap, weightShape(layer, tensors).cols]));
+  const layers = family.layers(index).map((layer) => ({ ...layer, ...weightShape(layer, tensors) }));
+  const named = new Map(layers.flatMap(({ sum, rows }) => (sum === undefined ? [] : [[sum, rows] as const])));
+  const cols = new Map(layers.map((layer) => [layer.tap, layer.cols]));
   const tap = (name: string, value: Value): void => {
-    if (options.taps === false || (options.taps !== true && !options.taps.has(name))) return;
+    const width = cols.get(name) ?? named.get(name) ?? 0;
+    const isWanted = typeof options.taps === 'boolean' ? options.taps && cols.has(name) : options.taps.has(name);
+    if (!isWanted) return;
     g.output(name, value);
-    widths.set(name, cols.get(name) ?? 0);
+    widths.set(name, width);
   };
   const x = g.input('x', 'float32', ['tokens', family.hidden]);
   const output = family.block(g, index, x, windows(g, options.seqlen), tap);

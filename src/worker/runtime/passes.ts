@@ -32,9 +32,9 @@ export interface BlockPass extends Pass {
   readonly to?: number;
   /** It is called after each run, once what came out of it is taken to be stored. */
   readonly afterRun?: (sequences: Sequences) => void;
-  /** The taps that `onTaps` gets; all of the block's without it. */
+  /** The taps and sums that `onTaps` gets; all of the block's taps without it. */
   readonly taps?: ReadonlySet<string>;
-  /** It gets the inputs of the block's layers after each run, by tap: [count * seqlen, cols]; they hold until it returns. */
+  /** It gets them after each run, by name: [count * seqlen, cols] of a tap, [count * seqlen, rows] of a sum; they hold until it returns. */
   readonly onTaps?: (taps: ReadonlyMap<string, Float32Array>, sequences: Sequences) => Promise<void>;
 }
 

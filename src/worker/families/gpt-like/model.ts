@@ -99,23 +99,28 @@ class GptLike implements FamilyModel {
     const mlp = (input: Value): Value => this.#mlp(g, at, input, tap);
     const attentionNorm = (input: Value): Value => this.#norm(g, input, `${at}${names.attentionNorm}`);
     const mlpNorm = (input: Value): Value => this.#norm(g, input, `${at}${names.mlpNorm}`);
+    const sum = (name: string, residual: Value, output: Value): Value => {
+      const value = add(g, residual, output);
+      tap(name, value);
+      return value;
+    };
     switch (arrangement) {
       case 'pre-norm': {
-        const y = add(g, x, attention(attentionNorm(x)));
-        return add(g, y, mlp(mlpNorm(y)));
+        const y = sum('attn_sum', x, attention(attentionNorm(x)));
+        return sum('mlp_sum', y, mlp(mlpNorm(y)));
       }
       case 'post-norm': {
-        const y = attentionNorm(add(g, x, attention(x)));
-        return mlpNorm(add(g, y, mlp(y)));
+        const y = attentionNorm(sum('attn_sum', x, attention(x)));
+        return mlpNorm(sum('mlp_sum', y, mlp(y)));
       }
       case 'normed-residual': {
         const normed = attentionNorm(x);
-        const y = mlpNorm(add(g, normed, attention(normed)));
-        return add(g, y, mlp(y));
+        const y = mlpNorm(sum('attn_sum', normed, attention(normed)));
+        return sum('mlp_sum', y, mlp(y));
       }
       case 'parallel': {
-        const y = add(g, x, attention(attentionNorm(x)));
-        return add(g, y, mlp(mlpNorm(x)));
+        const y = sum('attn_sum', x, attention(attentionNorm(x)));
+        return sum('mlp_sum', y, mlp(mlpNorm(x)));
       }
     }
   }

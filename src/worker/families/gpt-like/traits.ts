@@ -113,8 +113,8 @@ export function blockLayers({ names, hidden, inner, biases }: Traits): BlockLaye
   const rows = qkv.rows === 'apart' ? hidden : 3 * hidden;
   return [
     ...qkv.names.map((path) => ({ path, tap: 'attn_in', rows, cols: hidden, hasBias: attention })),
-    { path: names.attentionOut, tap: 'attn_out', rows: hidden, cols: hidden, hasBias: attention },
+    { path: names.attentionOut, tap: 'attn_out', sum: 'attn_sum', rows: hidden, cols: hidden, hasBias: attention },
     { path: names.mlpUp, tap: 'mlp_in', rows: inner, cols: hidden, hasBias: mlp },
-    { path: names.mlpDown, tap: 'mlp_mid', rows: hidden, cols: inner, hasBias: mlp },
+    { path: names.mlpDown, tap: 'mlp_mid', sum: 'mlp_sum', rows: hidden, cols: inner, hasBias: mlp },
   ];
 }

@@ -66,7 +66,9 @@ class LlamaLike implements FamilyModel {
   }
 
   layers(block: number): readonly Layer[] {
-    return layersAt(this.#block(block), layerTypes);
+    // What is normed before it is added is no layer's output as it is.
+    const layers = this.#traits.normsAround ? layerTypes.map(({ path, tap }) => ({ path, tap })) : layerTypes;
+    return layersAt(this.#block(block), layers);
   }
 
   blockTensors(block: number): readonly string[] {
@@ -84,9 +86,12 @@ class LlamaLike implements FamilyModel {
     const around = this.#traits.normsAround;
     const attention = this.#attention(g, index, this.#norm(g, x, `${at}input_layernorm`), tokens, tap);
     const y = add(g, x, around ? this.#norm(g, attention, `${at}post_attention_layernorm`) : attention);
+    tap('attn_sum', y);
     const before = around ? 'pre_feedforward_layernorm' : 'post_attention_layernorm';
     const mlp = this.#mlp(g, at, this.#norm(g, y, `${at}${before}`), tap);
-    return add(g, y, around ? this.#norm(g, mlp, `${at}post_feedforward_layernorm`) : mlp);
+    const output = add(g, y, around ? this.#norm(g, mlp, `${at}post_feedforward_layernorm`) : mlp);
+    tap('mlp_sum', output);
+    return output;
   }
 
   norm(g: GraphBuilder, x: Value): Value {

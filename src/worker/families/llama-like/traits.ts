@@ -40,10 +40,10 @@ export const layerTypes = [
   { path: 'self_attn.q_proj', tap: 'attn_in' },
   { path: 'self_attn.k_proj', tap: 'attn_in' },
   { path: 'self_attn.v_proj', tap: 'attn_in' },
-  { path: 'self_attn.o_proj', tap: 'attn_out' },
+  { path: 'self_attn.o_proj', tap: 'attn_out', sum: 'attn_sum' },
   { path: 'mlp.gate_proj', tap: 'mlp_in' },
   { path: 'mlp.up_proj', tap: 'mlp_in' },
-  { path: 'mlp.down_proj', tap: 'mlp_mid' },
+  { path: 'mlp.down_proj', tap: 'mlp_mid', sum: 'mlp_sum' },
 ] as const;
 export type LayerPath = (typeof layerTypes)[number]['path'];
 
