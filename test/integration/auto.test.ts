@@ -58,7 +58,7 @@ function named({ scheduler, range, targets }: Choice['candidates'][number]): str
 /** The place of the schedule that is to be taken. */
 function lowestOfClear({ candidates }: Choice): number {
   let place = 0;
-  candidates.slice(0, 3).forEach((candidate, i) => {
+  candidates.slice(0, 4).forEach((candidate, i) => {
     if (isClear(candidate) && (candidate.perplexity ?? NaN) < (candidates[place]?.perplexity ?? NaN)) place = i;
   });
   return place;
@@ -71,8 +71,8 @@ function isClear({ difference }: Choice['candidates'][number]): boolean {
 
 /** The place of the candidate that is to be taken: of that schedule, with dense targets where these are clearly better. */
 function toBeTaken(choice: Choice): number {
-  const dense = choice.candidates[3];
-  return dense && isClear(dense) ? 3 : lowestOfClear(choice);
+  const dense = choice.candidates[4];
+  return dense && isClear(dense) ? 4 : lowestOfClear(choice);
 }
 
 describe('auto', () => {
@@ -83,13 +83,14 @@ describe('auto', () => {
       ['uniform', null, 'layer'],
       ['allocate', 0.1, 'layer'],
       ['allocate', 0.2, 'layer'],
+      ['allocate', 0.4, 'layer'],
     ];
     const [scheduler, range] = first[lowestOfClear(choice)] ?? [];
     expect(choice.candidates.map((each) => [each.scheduler, each.range, each.targets])).toEqual([
       ...first,
       [scheduler, range, 'dense'],
     ]);
-    expect(new Set(choice.candidates.map(({ perplexity }) => perplexity)).size).toBe(4);
+    expect(new Set(choice.candidates.map(({ perplexity }) => perplexity)).size).toBe(5);
     expect(choice.chosen).toBe(toBeTaken(choice));
     expect(choice.chosen).not.toBe(0);
     expect(eventsOf(whole).filter(({ type }) => type === 'choice')).toEqual([{ type: 'choice', choice }]);
@@ -122,7 +123,7 @@ describe('auto', () => {
       losses.push(perplexitiesOf(readReportOf(out)).map((measured) => Math.log(measured.compressed)));
     }
     const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b) / values.length;
-    const compared = [null, 0, 0, lowestOfClear(choiceOf(whole))];
+    const compared = [null, 0, 0, 0, lowestOfClear(choiceOf(whole))];
     choiceOf(whole).candidates.forEach(({ perplexity, difference }, i) => {
       expect((perplexity ?? NaN) / Math.exp(mean(losses[i] ?? [])), String(i)).toBeCloseTo(1, 9);
       if (i === 0) {
@@ -172,7 +173,7 @@ describe('auto', () => {
   ])('%s', async (_, flags) => {
     const out = await compressed('--scheduler', 'auto', ...flags);
     const choice = choiceOf(out);
-    expect(choice.candidates).toHaveLength(flags.includes('magnitude') ? 3 : 4);
+    expect(choice.candidates).toHaveLength(flags.includes('magnitude') ? 4 : 5);
     expect(choice.chosen).toBe(toBeTaken(choice));
     expect(readReportOf(out).sparsity.target).toBeCloseTo(0.8, 9);
     expect(readdirSync(join(out, 'state'))).not.toContain('choose');

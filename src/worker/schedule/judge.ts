@@ -10,7 +10,7 @@ type Judged = Pick<Choice, 'candidates' | 'margin' | 'chosen'>;
 
 /**
  * Student's t at 99.5 %, one side, by degrees of freedom from 1 on. So a schedule that does no better than uniform passes for better
- * in one of 200 trials, and one of two in one of 100 at most.
+ * in one of 200 trials, and one of three in three of 200 at most.
  */
 const student = [
   63.66, 9.925, 5.841, 4.604, 4.032, 3.707, 3.499, 3.355, 3.25, 3.169, 3.106, 3.055, 3.012, 2.977, 2.947,

@@ -16,6 +16,7 @@ export const schedulesToTry = [
   { scheduler: 'uniform', range: null },
   { scheduler: 'allocate', range: 0.1 },
   { scheduler: 'allocate', range: 0.2 },
+  { scheduler: 'allocate', range: 0.4 },
 ] as const satisfies readonly Pick<Candidate, 'scheduler' | 'range'>[];
 
 type Scheduling = Pick<Recipe, 'scheduler' | 'fit' | 'sparsity'>;
