@@ -17,7 +17,9 @@ let data: string[];
 let whole: string;
 let count = 0;
 
-const [sequences, seqlen] = [40, 32];
+const [sequences, seqlen] = [260, 32];
+/** Those of 8192 tokens. */
+const tried = 256;
 
 beforeAll(async () => {
   tiny = tinyFolder('auto', { change: learnNextToken });
@@ -78,7 +80,7 @@ function toBeTaken(choice: Choice): number {
 describe('auto', () => {
   test('takes the candidate with the lowest perplexity of those clearly better than uniform, and tells of it', () => {
     const choice = choiceOf(whole);
-    expect(choice).toMatchObject({ sequences: 16, heldBack: 16, seqlen, margin: 2.947 });
+    expect(choice).toMatchObject({ sequences: tried, heldBack: 16, seqlen, margin: 2.947 });
     const first = [
       ['uniform', null, 'layer'],
       ['allocate', 0.1, 'layer'],
@@ -98,7 +100,7 @@ describe('auto', () => {
     expect(readdirSync(join(whole, 'state'))).not.toContain('choose');
   });
 
-  test('measures each candidate as a run with 16 sequences that is evaluated on each of those held back', async () => {
+  test('measures each candidate as a run with as many sequences that is evaluated on each of those held back', async () => {
     const ids = [...openTensorFile(tiny.file('rows.safetensors')).readI64('tokens')].slice(sequences * seqlen);
     const datasets = Array.from({ length: 16 }, (_, i) => {
       const path = tiny.file(`held-back-${i}.safetensors`);
@@ -118,7 +120,17 @@ describe('auto', () => {
       writeFileSync(path, JSON.stringify(Object.fromEntries(sparsities)));
       const out = tiny.file(`trial-${++count}`);
       const targets = ['--targets', candidate.targets];
-      const only = ['--recipe', recipe, '--sequences', '16', '--scheduler', 'file', '--sparsities', path, ...targets];
+      const only = [
+        '--recipe',
+        recipe,
+        '--sequences',
+        String(tried),
+        '--scheduler',
+        'file',
+        '--sparsities',
+        path,
+        ...targets,
+      ];
       await succeed(['compress', tiny.model, '--out', out, ...flags, ...only], tiny);
       losses.push(perplexitiesOf(readReportOf(out)).map((measured) => Math.log(measured.compressed)));
     }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { Choice } from '../../src/contract/report.ts';
 import { judgeSchedules, judgeTargets, type Losses } from '../../src/worker/schedule/judge.ts';
+import { choiceSequences } from '../../src/worker/schedule/needs.ts';
 
 /** ∫ cosⁿ from `from` to `to`, Simpson's rule. */
 function integral(n: number, from: number, to: number): number {
@@ -183,3 +184,16 @@ it('the report says what was measured', () => {
     { scheduler: 'allocate', range: 0.4, targets: 'layer', perplexity: null, difference: null },
   ]);
 });
+
+it.each([
+  [{ sequences: 128, seqlen: 256 }, 32],
+  [{ sequences: 128, seqlen: 300 }, 28],
+  [{ sequences: 128, seqlen: 2048 }, 16],
+  [{ sequences: 10, seqlen: 2048 }, 10],
+  [{ sequences: 20, seqlen: 64 }, 20],
+])(
+  'candidates are compressed with 8192 tokens of %o, at least 16 sequences where there are so many: %i',
+  (all, sequences) => {
+    expect(choiceSequences(all)).toBe(sequences);
+  },
+);

@@ -199,7 +199,7 @@ export const appEn = {
   'new.scheduler.atp': 'atp: rising by block',
   'new.scheduler.file': 'file: as written there',
   'new.scheduler-about.auto':
-    'Compresses the model by uniform and by three schedules of measured sensitivity with few sequences, and takes what does best on texts held back; that one once more with dense outputs, unless the layer targets are named. Longer than uniform by measuring the sensitivities, as allocate does, and by these compressions with 16 sequences.',
+    'Compresses the model by uniform and by three schedules of measured sensitivity with few sequences, and takes what does best on texts held back; that one once more with dense outputs, unless the layer targets are named. Longer than uniform by measuring the sensitivities, as allocate does, and by these compressions.',
   'new.scheduler-about.uniform': 'Prunes every layer to the target. Takes no time of its own.',
   'new.scheduler-about.allocate':
     'Prunes most where the model minds it least, as measured by pruning each layer alone. Longer than uniform by one pass over the dense model and, for every layer, a few sequences through the model with that layer pruned.',

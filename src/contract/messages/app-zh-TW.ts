@@ -192,7 +192,7 @@ export const appZhTW: Readonly<Record<keyof typeof appEn, string>> = {
   'new.scheduler.atp': 'atp：逐區塊遞增',
   'new.scheduler.file': 'file：依檔案所寫',
   'new.scheduler-about.auto':
-    '以少量序列依 uniform 與三種實測敏感度的排程各壓縮一次模型，採用在保留的文字上最好者；若未指定各層的目標，再以稠密輸出試一次。比 uniform 多花測量敏感度（與 allocate 相同）以及用 16 段序列試壓縮的時間。',
+    '以少量序列依 uniform 與三種實測敏感度的排程各壓縮一次模型，採用在保留的文字上最好者；若未指定各層的目標，再以稠密輸出試一次。比 uniform 多花測量敏感度（與 allocate 相同）以及這些試壓縮的時間。',
   'new.scheduler-about.uniform': '每一層都剪到目標。不需額外時間。',
   'new.scheduler-about.allocate':
     '在模型最不在意之處剪得最多；在意程度由單獨剪枝每一層實際測得。比 uniform 多花走訪稠密模型一次，以及每一層各以少量序列走訪剪枝該層之模型的時間。',

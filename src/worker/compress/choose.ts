@@ -13,7 +13,7 @@ import { Progress } from '../run/progress.ts';
 import { stage, type Run, type Step } from '../run/run.ts';
 import { throughBlock, throughEmbeddings } from '../runtime/passes.ts';
 import { judgeSchedules, judgeTargets } from '../schedule/judge.ts';
-import { CHOICE_SEQUENCES, schedulesToTry } from '../schedule/needs.ts';
+import { choiceSequences, schedulesToTry } from '../schedule/needs.ts';
 import { compressBlock, embedInput, removeInputs } from './block.ts';
 import { blockWork } from './blocks.ts';
 import { calibrationOf } from './calibration.ts';
@@ -116,7 +116,7 @@ function isOverflow(error: unknown): boolean {
 function subsampled(run: Run): Run {
   const { emit } = run;
   const calibration = calibrationOf(run);
-  const sequences = Math.min(CHOICE_SEQUENCES, calibration.sequences);
+  const sequences = choiceSequences(calibration);
   return {
     ...run,
     calibration: { ...calibration, sequences, tokens: calibration.tokens.subarray(0, sequences * calibration.seqlen) },

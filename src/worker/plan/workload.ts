@@ -5,7 +5,7 @@ import type { OperationKind, PlannedStage } from '../../contract/plan.ts';
 import { targetsOf, triesTargets } from '../../contract/targets.ts';
 import {
   bitsToChoose,
-  CHOICE_SEQUENCES,
+  choiceSequences,
   needsSensitivities,
   needsSpectra,
   needsStatistics,
@@ -89,7 +89,7 @@ export function schedulingOf(
     candidates: schedulesToTry.length,
     targets,
     denseCandidates: triesTargets(recipe) ? 1 : 0,
-    calibration: { sequences: Math.min(CHOICE_SEQUENCES, sequences), seqlen },
+    calibration: { sequences: choiceSequences({ sequences, seqlen }), seqlen },
     heldBack: { sequences: heldBack, seqlen },
   };
   const chooses = recipe.scheduler.kind === 'auto';

@@ -8,8 +8,9 @@ import type { Candidate } from '../../contract/report.ts';
 export const SENSITIVITY_SPARSITY = 0.7;
 /** Sequences held back from the calibration, that sensitivities and candidates are measured on. */
 export const HELD_BACK = 16;
-/** Calibration sequences that the candidates of `auto` are compressed with. */
-export const CHOICE_SEQUENCES = 16;
+/** Calibration tokens that the candidates of `auto` are compressed with, in whole sequences, and the least of these. */
+const CHOICE_TOKENS = 8192;
+const CHOICE_SEQUENCES = 16;
 
 /** The schedules that `auto` tries, in the order of preference among equals. */
 export const schedulesToTry = [
@@ -18,6 +19,11 @@ export const schedulesToTry = [
   { scheduler: 'allocate', range: 0.2 },
   { scheduler: 'allocate', range: 0.4 },
 ] as const satisfies readonly Pick<Candidate, 'scheduler' | 'range'>[];
+
+/** Of so many calibration sequences those that the candidates of `auto` are compressed with. */
+export function choiceSequences({ sequences, seqlen }: { sequences: number; seqlen: number }): number {
+  return Math.min(sequences, Math.max(CHOICE_SEQUENCES, Math.ceil(CHOICE_TOKENS / seqlen)));
+}
 
 type Scheduling = Pick<Recipe, 'scheduler' | 'fit' | 'sparsity'>;
 
