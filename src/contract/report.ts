@@ -57,8 +57,8 @@ export const candidateSchema = z.strictObject({
   /** null where the trial came to values that are not finite. */
   perplexity: z.number().nullable(),
   /**
-   * Negative log-likelihood less that of uniform, of dense targets less that of the same schedule without, sequence by sequence, nats a
-   * token: the mean, and its standard error. null of uniform itself, and where one sequence or none can be compared.
+   * Negative log-likelihood less that of uniform, sequence by sequence, nats a token: the mean, and its standard error. null of uniform
+   * itself, and where one sequence or none can be compared.
    */
   difference: z.strictObject({ mean: z.number(), standardError: z.number() }).nullable().default(null),
 });
@@ -70,7 +70,7 @@ export const choiceSchema = z.strictObject({
   heldBack: z.int(),
   seqlen: z.int(),
   candidates: z.array(candidateSchema),
-  /** Standard errors by which a difference must be below 0 for a schedule to take the place of uniform; null where none could. */
+  /** Standard errors by which a difference must be below 0 for another candidate to take the place of uniform; null where none could. */
   margin: z.number().nullable().default(null),
   /** Place in `candidates` of the one that the run was compressed with. */
   chosen: z.int(),

@@ -68,7 +68,7 @@ export function candidateName({
   return targets === 'dense' ? `${schedule}, dense targets` : schedule;
 }
 
-/** Whether a candidate did better than what it is compared with by more than noise. */
+/** Whether a candidate did better than uniform by more than noise. */
 export function isClearlyBetter({ difference }: Candidate, margin: number | null): boolean {
   return difference !== null && margin !== null && difference.mean < -margin * difference.standardError;
 }

@@ -142,27 +142,33 @@ describe('dense targets take the place of the layers’ own', () => {
   const schedules = judge([uniform, taken, null, null]);
 
   it.each([
-    ['clearly better', plus(taken, constant(-0.1)), 4],
-    ['clearly better than uniform alone', plus(taken, constant(0.01)), 1],
+    ['lower', plus(taken, constant(-1e-5)), 4],
+    ['clearly better than uniform, but not lower', plus(taken, constant(0.01)), 1],
     ['alike', taken, 1],
     [
-      'better in the mean by what the sequences differ',
+      'lower, but better than uniform in the mean by what the sequences differ',
       plus(
-        taken,
-        alternating(0.1).map((d) => d - 0.05),
+        uniform,
+        alternating(1).map((d) => d - 0.3),
       ),
       1,
     ],
     ['overflowed', null, 1],
   ])('%s', (_, dense, expected) => {
-    expect(judgeTargets(schedules, taken, dense).chosen).toBe(expected);
+    expect(judgeTargets(schedules, uniform, dense).chosen).toBe(expected);
   });
 
-  it('and are compared with the schedule that they were tried with', () => {
-    const { candidates } = judgeTargets(schedules, taken, plus(taken, constant(-0.25)));
+  it('of uniform where they are clearly better than it', () => {
+    const alone = judge([uniform, null, null, null]);
+    expect(judgeTargets(alone, uniform, plus(uniform, constant(-0.1))).chosen).toBe(4);
+    expect(judgeTargets(alone, uniform, plus(uniform, alternating(1))).chosen).toBe(0);
+  });
+
+  it('and are compared with uniform as all are', () => {
+    const { candidates } = judgeTargets(schedules, uniform, plus(taken, constant(-0.25)));
     expect(candidates).toHaveLength(5);
     expect(candidates[4]).toMatchObject({ scheduler: 'allocate', range: 0.1, targets: 'dense' });
-    expect(candidates[4]?.difference?.mean).toBeCloseTo(-0.25, 12);
+    expect(candidates[4]?.difference?.mean).toBeCloseTo(-0.35, 12);
     expect(Math.log(candidates[4]?.perplexity ?? NaN)).toBeCloseTo(total(uniform) / 16 - 0.35, 12);
   });
 });

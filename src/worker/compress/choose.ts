@@ -69,8 +69,8 @@ export async function chooseSchedule(run: Run, statistics: Statistics | null): P
 function choiceOf(run: Run, { schedules, dense }: Trials): Choice {
   const { sequences = 0, seqlen = 0 } = subsampled(run).calibration ?? {};
   const judged = judgeSchedules(schedules, targetsOf(run.recipe, null));
-  const without = schedules[judged.chosen];
-  const choice = without && dense !== undefined ? judgeTargets(judged, without, dense) : judged;
+  const [uniform] = schedules;
+  const choice = uniform && dense !== undefined ? judgeTargets(judged, uniform, dense) : judged;
   return { sequences, heldBack: schedules[0]?.length ?? 0, seqlen, ...choice };
 }
 

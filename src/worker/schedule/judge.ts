@@ -10,7 +10,7 @@ type Judged = Pick<Choice, 'candidates' | 'margin' | 'chosen'>;
 
 /**
  * Student's t at 99.5 %, one side, by degrees of freedom from 1 on. So a schedule that does no better than uniform passes for better
- * in one of 200 trials, and one of three in three of 200 at most.
+ * in one of 200 trials, and one of four in four of 200 at most.
  */
 const student = [
   63.66, 9.925, 5.841, 4.604, 4.032, 3.707, 3.499, 3.355, 3.25, 3.169, 3.106, 3.055, 3.012, 2.977, 2.947,
@@ -34,16 +34,17 @@ export function judgeSchedules(trials: readonly (Losses | null)[], targets: Targ
   return { candidates: judged, margin, chosen: judged.indexOf(best) };
 }
 
-/** Adds the schedule that was taken with dense targets: it is taken where it is better than without them by the same test. */
-export function judgeTargets(choice: Judged, without: Losses, dense: Losses | null): Judged {
+/** Adds the schedule that was taken with dense targets, one more that may take the place of uniform: of those better by the same test the lowest. */
+export function judgeTargets(choice: Judged, uniform: Losses, dense: Losses | null): Judged {
   const { candidates, margin, chosen } = choice;
   const taken = candidates[chosen];
   if (taken === undefined) throw new RangeError('no schedule was taken');
-  const candidate: Candidate = { ...taken, targets: 'dense', ...trialOf(dense, without) };
+  const candidate: Candidate = { ...taken, targets: 'dense', ...trialOf(dense, uniform) };
+  const isLower = (candidate.perplexity ?? Infinity) < (taken.perplexity ?? Infinity);
   return {
     candidates: [...candidates, candidate],
     margin,
-    chosen: isClearlyBetter(candidate, margin) ? candidates.length : chosen,
+    chosen: isLower && isClearlyBetter(candidate, margin) ? candidates.length : chosen,
   };
 }
 
