@@ -233,7 +233,7 @@ export const labelsEn = {
   'text.choice':
     'auto compressed the model by each schedule with some of the calibration sequences ({{sequences}}) and measured its perplexity on others, held back ({{heldBack}}), all of {{seqlen}} tokens.',
   'text.choice-margin':
-    'Difference: mean of the negative log-likelihood of a sequence less that by uniform, ± its standard error. A schedule takes the place of uniform where it is below 0 by more than {{margin}} standard errors; of those that are, the one with the lowest perplexity. Dense targets are tried with that one, and compared with it likewise.',
+    'Difference: mean of the negative log-likelihood of a sequence less that by uniform, ± its standard error. A schedule takes the place of uniform where it is below 0 by more than {{margin}} standard errors; of those that are, the one with the lowest perplexity. Dense targets are tried with that one, and take its place where they do better still.',
   'text.choice-unclear': 'not clearly better',
   'text.choice-not-finite': 'not finite',
   'text.choice-targets.layer': 'own',

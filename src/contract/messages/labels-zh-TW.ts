@@ -221,7 +221,7 @@ export const labelsZhTW: Readonly<Record<keyof typeof labelsEn, string>> = {
   'text.choice':
     'auto 以部分校準序列（{{sequences}} 段）依每種排程各壓縮一次模型，並以另外保留的 {{heldBack}} 段序列測量困惑度，每段皆為 {{seqlen}} 個 token。',
   'text.choice-margin':
-    '差異：各序列負對數概似減去 uniform 者的平均值，± 其標準誤。差異低於 0 超過 {{margin}} 個標準誤的排程才會取代 uniform；若有多個，採用困惑度最低者。稠密目標以該排程試用，並同樣與其比較。',
+    '差異：各序列負對數概似減去 uniform 者的平均值，± 其標準誤。差異低於 0 超過 {{margin}} 個標準誤的排程才會取代 uniform；若有多個，採用困惑度最低者。再以稠密目標試用該排程，更好時便取代之。',
   'text.choice-unclear': '未明顯較佳',
   'text.choice-not-finite': '非有限數值',
   'text.choice-targets.layer': '自身',
