@@ -1,5 +1,5 @@
 import { weightShape } from '../families/family.ts';
-import { firstOfTaps, sum, type LayerShape } from './costs.ts';
+import { sum, type LayerShape } from './costs.ts';
 import { elements, vocabularyRanges, type Weights } from './weights.ts';
 
 export interface NamedLayer extends LayerShape {
@@ -53,9 +53,4 @@ export function shapeOf(model: Weights): ModelShape {
     layers: layers.map(({ name, rows, cols, tap, sum }) => ({ name, rows, cols, tap, sum })),
     otherElements: block - weights,
   };
-}
-
-/** The first layer that reads each tap, in the order in which they are computed. */
-export function firstLayers({ layers }: Pick<ModelShape, 'layers'>): NamedLayer[] {
-  return firstOfTaps(layers);
 }

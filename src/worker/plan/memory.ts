@@ -4,8 +4,16 @@ import { methods } from '../../contract/recipe/methods.ts';
 import type { Quantization } from '../../contract/recipe.ts';
 import { batchSequences, HEAD_TOKENS } from '../runtime/forward.ts';
 import { sensitivityMethod } from '../schedule/needs.ts';
-import { branchCount, driftRows, sum, tapWidths, type Branching, type LayerShape } from '../model/costs.ts';
-import { firstLayers, type ModelShape, type NamedLayer } from '../model/shape.ts';
+import {
+  branchCount,
+  driftRows,
+  firstOfTaps,
+  sum,
+  tapWidths,
+  type Branching,
+  type LayerShape,
+} from '../model/costs.ts';
+import type { ModelShape, NamedLayer } from '../model/shape.ts';
 import { constants } from '../native.ts';
 import type { Sequences, Workload } from './workload.ts';
 
@@ -120,7 +128,7 @@ function runBytes(shape: ModelShape, sequences: Sequences, results: Results): nu
   const tokens = runTokens(sequences);
   const transfers = (results.output ? 3 : 2) * FLOAT * tokens * shape.hidden;
   const all = resultBytes(shape, tokens, results);
-  const groups = firstLayers(shape).map(({ tap }, index) => {
+  const groups = firstOfTaps(shape.layers).map(({ tap }, index) => {
     const taps = results.taps ? FLOAT * tokens * sum(tapWidths(shape.layers).slice(0, index + 1)) : 0;
     return taps + groupBytes(shape, tokens, tap);
   });
@@ -170,7 +178,7 @@ function iteratesAlone({ method, sensitivity }: Workload): boolean {
 /** All of a block's sequences, its factors one after another, then the statistics with all factors at hand. */
 function estimateMoments(shape: ModelShape, sequences: Sequences, work: Workload): Moment[] {
   const results = { taps: true, output: work.blocks > 1 };
-  const taps = firstLayers(shape);
+  const taps = firstOfTaps(shape.layers);
   const left = { garbage: GARBAGE_BYTES };
   const heldFactors = (of: readonly LayerShape[]): number => factorBytes(of, work, iteratesAlone(work));
   const factoring = taps.map(({ name }, k) => ({
@@ -195,7 +203,7 @@ function estimateMoments(shape: ModelShape, sequences: Sequences, work: Workload
  */
 function branchMoments(shape: ModelShape, sample: Branching, work: Workload): Moment[] {
   const hasHessians = iteratesAlone(work);
-  const held = { factors: factorBytes(firstLayers(shape), work, hasHessians), garbage: GARBAGE_BYTES };
+  const held = { factors: factorBytes(firstOfTaps(shape.layers), work, hasHessians), garbage: GARBAGE_BYTES };
   const iterating = hasHessians ? shape.layers.flatMap((layer) => iteratingMoments(layer, held, work)) : [];
   const pruning = shape.layers.map((layer) => ({
     held: {
@@ -244,7 +252,7 @@ function compressMoments(shape: ModelShape, sequences: Sequences | null, work: W
   }
   const { iterates, sweeps } = methods[method];
   const results = { taps: true, output: false };
-  const taps = firstLayers(shape);
+  const taps = firstOfTaps(shape.layers);
   const left = { garbage: GARBAGE_BYTES };
   const isDense = targets === 'dense';
   /** Of those behind the k-th tap: with dense targets each has its own only while it is needed. */
@@ -282,7 +290,7 @@ function compressMoments(shape: ModelShape, sequences: Sequences | null, work: W
 
 /** The sequences go through a block, and its Gram matrices are there from the first of them on. */
 function collecting(shape: ModelShape, sequences: Sequences, work: OnGpu, results: Results): Moment[] {
-  const taps = firstLayers(shape);
+  const taps = firstOfTaps(shape.layers);
   const grams = gramBytes(taps, work);
   const sent = taps.filter((layer) => isOnGpu(layer, work)).map(({ cols }) => FLOAT * constants.gpu.sentTokens * cols);
   const [opening, running] = blockMoments(shape, sequences, results);
@@ -298,7 +306,7 @@ function collecting(shape: ModelShape, sequences: Sequences, work: OnGpu, result
 /** Two streams go through a block up to one tap or sum, and what its layers read is summed up with the drift between them. */
 function aiming(shape: ModelShape, sequences: Sequences, work: OnGpu): Moment[] {
   const tokens = runTokens(sequences);
-  return firstLayers(shape).map((layer) => {
+  return firstOfTaps(shape.layers).map((layer) => {
     const drifting = driftRows(layer);
     const [opening, running] = blockMoments(shape, sequences, { taps: true, output: layer.sum !== undefined });
     return {
@@ -329,7 +337,7 @@ function shiftBytes(layer: LayerShape): number {
 
 /** The one with the largest Hessian. */
 function widestLayer(shape: ModelShape): NamedLayer {
-  return firstLayers(shape).reduce((a, b) => (b.cols > a.cols ? b : a));
+  return firstOfTaps(shape.layers).reduce((a, b) => (b.cols > a.cols ? b : a));
 }
 
 /** Token ids; of an evaluation they are joined and shifted, and each has its sum of exponentials and its target's logit. */

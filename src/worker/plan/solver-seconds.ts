@@ -1,4 +1,11 @@
-import { driftOperations, shiftedOperations, shiftOperations, sum, type LayerShape } from '../model/costs.ts';
+import {
+  driftOperations,
+  firstOfTaps,
+  shiftedOperations,
+  shiftOperations,
+  sum,
+  type LayerShape,
+} from '../model/costs.ts';
 import {
   factorTerm,
   gramTerm,
@@ -10,7 +17,7 @@ import {
   type Term,
 } from './gpu-costs.ts';
 import { cpuCap, iterateCap, layerKey, tapKey, type Cap, type Rates, type SolverRates } from './rates.ts';
-import { firstLayers, type ModelShape } from '../model/shape.ts';
+import type { ModelShape } from '../model/shape.ts';
 import type { Sequences, Workload } from './workload.ts';
 import { methods } from '../../contract/recipe/methods.ts';
 import { sensitivityMethod } from '../schedule/needs.ts';
@@ -23,7 +30,7 @@ export function factorSeconds(
   rates: Rates,
 ): number {
   return sum(
-    firstLayers(shape).map((layer) => {
+    firstOfTaps(shape.layers).map((layer) => {
       const isOnGpu = gpu?.taps.has(layer.tap) ?? false;
       const gram = seconds('gram', layer, gramTerm(layer.cols, sequences * seqlen), isOnGpu, rates);
       return gram + seconds('factor', layer, factorTerm(layer.cols), isOnGpu, rates);
@@ -36,7 +43,7 @@ export function aimingSeconds(shape: ModelShape, { sequences, seqlen }: Sequence
   const ofTap = (layer: LayerShape): number => driftOperations(layer, sequences * seqlen) + shiftOperations(layer);
   const rate = ({ cols }: LayerShape): number => rates.gram[tapKey(cols, cpuCap)] ?? NaN;
   return (
-    sum(firstLayers(shape).map((layer) => ofTap(layer) / rate(layer))) +
+    sum(firstOfTaps(shape.layers).map((layer) => ofTap(layer) / rate(layer))) +
     sum(shape.layers.map((layer) => shiftedOperations(layer) / rate(layer)))
   );
 }

@@ -72,14 +72,13 @@ export async function openBlock(model: Weights, index: number, options: BlockOpt
   const g = new GraphBuilder(tensors);
   const widths = new Map<string, number>();
   const layers = family.layers(index).map((layer) => ({ ...layer, ...weightShape(layer, tensors) }));
-  const named = new Map(layers.flatMap(({ sum, rows }) => (sum === undefined ? [] : [[sum, rows] as const])));
-  const cols = new Map(layers.map((layer) => [layer.tap, layer.cols]));
+  const taps = new Map(layers.map((layer) => [layer.tap, layer.cols]));
+  const sums = new Map(layers.map((layer) => [layer.sum, layer.rows]));
+  const wanted = typeof options.taps === 'boolean' ? new Set(options.taps ? taps.keys() : []) : options.taps;
   const tap = (name: string, value: Value): void => {
-    const width = cols.get(name) ?? named.get(name) ?? 0;
-    const isWanted = typeof options.taps === 'boolean' ? options.taps && cols.has(name) : options.taps.has(name);
-    if (!isWanted) return;
+    if (!wanted.has(name)) return;
     g.output(name, value);
-    widths.set(name, width);
+    widths.set(name, taps.get(name) ?? sums.get(name) ?? 0);
   };
   const x = g.input('x', 'float32', ['tokens', family.hidden]);
   const output = family.block(g, index, x, windows(g, options.seqlen), tap);

@@ -29,9 +29,7 @@ export function judgeSchedules(trials: readonly (Losses | null)[], targets: Targ
     const losses = trials[i] ?? null;
     return { ...schedule, targets, ...trialOf(losses, i > 0 ? uniform : null) };
   });
-  const takeable = judged.filter((candidate, i) => i === 0 || isClearlyBetter(candidate, margin));
-  const best = takeable.reduce((a, b) => ((b.perplexity ?? Infinity) < (a.perplexity ?? Infinity) ? b : a));
-  return { candidates: judged, margin, chosen: judged.indexOf(best) };
+  return { candidates: judged, margin, chosen: lowestOfClear(judged, margin) };
 }
 
 /** Adds the schedule that was taken with dense targets, one more that may take the place of uniform: of those better by the same test the lowest. */
@@ -39,13 +37,16 @@ export function judgeTargets(choice: Judged, uniform: Losses, dense: Losses | nu
   const { candidates, margin, chosen } = choice;
   const taken = candidates[chosen];
   if (taken === undefined) throw new RangeError('no schedule was taken');
-  const candidate: Candidate = { ...taken, targets: 'dense', ...trialOf(dense, uniform) };
-  const isLower = (candidate.perplexity ?? Infinity) < (taken.perplexity ?? Infinity);
-  return {
-    candidates: [...candidates, candidate],
-    margin,
-    chosen: isLower && isClearlyBetter(candidate, margin) ? candidates.length : chosen,
-  };
+  const judged: Candidate[] = [...candidates, { ...taken, targets: 'dense', ...trialOf(dense, uniform) }];
+  return { candidates: judged, margin, chosen: lowestOfClear(judged, margin) };
+}
+
+/** The place of the one with the lowest perplexity, of uniform, the first, and those that are clearly better; of equals the first. */
+function lowestOfClear(candidates: readonly Candidate[], margin: number | null): number {
+  const takeable = candidates.filter((candidate, i) => i === 0 || isClearlyBetter(candidate, margin));
+  return candidates.indexOf(
+    takeable.reduce((a, b) => ((b.perplexity ?? Infinity) < (a.perplexity ?? Infinity) ? b : a)),
+  );
 }
 
 function marginOf({ length }: Losses): number | null {
