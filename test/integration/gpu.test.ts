@@ -26,7 +26,7 @@ const loseGpu = fileURLToPath(new URL('../fixtures/lose-gpu.mjs', import.meta.ur
 const software = process.env['TAMIS_GPU'] === undefined ? await softwareGpu() : {};
 const name = process.env['TAMIS_GPU'] ?? 'SwiftShader Device (Subzero)';
 /** Blocks of the demo model that are compressed. */
-const blocks = process.env['TAMIS_GPU'] === undefined ? 2 : 8;
+const blocks = process.env['TAMIS_GPU'] === undefined ? 1 : 8;
 
 describe.skipIf(software === null)('a run on the GPU', { concurrent: true }, () => {
   let tiny: Tiny;

@@ -242,6 +242,31 @@ describe('a layer’s sensitivity is the divergence of a whole forward pass with
   });
 });
 
+test.each(['sparsegpt', 'admm'] as const)("how a layer's error grows from 70 percent to 90, by %s", async (method) => {
+  const wanted = { ...tiny, model: fixtureFolder('opt-pre-norm') };
+  const { report, tokens } = await run(wanted, undefined, { method });
+  const growths = estimatedIn('growths');
+  const { model, layers, factors } = await openNaive(wanted, tokens);
+  expect(Object.keys(growths)).toEqual(report.layers.map(({ name }) => name));
+  for (const layer of layers) {
+    const factor = factors.get(`${layer.block} ${layer.tap}`);
+    if (!factor) throw new Error(`no factor of ${layer.name}`);
+    const errorAt = async (sparsity: number): Promise<number> => {
+      const options = { method, storage: model.dtype, sparsity };
+      return (await native.prune(model.checkpoint, weightName(layer), factor, options, control)).error ?? NaN;
+    };
+    const expected = (await errorAt(0.9)) / (await errorAt(0.7));
+    expect(expected).toBeGreaterThan(1.5);
+    expectEqual(growths[layer.name] ?? NaN, expected, layer.name);
+  }
+});
+
+/** What the last run's estimate pass left in its state, by name. */
+function estimatedIn(what: 'growths' | 'quantized'): Record<string, number> {
+  const state = readFileSync(join(folder.path, `out-${count}`, 'state/estimate.json'), 'utf8');
+  return (JSON.parse(state) as { value: Record<typeof what, Record<string, number>> }).value[what];
+}
+
 describe('what bits cost is the divergence of a whole forward pass with all layers quantized', () => {
   const quantization = { bits: 4, groupSize: 32 } as const;
   const options = { staticGroups: false, symmetric: false, range: 'minmax', groupSize: 32 } as const;
@@ -253,9 +278,7 @@ describe('what bits cost is the divergence of a whole forward pass with all laye
   async function runToSize(wanted: Case, bytes: number, more: Partial<RecipeInput> = {}): Promise<Sized> {
     const goal = { sparsity: null, fit: { kind: 'size', bytes }, quantization, ...more } as const;
     const ended = await run(wanted, { kind: 'uniform' }, goal);
-    const state = readFileSync(join(folder.path, `out-${count}`, 'state/estimate.json'), 'utf8');
-    const { value } = JSON.parse(state) as { value: { quantized: Record<string, number> } };
-    return { ...ended, quantized: value.quantized };
+    return { ...ended, quantized: estimatedIn('quantized') };
   }
 
   test.each([

@@ -167,6 +167,7 @@ describe('schedule', () => {
         unequal.map(({ name, block }) => [name, { estimate: 10 ** block, energy: 1, curve }]),
       ),
       sensitivities: { b0: 4, b1: 3, b2: 2, b3: 1 },
+      growths: { b0: 4, b1: 4, b2: 4, b3: 4 },
       outliers: [1, 2, 3, 4],
       alphas: { b0: 2, b1: 3, b2: 4, b3: 5 },
     });

@@ -12,7 +12,7 @@ const fraction = z.number().min(0).max(1);
  * What a scheduler goes by: `statistics` of the layers and `outliers` of the blocks come from a calibration pass over the dense
  * model, `sensitivities` from one with branches, `alphas` from the weights alone; `file` is a file that the recipe names.
  */
-export type Need = 'statistics' | 'outliers' | 'sensitivities' | 'alphas' | 'file';
+export type Need = 'statistics' | 'outliers' | 'sensitivities' | 'growths' | 'alphas' | 'file';
 
 interface Scheduler {
   readonly fields: Fields;
@@ -29,7 +29,7 @@ interface Scheduler {
  */
 export const schedulers = {
   /** Uniform, or `allocate` where it clearly does better in a trial on a subsample. */
-  auto: { fields: {}, needs: ['statistics', 'sensitivities'] },
+  auto: { fields: {}, needs: ['statistics', 'sensitivities', 'growths'] },
   uniform: { fields: {}, needs: [] },
   /** The least sum of measured sensitivities that the target allows, no layer further from the target than `range`. */
   allocate: {
@@ -45,7 +45,7 @@ export const schedulers = {
         help: 'how far a layer may be from the target',
       },
     },
-    needs: ['statistics', 'sensitivities'],
+    needs: ['statistics', 'sensitivities', 'growths'],
   },
   kmeans: {
     fields: {

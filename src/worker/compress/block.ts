@@ -8,7 +8,7 @@ import { throughBlock, throughEmbeddings } from '../runtime/passes.ts';
 import { solvingMethod } from '../schedule/needs.ts';
 import { BlockWriter } from './block-writer.ts';
 import { activationShape, calibrationOf, countRuns, passOf, solvingOperations } from './calibration.ts';
-import { aimedFactor } from './dense-targets.ts';
+import { aimedFactor, passDense, type DenseBlock } from './dense-targets.ts';
 import { collectGrams, takeFactor } from './grams.ts';
 import { need } from './names.ts';
 import { quantizationOptions } from './quantization-file.ts';
@@ -36,8 +36,8 @@ export function removeInputs({ directory }: Pick<Run, 'directory'>, block: numbe
  * Compresses one block (method.md, section 8): Hessians from its dense layers, each layer pruned and quantized, the
  * block's shard and scales written, then the sequences run through the block as stored, to be the next block's inputs.
  * Nothing of it counts before the caller has recorded the block as finished: a kill at any moment repeats the block.
- * With dense targets the layers are taken in their order, each with the inputs that those before it leave, and the dense model's
- * activations go through the block beside the compressed one's.
+ * With dense targets the layers are taken in their order, each with the inputs that those before it leave; the dense model's activations
+ * go through the block before that.
  * A method that looks at no data has no Hessians, and nothing runs through the block.
  */
 export async function compressBlock(work: Work, block: number, schedule: Schedule): Promise<LayerResult[]> {
@@ -51,13 +51,13 @@ export async function compressBlock(work: Work, block: number, schedule: Schedul
   const results: LayerResult[] = [];
 
   await using input = methods[recipe.method].calibrates ? openInput(work, activationsFile(block)) : null;
-  await using dense = input && schedule.targets === 'dense' ? openInput(work, denseFile(block)) : null;
+  await using dense = input && schedule.targets === 'dense' ? await denseBlock(work, block) : null;
   using grams = input && !dense ? await collectGrams(work, block, input, null) : null;
   using writer = await BlockWriter.open(work, block, [...taps.values()].flat());
   for (const [tap, layers] of taps) {
     using factor =
       input && dense
-        ? await aimedFactor(work, block, tap, { compressed: input, dense }, await writer.written(), kind)
+        ? await aimedFactor(work, block, tap, { input, dense }, await writer.written(), kind)
         : grams && (await takeFactor(work, grams, block, tap, kind));
     for (const layer of layers) {
       const plan = need(plans, layer.name);
@@ -73,7 +73,6 @@ export async function compressBlock(work: Work, block: number, schedule: Schedul
   if (input && next < blocks) {
     const stored = await tensorsOfShard(work.directory.file(shardName(model, next)));
     await propagate(work, block, input, activationsFile(next), stored);
-    if (dense) await propagate(work, block, dense, denseFile(next));
   }
   return results;
 }
@@ -90,6 +89,17 @@ export async function embedInput(work: Work): Promise<void> {
   if (!methods[work.recipe.method].calibrates) return;
   await using output = Activations.create(work.directory.file('state', activationsFile(0)), activationShape(work));
   await throughEmbeddings(work.model, calibrationOf(work).tokens, output, passOf(work, 'forward'));
+}
+
+/** What the dense model has of a block; what it gives is stored to be the next one's input. */
+async function denseBlock(work: Work, block: number): Promise<DenseBlock> {
+  const next = block + 1;
+  await using input = openInput(work, denseFile(block));
+  await using output =
+    next < work.blocks
+      ? Activations.create(work.directory.file('state', denseFile(next)), activationShape(work))
+      : null;
+  return await passDense(work, block, input, output);
 }
 
 function openInput(work: Work, name: string): Activations {
@@ -141,13 +151,13 @@ function layerResult(
   };
 }
 
-/** Runs the sequences through the block, dense but for `weights`, to be the next block's inputs; they are on the disk when it returns. */
+/** Runs the sequences through the block as stored, to be the next block's inputs; they are on the disk when it returns. */
 async function propagate(
   work: Work,
   block: number,
   input: Activations,
   name: string,
-  weights?: ReadonlyMap<string, TensorInfo>,
+  weights: ReadonlyMap<string, TensorInfo>,
 ): Promise<void> {
   const { model, directory, clock } = work;
   await using output = Activations.create(directory.file('state', name), activationShape(work));

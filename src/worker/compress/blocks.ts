@@ -41,8 +41,9 @@ export function blockWork(run: Run, targets: Targets): number {
   if (!methods[run.recipe.method].calibrates) return 1;
   const { forward, upToTaps, gram, factor } = passOperations(run);
   const solving = factor + sum(shapeOf(run.model).layers.map((layer) => solvingOperations(run.recipe, layer)));
-  // Dense ones: two streams up to each tap and then through the block, and a whole product beside each triangle.
-  return targets === 'dense' ? 2 * (upToTaps + forward) + 3 * gram + solving : 2 * forward + gram + solving;
+  // Dense ones: the dense model once through the block, the compressed one up to each tap and then through it, and a whole product
+  // beside each triangle.
+  return targets === 'dense' ? 2 * forward + upToTaps + 3 * gram + solving : 2 * forward + gram + solving;
 }
 
 /** Compresses one block, unless it is finished; its record in `state/` is what makes it so. */

@@ -1,32 +1,73 @@
-import { weightShape } from '../families/family.ts';
-import type { Activations } from '../machine/activations.ts';
-import { driftOperations, forwardOperations, gramOperations } from '../model/costs.ts';
+import { weightShape, type Layer } from '../families/family.ts';
+import { Activations } from '../machine/activations.ts';
+import { driftOperations, driftRows, firstOfTaps, forwardOperations, gramOperations } from '../model/costs.ts';
 import { shapeOf } from '../model/shape.ts';
 import { controlled, native, type Factor, type TensorInfo } from '../native.ts';
 import type { Work } from '../run/run.ts';
-import { openBlock } from '../runtime/forward.ts';
 import { throughBlock } from '../runtime/passes.ts';
-import { calibrationOf, passOf } from './calibration.ts';
+import { activationShape, calibrationOf, countRuns, passOf } from './calibration.ts';
 import { addRows, takeFactor, TapMap, type FactorKind } from './grams.ts';
 import { layerOf, need } from './names.ts';
 import { newGram } from './solver.ts';
 
-/** The inputs of a block in the model as compressed so far, and in the dense one. */
-export interface Streams {
-  readonly compressed: Activations;
-  readonly dense: Activations;
+/** What the dense model has of a block, by name: of each tap its layers' inputs, or what their output is added to; in files. */
+export class DenseBlock extends Map<string, Activations> implements AsyncDisposable {
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const each of this.values()) await each[Symbol.asyncDispose]();
+    this.clear();
+  }
+}
+
+/** Takes the dense model's sequences through a block, once for all of its taps; what comes out is on the disk when it returns. */
+export async function passDense(
+  work: Work,
+  block: number,
+  input: Activations,
+  output: Activations | null,
+): Promise<DenseBlock> {
+  const { model, directory, clock } = work;
+  const found = new DenseBlock();
+  try {
+    for (const layer of firstOfTaps(model.family.layers(block))) {
+      const name = driftingOf(layer);
+      const hidden = driftRows({ ...layer, ...weightShape(layer, model.tensors) });
+      const path = directory.file('state', `tap-${name}.f32`);
+      found.set(name, Activations.scratch(path, { ...activationShape(work), hidden }));
+    }
+    await throughBlock(model, block, {
+      ...passOf(work, 'forward'),
+      input,
+      output,
+      taps: new Set(found.keys()),
+      afterRun: countRuns(work),
+      onTaps: async (taps, { first }) => {
+        for (const [name, values] of taps) await need(found, name).write(first, values);
+      },
+    });
+    if (output) await clock.time('forward', () => output.flush());
+    return found;
+  } catch (error) {
+    await found[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** What layers make up for the drift of: what their output is added to, or else what they read. */
+function driftingOf({ sum, tap }: Layer): string {
+  return sum ?? tap;
 }
 
 /**
- * The factor of one tap of a block whose layers before it are compressed (`weights`), for layers that are to make up for the drift between
- * the streams (method.md, section 12): of what they read, or of what their output is added to. Both go through the block so far, side by
- * side.
+ * The factor of one tap of a block whose layers before it are compressed (`weights`), for layers that are to make up for the drift of the
+ * compressed model from the dense one (method.md, section 12): of what they read, or of what their output is added to. The sequences go
+ * through the block so far.
+ * @param input of the block in the model as compressed so far
  */
 export async function aimedFactor(
   work: Work,
   block: number,
   tap: string,
-  { compressed, dense }: Streams,
+  { input, dense }: { input: Activations; dense: DenseBlock },
   weights: ReadonlyMap<string, TensorInfo>,
   kind: FactorKind,
 ): Promise<Factor> {
@@ -35,29 +76,24 @@ export async function aimedFactor(
   const layer = need(new Map(model.family.layers(block).map((each) => [each.tap, each])), tap);
   const { rows, cols } = weightShape(layer, model.tensors);
   const { sum } = layer;
-  const drifting = sum ?? tap;
+  const drifting = driftingOf(layer);
   const operations = forwardOperations(shapeOf(model).layers, seqlen, drifting);
-  const pass = passOf(work, 'forward');
   using grams = new TapMap([[tap, await newGram(work, tap, cols, layer.type)]]);
   using drift = new native.Drift(cols, sum === undefined ? null : rows);
   const gram = need(grams, tap);
-  await using denseBlock = await clock.time('forward', () =>
-    openBlock(model, block, { ...pass, taps: new Set([drifting]), output: false }),
-  );
   await throughBlock(model, block, {
-    ...pass,
+    ...passOf(work, 'forward'),
     weights,
-    input: compressed,
+    input,
     output: null,
     taps: new Set([tap, drifting]),
-    afterRun: ({ count }) => progress.add(2 * operations * count, count * seqlen),
+    afterRun: ({ count }) => progress.add(operations * count, count * seqlen),
     onTaps: async (found, { first, count }) => {
       const x = need(found, tap);
       const theirs = need(found, drifting);
       const origin = { layer: layerOf(model, block, tap), first, seqlen };
       await clock.time('gram', () => addRows(origin, signal, (control) => gram.add(x, count * seqlen, control)));
-      const input = await dense.read(first, count);
-      const own = need((await clock.time('forward', () => denseBlock.run(input))).taps, drifting);
+      const own = await need(dense, drifting).read(first, count);
       for (const { half, from, to } of halvesOf(first, count)) {
         const tokens = (to - from) * seqlen;
         const part = (of: Float32Array): Float32Array => {

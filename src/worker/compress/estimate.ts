@@ -15,6 +15,7 @@ import {
   needsSensitivities,
   needsSpectra,
   needsStatistics,
+  GROWTH_SPARSITY,
   SENSITIVITY_SPARSITY,
   sensitivityMethod,
   sensitivitySample,
@@ -29,7 +30,7 @@ import {
   heldBackOf,
   SensitivityPass,
   sensitivityWork,
-  type BranchDivergences,
+  type BranchResults,
   type Branches,
 } from './sensitivity.ts';
 
@@ -42,7 +43,7 @@ const layerStatisticsSchema = z.strictObject({
   curve: z.array(z.number()).length(constants.method.curvePoints),
 });
 
-const divergencesSchema = z.record(z.string(), z.number());
+const byNameSchema = z.record(z.string(), z.number());
 
 /** What one calibration pass over the dense model tells of its layers. */
 export const statisticsSchema = z.strictObject({
@@ -52,9 +53,11 @@ export const statisticsSchema = z.strictObject({
   /** Exponents of the layers' spectra, where AlphaPruning was chosen. */
   alphas: z.record(z.string(), z.number()),
   /** Nats a token, by layer; empty where the run does not go by them. */
-  sensitivities: divergencesSchema,
+  sensitivities: byNameSchema,
+  /** The error of each layer pruned at 90 %, as a multiple of that at 70 %; with the sensitivities. */
+  growths: byNameSchema,
   /** Nats a token, by the bits to which all layers are quantized; empty where there are none to choose from. */
-  quantized: divergencesSchema,
+  quantized: byNameSchema,
 });
 export type Statistics = z.infer<typeof statisticsSchema>;
 
@@ -69,7 +72,16 @@ export async function estimateLayers(run: Run): Promise<Step<Statistics> | null>
   });
 }
 
-const noStatistics: Statistics = { layers: {}, outliers: [], alphas: {}, sensitivities: {}, quantized: {} };
+const sensitivitiesSchema = statisticsSchema.pick({ sensitivities: true, growths: true });
+
+const noStatistics: Statistics = {
+  layers: {},
+  outliers: [],
+  alphas: {},
+  sensitivities: {},
+  growths: {},
+  quantized: {},
+};
 const noBranches: Branches = { layers: false, bits: [] };
 
 /** What is found measured already is not measured again. */
@@ -82,18 +94,19 @@ async function passStatistics(run: Run): Promise<Statistics> {
   const sampled = { ...key, heldBack, ...sensitivitySample(heldBackOf(run)) };
   const bits = bitsToChoose(recipe);
   let measured: Statistics | null = null;
-  let sensitivities: Statistics['sensitivities'] = {};
+  let sensitivities: z.infer<typeof sensitivitiesSchema> = { sensitivities: {}, growths: {} };
   let quantized: Statistics['quantized'] = {};
   if (needsSensitivities(recipe)) {
-    const of = { ...sampled, sparsity: SENSITIVITY_SPARSITY, method: sensitivityMethod(solvingMethod(recipe)) };
-    ({ value: sensitivities } = await remembered('sensitivities', of, divergencesSchema, async () => {
+    const sparsities = [SENSITIVITY_SPARSITY, GROWTH_SPARSITY];
+    const of = { ...sampled, sparsities, method: sensitivityMethod(solvingMethod(recipe)) };
+    ({ value: sensitivities } = await remembered('sensitivities', of, sensitivitiesSchema, async () => {
       measured = await measure(run, m, { layers: true, bits });
-      return measured.sensitivities;
+      return { sensitivities: measured.sensitivities, growths: measured.growths };
     }));
   }
   if (bits.length > 0) {
     const of = { ...sampled, method: recipe.method, quantization: recipe.quantization };
-    ({ value: quantized } = await remembered('quantized', of, divergencesSchema, async () => {
+    ({ value: quantized } = await remembered('quantized', of, byNameSchema, async () => {
       measured ??= await measure(run, m, { layers: false, bits });
       return measured.quantized;
     }));
@@ -101,9 +114,10 @@ async function passStatistics(run: Run): Promise<Statistics> {
   const { value } = await remembered('statistics', key, statisticsSchema, async () => ({
     ...(measured ?? (await measure(run, m, noBranches))),
     sensitivities: {},
+    growths: {},
     quantized: {},
   }));
-  return { ...value, sensitivities, quantized };
+  return { ...value, ...sensitivities, quantized };
 }
 
 /** One pass of the calibration sequences over the dense model, block by block, and of the branches with it. */
@@ -116,7 +130,7 @@ async function measure(run: Run, m: number, wanted: Branches): Promise<Statistic
   const further = hasBranches ? branchWork(run, wanted) : 0;
   const progress = new Progress('estimate', operations * blocks + further, emit);
   const work = { ...run, clock: new Clock(), progress };
-  const statistics: Statistics = { layers: {}, outliers: [], alphas: {}, sensitivities: {}, quantized: {} };
+  const statistics: Statistics = { ...noStatistics, layers: {}, outliers: [] };
   await using branches = hasBranches ? await SensitivityPass.open(sensitivityWork(work), wanted) : null;
   await using activations = Activations.scratch(directory.file('state', 'estimate.f32'), activationShape(run));
   await throughEmbeddings(model, calibrationOf(run).tokens, activations, passOf(work, 'forward'));
@@ -129,20 +143,20 @@ async function measure(run: Run, m: number, wanted: Branches): Promise<Statistic
   }
   progress.block = null;
   if (branches) {
-    const { layers, bits } = await measureBranches(run, branches);
+    const { layers, bits, growths } = await measureBranches(run, branches);
     statistics.sensitivities = layers;
+    statistics.growths = growths;
     statistics.quantized = bits;
   }
   return statistics;
 }
 
 /** The branches through the blocks that are not compressed, and what they come to at the end. */
-async function measureBranches({ blocks, model, emit }: Run, branches: SensitivityPass): Promise<BranchDivergences> {
+async function measureBranches({ blocks, model, emit }: Run, branches: SensitivityPass): Promise<BranchResults> {
   for (let block = blocks; block < model.family.blocks; block++) await branches.advance(block);
-  const divergences = await branches.divergences();
-  for (const [layer, sensitivity] of Object.entries(divergences.layers))
-    emit({ type: 'sensitivity', layer, sensitivity });
-  return divergences;
+  const results = await branches.results();
+  for (const [layer, sensitivity] of Object.entries(results.layers)) emit({ type: 'sensitivity', layer, sensitivity });
+  return results;
 }
 
 /** The factors of all taps of a dense block, through which the activations go to the next. */

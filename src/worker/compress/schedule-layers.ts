@@ -61,6 +61,7 @@ export function scheduleOf(
         outliers: statistics.outliers,
         alphas: statistics.alphas,
         sensitivities: statistics.sensitivities,
+        growths: statistics.growths,
       }
     : { file: run.sparsities };
   const { sparsities, groups, centroids, estimate } = schedule(

@@ -2,14 +2,28 @@ import { TamisError } from '../../contract/errors.ts';
 import type { Bits, Recipe } from '../../contract/recipe.ts';
 import { allLayers, weightName, weightShape, type Layer } from '../families/family.ts';
 import { vocabularyRanges } from '../model/weights.ts';
-import { controlled, native, translated, type Factor, type PruneOptions, type TensorInfo } from '../native.ts';
+import {
+  controlled,
+  native,
+  translated,
+  type CompressedLayer,
+  type Factor,
+  type PruneOptions,
+  type TensorInfo,
+} from '../native.ts';
 import { branchOperations, headOperations, sum, type LayerShape } from '../model/costs.ts';
 import { shapeOf } from '../model/shape.ts';
 import { Activations } from '../machine/activations.ts';
 import type { Run, Work } from '../run/run.ts';
 import { HEAD_TOKENS, openLogits } from '../runtime/forward.ts';
 import { throughBlock, throughEmbeddings } from '../runtime/passes.ts';
-import { SENSITIVITY_SPARSITY, sensitivityMethod, sensitivitySample, solvingMethod } from '../schedule/needs.ts';
+import {
+  GROWTH_SPARSITY,
+  SENSITIVITY_SPARSITY,
+  sensitivityMethod,
+  sensitivitySample,
+  solvingMethod,
+} from '../schedule/needs.ts';
 import { nextTokens } from '../evaluate/passes.ts';
 import { calibrationOf, countRuns, passOf, solvingOperations } from './calibration.ts';
 import { need } from './names.ts';
@@ -20,7 +34,7 @@ import { tensorsOfShard } from './shards.ts';
 /**
  * How much the model minds an error: the mean KL divergence of the dense model's next-token probabilities from those of the model
  * with one layer alone pruned at 70 % by the method that will prune, SparseGPT where that does not sweep, or with all layers quantized
- * to so many bits; in nats a token.
+ * to so many bits; in nats a token. Each layer is also pruned at 90 %, to see how its own error grows.
  *
  * All branches, the dense one first and one for each layer and each width, lie side by side in one file of activations: those that
  * exist go through the next block together, so that the model is read once. The caller hands over each layer of a block with its
@@ -32,6 +46,7 @@ export class SensitivityPass implements AsyncDisposable {
   readonly #activations: Activations;
   /** Layers whose branch exists, in the order of the branches. */
   readonly #layers: string[] = [];
+  readonly #growths: Record<string, number> = {};
 
   private constructor(work: Work, branches: Placed, activations: Activations) {
     this.#work = work;
@@ -69,7 +84,12 @@ export class SensitivityPass implements AsyncDisposable {
     if (hasLayers) {
       const method = sensitivityMethod(solvingMethod(recipe));
       for (const layer of layers) {
-        const weights = await this.#written([layer], factors, () => ({ method, sparsity: SENSITIVITY_SPARSITY }));
+        const prunedTo = (sparsity: number): Promise<CompressedLayer> =>
+          this.#compressed(layer, factors, { method, sparsity });
+        using pruned = await prunedTo(SENSITIVITY_SPARSITY);
+        using further = await prunedTo(GROWTH_SPARSITY);
+        this.#growths[layer.name] = growth(pruned, further);
+        const weights = await this.#written([layer], () => Promise.resolve(pruned));
         this.#layers.push(layer.name);
         await this.#through(block, { branches: 1, to: this.#layers.length, weights });
       }
@@ -79,9 +99,9 @@ export class SensitivityPass implements AsyncDisposable {
     for (const [i, bits] of widths.entries()) {
       const width = quantization && { ...quantization, bits };
       const to = firstOfBits + i;
-      const weights = await this.#written(layers, factors, ({ name }) => {
-        const options = quantizationOptions(width, name);
-        return { method, sparsity: 0, ...(options && { quantization: options }) };
+      const weights = await this.#written(layers, (layer) => {
+        const options = quantizationOptions(width, layer.name);
+        return this.#compressed(layer, factors, { method, sparsity: 0, ...(options && { quantization: options }) });
       });
       await this.#through(block, { from: block === 0 ? 0 : to, branches: 1, to, weights });
     }
@@ -96,27 +116,34 @@ export class SensitivityPass implements AsyncDisposable {
     if (bits.length > 0) await this.#through(block, { from: firstOfBits, branches: bits.length, to: firstOfBits });
   }
 
-  /** Compresses layers of one block, and writes them where the block's graph finds them: until the next are written. */
+  async #compressed(
+    layer: Layer,
+    factors: ReadonlyMap<string, Factor>,
+    own: Omit<PruneOptions, 'storage'>,
+  ): Promise<CompressedLayer> {
+    const { model, recipe, progress } = this.#work;
+    const options = { storage: model.dtype, ...own };
+    const operations = branchOperationsOf(recipe, own.sparsity ?? 0, weightShape(layer, model.tensors));
+    return await useFactor(
+      this.#work,
+      need(factors, layer.tap),
+      layer.type,
+      (by, control) => native.prune(model.checkpoint, weightName(layer), by, options, control),
+      progress.sharesOf(operations),
+    );
+  }
+
+  /** Writes layers of one block, compressed one after the other, where the block's graph finds them: until the next are written. */
   async #written(
     layers: readonly Layer[],
-    factors: ReadonlyMap<string, Factor>,
-    optionsOf: (layer: Layer) => Omit<PruneOptions, 'storage'>,
+    compress: (layer: Layer) => Promise<CompressedLayer>,
   ): Promise<Map<string, TensorInfo>> {
-    const { model, recipe, directory, progress } = this.#work;
+    const { model, directory } = this.#work;
     const path = directory.file('state', 'sensitivity.safetensors');
     const specs = layers.map(({ name }) => need(model.tensors, `${name}.weight`));
     using writer = await translated(() => new native.ShardWriter(path, specs));
     for (const layer of layers) {
-      const options = { storage: model.dtype, ...optionsOf(layer) };
-      const factor = need(factors, layer.tap);
-      const operations = branchOperationsOf(recipe, options.sparsity ?? 0, weightShape(layer, model.tensors));
-      using compressed = await useFactor(
-        this.#work,
-        factor,
-        layer.type,
-        (by, control) => native.prune(model.checkpoint, weightName(layer), by, options, control),
-        progress.sharesOf(operations),
-      );
+      using compressed = await compress(layer);
       const part = layer.transposed ? 'transposed' : 'weight';
       await translated(() => writer.write(`${layer.name}.weight`, compressed, part));
     }
@@ -139,7 +166,7 @@ export class SensitivityPass implements AsyncDisposable {
   }
 
   /** Once every branch has been through the last block. */
-  async divergences(): Promise<BranchDivergences> {
+  async results(): Promise<BranchResults> {
     const { model, devices, signal, progress } = this.#work;
     const { sequences, seqlen, tokens } = calibrationOf(this.#work);
     const { vocab, hidden } = model.family;
@@ -173,13 +200,19 @@ export class SensitivityPass implements AsyncDisposable {
     }
     const named = (names: readonly (string | number)[], from: number): Record<string, number> =>
       Object.fromEntries(names.map((name, i) => [name, mean(sums.result(from + i).divergences)]));
-    return { layers: named(this.#layers, 0), bits: named(bits, this.#layers.length) };
+    return { layers: named(this.#layers, 0), bits: named(bits, this.#layers.length), growths: this.#growths };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#activations[Symbol.asyncDispose]();
     this.#work.directory.remove('state', 'sensitivity.safetensors');
   }
+}
+
+/** The error of a layer, as a multiple of that with fewer zeros; 1 where that is 0, which tells nothing. */
+function growth(pruned: CompressedLayer, further: CompressedLayer): number {
+  const { error } = pruned;
+  return error !== null && error > 0 ? (further.error ?? NaN) / error : 1;
 }
 
 /** The mean over all tokens; not below 0, where rounding may take it. */
@@ -202,11 +235,14 @@ interface Placed extends Branches {
   readonly firstOfBits: number;
 }
 
-/** Nats a token. */
-export interface BranchDivergences {
+/** What is measured with the branches. */
+export interface BranchResults {
+  /** Nats a token, by layer. */
   readonly layers: Record<string, number>;
-  /** By bits. */
+  /** Nats a token, by bits. */
   readonly bits: Record<string, number>;
+  /** A layer's error at 90 %, as a multiple of that at 70 %. */
+  readonly growths: Record<string, number>;
 }
 
 interface Passing {
@@ -232,7 +268,9 @@ export function branchWork(run: Run, { layers, bits }: Branches): number {
   const { forward, head } = branchOperations(shape, run.blocks, branches);
   const solving = (sparsity: number): number =>
     run.blocks * sum(shape.layers.map((layer) => branchOperationsOf(run.recipe, sparsity, layer)));
-  return forward + head + (layers ? solving(SENSITIVITY_SPARSITY) : 0) + bits.length * solving(0);
+  return (
+    forward + head + (layers ? solving(SENSITIVITY_SPARSITY) + solving(GROWTH_SPARSITY) : 0) + bits.length * solving(0)
+  );
 }
 
 /** Operations of a layer that is pruned alone, or quantized at a sparsity of 0. */

@@ -284,7 +284,9 @@ function compressMoments(shape: ModelShape, sequences: Sequences | null, work: W
     return iterates ? [...iteratingMoments(layer, beside, pruningWork, aimed), sweeping] : [sweeping];
   });
   const passing = blocks > 1 ? blockMoments(shape, sequences, { taps: false, output: true }).map(atAll) : [];
-  const collected = isDense ? aiming(shape, sequences, work) : collecting(shape, sequences, work, results);
+  const collected = isDense
+    ? [...passingDense(shape, sequences), ...aiming(shape, sequences, work)]
+    : collecting(shape, sequences, work, results);
   return [...collected, ...factoring, ...solving, ...passing];
 }
 
@@ -303,17 +305,24 @@ function collecting(shape: ModelShape, sequences: Sequences, work: OnGpu, result
   ];
 }
 
-/** Two streams go through a block up to one tap or sum, and what its layers read is summed up with the drift between them. */
+/** The dense model goes through a block, and what it has of each tap is written. */
+function passingDense(shape: ModelShape, sequences: Sequences): Moment[] {
+  const [opening, running] = blockMoments(shape, sequences, { taps: false, output: true });
+  // In the arrays of the results, as onnxruntime holds them, and as they are written.
+  const drifts = 3 * FLOAT * runTokens(sequences) * sum(firstOfTaps(shape.layers).map(driftRows));
+  return [opening, { ...running, 'block-run': (running['block-run'] ?? 0) + drifts }].map(atAll);
+}
+
+/** The sequences go through a block up to one tap or sum, and what its layers read is summed up with the drift from the dense model. */
 function aiming(shape: ModelShape, sequences: Sequences, work: OnGpu): Moment[] {
   const tokens = runTokens(sequences);
   return firstOfTaps(shape.layers).map((layer) => {
     const drifting = driftRows(layer);
-    const [opening, running] = blockMoments(shape, sequences, { taps: true, output: layer.sum !== undefined });
+    const [, running] = blockMoments(shape, sequences, { taps: true, output: layer.sum !== undefined });
     return {
       held: {
         ...running,
-        'block-weights': (running['block-weights'] ?? 0) + (opening['block-weights'] ?? 0),
-        'block-run': (running['block-run'] ?? 0) + FLOAT * tokens * (shape.hidden + drifting),
+        'block-run': (running['block-run'] ?? 0) + FLOAT * tokens * drifting,
         grams:
           gramBytes([layer], work) +
           driftBytes(layer) +

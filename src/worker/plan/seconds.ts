@@ -1,6 +1,15 @@
 import type { PlannedStage } from '../../contract/plan.ts';
 import { methods } from '../../contract/recipe/methods.ts';
-import { branchCount, branchOperations, branchPasses, sum, tapWidths, type Branching } from '../model/costs.ts';
+import {
+  branchCount,
+  branchOperations,
+  branchPasses,
+  driftRows,
+  firstOfTaps,
+  sum,
+  tapWidths,
+  type Branching,
+} from '../model/costs.ts';
 import type { Rates } from './rates.ts';
 import type { ModelShape } from '../model/shape.ts';
 import {
@@ -59,7 +68,7 @@ function estimateSeconds(shape: ModelShape, work: Workload, rates: Rates): numbe
 }
 
 /**
- * Every layer is pruned and written down to the disk, and its block opened with it; all of a block's once more for each number of bits;
+ * Every layer is pruned, at two sparsities, and as the first leaves it written down to the disk, and its block opened with it; all of a block's once more for each number of bits;
  * and the block as it is, for the branches that are there already. Activations are read and written at each pass through a block, and
  * read for each range of the vocabulary.
  */
@@ -70,7 +79,7 @@ function branchSeconds(shape: ModelShape, work: Workload, sample: Branching, rat
   const opened = shape.blocks + (shape.layers.length + sample.bits) * blocks;
   const transfers = 1 + 2 * branchPasses(shape, blocks, sample) + branches * shape.vocabularyPasses;
   const written = blockBytes(shape) / rates.write;
-  const alone = aloneSeconds(shape, work, rates) + written;
+  const alone = 2 * aloneSeconds(shape, work, rates) + written;
   const quantized = sweepSeconds(shape, work, rates) + written;
   return (
     forward / forwardRate(rates, sample) +
@@ -103,7 +112,7 @@ function compressSeconds(shape: ModelShape, work: Workload, rates: Rates): numbe
 
 /**
  * All blocks but for their shards; a block's inputs are read twice and its outputs written down to the disk. With dense targets it is
- * opened for each tap and once more, with each of two streams.
+ * opened for the dense model, for each tap and once more, and what the dense model has of each tap is written and read.
  */
 function blocksSeconds(shape: ModelShape, work: Workload, rates: Rates): number {
   const { calibration, blocks, method, quantization, targets } = work;
@@ -113,13 +122,14 @@ function blocksSeconds(shape: ModelShape, work: Workload, rates: Rates): number 
   const { forward = 0 } = stageOperations(shape, work, 'compress');
   const activations = activationBytes(shape, calibration);
   const isDense = targets === 'dense';
-  const reads = isDense ? 2 * (1 + tapWidths(shape.layers).length) : 2;
+  const passes = isDense ? 2 + tapWidths(shape.layers).length : 2;
+  const drifts = isDense ? sum(firstOfTaps(shape.layers).map(driftRows)) / shape.hidden : 0;
   const factoring =
     factorSeconds(shape, work, calibration, rates) + (isDense ? aimingSeconds(shape, calibration, rates) : 0);
   return (
     forward / forwardRate(rates, calibration) +
-    blocks * (factoring + solving + (reads * blockBytes(shape)) / rates.open) +
-    blocks * activations * (reads / rates.read + (isDense ? 2 : 1) / rates.write)
+    blocks * (factoring + solving + (passes * blockBytes(shape)) / rates.open) +
+    blocks * activations * ((passes + 2 * drifts) / rates.read + (isDense ? 2 : 1) / rates.write)
   );
 }
 

@@ -169,11 +169,11 @@ function estimateOperations(shape: ModelShape, work: Workload): Operations {
   };
 }
 
-/** All layers pruned, each for itself, and all of them quantized to each of so many widths. */
+/** All layers pruned, each for itself, at two sparsities, and all of them quantized to each of so many widths. */
 function aloneOperations(block: BlockOperations, { method, blocks }: Workload, { bits }: Branching): Operations {
   const sweeps = block.solve + block.energy;
-  if (!methods[sensitivityMethod(method)].iterates) return { solve: blocks * (1 + bits) * sweeps };
-  return { iterate: blocks * block.iterate, ...(bits > 0 && { solve: blocks * bits * sweeps }) };
+  if (!methods[sensitivityMethod(method)].iterates) return { solve: blocks * (2 + bits) * sweeps };
+  return { iterate: 2 * blocks * block.iterate, ...(bits > 0 && { solve: blocks * bits * sweeps }) };
 }
 
 function spectraOperations({ layers }: ModelShape, { blocks }: Workload): Operations {
@@ -197,8 +197,8 @@ function choiceOperations(shape: ModelShape, work: Workload): Operations {
 }
 
 /**
- * Every block up to its last tap; then, but for the last one, all of it again as it was stored. With dense targets two streams up to each
- * tap or what its layer's output is added to, then through the block.
+ * Every block up to its last tap; then, but for the last one, all of it again as it was stored. With dense targets the dense model
+ * through it, the compressed one up to each tap or what its layer's output is added to, then through the block.
  */
 function compressOperations({ layers }: ModelShape, work: Workload): Operations {
   const { calibration, blocks, method, targets } = work;
@@ -207,7 +207,7 @@ function compressOperations({ layers }: ModelShape, work: Workload): Operations 
   const block = blockOperations(layers, seqlen);
   const isDense = targets === 'dense';
   const forward = isDense
-    ? 2 * (blocks * block.upToTaps + (blocks - 1) * block.forward)
+    ? blocks * (block.forward + block.upToTaps) + (blocks - 1) * block.forward
     : blocks * block.taps + (blocks - 1) * block.forward;
   return {
     forward: sequences * forward,

@@ -17,8 +17,9 @@ export const quantizationFolder = 'quantization';
 
 /** What a kill leaves of files that were being written beside their names. */
 const leftover = /\.(json|md|csv|html)\.\d+$|\.safetensors\.partial$/;
-/** What it leaves in `state/` of measurements under way. */
-const underWay = /^(estimate|sensitivity|evaluation)\.f32$|^sensitivity\.safetensors$|^choose$|^packed(\.partial)?$/;
+/** What it leaves in `state/` of work under way. */
+const underWay =
+  /^(estimate|sensitivity|evaluation|tap-\w+)\.f32$|^sensitivity\.safetensors$|^choose$|^packed(\.partial)?$/;
 
 /**
  * A run's folder, which is also the folder of the model that comes out (docs/formats.md lists its files).

@@ -2,17 +2,18 @@ import { TamisError } from '../../contract/errors.ts';
 import type { Scheduler } from '../../contract/recipe.ts';
 import { byName, highest, meetTarget } from './budget.ts';
 import type { LayerStatistics } from './estimates.ts';
-import { SENSITIVITY_SPARSITY } from './needs.ts';
+import { GROWTH_SPARSITY, SENSITIVITY_SPARSITY } from './needs.ts';
 import type { LayerSize, Schedule } from './types.ts';
 
 /**
- * Minimises Σ sensitivity * curve(s) / curve(0.7) over the layers under the target, every sparsity within ± range of it. The curves
- * are convex, so that one multiplier on the sparsity decides: each layer is pruned until a further weight costs as much as
+ * Minimises Σ sensitivity * curve(s) / curve(0.7) over the layers under the target, every sparsity within ± range of it; each curve is
+ * bent so that it grows from 0.7 to 0.9 as the layer's error was measured to. The curves are convex, so that one multiplier on the sparsity decides: each layer is pruned until a further weight costs as much as
  * everywhere else. The multiplier is found by bisection.
  *
  * A layer of which 70 % costs nothing, because that much is zeros, was measured with nothing changed: what more would cost is not
  * known. It has the target, or what costs nothing where that is more.
  * @param sensitivities by layer name
+ * @param growths by layer name: its error at 0.9, as a multiple of that at 0.7
  * @param target wanted mean sparsity over all weights
  * @throws schedule.out-of-reach
  */
@@ -20,14 +21,17 @@ export function allocateSchedule(
   layers: readonly LayerSize[],
   statistics: Readonly<Record<string, LayerStatistics>>,
   sensitivities: Readonly<Record<string, number>>,
+  growths: Readonly<Record<string, number>>,
   { range }: Extract<Scheduler, { kind: 'allocate' }>,
   target: number,
 ): Schedule {
   const costs = layers.map(({ name, weights }) => {
     const measured = statistics[name];
     const sensitivity = sensitivities[name];
-    if (measured === undefined || sensitivity === undefined) throw new RangeError(`nothing measured of layer ${name}`);
-    return marginalCost(measured.curve, sensitivity / weights, target);
+    const growth = growths[name];
+    if (measured === undefined || sensitivity === undefined || growth === undefined)
+      throw new RangeError(`nothing measured of layer ${name}`);
+    return marginalCost(bent(measured.curve, growth), sensitivity / weights, target);
   });
   const bounds = { min: Math.max(0, target - range), max: Math.min(highest, target + range) };
   if (target > bounds.max)
@@ -37,6 +41,20 @@ export function allocateSchedule(
     costs.map((cost) => sparsityAt(cost, multiplier)),
   );
   return { sparsities: byName(layers, sparsities), groups: {}, centroids: [], estimate: 'measured' };
+}
+
+/**
+ * A curve of saliencies takes the weights for independent of each other, which they are the less the fewer are left. This is the curve
+ * times a power of the sparsity's distance from 0.7, such that it grows from there to 0.9 by `growth`.
+ * @param curve at the sparsities 0, 1/n … 1; as it is where it is 0 at 0.7
+ */
+function bent(curve: readonly number[], growth: number): readonly number[] {
+  const n = curve.length - 1;
+  const [unit = NaN, further = NaN] = [SENSITIVITY_SPARSITY, GROWTH_SPARSITY].map((s) => curve[Math.round(n * s)]);
+  if (unit === 0) return curve;
+  const factor = (growth * unit) / further;
+  const exponent = (k: number): number => (k / n - SENSITIVITY_SPARSITY) / (GROWTH_SPARSITY - SENSITIVITY_SPARSITY);
+  return curve.map((loss, k) => loss * factor ** exponent(k));
 }
 
 /** What one more pruned weight costs at a sparsity: the cost at each place of `sparsity`, straight lines between them. */

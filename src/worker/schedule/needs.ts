@@ -6,6 +6,8 @@ import type { Candidate } from '../../contract/report.ts';
 
 /** The sparsity at which the sensitivities are measured (docs/scheduling.md). */
 export const SENSITIVITY_SPARSITY = 0.7;
+/** The sparsity up to which it is measured from there how a layer's error grows. */
+export const GROWTH_SPARSITY = 0.9;
 /** Sequences held back from the calibration, that sensitivities and candidates are measured on. */
 export const HELD_BACK = 16;
 /** Calibration tokens that the candidates of `auto` are compressed with, in whole sequences, and the least of these. */

@@ -12,6 +12,8 @@ export interface Measured extends Readonly<Partial<Record<Need, unknown>>> {
   readonly statistics?: Readonly<Record<string, LayerStatistics>>;
   /** By layer name, nats a token. */
   readonly sensitivities?: Readonly<Record<string, number>>;
+  /** By layer name: the error at 90 %, as a multiple of that at 70 %. */
+  readonly growths?: Readonly<Record<string, number>>;
   /** D of each block. */
   readonly outliers?: readonly number[];
   /** By layer name. */
@@ -58,8 +60,8 @@ type Make<K extends Kind> = (
 /** How each scheduler spreads a target over the layers. */
 const makers: { readonly [K in Kind]: Make<K> } = {
   uniform: (layers, target) => uniformSchedule(layers, target),
-  allocate: (layers, target, scheduler, { statistics, sensitivities }) =>
-    allocateSchedule(layers, statistics, sensitivities, scheduler, target),
+  allocate: (layers, target, scheduler, { statistics, sensitivities, growths }) =>
+    allocateSchedule(layers, statistics, sensitivities, growths, scheduler, target),
   kmeans: (layers, target, scheduler, { statistics, sensitivities }) =>
     kmeansSchedule(layers, statistics, scheduler, target, sensitivities),
   owl: (layers, target, { lambda }, { outliers }) => owlSchedule(layers, outliers, lambda, target),
