@@ -60,7 +60,7 @@ function named({ scheduler, range, targets }: Choice['candidates'][number]): str
 /** The place of the schedule that is to be taken. */
 function lowestOfClear({ candidates }: Choice): number {
   let place = 0;
-  candidates.slice(0, 4).forEach((candidate, i) => {
+  candidates.slice(0, 3).forEach((candidate, i) => {
     if (isClear(candidate) && (candidate.perplexity ?? NaN) < (candidates[place]?.perplexity ?? NaN)) place = i;
   });
   return place;
@@ -74,8 +74,8 @@ function isClear({ difference }: Choice['candidates'][number]): boolean {
 /** The place of the candidate that is to be taken: of that schedule, with dense targets where these are clearly better than uniform and lower. */
 function toBeTaken(choice: Choice): number {
   const taken = lowestOfClear(choice);
-  const [dense, without] = [choice.candidates[4], choice.candidates[taken]];
-  return dense && isClear(dense) && (dense.perplexity ?? NaN) < (without?.perplexity ?? NaN) ? 4 : taken;
+  const [dense, without] = [choice.candidates[3], choice.candidates[taken]];
+  return dense && isClear(dense) && (dense.perplexity ?? NaN) < (without?.perplexity ?? NaN) ? 3 : taken;
 }
 
 describe('auto', () => {
@@ -85,15 +85,14 @@ describe('auto', () => {
     const first = [
       ['uniform', null, 'layer'],
       ['allocate', 0.1, 'layer'],
-      ['allocate', 0.2, 'layer'],
-      ['allocate', 0.4, 'layer'],
+      ['allocate', 0.3, 'layer'],
     ];
     const [scheduler, range] = first[lowestOfClear(choice)] ?? [];
     expect(choice.candidates.map((each) => [each.scheduler, each.range, each.targets])).toEqual([
       ...first,
       [scheduler, range, 'dense'],
     ]);
-    expect(new Set(choice.candidates.map(({ perplexity }) => perplexity)).size).toBe(5);
+    expect(new Set(choice.candidates.map(({ perplexity }) => perplexity)).size).toBe(4);
     expect(choice.chosen).toBe(toBeTaken(choice));
     expect(choice.chosen).not.toBe(0);
     expect(eventsOf(whole).filter(({ type }) => type === 'choice')).toEqual([{ type: 'choice', choice }]);
@@ -184,7 +183,7 @@ describe('auto', () => {
   ])('%s', async (_, flags) => {
     const out = await compressed('--scheduler', 'auto', ...flags);
     const choice = choiceOf(out);
-    expect(choice.candidates).toHaveLength(flags.includes('magnitude') ? 4 : 5);
+    expect(choice.candidates).toHaveLength(flags.includes('magnitude') ? 3 : 4);
     expect(choice.chosen).toBe(toBeTaken(choice));
     expect(readReportOf(out).sparsity.target).toBeCloseTo(0.8, 9);
     expect(readdirSync(join(out, 'state'))).not.toContain('choose');

@@ -49,12 +49,12 @@ function sampled(f: (s: number) => number): number[] {
  * straight in between, nothing at 0, and at 1 as steep as the last two say. So it is a parabola on each piece. From one twentieth to the
  * next a curve is bent by the fourth root of what it is between 70 and 90 %.
  */
-function costOf({ sensitivity, curve: saliencies, bend = 1 }: Layer): {
+function costOf({ weights, sensitivity, curve: saliencies, bend = 1 }: Layer): {
   cost: (s: number) => number;
   slope: (s: number) => number;
 } {
   const curve = saliencies.map((loss, twentieth) => loss * bend ** ((twentieth - 14) / 4));
-  const share = sensitivity / (curve[14] ?? NaN);
+  const share = Math.sqrt(weights * sensitivity) / (curve[14] ?? NaN);
   const slopeOf = (piece: number): number => 20 * share * ((curve[piece + 1] ?? NaN) - (curve[piece] ?? NaN));
   const slope = (s: number): number => {
     if (s < 0.025) return (s / 0.025) * slopeOf(0);
@@ -162,22 +162,22 @@ describe('allocate on any layers', () => {
 describe('allocate', () => {
   const quadratic = sampled((s) => s ** 2);
 
-  it('prunes layers whose loss is a parabola in proportion to weights / sensitivity', () => {
+  it('prunes layers whose loss is a parabola in proportion to the root of weights / sensitivity', () => {
     const model = [
       { weights: 100, sensitivity: 1, curve: quadratic },
-      { weights: 100, sensitivity: 2, curve: quadratic.map((loss) => 7 * loss) },
+      { weights: 100, sensitivity: 4, curve: quadratic.map((loss) => 7 * loss) },
     ];
     const [first, second] = allocate(model, 0.3, 0.6);
     expect(first).toBeCloseTo(0.8, 12);
     expect(second).toBeCloseTo(0.4, 12);
     const [large, small] = allocate(
-      [{ ...model[0], weights: 300 } as Layer, { ...model[1], sensitivity: 1 } as Layer],
+      [{ ...model[0], weights: 400 } as Layer, { ...model[1], sensitivity: 1 } as Layer],
       0.5,
       0.5,
     );
-    // s ∝ weights: 300 * 3x + 100 * x = 400 * 0.5
-    expect(large).toBeCloseTo(0.6, 12);
-    expect(small).toBeCloseTo(0.2, 12);
+    // 400 * 2x + 100 * x = 500 * 0.5
+    expect(large).toBeCloseTo(5 / 9, 12);
+    expect(small).toBeCloseTo(5 / 18, 12);
   });
 
   it('holds every layer within the range', () => {

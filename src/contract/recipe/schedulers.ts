@@ -36,9 +36,9 @@ export const schedulers = {
     fields: {
       range: {
         control: 'amount',
-        schema: z.number().positive().max(1).default(0.1),
+        schema: z.number().positive().max(1).default(0.2),
         unit: 'percent',
-        unset: 0.1,
+        unset: 0.2,
         label: 'field.allocate-range',
         hint: 'new.allocate-range-text',
         flag: '--range <r>',

@@ -6,8 +6,14 @@ import { GROWTH_SPARSITY, SENSITIVITY_SPARSITY } from './needs.ts';
 import type { LayerSize, Schedule } from './types.ts';
 
 /**
- * Minimises Σ sensitivity * curve(s) / curve(0.7) over the layers under the target, every sparsity within ± range of it; each curve is
- * bent so that it grows from 0.7 to 0.9 as the layer's error was measured to. The curves are convex, so that one multiplier on the sparsity decides: each layer is pruned until a further weight costs as much as
+ * How far the sensitivities are believed: 1 wholly, 0 not at all. They were measured with all other layers dense, and what one layer
+ * costs in a model that has lost much elsewhere differs less from what another does (docs/scheduling.md).
+ */
+const SENSITIVITY_POWER = 0.5;
+
+/**
+ * Minimises Σ weights * (sensitivity / weights)^0.5 * curve(s) / curve(0.7) over the layers under the target, every sparsity within ±
+ * range of it; each curve is bent so that it grows from 0.7 to 0.9 as the layer's error was measured to. The curves are convex, so that one multiplier on the sparsity decides: each layer is pruned until a further weight costs as much as
  * everywhere else. The multiplier is found by bisection.
  *
  * A layer of which 70 % costs nothing, because that much is zeros, was measured with nothing changed: what more would cost is not
@@ -31,7 +37,7 @@ export function allocateSchedule(
     const growth = growths[name];
     if (measured === undefined || sensitivity === undefined || growth === undefined)
       throw new RangeError(`nothing measured of layer ${name}`);
-    return marginalCost(bent(measured.curve, growth), sensitivity / weights, target);
+    return marginalCost(bent(measured.curve, growth), (sensitivity / weights) ** SENSITIVITY_POWER, target);
   });
   const bounds = { min: Math.max(0, target - range), max: Math.min(highest, target + range) };
   if (target > bounds.max)

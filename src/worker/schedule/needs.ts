@@ -18,8 +18,7 @@ const CHOICE_SEQUENCES = 16;
 export const schedulesToTry = [
   { scheduler: 'uniform', range: null },
   { scheduler: 'allocate', range: 0.1 },
-  { scheduler: 'allocate', range: 0.2 },
-  { scheduler: 'allocate', range: 0.4 },
+  { scheduler: 'allocate', range: 0.3 },
 ] as const satisfies readonly Pick<Candidate, 'scheduler' | 'range'>[];
 
 /** Of so many calibration sequences those that the candidates of `auto` are compressed with. */
