@@ -99,12 +99,7 @@ describe('a trial that overflows', () => {
     ['in the calibration sequences', 'calibration', [1], ['allocate ±10']],
     ['in those held back', 'head', [2], ['allocate ±30']],
     ['all schedules', 'calibration', [1, 2], ['allocate ±10', 'allocate ±30']],
-    [
-      'that of dense targets',
-      'head',
-      [1, 2, 3],
-      ['allocate ±10', 'allocate ±30', 'uniform, dense targets'],
-    ],
+    ['that of dense targets', 'head', [1, 2, 3], ['allocate ±10', 'allocate ±30', 'uniform, dense targets']],
   ] as const)('%s: loses, with a warning', async (_, where, trials, schedules) => {
     const { report, events } = await run(trials, where);
     expect(overflow.begun).toBe(4);

@@ -237,7 +237,7 @@ describe('dense targets', () => {
     await succeed(compressInto(out, '--sparsity', '0.6', '--sequences', '64'), tiny);
     const { choice, recipe } = readReportOf(out);
     expect(recipe.layerTargets).toBe('auto');
-    expect(choice?.candidates.map(({ targets }) => targets)).toEqual(['layer', 'layer', 'layer', 'layer', 'dense']);
+    expect(choice?.candidates.map(({ targets }) => targets)).toEqual(['layer', 'layer', 'layer', 'dense']);
     const taken = choice?.candidates[choice.chosen];
     const fixed = tiny.file('fixed');
     const scheduler = taken?.range === null ? ['uniform'] : ['allocate', '--range', String(taken?.range)];
