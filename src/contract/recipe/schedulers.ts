@@ -10,7 +10,7 @@ const fraction = z.number().min(0).max(1);
 
 /**
  * What a scheduler goes by: `statistics` of the layers and `outliers` of the blocks come from a calibration pass over the dense
- * model, `sensitivities` from one with branches, `alphas` from the weights alone; `file` is a file that the recipe names.
+ * model, `sensitivities` and `growths` from one with branches, `alphas` from the weights alone; `file` is a file that the recipe names.
  */
 export type Need = 'statistics' | 'outliers' | 'sensitivities' | 'growths' | 'alphas' | 'file';
 

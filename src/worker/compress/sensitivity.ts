@@ -86,10 +86,12 @@ export class SensitivityPass implements AsyncDisposable {
       for (const layer of layers) {
         const prunedTo = (sparsity: number): Promise<CompressedLayer> =>
           this.#compressed(layer, factors, { method, sparsity });
-        using pruned = await prunedTo(SENSITIVITY_SPARSITY);
-        using further = await prunedTo(GROWTH_SPARSITY);
-        this.#growths[layer.name] = growth(pruned, further);
-        const weights = await this.#written([layer], () => Promise.resolve(pruned));
+        const furtherError = await errorOf(prunedTo(GROWTH_SPARSITY));
+        const weights = await this.#written([layer], async () => {
+          const pruned = await prunedTo(SENSITIVITY_SPARSITY);
+          this.#growths[layer.name] = growth(pruned.error ?? NaN, furtherError);
+          return pruned;
+        });
         this.#layers.push(layer.name);
         await this.#through(block, { branches: 1, to: this.#layers.length, weights });
       }
@@ -209,10 +211,15 @@ export class SensitivityPass implements AsyncDisposable {
   }
 }
 
-/** The error of a layer, as a multiple of that with fewer zeros; 1 where that is 0, which tells nothing. */
-function growth(pruned: CompressedLayer, further: CompressedLayer): number {
-  const { error } = pruned;
-  return error !== null && error > 0 ? (further.error ?? NaN) / error : 1;
+/** The error of a layer of which nothing else is wanted. */
+async function errorOf(compressing: Promise<CompressedLayer>): Promise<number> {
+  using compressed = await compressing;
+  return compressed.error ?? NaN;
+}
+
+/** A further error, as a multiple of the first; 1 where that is 0, which tells nothing. */
+function growth(error: number, further: number): number {
+  return error === 0 ? 1 : further / error;
 }
 
 /** The mean over all tokens; not below 0, where rounding may take it. */

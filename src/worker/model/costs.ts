@@ -186,6 +186,11 @@ export function tapWidths(layers: readonly LayerShape[]): number[] {
   return firstOfTaps(layers).map(({ cols }) => cols);
 }
 
+/** Columns of what drifts of each tap, all together. */
+export function driftWidth(layers: readonly LayerShape[]): number {
+  return sum(firstOfTaps(layers).map(driftRows));
+}
+
 /** The first layer that reads each tap, in the order in which they are computed. */
 export function firstOfTaps<T extends Pick<LayerShape, 'tap'>>(layers: readonly T[]): T[] {
   return layers.filter(({ tap }, index) => layers.findIndex((other) => other.tap === tap) === index);

@@ -7,6 +7,7 @@ import { sensitivityMethod } from '../schedule/needs.ts';
 import {
   branchCount,
   driftRows,
+  driftWidth,
   firstOfTaps,
   sum,
   tapWidths,
@@ -309,7 +310,7 @@ function collecting(shape: ModelShape, sequences: Sequences, work: OnGpu, result
 function passingDense(shape: ModelShape, sequences: Sequences): Moment[] {
   const [opening, running] = blockMoments(shape, sequences, { taps: false, output: true });
   // In the arrays of the results, as onnxruntime holds them, and as they are written.
-  const drifts = 3 * FLOAT * runTokens(sequences) * sum(firstOfTaps(shape.layers).map(driftRows));
+  const drifts = 3 * FLOAT * runTokens(sequences) * driftWidth(shape.layers);
   return [opening, { ...running, 'block-run': (running['block-run'] ?? 0) + drifts }].map(atAll);
 }
 

@@ -4,8 +4,7 @@ import {
   branchCount,
   branchOperations,
   branchPasses,
-  driftRows,
-  firstOfTaps,
+  driftWidth,
   sum,
   tapWidths,
   type Branching,
@@ -68,8 +67,8 @@ function estimateSeconds(shape: ModelShape, work: Workload, rates: Rates): numbe
 }
 
 /**
- * Every layer is pruned, at two sparsities, and as the first leaves it written down to the disk, and its block opened with it; all of a block's once more for each number of bits;
- * and the block as it is, for the branches that are there already. Activations are read and written at each pass through a block, and
+ * Every layer is pruned at two sparsities, written down to the disk as one of them leaves it, and its block opened with it; all of a
+ * block's once more for each number of bits; and the block as it is, for the branches that are there already. Activations are read and written at each pass through a block, and
  * read for each range of the vocabulary.
  */
 function branchSeconds(shape: ModelShape, work: Workload, sample: Branching, rates: Rates): number {
@@ -123,7 +122,7 @@ function blocksSeconds(shape: ModelShape, work: Workload, rates: Rates): number 
   const activations = activationBytes(shape, calibration);
   const isDense = targets === 'dense';
   const passes = isDense ? 2 + tapWidths(shape.layers).length : 2;
-  const drifts = isDense ? sum(firstOfTaps(shape.layers).map(driftRows)) / shape.hidden : 0;
+  const drifts = isDense ? driftWidth(shape.layers) / shape.hidden : 0;
   const factoring =
     factorSeconds(shape, work, calibration, rates) + (isDense ? aimingSeconds(shape, calibration, rates) : 0);
   return (

@@ -3,7 +3,7 @@ import { groupsOf, hasScatteredGroups } from '../../contract/quantization.ts';
 import { methods } from '../../contract/recipe/methods.ts';
 import type { Quantization } from '../../contract/recipe.ts';
 import type { PackedLayer } from '../../contract/size.ts';
-import { branchCount, driftRows, firstOfTaps, sum } from '../model/costs.ts';
+import { branchCount, driftWidth, sum } from '../model/costs.ts';
 import { activationBytes, blockBytes } from './seconds.ts';
 import type { ModelShape } from '../model/shape.ts';
 import type { Sequences, Workload } from './workload.ts';
@@ -52,7 +52,10 @@ function choiceBytes(shape: ModelShape, work: Workload, scales: number): number 
   return compressBytes(shape, work, calibration) + activationBytes(shape, heldBack) + shard + scales;
 }
 
-/** Blocks are compressed from one file of activations into another; with dense targets the dense model's lie beside them, from the second block on, and what it has of one block's taps. */
+/**
+ * Blocks are compressed from one file of activations into another; with dense targets the dense model's lie beside them, from the second
+ * block on, and what it has of one block's taps.
+ */
 function compressBytes(
   shape: ModelShape,
   { method, blocks, targets }: Workload,
@@ -61,7 +64,7 @@ function compressBytes(
   if (calibration === null || !methods[method].calibrates) return 0;
   const own = activationBytes(shape, calibration);
   if (targets !== 'dense') return Math.min(2, blocks) * own;
-  const drifts = sum(firstOfTaps(shape.layers).map(driftRows)) / shape.hidden;
+  const drifts = driftWidth(shape.layers) / shape.hidden;
   return (([1, 3, 4][Math.min(3, blocks) - 1] ?? 0) + drifts) * own;
 }
 

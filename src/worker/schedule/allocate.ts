@@ -13,8 +13,9 @@ const SENSITIVITY_POWER = 0.5;
 
 /**
  * Minimises Σ weights * (sensitivity / weights)^0.5 * curve(s) / curve(0.7) over the layers under the target, every sparsity within ±
- * range of it; each curve is bent so that it grows from 0.7 to 0.9 as the layer's error was measured to. The curves are convex, so that one multiplier on the sparsity decides: each layer is pruned until a further weight costs as much as
- * everywhere else. The multiplier is found by bisection.
+ * range of it; each curve is bent so that it grows from 0.7 to 0.9 as the layer's error was measured to. The curves are convex, so that
+ * one multiplier on the sparsity decides: each layer is pruned until a further weight costs as much as everywhere else. The multiplier is
+ * found by bisection.
  *
  * A layer of which 70 % costs nothing, because that much is zeros, was measured with nothing changed: what more would cost is not
  * known. It has the target, or what costs nothing where that is more.
