@@ -15,7 +15,7 @@ import { assertWorks } from './runtime/devices.ts';
 import { openGpu } from './runtime/gpu.ts';
 import type { SessionOptions } from './runtime/session.ts';
 import { assertSchedule, readSparsities } from './schedule/check.ts';
-import { HELD_BACK, needsSensitivities, solvingMethod } from './schedule/needs.ts';
+import { HELD_BACK, needsSensitivities, prunesNothing, solvingMethod } from './schedule/needs.ts';
 import type { EvaluationTokens } from './texts/dataset.ts';
 import { calibrationTokens, type CalibrationTokens, type Sources } from './texts/sample.ts';
 import { seqlenOf, sourcesOf, tokensOf } from './texts/sources.ts';
@@ -68,6 +68,7 @@ function workloadOf({ recipe, model, devices, blocks, calibration, datasets }: I
   const method = solvingMethod(recipe);
   return {
     method,
+    isPruned: !prunesNothing(recipe),
     quantization: recipe.quantization,
     ...schedulingOf(recipe, calibration, (calibration?.heldBack.length ?? 0) / (calibration?.seqlen ?? 1)),
     gpu: gpuShare(shapeOf(model).layers, { ...recipe, method }, devices.gpu),

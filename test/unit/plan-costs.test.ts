@@ -56,14 +56,17 @@ const gramByLoops = (cols: number, tokens: number): number => loop(tokens, () =>
  * X[i][j] needs i - j, row i as many again.
  */
 const factorByLoops = (n: number): number => loop(n, (i) => i * (i + 1)) + loop(n, (i) => i * (i + 1));
-const { iterations, penalties, polish } = constants.method.admm;
+const { iterations, penalties, polish, refinements } = constants.method.admm;
 
 /**
  * ADMM: in each iteration every entry of a layer as large as this is a dot product as long as a row; so it is in each step of the polish
  * and in the residual that it begins with, and for the energies of the output and of what it loses.
  */
-const iterationsByLoops = ({ rows, cols }: LayerShape): number =>
-  loop(iterations + (1 + polish) + 2, () => loop(rows, () => loop(cols, () => 2 * cols)));
+const iterationsByLoops = (layer: LayerShape): number => productsByLoops(iterations + (1 + polish) + 2, layer);
+/** Codes chosen anew: what is lost times the Hessian, then in each pass every column's changes on all columns; and both energies. */
+const quantizingByLoops = (layer: LayerShape): number => productsByLoops(1 + refinements + 2, layer);
+const productsByLoops = (count: number, { rows, cols }: LayerShape): number =>
+  loop(count, () => loop(rows, () => loop(cols, () => 2 * cols)));
 /** For each penalty: Cholesky, the inverse of the triangle, and that one's square, row by row, one triangle of it. */
 const inversesByLoops = (n: number): number =>
   loop(penalties, () => factorByLoops(n) + loop(n, (i) => 2 * (i + 1) * (n - i)));
@@ -132,7 +135,11 @@ describe.each([
 describe('other operations', () => {
   it('of ADMM over a layer are those of the loops', () => {
     const layer = { rows: 30, cols: 40, tap: '' };
-    expect(iterateOperations(layer)).toBe(iterationsByLoops(layer));
+    const [pruning, quantizing] = [iterationsByLoops(layer), quantizingByLoops(layer)];
+    expect(iterateOperations(layer, { prunes: true, quantizes: false })).toBe(pruning);
+    expect(iterateOperations(layer, { prunes: false, quantizes: true })).toBe(quantizing);
+    const energies = productsByLoops(2, layer);
+    expect(iterateOperations(layer, { prunes: true, quantizes: true })).toBe(pruning + quantizing - energies);
     expect(Math.abs(invertOperations(768) / inversesByLoops(768) - 1)).toBeLessThan(3 / 768);
   });
 
@@ -352,7 +359,15 @@ describe('operations of the stages', () => {
     const quantization = quantizationSchema.parse({ bits: 4 });
     expect(stageOperations(shape, { ...admm, quantization }, 'compress')).toEqual({
       ...others,
-      iterate: 12 * block.iterate,
+      iterate: 12 * (block.iterate + block.refine),
+      solve,
+    });
+    const quantizing = optLayers(768)
+      .map(quantizingByLoops)
+      .reduce((a, b) => a + b, 0);
+    expect(stageOperations(shape, { ...admm, isPruned: false, quantization }, 'compress')).toEqual({
+      ...others,
+      iterate: 12 * quantizing,
       solve,
     });
     // Sensitivities too, but for those of bits, which prune nothing.
@@ -361,7 +376,8 @@ describe('operations of the stages', () => {
     expect(alone).toEqual({ ...estimated, iterate: 2 * 12 * block.iterate });
     const sensitivity = { sequences: 16, seqlen: 128, layers: true, bits: 3 };
     const withBits = stageOperations(shape, { ...measured, method: 'admm', sensitivity }, 'estimate');
-    expect([withBits.iterate, withBits.solve]).toEqual([2 * 12 * block.iterate, (3 / 2) * (swept ?? NaN)]);
+    expect(withBits.iterate).toBe(12 * (2 * block.iterate + 3 * quantizing));
+    expect(withBits.solve).toBe((3 / 2) * (swept ?? NaN));
     expect(stageOperations(shape, { ...tried, method: 'admm' }, 'choose').iterate).toBe(3 * 12 * block.iterate);
   });
 
@@ -406,6 +422,12 @@ describe('operations of the stages', () => {
       expect(compress(admm, sweeps)).toBe(0);
       const quantized = { ...admm, quantization: quantizationSchema.parse({ bits: 4 }) };
       expect(compress(quantized, sweeps)).toBeCloseTo((12 * 2 * block.solve) / 1e9, 4);
+      const further = 12 * (1 + refinements) * 2 * (4 * 768 ** 3 + 3072 * 768 ** 2 + 768 * 3072 ** 2);
+      expect(compress(quantized, { iterate: rates(1e9) })).toBeCloseTo((products + further) / 1e9, 4);
+      const alone = { ...quantized, isPruned: false };
+      const both = 2 * 2 * (4 * 768 ** 3 + 3072 * 768 ** 2 + 768 * 3072 ** 2) * 12;
+      expect(compress(alone, { iterate: rates(1e9) })).toBeCloseTo((both + further) / 1e9, 4);
+      expect(compress(alone, slowly)).toBe(0);
     });
 
     it('for the branches: for blocks opened, one for each layer and one for the rest, for layers written and activations', () => {

@@ -329,7 +329,7 @@ describe.each([
     const admm = stageSeconds(shape, { ...planned, method: 'admm' }, 'compress', rates);
     const attention = shape.layers.length === 6 ? 4 : 2;
     // Inverses for each layer: all but fc2 read h columns.
-    const { iterations, penalties, polish } = constants.method.admm;
+    const { iterations, penalties, polish, refinements } = constants.method.admm;
     const inverses = penalties * ((attention + 1) * h ** 3 + 64 * h ** 3);
     const products = (iterations + polish + 3) * 2 * (4 + 4 + 16) * h ** 3;
     const solving =
@@ -337,6 +337,14 @@ describe.each([
     const block = onGpu + solving + (2 * 24 * h ** 2) / 2e9 + activations * (2 / 3e9 + 1 / 1.5e9);
     const all = (blocks * taps + (blocks - 1) * forward) / 2e13 + blocks * block + shape.bytes / 1.5e9;
     expect(admm / all).toBeCloseTo(1, 9);
+    // Only quantized: no inverses; twice for the energies, once each with what it lost and for its codes; the sweep beside it.
+    const quantization = quantizationSchema.parse({ bits: 4 });
+    const sweeping = { ...planned, quantization };
+    const quantizing = { ...sweeping, method: 'admm' as const, isPruned: false };
+    const more = stageSeconds(shape, quantizing, 'compress', rates) - stageSeconds(shape, sweeping, 'compress', rates);
+    const own = (2 + 1 + refinements) * 2 * (4 + 4 + 16) * h ** 3;
+    const added = own / (0.9 * 1.5e13) + (20 * 12 * h ** 2) / 1e10 + (12 * h ** 2) / 5e8;
+    expect(more / (blocks * added)).toBeCloseTo(1, 6);
   });
 
   it('of estimating', () => {

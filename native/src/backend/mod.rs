@@ -3,6 +3,7 @@
 
 pub mod histogram;
 pub mod panels;
+pub mod refine;
 pub mod split;
 pub mod sweep;
 
@@ -12,6 +13,7 @@ use crate::quantization::Quantization;
 use crate::weights::columns::Columns;
 
 use self::histogram::Histogram;
+use self::refine::Refinement;
 use self::split::{Iteration, Step};
 use self::sweep::{Block, Known, Pruned, Span};
 
@@ -179,6 +181,18 @@ pub trait Backend: Clone + Send + Sync {
     /// Z [rows, n] after so many steps of conjugate gradients from D on, within its mask, towards the least tr((W - Z) A (W - Z)ᵀ).
     /// Counts 1 as done for every `LANES` rows of each step, and before the first.
     fn polish(&self, split: Self::Split, a: &Self::Operand, steps: usize, control: &Control) -> Result<Columns>;
+
+    /// Q after so many passes of coordinate descent towards the least tr((W - Q) H (W - Q)ᵀ): column after column, each weight that the
+    /// mask keeps becomes the value of its grid that is best with the others as they stand. `deviation` [rows, n]: W - Q, column j times
+    /// √H_jj. Counts 1 as done for every `LANES` rows of each pass, and before the first.
+    fn refine(
+        &self,
+        q: Self::Weights,
+        deviation: &Columns,
+        a: &Self::Symmetric,
+        refinement: &Refinement<Self::Grids, Self::Mask>,
+        control: &Control,
+    ) -> Result<Self::Weights>;
 }
 
 /// A Gram matrix [cols, cols] whose entries this machine's memory holds.

@@ -52,9 +52,18 @@ vectorized! {
     }
 }
 
+/// What codes stand for.
+pub struct Codes<'a> {
+    pub grid: &'a Grid,
+    /// The largest code.
+    pub most: f32,
+    pub storage: Storage,
+}
+
 vectorized! {
-    /// Replaces `w` by what is stored of it, q = scale * level or 0, and sets errors = (w - q) / U_jj. `most`: the largest code.
-    pub fn quantize_column(w: &mut Lanes, keep: &Keep, grid: &Grid, most: f32, u_jj: f32, storage: Storage, errors: &mut Lanes) {
+    /// Replaces `w` by what is stored of it, q = scale * level or 0, and sets errors = (w - q) / U_jj.
+    pub fn quantize_column(w: &mut Lanes, keep: &Keep, codes: &Codes, u_jj: f32, errors: &mut Lanes) {
+        let &Codes { grid, most, storage } = codes;
         let mut q = Lanes::ZERO;
         for lane in 0..LANES {
             let scale = grid.scale.0[lane];
@@ -69,6 +78,30 @@ vectorized! {
             let q = f32::from_bits(q.to_bits() & keep);
             *error = (*w - q) / u_jj;
             *w = q;
+        }
+    }
+}
+
+vectorized! {
+    /// Replaces `q` by what is stored of the value q' on its grid, or 0, that is nearest to `q + gradient / root`, and sets
+    /// change = (q' - q) root.
+    pub fn refine_column(q: &mut Lanes, gradient: &Lanes, keep: &Keep, codes: &Codes, root: f32, change: &mut Lanes) {
+        let &Codes { grid, most, storage } = codes;
+        let mut next = Lanes::ZERO;
+        for lane in 0..LANES {
+            let scale = grid.scale.0[lane];
+            let wanted = q.0[lane] + gradient.0[lane] / root;
+            next.0[lane] = scale * level(wanted, scale, grid.zero.0[lane], most);
+        }
+        match storage {
+            Storage::F32 => {}
+            Storage::F16 => next.0.iter_mut().for_each(|q| *q = Storage::F16.round(*q)),
+            Storage::BF16 => next.0.iter_mut().for_each(|q| *q = Storage::BF16.round(*q)),
+        }
+        for ((next, q), (&keep, change)) in next.0.iter().zip(&mut q.0).zip(keep.iter().zip(&mut change.0)) {
+            let next = f32::from_bits(next.to_bits() & keep);
+            *change = (next - *q) * root;
+            *q = next;
         }
     }
 }
@@ -95,6 +128,11 @@ mod tests {
 
     fn lanes(noise: &mut Noise) -> Lanes {
         Lanes(std::array::from_fn(|_| noise.next()))
+    }
+
+    fn codes(grid: &Grid, storage: Storage) -> Codes<'_> {
+        let most = 15.0;
+        Codes { grid, most, storage }
     }
 
     /// The loops written out without vector instructions: this processor's must give the same bits.
@@ -142,7 +180,7 @@ mod tests {
         };
         for storage in [Storage::F32, Storage::F16, Storage::BF16] {
             let (mut w, mut errors) = (start, Lanes::ZERO);
-            quantize_column(&mut w, &keep, &grid, 15.0, 0.7, storage, &mut errors);
+            quantize_column(&mut w, &keep, &codes(&grid, storage), 0.7, &mut errors);
             for lane in 0..LANES {
                 let (scale, zero) = (grid.scale.0[lane], grid.zero.0[lane]);
                 let code = ((start.0[lane] / scale).round_ties_even() + zero).clamp(0.0, 15.0);
@@ -152,6 +190,35 @@ mod tests {
                     storage.round(scale * (code - zero))
                 };
                 assert_eq!((w.0[lane], errors.0[lane]), (q, (start.0[lane] - q) / 0.7));
+            }
+        }
+    }
+
+    #[test]
+    fn codes_are_chosen_anew() {
+        let mut noise = Noise(9);
+        let (start, gradient) = (lanes(&mut noise), lanes(&mut noise));
+        let keep: Keep = std::array::from_fn(|lane| if lane % 5 == 0 { 0 } else { !0 });
+        let grid = Grid {
+            scale: Lanes(std::array::from_fn(|lane| 0.1 + lane as f32 / 100.0)),
+            zero: Lanes(std::array::from_fn(|lane| (lane % 16) as f32)),
+        };
+        for storage in [Storage::F32, Storage::F16, Storage::BF16] {
+            let (mut q, mut change) = (start, Lanes::ZERO);
+            refine_column(&mut q, &gradient, &keep, &codes(&grid, storage), 0.7, &mut change);
+            for lane in 0..LANES {
+                let (scale, zero) = (grid.scale.0[lane], grid.zero.0[lane]);
+                let wanted = start.0[lane] + gradient.0[lane] / 0.7;
+                let code = ((wanted / scale).round_ties_even() + zero).clamp(0.0, 15.0);
+                let expected = if lane % 5 == 0 {
+                    0.0
+                } else {
+                    storage.round(scale * (code - zero))
+                };
+                assert_eq!(
+                    (q.0[lane], change.0[lane]),
+                    (expected, (expected - start.0[lane]) * 0.7)
+                );
             }
         }
     }

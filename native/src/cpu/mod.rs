@@ -7,6 +7,7 @@ pub mod lanes;
 pub mod mask;
 pub mod operand;
 pub mod product;
+pub mod refine;
 pub mod saliency;
 pub mod split;
 pub mod sweep;
@@ -23,6 +24,7 @@ use self::operand::Operand;
 use self::split::Split;
 use self::sweep::Errors;
 use crate::backend::histogram::Histogram;
+use crate::backend::refine::Refinement;
 use crate::backend::split::{Iteration, Step};
 use crate::backend::sweep::{Block, Known, Pruned, Span};
 use crate::backend::{Backend, Entries, Fits};
@@ -208,5 +210,17 @@ impl Backend for Cpu {
 
     fn polish(&self, split: Split, a: &Operand, steps: usize, control: &Control) -> Result<Columns> {
         split.polish(a, steps, control)
+    }
+
+    fn refine(
+        &self,
+        mut q: Columns,
+        deviation: &Columns,
+        a: &Vec<f32>,
+        refinement: &Refinement<GridColumns, Mask>,
+        control: &Control,
+    ) -> Result<Columns> {
+        refine::refine(&mut q, deviation, a, refinement, control)?;
+        Ok(q)
     }
 }

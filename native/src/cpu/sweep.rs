@@ -4,7 +4,7 @@ use faer::prelude::{MatMut, MatRef, Reborrow, ReborrowMut};
 use rayon::prelude::*;
 
 use super::grids::GridColumns;
-use super::lanes::{Keep, count_before, keep_above, prune_column, quantize_column, saliencies, subtract_errors};
+use super::lanes::{Codes, Keep, count_before, keep_above, prune_column, quantize_column, saliencies, subtract_errors};
 use super::mask::Mask;
 use super::product::subtract_product;
 use crate::backend::sweep::{Block, Known, Pruned, Span};
@@ -231,15 +231,12 @@ fn finish_column(group: &mut Group, grids: GroupGrids, block: &Block, j: usize) 
     match (&block.quantization, grids) {
         (Some(quantization), Some((grids, top))) => {
             let grid = grids.get(grids.group_of[block.first + j] as usize, top);
-            quantize_column(
-                w,
-                keep,
-                &grid,
-                quantization.most(),
-                block.diagonal[j],
-                block.storage,
-                errors,
-            );
+            let codes = Codes {
+                grid: &grid,
+                most: quantization.most(),
+                storage: block.storage,
+            };
+            quantize_column(w, keep, &codes, block.diagonal[j], errors);
         }
         _ => prune_column(w, keep, block.diagonal[j], block.storage, errors),
     }

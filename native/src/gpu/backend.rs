@@ -6,6 +6,7 @@ use super::device::Gpu;
 use super::gram::Gram;
 use super::mask::Mask;
 use super::matrix::Matrix;
+use super::refine;
 use super::saliency;
 use super::split::Split;
 use super::sweep::{self, Errors, Grids};
@@ -13,6 +14,7 @@ use super::symmetric;
 use super::triangle::Triangle;
 use super::weights::Weights;
 use crate::backend::histogram::Histogram;
+use crate::backend::refine::Refinement;
 use crate::backend::split::{Iteration, Step};
 use crate::backend::sweep::{Block, Known, Pruned, Span};
 use crate::backend::{Backend, Fits};
@@ -171,5 +173,17 @@ impl Backend for Gpu {
 
     fn polish(&self, split: Split, a: &Arc<Matrix>, steps: usize, control: &Control) -> Result<Columns> {
         split.polish(self, a, steps, control)
+    }
+
+    fn refine(
+        &self,
+        q: Weights,
+        deviation: &Columns,
+        a: &Arc<Matrix>,
+        refinement: &Refinement<Grids, Mask>,
+        control: &Control,
+    ) -> Result<Weights> {
+        refine::refine(self, &q, deviation, a, refinement, control)?;
+        Ok(q)
     }
 }

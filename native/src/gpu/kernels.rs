@@ -68,6 +68,7 @@ pub enum Kernel {
     CountSaliencies,
     Fit,
     Sweep { is_quantized: bool },
+    Refine,
     Project,
     Deviate,
     Relax,
@@ -98,7 +99,7 @@ fn on_grid(value: f32, column: u32, row: u32) -> f32 { return value; }
 
 impl Kernel {
     #[cfg(test)]
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Gemm(Shared::Neither),
         Self::Gemm(Shared::A),
         Self::Gemm(Shared::Both),
@@ -119,6 +120,7 @@ impl Kernel {
         Self::Fit,
         Self::Sweep { is_quantized: false },
         Self::Sweep { is_quantized: true },
+        Self::Refine,
         Self::Project,
         Self::Deviate,
         Self::Relax,
@@ -148,6 +150,7 @@ impl Kernel {
             Self::CountSaliencies => "count_saliencies",
             Self::Fit => "fit",
             Self::Sweep { .. } => "sweep",
+            Self::Refine => "refine",
             Self::Project => "project",
             Self::Deviate => "deviate",
             Self::Relax => "relax",
@@ -188,6 +191,7 @@ impl Kernel {
                 let grids = if is_quantized { GRIDS } else { NO_GRIDS };
                 format!("{STORAGE}\n{}", include_str!("sweep.wgsl").replace("//: grids", grids))
             }
+            Self::Refine => format!("{STORAGE}\n{GRIDS}\n{}", include_str!("refine.wgsl")),
         }
     }
 }

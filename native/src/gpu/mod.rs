@@ -19,6 +19,7 @@ pub(crate) mod matrix;
 pub(crate) mod product;
 pub mod rates;
 pub(crate) mod rearrange;
+mod refine;
 pub(crate) mod rows;
 pub(crate) mod saliency;
 pub(crate) mod select;

@@ -22,7 +22,8 @@ use crate::weights::storage::Storage;
 
 /// Columns that a kernel sweeps, as in sweep.wgsl; so many neighbours a group of n:m may have.
 pub const WIDTH: usize = 32;
-fn code_of(storage: Storage) -> u32 {
+
+pub fn code_of(storage: Storage) -> u32 {
     match storage {
         Storage::F32 => 0,
         Storage::F16 => 1,
@@ -33,11 +34,12 @@ fn code_of(storage: Storage) -> u32 {
 /// Scales and zero points of a layer that is being swept.
 pub struct Grids {
     rows: usize,
-    groups: usize,
+    pub groups: usize,
     stride: usize,
     /// [2, groups, stride]
-    values: Buffer,
-    group_of: Buffer,
+    pub values: Buffer,
+    /// The group of each column.
+    pub group_of: Buffer,
 }
 
 /// As in grid.wgsl.

@@ -1,5 +1,5 @@
 //! ADMM (method.md, section 11): mask and weights of a layer are chosen together, by alternating a ridge regression with a
-//! projection to the pattern.
+//! projection to the pattern; codes are chosen by OPTQ's sweep, then anew one by one.
 
 use super::compressed::{Compressed, Progress, Quantized};
 use super::energy::{read_difference, read_live};
@@ -8,10 +8,11 @@ use super::finish::finish;
 use super::grids::Grids;
 use super::mask::Pattern;
 use super::sparsegpt::sparsegpt;
-use super::sweep::{Selection, Sweep, sweep};
+use super::sweep::{self, Selection, Sweep, sweep};
 use super::target::Target;
 use crate::backend::Backend;
 use crate::backend::panels;
+use crate::backend::refine::Refinement;
 use crate::backend::split::{Iteration, Step};
 use crate::backend::sweep::Pruned;
 use crate::control::Control;
@@ -19,6 +20,7 @@ use crate::error::{Error, Result, internal};
 use crate::quantization::Quantization;
 use crate::weights::columns::Columns;
 use crate::weights::lanes::LANES;
+use crate::weights::storage::Storage;
 use crate::weights::weight::Weight;
 
 /// Penalties ρ, each for as many iterations as the others: from the first, each so much larger than the one before that the last is 1.
@@ -31,6 +33,8 @@ pub const EACH: usize = 6;
 const RELAXATION: f32 = 1.3;
 /// Steps of conjugate gradients on the mask that the iterations end with.
 pub const POLISH: usize = 3;
+/// Passes of coordinate descent over the codes that the sweep ends with.
+pub const REFINEMENTS: usize = 2;
 
 fn penalty(level: usize) -> f32 {
     FIRST_PENALTY.powf((PENALTIES - 1 - level) as f64 / (PENALTIES - 1) as f64) as f32
@@ -52,7 +56,7 @@ fn pruned(pattern: Pattern, rows: usize, cols: usize) -> Pruned {
     }
 }
 
-/// Prunes a layer by ADMM and quantizes what is kept by OPTQ's sweep within the mask. The factor must have been made with its Hessian.
+/// Prunes a layer by ADMM and quantizes what is kept. The factor must have been made with its Hessian.
 /// Errors: `NotFinite` with the first row where the weight or the result is not, `NotPositiveDefinite`, `Cancelled`, those of the backend.
 pub fn admm<B: Backend>(weight: Weight, factor: &Factor<B>, target: &Target, control: &Control) -> Result<Compressed> {
     assert_eq!(weight.cols, factor.cols, "the factor is that of the layer's input");
@@ -63,9 +67,9 @@ pub fn admm<B: Backend>(weight: Weight, factor: &Factor<B>, target: &Target, con
     } = target;
     let (rows, cols) = (weight.rows, weight.cols);
     let pruned = pruned(pattern, rows, cols);
-    let sparsity = match pruned {
-        Pruned::Nothing => Some(0.0),
-        Pruned::All => Some(1.0),
+    let sparsity = match (pruned, quantization) {
+        (Pruned::All, _) => Some(1.0),
+        (Pruned::Nothing, None) => Some(0.0),
         _ => None,
     };
     if let Some(sparsity) = sparsity {
@@ -73,9 +77,10 @@ pub fn admm<B: Backend>(weight: Weight, factor: &Factor<B>, target: &Target, con
         return sparsegpt(weight, factor, &Target { pattern, ..*target }, control);
     }
     let scaled = factor.scaled.as_ref();
-    let Scaled { a, roots } = scaled.ok_or_else(|| internal("this factor was made without its Hessian"))?;
-    let groups = rows.div_ceil(LANES) as u64;
-    control.begin(2 * panels::work(cols) * PENALTIES as u64 + groups * (PENALTIES * EACH + POLISH + 1) as u64)?;
+    let scaled = scaled.ok_or_else(|| internal("this factor was made without its Hessian"))?;
+    let Scaled { a, roots } = scaled;
+    let is_pruned = pruned != Pruned::Nothing;
+    control.begin(work(rows, cols, is_pruned, quantization.is_some()))?;
     let backend = &factor.backend;
     let read = |row: usize, values: &mut [f32]| read_live(weight, factor, row, values);
     let mut w = Columns::from_rows(rows, cols, read, control)?;
@@ -87,6 +92,56 @@ pub fn admm<B: Backend>(weight: Weight, factor: &Factor<B>, target: &Target, con
         return Err(Error::NotFinite { row });
     }
     let energy = damped - factor.damping * norm;
+    let (mut z, iterations) = if is_pruned {
+        let (z, iterations) = iterate(w, backend, a, pruned, damped, control)?;
+        (z, Some(iterations))
+    } else {
+        (w, None)
+    };
+    z.scale(|j| 1.0 / roots[j]);
+    let (z, grids) = match quantization {
+        None => (z, None),
+        Some(quantization) => {
+            let (z, grids) = quantize(z, weight, factor, scaled, storage, quantization, control)?;
+            (z, Some(grids))
+        }
+    };
+    let (compressed, distance) = finish(&z, weight, factor, storage, control)?;
+    drop(z);
+    let read = |row: usize, values: &mut [f32]| read_difference(weight, &compressed, factor, row, values);
+    let mut difference = Columns::from_rows(rows, cols, read, control)?;
+    difference.scale(|j| roots[j]);
+    let lost = backend.quadratic(&difference, a, control)?;
+    Ok(Compressed {
+        error: Some((lost - factor.damping * distance) / energy),
+        quantization: grids,
+        iterations,
+        ..compressed
+    })
+}
+
+/// The work of a layer in the units that it reports to its control.
+fn work(rows: usize, cols: usize, is_pruned: bool, is_quantized: bool) -> u64 {
+    let groups = rows.div_ceil(LANES) as u64;
+    let iterating = 2 * panels::work(cols) * PENALTIES as u64 + groups * (PENALTIES * EACH + POLISH + 1) as u64;
+    let quantizing = sweep::work(cols) + groups * (REFINEMENTS + 1) as u64;
+    [(is_pruned, iterating), (is_quantized, quantizing)]
+        .iter()
+        .filter(|(is_done, _)| *is_done)
+        .map(|(_, units)| units)
+        .sum()
+}
+
+/// Mask and weights of `w`, column j times √H_jj, which give it the least tr((W - Z) H (W - Z)ᵀ), and how each iteration went.
+/// `damped`: tr(W H Wᵀ).
+fn iterate<B: Backend>(
+    w: Columns,
+    backend: &B,
+    a: &B::Symmetric,
+    pruned: Pruned,
+    damped: f64,
+    control: &Control,
+) -> Result<(Columns, Vec<Progress>)> {
     let mut split = backend.split(w, control)?;
     let mut iterations = Vec::with_capacity(PENALTIES * EACH);
     for level in 0..PENALTIES {
@@ -114,28 +169,7 @@ pub fn admm<B: Backend>(weight: Weight, factor: &Factor<B>, target: &Target, con
         }
     }
     let operand = backend.operand(a, control)?;
-    let mut z = backend.polish(split, &operand, POLISH, control)?;
-    drop(operand);
-    z.scale(|j| 1.0 / roots[j]);
-    let (z, grids) = match quantization {
-        None => (z, None),
-        Some(quantization) => {
-            let (z, grids) = quantize(z, rows, factor, target, quantization, control)?;
-            (z, Some(grids))
-        }
-    };
-    let (compressed, distance) = finish(&z, weight, factor, storage, control)?;
-    drop(z);
-    let read = |row: usize, values: &mut [f32]| read_difference(weight, &compressed, factor, row, values);
-    let mut difference = Columns::from_rows(rows, cols, read, control)?;
-    difference.scale(|j| roots[j]);
-    let lost = backend.quadratic(&difference, a, control)?;
-    Ok(Compressed {
-        error: Some((lost - factor.damping * distance) / energy),
-        quantization: grids,
-        iterations: Some(iterations),
-        ..compressed
-    })
+    Ok((backend.polish(split, &operand, POLISH, control)?, iterations))
 }
 
 fn first_row_not_finite(weight: Weight) -> usize {
@@ -147,24 +181,39 @@ fn first_row_not_finite(weight: Weight) -> usize {
     (0..weight.rows).find(|row| is_bad(row)).unwrap_or(0)
 }
 
-/// Quantizes `z` by OPTQ's sweep; its zeros stay.
+/// Quantizes `z` by OPTQ's sweep, then chooses each code anew, all others as they stand; its zeros stay.
 fn quantize<B: Backend>(
     z: Columns,
-    rows: usize,
+    weight: Weight,
     factor: &Factor<B>,
-    target: &Target,
+    Scaled { a, roots }: &Scaled<B>,
+    storage: Storage,
     quantization: Quantization,
     control: &Control,
 ) -> Result<(Columns, Quantized)> {
-    let backend = &factor.backend;
-    let mut w = backend.upload(z)?;
-    let mask = backend.mask(&w, control)?;
-    let mut grids = Grids::new(&w, Some(&mask), rows, factor, quantization, control)?;
+    let (backend, rows) = (&factor.backend, weight.rows);
+    let mut q = backend.upload(z)?;
+    let mask = backend.mask(&q, control)?;
+    let mut grids = Grids::new(&q, Some(&mask), rows, factor, quantization, control)?;
     let rule = Sweep {
         factor,
         selection: Selection::Fixed(&mask),
-        storage: target.storage,
+        storage,
     };
-    sweep(&mut w, rows, &rule, Some(&mut grids), control)?;
-    Ok((backend.download(w, control)?, grids.finish(factor, control)?))
+    sweep(&mut q, rows, &rule, Some(&mut grids), control)?;
+    let q = backend.download(q, control)?;
+    let read = |row: usize, values: &mut [f32]| read_live(weight, factor, row, values);
+    let mut deviation = Columns::from_rows(rows, factor.cols, read, control)?;
+    deviation.subtract(&q);
+    deviation.scale(|j| roots[j]);
+    let refinement = Refinement {
+        grids: &grids.values,
+        quantization,
+        mask: &mask,
+        roots,
+        storage,
+        passes: REFINEMENTS,
+    };
+    let q = backend.refine(backend.upload(q)?, &deviation, a, &refinement, control)?;
+    Ok((backend.download(q, control)?, grids.finish(factor, control)?))
 }

@@ -50,6 +50,8 @@ pub struct AdmmConstants {
     pub penalties: u32,
     /// Steps of conjugate gradients after the iterations.
     pub polish: u32,
+    /// Passes of coordinate descent over what is quantized.
+    pub refinements: u32,
     /// Bytes of an entry of the matrices that are multiplied with.
     pub operand_bytes: u32,
 }
@@ -109,6 +111,7 @@ pub fn constants() -> Constants {
                 iterations: (admm::PENALTIES * admm::EACH) as u32,
                 penalties: admm::PENALTIES as u32,
                 polish: admm::POLISH as u32,
+                refinements: admm::REFINEMENTS as u32,
                 operand_bytes: if simd::has_bf16() { 2 } else { 4 },
             },
         },

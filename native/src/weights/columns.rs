@@ -110,6 +110,16 @@ impl Columns {
         });
     }
 
+    /// Subtracts a matrix of the same shape.
+    pub fn subtract(&mut self, other: &Self) {
+        let columns = self.values.par_chunks_mut(self.stride);
+        columns
+            .zip(other.values.par_chunks(self.stride))
+            .for_each(|(column, other)| {
+                column.iter_mut().zip(other).for_each(|(value, other)| *value -= other);
+            });
+    }
+
     /// The sum of all values' squares.
     pub fn squares(&self) -> f64 {
         let of_column = |column: &[f32]| column.iter().map(|&w| w as f64 * w as f64).sum::<f64>();

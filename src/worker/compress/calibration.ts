@@ -14,7 +14,7 @@ import type { Model } from '../model/open.ts';
 import { shapeOf } from '../model/shape.ts';
 import type { Run, Work } from '../run/run.ts';
 import type { BlockPass, Pass } from '../runtime/passes.ts';
-import { solvingMethod } from '../schedule/needs.ts';
+import { prunesNothing, solvingMethod } from '../schedule/needs.ts';
 import type { CalibrationTokens } from '../texts/sample.ts';
 
 /** The sequences that go through the model's blocks. Error recipe.no-calibration. */
@@ -62,8 +62,9 @@ export function passOperations({ model, calibration }: Pick<Run, 'calibration' |
 /** Operations of a layer that is pruned, or quantized. */
 export function solvingOperations(recipe: Recipe, layer: Pick<LayerShape, 'rows' | 'cols'>): number {
   if (!methods[solvingMethod(recipe)].iterates) return sweepOperations(layer);
-  const quantizing = recipe.quantization === null ? 0 : sweepOperations(layer);
-  return iterateOperations(layer) + invertOperations(layer.cols) + quantizing;
+  const [prunes, quantizes] = [!prunesNothing(recipe), recipe.quantization !== null];
+  const inverting = prunes ? invertOperations(layer.cols) : 0;
+  return inverting + iterateOperations(layer, { prunes, quantizes }) + (quantizes ? sweepOperations(layer) : 0);
 }
 
 /** Operations in one block of one sequence (forward, gram), or of the block itself (the rest). */

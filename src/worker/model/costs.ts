@@ -30,8 +30,10 @@ export interface BlockOperations {
   readonly solve: number;
   /** A sweep that prunes all of every layer, for its output energy: rows * cols². */
   readonly energy: number;
-  /** ADMM of every layer, inverses included. */
+  /** Pruning every layer by ADMM: inverses, and both energies, included. */
   readonly iterate: number;
+  /** Choosing every layer's codes anew after the sweep. */
+  readonly refine: number;
   /** What moves every layer's weights to dense targets. */
   readonly shift: number;
 }
@@ -54,7 +56,8 @@ export function blockOperations(layers: readonly LayerShape[], seqlen: number): 
     factor: sum(widths.map(factorOperations)),
     solve: sweep,
     energy: sweep,
-    iterate: sum(layers.map((layer) => iterateOperations(layer) + invertOperations(layer.cols))),
+    iterate: sum(layers.map((layer) => iterateOperations(layer, PRUNES) + invertOperations(layer.cols))),
+    refine: sum(layers.map(refineOperations)),
     shift: sum(first.map(shiftOperations)) + sum(layers.map(shiftedOperations)),
   };
 }
@@ -104,13 +107,32 @@ export function sweepOperations({ rows, cols }: Pick<LayerShape, 'rows' | 'cols'
   return rows * cols * cols;
 }
 
+/** What ADMM does to a layer. */
+export interface Iterating {
+  readonly prunes: boolean;
+  readonly quantizes: boolean;
+}
+
+const PRUNES: Iterating = { prunes: true, quantizes: false };
+
 /**
- * ADMM over a layer, products [rows, cols] times [cols, cols]: one in each iteration and in each step of the polish, one before those,
- * and one each for the energies of the output and of what it loses.
+ * ADMM over a layer but for the sweep that quantizes it, products [rows, cols] times [cols, cols]: one in each iteration and in each step
+ * of the polish, and one before those; what choosing codes anew takes; and one each for the energies of the output and of what it loses.
  */
-export function iterateOperations({ rows, cols }: Pick<LayerShape, 'rows' | 'cols'>): number {
+export function iterateOperations(layer: Pick<LayerShape, 'rows' | 'cols'>, { prunes, quantizes }: Iterating): number {
   const { iterations, polish } = constants.method.admm;
-  return (iterations + polish + 3) * 2 * rows * cols * cols;
+  const pruning = prunes ? products(layer, iterations + polish + 1) : 0;
+  return pruning + (quantizes ? refineOperations(layer) : 0) + products(layer, 2);
+}
+
+/** Codes chosen anew: what is lost times the Hessian, and in each pass what all changes make of it. */
+export function refineOperations(layer: Pick<LayerShape, 'rows' | 'cols'>): number {
+  return products(layer, 1 + constants.method.admm.refinements);
+}
+
+/** So many products [rows, cols] times [cols, cols]. */
+function products({ rows, cols }: Pick<LayerShape, 'rows' | 'cols'>, count: number): number {
+  return count * 2 * rows * cols * cols;
 }
 
 /** The inverses that it takes, [cols, cols], one for each penalty: a Cholesky factor, its inverse and that one's square, each n³/3. */

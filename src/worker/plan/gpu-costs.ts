@@ -7,6 +7,7 @@ import {
   invertOperations,
   iterateOperations,
   sweepOperations,
+  type Iterating,
   type LayerShape,
 } from '../model/costs.ts';
 import { constants } from '../native.ts';
@@ -72,10 +73,20 @@ export function solveTerm(
   return { ...sweeps, up: sweeps.up + members, down: squares + FLOAT * rows * (cols + 2 * groups) };
 }
 
-/** ADMM over a layer, which goes up as weights and as iterate, and for each of two energies, and comes down. */
-export function iterateTerm(layer: Pick<LayerShape, 'rows' | 'cols'>): Term {
-  const bytes = FLOAT * layer.rows * layer.cols;
-  return { operations: iterateOperations(layer), up: 4 * bytes, down: bytes, stored: layer.rows * layer.cols };
+/**
+ * ADMM over a layer, which goes up as weights and as iterate, and for each of two energies, and comes down; what is quantized goes up with
+ * what it lost, to have its codes chosen anew, and comes down.
+ */
+export function iterateTerm(layer: Pick<LayerShape, 'rows' | 'cols'>, iterating: Iterating): Term {
+  const { prunes, quantizes } = iterating;
+  const stored = layer.rows * layer.cols;
+  const matrices = (count: number): number => FLOAT * stored * count;
+  return {
+    operations: iterateOperations(layer, iterating),
+    up: matrices(2 + (prunes ? 2 : 0) + (quantizes ? 2 : 0)),
+    down: matrices((prunes ? 1 : 0) + (quantizes ? 1 : 0)),
+    stored,
+  };
 }
 
 /** The inverses that it takes, which stay where they are. */

@@ -78,7 +78,10 @@ async function iterationRates(bench: Bench, layers: readonly LayerShape[], rates
     for (const [key, layer] of measured) {
       if (layer.cols !== cols) continue;
       const seconds = await iterationSeconds(bench, layer, factor);
-      rates.iterate[key] = rateOf(iterateTerm(layer), Math.max(seconds - inverting, LEAST * seconds));
+      rates.iterate[key] = rateOf(
+        iterateTerm(layer, { prunes: true, quantizes: false }),
+        Math.max(seconds - inverting, LEAST * seconds),
+      );
     }
   }
 }

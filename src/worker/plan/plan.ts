@@ -13,7 +13,13 @@ import { layerSizes } from '../model/layers.ts';
 import { openModel, type Model } from '../model/open.ts';
 import { findGpu } from '../runtime/gpu.ts';
 import { assertSchedule, readSparsities } from '../schedule/check.ts';
-import { HELD_BACK, needsSensitivities, SENSITIVITY_SPARSITY, solvingMethod } from '../schedule/needs.ts';
+import {
+  HELD_BACK,
+  needsSensitivities,
+  SENSITIVITY_SPARSITY,
+  prunesNothing,
+  solvingMethod,
+} from '../schedule/needs.ts';
 import { schedule } from '../schedule/schedule.ts';
 import { sum } from '../model/costs.ts';
 import { sourcesOf } from '../texts/sources.ts';
@@ -158,6 +164,7 @@ async function workloadOf(
   const windows = sum(evaluation.map((dataset) => dataset.windows));
   const workload: Workload = {
     method: solvingMethod(recipe),
+    isPruned: !prunesNothing(recipe),
     quantization: recipe.quantization,
     ...schedulingOf(recipe, calibration?.sequences ?? null, calibration?.heldBack ?? 0),
     gpu,

@@ -57,7 +57,7 @@ export function statisticsSeconds({ layers }: ModelShape, { gpu }: Pick<Workload
   );
 }
 
-type Solving = Pick<Workload, 'gpu' | 'method' | 'quantization'>;
+type Solving = Pick<Workload, 'gpu' | 'method' | 'isPruned' | 'quantization'>;
 
 /** All layers of a block pruned or quantized as the recipe says: by iterations, a sweep, or one after the other. */
 export function solveSeconds(shape: ModelShape, work: Solving, rates: Rates): number {
@@ -70,7 +70,7 @@ export function solveSeconds(shape: ModelShape, work: Solving, rates: Rates): nu
 /** All layers of a block pruned, each for itself, to measure sensitivities. */
 export function aloneSeconds(shape: ModelShape, work: Solving, rates: Rates): number {
   return methods[sensitivityMethod(work.method)].iterates
-    ? iterateSeconds(shape, work, rates)
+    ? iterateSeconds(shape, { ...work, isPruned: true, quantization: null }, rates)
     : sweepSeconds(shape, work, rates);
 }
 
@@ -79,12 +79,17 @@ export function sweepSeconds(shape: ModelShape, work: Solving, rates: Rates): nu
   return pruneSeconds(shape, { ...work, method: 'sparsegpt', quantization: null }, rates, 'sweep');
 }
 
-function iterateSeconds({ layers }: ModelShape, { gpu }: Solving, rates: Rates): number {
+function iterateSeconds(
+  { layers }: ModelShape,
+  { gpu, isPruned: prunes, quantization }: Solving,
+  rates: Rates,
+): number {
+  const iterating = { prunes, quantizes: quantization !== null };
   return sum(
     layers.map((layer) => {
       const isOnGpu = (gpu?.taps.has(layer.tap) ?? false) && gpu?.prunes === true;
-      const inverting = seconds('invert', layer, invertTerm(layer.cols), isOnGpu, rates);
-      return inverting + seconds('iterate', layer, iterateTerm(layer), isOnGpu, rates);
+      const inverting = prunes ? seconds('invert', layer, invertTerm(layer.cols), isOnGpu, rates) : 0;
+      return inverting + seconds('iterate', layer, iterateTerm(layer, iterating), isOnGpu, rates);
     }),
   );
 }

@@ -29,6 +29,8 @@ import type { ModelShape } from '../model/shape.ts';
 export interface Workload {
   /** That layers are solved by. */
   readonly method: Recipe['method'];
+  /** Whether weights become zero, or are only quantized. */
+  readonly isPruned: boolean;
   readonly quantization: Recipe['quantization'];
   /** What the layers are to give; where the trial of `auto` decides, the dense model's outputs, which take longer. */
   readonly targets: Targets;
@@ -173,7 +175,8 @@ function estimateOperations(shape: ModelShape, work: Workload): Operations {
 function aloneOperations(block: BlockOperations, { method, blocks }: Workload, { bits }: Branching): Operations {
   const sweeps = block.solve + block.energy;
   if (!methods[sensitivityMethod(method)].iterates) return { solve: blocks * (2 + bits) * sweeps };
-  return { iterate: 2 * blocks * block.iterate, ...(bits > 0 && { solve: blocks * bits * sweeps }) };
+  const quantizing = bits * quantizingOperations(block);
+  return { iterate: blocks * (2 * block.iterate + quantizing), ...(bits > 0 && { solve: blocks * bits * sweeps }) };
 }
 
 function spectraOperations({ layers }: ModelShape, { blocks }: Workload): Operations {
@@ -217,10 +220,18 @@ function compressOperations({ layers }: ModelShape, work: Workload): Operations 
   };
 }
 
-function solveOperations(block: BlockOperations, { method, quantization, blocks }: Workload): Operations {
+/** Quantizing all layers by ADMM where nothing is pruned, beside the sweep: two products for the energies, and the codes anew. */
+function quantizingOperations({ energy, refine }: BlockOperations): number {
+  return 4 * energy + refine;
+}
+
+function solveOperations(block: BlockOperations, work: Workload): Operations {
+  const { method, isPruned, quantization, blocks } = work;
   const { sweeps, iterates } = methods[method];
   // Both sweep for the energy of the dense output; Wanda once more for that of what is lost.
   const solve = { solve: blocks * (sweeps ? block.solve + block.energy : 2 * block.energy) };
   if (!iterates) return solve;
-  return { iterate: blocks * block.iterate, ...(quantization !== null && solve) };
+  if (quantization === null) return { iterate: blocks * block.iterate };
+  const iterate = isPruned ? block.iterate + block.refine : quantizingOperations(block);
+  return { iterate: blocks * iterate, ...solve };
 }

@@ -43,9 +43,17 @@ export function needsSpectra({ scheduler }: Pick<Recipe, 'scheduler'>): boolean 
   return needsOf(scheduler).includes('alphas');
 }
 
-/** What layers are solved by: where nothing is pruned there is nothing to iterate for, and the sweep does the same. */
-export function solvingMethod({ method, sparsity, nm }: Pick<Recipe, 'method' | 'sparsity' | 'nm'>): Method {
-  return methods[method].iterates && sparsity === 0 && nm === null ? 'sparsegpt' : method;
+/** Whether no layer has a target but 0. */
+export function prunesNothing({ sparsity, nm }: Pick<Recipe, 'sparsity' | 'nm'>): boolean {
+  return sparsity === 0 && nm === null;
+}
+
+type Solving = Pick<Recipe, 'method' | 'sparsity' | 'nm' | 'quantization'>;
+
+/** What layers are solved by: where nothing is pruned and nothing quantized there is nothing to iterate for. */
+export function solvingMethod(recipe: Solving): Method {
+  const { method, quantization } = recipe;
+  return methods[method].iterates && quantization === null && prunesNothing(recipe) ? 'sparsegpt' : method;
 }
 
 /** What single layers are pruned by to see how much the model minds: the recipe's method, where that makes up for what it prunes. */

@@ -2,6 +2,7 @@
 
 use super::pieces::on_gpu_with_pieces;
 use super::*;
+use crate::backend::refine::Refinement;
 use crate::backend::split::{Iteration, Step};
 use crate::backend::sweep::{Pruned, SPAN};
 use crate::error::Error;
@@ -35,6 +36,7 @@ fn gpu_admm_is_the_cpus() {
             (130, 67, &[0, 3], Order::Activity, Pattern::Sparsity(0.7), None),
             (40, 96, &[5], Order::Natural, half, Some(BITS)),
             (65, 130, &[], Order::Activity, half, Some(BITS)),
+            (70, 67, &[2], Order::Natural, Pattern::Sparsity(0.0), Some(BITS)),
         ];
         for (rows, cols, dead, order, pattern, quantization) in cases {
             let layer = Layer::ordered(rows, cols, dead, order);
@@ -57,7 +59,11 @@ fn gpu_admm_is_the_cpus() {
                 Pattern::NofM { n, m } => rows * cols / m * n,
             };
             assert!(ours.zeros >= least && (quantization.is_some() || ours.zeros == theirs.zeros));
-            let (ours, theirs) = (ours.iterations.unwrap(), theirs.iterations.unwrap());
+            let (ours, theirs) = (
+                ours.iterations.unwrap_or_default(),
+                theirs.iterations.unwrap_or_default(),
+            );
+            assert_eq!(ours.len(), theirs.len());
             for (ours, theirs) in ours.iter().zip(&theirs) {
                 assert!((ours.changed - theirs.changed).abs() < 0.02, "{ours:?} {theirs:?}");
                 assert!(
@@ -107,7 +113,19 @@ fn everything(gpu: &Gpu, layer: &Layer) -> (Vec<f32>, Vec<f32>, Vec<Iteration>, 
         storage: Storage::F32,
     };
     sweep(&mut w, layer.rows, &rule, Some(&mut grids), &control).unwrap();
-    let quantized = gpu.download(w, &control).unwrap().values().to_vec();
+    let mut deviation = Columns::from_rows(layer.rows, layer.cols, read, &control).unwrap();
+    let q = gpu.download(w, &control).unwrap();
+    deviation.subtract(&q);
+    let refinement = Refinement {
+        grids: &grids.values,
+        quantization: BITS,
+        mask: &mask,
+        roots: &factor.scaled.as_ref().unwrap().roots,
+        storage: Storage::F32,
+        passes: 2,
+    };
+    let refined = gpu.refine(gpu.upload(q).unwrap(), &deviation, a, &refinement, &control);
+    let quantized = gpu.download(refined.unwrap(), &control).unwrap().values().to_vec();
     (polished, quantized, iterations, energy)
 }
 
