@@ -34,16 +34,27 @@ export function randomData(folder: string): Data {
 }
 
 /** Compresses by `auto` and uniformly, into two new folders in `folder`. */
-export async function againstUniform(
-  recipe: Omit<RecipeInput, 'scheduler' | 'sparsity'>,
+export async function againstUniform(recipe: Unscheduled, sparsity: number, folder: string): Promise<Against> {
+  const run = async (kind: 'auto' | 'uniform'): Promise<Report> =>
+    await compressedBy(kind, recipe, sparsity, join(folder, kind));
+  const [auto, uniform] = [await run('auto'), await run('uniform')];
+  return { auto, uniform, perplexity: { auto: perplexityOf(auto), uniform: perplexityOf(uniform) } };
+}
+
+type Unscheduled = Omit<RecipeInput, 'scheduler' | 'sparsity'>;
+
+/** Compresses by a scheduler, into a new folder. */
+export async function compressedBy(
+  kind: 'auto' | 'uniform',
+  recipe: Unscheduled,
   sparsity: number,
   folder: string,
-): Promise<Against> {
-  const run = async (kind: 'auto' | 'uniform'): Promise<Report> => {
-    const options = { signal: new AbortController().signal, onEvent: () => undefined };
-    return await compress(parseRecipe({ ...recipe, sparsity, scheduler: { kind } }), join(folder, kind), options);
-  };
-  const [auto, uniform] = [await run('auto'), await run('uniform')];
-  const perplexityOf = (report: Report): number => perplexitiesOf(report)[0]?.compressed ?? NaN;
-  return { auto, uniform, perplexity: { auto: perplexityOf(auto), uniform: perplexityOf(uniform) } };
+): Promise<Report> {
+  const options = { signal: new AbortController().signal, onEvent: () => undefined };
+  return await compress(parseRecipe({ ...recipe, sparsity, scheduler: { kind } }), folder, options);
+}
+
+/** Of what came out, on the evaluation text. */
+export function perplexityOf(report: Report): number {
+  return perplexitiesOf(report)[0]?.compressed ?? NaN;
 }

@@ -242,7 +242,7 @@ export const appEn = {
   'new.quantize.sparsegpt':
     'GPTQ (OPTQ), in one sweep with the pruning: later weights make up for the error of both. A target of 0 % quantizes alone.',
   'new.quantize.admm':
-    'GPTQ (OPTQ), in a sweep after the pruning that leaves the mask as it is: later weights make up for the error of the codes. A target of 0 % quantizes alone.',
+    'GPTQ (OPTQ), in a sweep after the pruning that leaves the mask as it is: later weights make up for the error of the codes; then each code is chosen anew beside all the others. A target of 0 % quantizes alone.',
   'new.quantize.wanda':
     'Round to nearest: nothing makes up for the error of the codes. With SparseGPT and ADMM a sweep does.',
   'new.quantize.magnitude':

@@ -234,7 +234,7 @@ export const appZhTW: Readonly<Record<keyof typeof appEn, string>> = {
   'new.quantize.sparsegpt':
     'GPTQ（OPTQ），與剪枝在同一次掃描中完成：兩者的誤差都由後面的權重補償。目標為 0 % 時只做量化。',
   'new.quantize.admm':
-    'GPTQ（OPTQ），於剪枝之後另作一次掃描，遮罩維持不變：碼的誤差由後面的權重補償。目標為 0 % 時只做量化。',
+    'GPTQ（OPTQ），於剪枝之後另作一次掃描，遮罩維持不變：碼的誤差由後面的權重補償；之後每個碼再依其他所有碼重新選取。目標為 0 % 時只做量化。',
   'new.quantize.wanda': '四捨五入到最近的碼：沒有任何步驟補償其誤差。改用 SparseGPT 或 ADMM 時由掃描補償。',
   'new.quantize.magnitude': '四捨五入到最近的碼：沒有任何步驟補償其誤差。目標為 0 % 時即為 RTN 基準。',
   'new.group-size': '群組大小',

@@ -200,7 +200,7 @@ export const labelsEn = {
   'text.quantization.minmax': 'range minmax',
   'text.quantization.mse': 'range of least squared error',
   'text.quantization.joint': 'in the sweep (OPTQ)',
-  'text.quantization.after': 'in a sweep after the pruning (OPTQ)',
+  'text.quantization.after': 'in a sweep after the pruning (OPTQ), codes then chosen anew',
   'text.quantization.nearest': 'rounded to nearest',
   'text.quantization.exception': 'but {{layers}} {{bits}} bits',
   'text.quantization.exception-none': 'but {{layers}} not at all',

@@ -191,7 +191,7 @@ export const labelsZhTW: Readonly<Record<keyof typeof labelsEn, string>> = {
   'text.quantization.minmax': '範圍 minmax',
   'text.quantization.mse': '範圍取平方誤差最小者',
   'text.quantization.joint': '在掃描中量化（OPTQ）',
-  'text.quantization.after': '剪枝後另作一次掃描量化（OPTQ）',
+  'text.quantization.after': '剪枝後另作一次掃描量化（OPTQ），再逐一重選各碼',
   'text.quantization.nearest': '四捨五入到最近的碼',
   'text.quantization.exception': '但 {{layers}} 為 {{bits}} 位元',
   'text.quantization.exception-none': '但 {{layers}} 不量化',
