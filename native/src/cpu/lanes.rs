@@ -35,17 +35,26 @@ vectorized! {
     }
 }
 
+/// Values in the type that they are stored in, 0 where they are pruned.
+#[inline(always)]
+fn stored(values: Lanes, keep: &Keep, storage: Storage) -> Lanes {
+    let mut q = values;
+    match storage {
+        Storage::F32 => {}
+        Storage::F16 => q.0.iter_mut().for_each(|q| *q = Storage::F16.round(*q)),
+        Storage::BF16 => q.0.iter_mut().for_each(|q| *q = Storage::BF16.round(*q)),
+    }
+    for (q, &keep) in q.0.iter_mut().zip(keep) {
+        *q = f32::from_bits(q.to_bits() & keep);
+    }
+    q
+}
+
 vectorized! {
     /// Replaces `w` by what is stored of it, q, and sets errors = (w - q) / U_jj.
     pub fn prune_column(w: &mut Lanes, keep: &Keep, u_jj: f32, storage: Storage, errors: &mut Lanes) {
-        let mut q = w.0;
-        match storage {
-            Storage::F32 => {}
-            Storage::F16 => q.iter_mut().for_each(|q| *q = Storage::F16.round(*q)),
-            Storage::BF16 => q.iter_mut().for_each(|q| *q = Storage::BF16.round(*q)),
-        }
-        for ((q, w), (&keep, error)) in q.iter().zip(&mut w.0).zip(keep.iter().zip(&mut errors.0)) {
-            let q = f32::from_bits(q.to_bits() & keep);
+        let q = stored(*w, keep, storage);
+        for ((&q, w), error) in q.0.iter().zip(&mut w.0).zip(&mut errors.0) {
             *error = (*w - q) / u_jj;
             *w = q;
         }
@@ -60,22 +69,25 @@ pub struct Codes<'a> {
     pub storage: Storage,
 }
 
-vectorized! {
-    /// Replaces `w` by what is stored of it, q = scale * level or 0, and sets errors = (w - q) / U_jj.
-    pub fn quantize_column(w: &mut Lanes, keep: &Keep, codes: &Codes, u_jj: f32, errors: &mut Lanes) {
-        let &Codes { grid, most, storage } = codes;
+impl Codes<'_> {
+    /// What is stored of the grid's nearest to a value, scale * level, or 0 where it is pruned.
+    #[inline(always)]
+    fn nearest(&self, values: &Lanes, keep: &Keep) -> Lanes {
+        let &Self { grid, most, storage } = self;
         let mut q = Lanes::ZERO;
         for lane in 0..LANES {
             let scale = grid.scale.0[lane];
-            q.0[lane] = scale * level(w.0[lane], scale, grid.zero.0[lane], most);
+            q.0[lane] = scale * level(values.0[lane], scale, grid.zero.0[lane], most);
         }
-        match storage {
-            Storage::F32 => {}
-            Storage::F16 => q.0.iter_mut().for_each(|q| *q = Storage::F16.round(*q)),
-            Storage::BF16 => q.0.iter_mut().for_each(|q| *q = Storage::BF16.round(*q)),
-        }
-        for ((q, w), (&keep, error)) in q.0.iter().zip(&mut w.0).zip(keep.iter().zip(&mut errors.0)) {
-            let q = f32::from_bits(q.to_bits() & keep);
+        stored(q, keep, storage)
+    }
+}
+
+vectorized! {
+    /// Replaces `w` by what is stored of it, q = scale * level or 0, and sets errors = (w - q) / U_jj.
+    pub fn quantize_column(w: &mut Lanes, keep: &Keep, codes: &Codes, u_jj: f32, errors: &mut Lanes) {
+        let q = codes.nearest(w, keep);
+        for ((&q, w), error) in q.0.iter().zip(&mut w.0).zip(&mut errors.0) {
             *error = (*w - q) / u_jj;
             *w = q;
         }
@@ -86,20 +98,12 @@ vectorized! {
     /// Replaces `q` by what is stored of the value q' on its grid, or 0, that is nearest to `q + gradient / root`, and sets
     /// change = (q' - q) root.
     pub fn refine_column(q: &mut Lanes, gradient: &Lanes, keep: &Keep, codes: &Codes, root: f32, change: &mut Lanes) {
-        let &Codes { grid, most, storage } = codes;
-        let mut next = Lanes::ZERO;
+        let mut wanted = Lanes::ZERO;
         for lane in 0..LANES {
-            let scale = grid.scale.0[lane];
-            let wanted = q.0[lane] + gradient.0[lane] / root;
-            next.0[lane] = scale * level(wanted, scale, grid.zero.0[lane], most);
+            wanted.0[lane] = q.0[lane] + gradient.0[lane] / root;
         }
-        match storage {
-            Storage::F32 => {}
-            Storage::F16 => next.0.iter_mut().for_each(|q| *q = Storage::F16.round(*q)),
-            Storage::BF16 => next.0.iter_mut().for_each(|q| *q = Storage::BF16.round(*q)),
-        }
-        for ((next, q), (&keep, change)) in next.0.iter().zip(&mut q.0).zip(keep.iter().zip(&mut change.0)) {
-            let next = f32::from_bits(next.to_bits() & keep);
+        let next = codes.nearest(&wanted, keep);
+        for ((&next, q), change) in next.0.iter().zip(&mut q.0).zip(&mut change.0) {
             *change = (next - *q) * root;
             *q = next;
         }
